@@ -1,0 +1,38 @@
+# Every target sets up what it needs; `make test` works on a bare machine with Python 3.11+ and Java 17+.
+.DEFAULT_GOAL := help
+PYTHON_OF_VENV := .venv/bin/python
+SOURCES := etl jobs tests scripts $(wildcard bench)
+
+.PHONY: help setup check test proof bench up down clean
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+setup: ## virtual environment and Spark packages, with what checks and tests need
+	@scripts/setup.sh --dev
+
+check: setup ## formatter, linter, types, layers
+	.venv/bin/ruff check $(SOURCES)
+	.venv/bin/ruff format --check $(SOURCES)
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: setup ## all tests but the slow ones, on servers of their own
+	$(PYTHON_OF_VENV) -m pytest -m "not slow" $(PYTEST_ARGS)
+
+proof: setup ## what takes longer: the slow tests, and `make test` in a clean clone
+	$(PYTHON_OF_VENV) -m pytest -m slow $(PYTEST_ARGS)
+	scripts/proof.sh
+
+bench: setup ## loaders against their baselines; results go to bench/README.md
+	$(PYTHON_OF_VENV) -m bench main
+
+up: setup ## start the embedded servers
+	$(PYTHON_OF_VENV) -m etl.stack up
+
+down: setup ## stop the embedded servers; their data stays
+	$(PYTHON_OF_VENV) -m etl.stack down
+
+clean: ## stop the embedded servers; delete their data, the environment, packages and caches
+	if [ -x $(PYTHON_OF_VENV) ]; then $(PYTHON_OF_VENV) -m etl.stack reset; fi
+	rm -rf .venv .ivy .data logs spark-warehouse .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

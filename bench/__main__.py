@@ -1,0 +1,99 @@
+"""python -m bench main: the loaders against their baselines, on embedded servers of the benchmark's own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from bench.large import measure_large
+from bench.machine import describe_machine
+from bench.measure import Results
+from bench.printing import print_results, write_json
+from bench.races import Course, race_clickhouse, race_postgresql, race_s3
+from bench.servers import embedded_servers, read_settings
+from bench.small import measure_small
+from bench.together import fill_source, measure_together
+from etl.config.settings import Settings
+from etl.spark import build_session, configure_s3
+
+RACES = {"postgresql": race_postgresql, "clickhouse": race_clickhouse, "s3": race_s3}
+SECTIONS = (*RACES, "together", "small", "large")
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = _parser().parse_args(arguments)
+    machine, results = describe_machine(), Results()
+    try:
+        with embedded_servers() as variables:
+            _measure(options, read_settings(variables), variables, results)
+    finally:
+        # also what was measured before somebody lost patience
+        print_results(machine, results)
+        if options.json:
+            write_json(options.json, machine, results)
+    return 0
+
+
+def _measure(options: argparse.Namespace, settings: Settings, variables: dict[str, str], results: Results) -> None:
+    spark = build_session("ownlens-etl-bench")
+    assert settings.s3 is not None
+    configure_s3(spark, settings.s3)
+    _race(options, spark, settings, results)
+    if "together" in options.only:
+        _add(results, measure_together(spark, settings, variables, options.rows, options.rounds, _say))
+    if "small" in options.only:
+        _add(results, measure_small(spark, settings, options.small_loads, _say))
+    if "large" in options.only:
+        fill_source(spark, settings, options.large_rows, _say)
+    spark.stop()
+    if "large" in options.only:
+        _add(results, measure_large(settings, variables, options.large_rows, _say))
+
+
+def _race(options: argparse.Namespace, spark: SparkSession, settings: Settings, results: Results) -> None:
+    wanted = [race for name, race in RACES.items() if name in options.only]
+    if not wanted:
+        return
+    course = Course.of(spark, settings, options.rows, options.rounds, _say)
+    for race in wanted:
+        _add(results, race(course))
+    course.rows.frame.unpersist()
+
+
+def _add(results: Results, more: Results) -> None:
+    results.timings += more.timings
+    results.ratios += more.ratios
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the product; asserts no time.")
+    parser.add_argument("suite", choices=["main"], help="what to measure")
+    parser.add_argument("--rows", type=int, default=2_000_000, help="of each race (2,000,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="times each contender takes its turn (3)")
+    parser.add_argument("--only", type=_sections, default=SECTIONS, help=f"some of {','.join(SECTIONS)}")
+    parser.add_argument("--small-loads", type=int, default=20, help="loads of each small table (20)")
+    parser.add_argument(
+        "--large-rows", type=int, default=10_000_000, help="of the run with a small driver (10,000,000)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    return parser
+
+
+def _sections(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    unknown = [name for name in names if name not in SECTIONS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"expected some of {', '.join(SECTIONS)}, found {', '.join(unknown)}")
+    return names
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,83 @@
+"""The three stores as a race sees them: how many rows stand there, and how to be rid of them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from bench.measure import Store
+from etl.config.settings import PostgreSQLSettings, Settings
+from etl.load.clickhouse.door import ClickHouseDoor
+from etl.load.postgresql.door import connect
+from etl.load.s3.store import ObjectStore, StoreAddress
+from etl.statements.quoting import clickhouse_identifier, postgresql_identifier
+
+
+def postgresql(settings: Settings) -> Store:
+    server = settings.postgresql
+    assert server is not None
+    return Store(
+        "postgresql",
+        count=lambda name: int(ask_postgresql(server, f"SELECT count(*) FROM {postgresql_identifier(name)}")),
+        remove=lambda name: tell_postgresql(server, f"DROP TABLE IF EXISTS {postgresql_identifier(name)}"),
+        settle=lambda: tell_postgresql(server, "CHECKPOINT"),
+    )
+
+
+def clickhouse(settings: Settings) -> Store:
+    return Store(
+        "clickhouse",
+        count=lambda name: int(ask_clickhouse(settings, f"SELECT count() FROM {clickhouse_identifier(name)}")[0][0]),
+        remove=lambda name: tell_clickhouse(settings, f"DROP TABLE IF EXISTS {clickhouse_identifier(name)} SYNC"),
+        settle=lambda: None,
+    )
+
+
+def s3(spark: SparkSession, settings: Settings, name: str, file_format: str) -> Store:
+    return Store(
+        name,
+        count=lambda target: spark.read.format(file_format).load(lake_path(settings, target)).count(),
+        remove=lambda target: remove_from_lake(settings, target),
+        settle=lambda: None,
+    )
+
+
+def lake_path(settings: Settings, target: str) -> str:
+    assert settings.s3 is not None
+    return f"s3a://{settings.s3.bucket}/{settings.s3.prefix}/bench/{target}"
+
+
+def remove_from_lake(settings: Settings, target: str) -> None:
+    """Data, logs and the loader's own records beside them."""
+    assert settings.s3 is not None
+    store = ObjectStore(StoreAddress.of(settings.s3))
+    store.delete([found.key for found in store.objects(f"{settings.s3.prefix}/bench/{target}/")])
+
+
+def tell_postgresql(server: PostgreSQLSettings, statement: str) -> None:
+    with closing(connect(server)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+def ask_postgresql(server: PostgreSQLSettings, statement: str) -> Any:
+    with closing(connect(server)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        row = cursor.fetchone()
+        assert row is not None
+        return row[0]
+
+
+def tell_clickhouse(settings: Settings, statement: str) -> None:
+    assert settings.clickhouse is not None
+    with ClickHouseDoor(settings.clickhouse) as door:
+        door.execute(statement)
+
+
+def ask_clickhouse(settings: Settings, statement: str) -> list[list[Any]]:
+    assert settings.clickhouse is not None
+    with ClickHouseDoor(settings.clickhouse) as door:
+        return door.query(statement)

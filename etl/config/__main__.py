@@ -1,0 +1,112 @@
+"""`python -m etl.config check` and `python -m etl.config show TABLE`: the configuration, without touching a server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
+from etl.config.effective import effective
+from etl.errors import TerminalError
+
+BAD_CONFIGURATION = 2
+_SAID = ("destination", "table_name")  # by the headings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+ConfigDir = Annotated[Path, typer.Option(help="The folder that holds tables/*.yaml and, if need be, etl.yaml.")]
+
+
+@app.command()
+def check(config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> None:
+    """Say every fault of the configuration at once; exit 0 where there is none, else 2. Reads no server."""
+    configuration = _loaded(config_dir)
+    domains = {config.domain for config in configuration.tables.values()}
+    servers = [name for name in ("source", "ledger", "s3", "postgresql", "clickhouse") if _server(configuration, name)]
+    print(
+        f"{config_dir}: {_counted(len(configuration.tables), 'table')} in {_counted(len(domains), 'domain')}, no fault"
+    )
+    print(f"servers configured: {', '.join(servers) or 'none (embedded ones are used)'}")
+
+
+@app.command()
+def show(
+    table: Annotated[str, typer.Argument(help="The table's name in tables/*.yaml.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """Print what is in force for one table, defaults included; never a secret."""
+    configuration = _loaded(config_dir)
+    try:
+        shown = effective(configuration.table(table))
+    except TerminalError as error:
+        _refuse(error)
+    if as_json:
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
+    else:
+        _print(shown)
+
+
+def _loaded(config_dir: Path) -> Configuration:
+    try:
+        return load_configuration(config_dir)
+    except TerminalError as error:
+        _refuse(error)
+
+
+def _refuse(error: TerminalError) -> NoReturn:
+    typer.echo(error.message, err=True)
+    raise typer.Exit(BAD_CONFIGURATION) from None
+
+
+def _server(configuration: Configuration, name: str) -> bool:
+    return getattr(configuration.settings, name) is not None
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _print(shown: dict[str, Any]) -> None:
+    """The table itself, then the three destinations side by side, then its columns."""
+    console = Console()
+    overview = Table(title=shown["name"], title_justify="left", show_header=False, box=None)
+    overview.add_column()
+    overview.add_column(overflow="fold")
+    for key in ("domain", "kind"):
+        overview.add_row(key, _text(shown[key]))
+    for block in ("source", "extract", "transform"):
+        for key, value in shown[block].items():
+            if value not in (None, [], {}) and key != "columns":
+                overview.add_row(f"{block}.{key}", _text(value))
+    console.print(overview)
+    loads: dict[str, dict[str, Any]] = shown["loads"]
+    together = Table(title="destinations", title_justify="left")
+    for header in ("", *loads):
+        together.add_column(header, overflow="fold")
+    for key in dict.fromkeys(key for load in loads.values() for key in load if key not in _SAID):
+        together.add_row(key, *(_text(load.get(key)) for load in loads.values()))
+    console.print(together)
+    columns = Table("column", "type", title="columns at the source", title_justify="left")
+    for name, written in shown["columns"].items():
+        columns.add_row(name, written)
+    if shown["columns"]:
+        console.print(columns)
+
+
+def _text(value: Any) -> str:
+    if value is None or value == []:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(_text(item) for item in value)
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    app()

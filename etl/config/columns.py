@@ -1,0 +1,126 @@
+"""Which columns a table has on its way, and faults for names that are not among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from etl.config.entries import Entry
+from etl.config.models import ClickHouseTableLoadConfig, PostgreSQLTableLoadConfig
+from etl.config.nearest import suggestion
+from etl.config.schema import reason
+from etl.errors import Fault
+from etl.model import ExtractMode, TableDefinition
+
+DATE_TYPES = ("date", "timestamp")
+
+
+def column_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
+    """Every name in the entry that no column has: key, dates, watermark, transform, destinations."""
+    config, transform = entry.config, entry.config.transform
+    source = list(definition.column_names)
+    yield from _absent(entry, ("transform", "rename"), transform.rename, source)
+    if config.extract.mode is ExtractMode.INCREMENTAL and config.extract.watermark:
+        yield from _absent(entry, ("extract", "watermark"), [config.extract.watermark], source)
+    renamed = [transform.rename.get(name, name) for name in source]
+    yield from _absent(entry, ("transform", "cast"), transform.cast, renamed)
+    yield from _absent(entry, ("transform", "default"), transform.default, renamed)
+    if not isinstance(transform.trim, bool):
+        yield from _absent(entry, ("transform", "trim"), transform.trim, renamed)
+    derived = list(dict.fromkeys([*renamed, *transform.derive]))
+    yield from _derive_faults(entry, renamed)
+    yield from _transform_faults(entry, derived)
+    yield from _target_faults(entry, [name for name in derived if name not in transform.drop])
+    yield from _date_faults(entry, definition)
+
+
+def _derive_faults(entry: Entry, renamed: list[str]) -> Iterator[Fault]:
+    """Each expression may use the columns there are and those derived above it."""
+    so_far = list(renamed)
+    for name, sql in entry.config.transform.derive.items():
+        yield from _expression_faults(entry, ("transform", "derive", name), sql, "spark", so_far)
+        so_far.append(name)
+
+
+def _transform_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
+    transform = entry.config.transform
+    for name, names in (
+        ("required", transform.required),
+        ("allowed", transform.allowed),
+        ("normalize_case", transform.normalize_case),
+        ("hash", transform.hash),
+        ("mask", transform.mask),
+        ("drop", transform.drop),
+        ("deduplicate", [o.column for o in transform.deduplicate.order_by] if transform.deduplicate else ()),
+    ):
+        yield from _absent(entry, ("transform", name), names, columns)
+    expressions = [("rules", rule, sql) for rule, sql in transform.rules.items()]
+    for name in set(transform.normalize_case) - set(transform.allowed):
+        yield entry.at("transform", "normalize_case").fault(
+            f"transform.normalize_case: {name!r} has no list in `allowed` to be spelled after"
+        )
+    if transform.filter:
+        expressions.append(("filter", "", transform.filter))
+    for step, name, sql in expressions:
+        yield from _expression_faults(entry, ("transform", step, name), sql, "spark", columns)
+
+
+def _target_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
+    """A transformer class may add columns, so only the key and the date column are sure to be missing then."""
+    config = entry.config
+    yield from _absent(entry, ("key",), config.key, columns)
+    if config.date_column:
+        yield from _absent(entry, ("date_column",), [config.date_column], columns)
+    if config.transform.transformer:
+        return
+    for destination, load in config.loads.items():
+        if isinstance(load, PostgreSQLTableLoadConfig) and load.conflict_target != config.key:
+            yield from _absent(entry, ("loads", destination, "conflict_target"), load.conflict_target, columns)
+        if isinstance(load, ClickHouseTableLoadConfig):
+            if load.order_by != config.key:
+                yield from _absent(entry, ("loads", destination, "order_by"), load.order_by, columns)
+            yield from _absent(entry, ("loads", destination, "version"), filter(None, [load.version]), columns)
+            if load.ttl:
+                yield from _expression_faults(entry, ("loads", destination, "ttl"), load.ttl, "clickhouse", columns)
+
+
+def _date_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
+    """What partitions are cut by must be a date or an instant; a column that transform makes or casts is not known."""
+    config = entry.config
+    made = {*config.transform.derive, *config.transform.cast, *config.transform.rename.values()}
+    if config.date_column in made or config.date_column not in definition.column_names:
+        return
+    found = definition.column(config.date_column).type
+    if not found.startswith(DATE_TYPES) or found.endswith("[]"):
+        yield entry.at("date_column").fault(
+            f"date_column {config.date_column!r} of table {config.name} is {found}; expected a date or timestamp"
+        )
+
+
+def _absent(entry: Entry, path: tuple[str, ...], names: Iterable[str], columns: list[str]) -> Iterator[Fault]:
+    for name in names:
+        if name not in columns:
+            node = entry.at(*path, name)
+            label = ".".join(step for step in path if step != "loads")
+            yield node.fault(f"{label}: table {entry.name} has no column {name!r}; {suggestion(name, columns)}")
+
+
+def _expression_faults(
+    entry: Entry, path: tuple[str, ...], sql: str, dialect: str, columns: list[str]
+) -> Iterator[Fault]:
+    label = ".".join(step for step in path if step and step != "loads")
+    known = {name.casefold() for name in columns}
+    try:
+        found = sqlglot.parse_one(sql, dialect=dialect)
+    except SqlglotError as error:
+        yield entry.at(*path).fault(f"{label}: not an SQL expression: {reason(error)}")
+        return
+    for column in dict.fromkeys(found.find_all(exp.Column)):
+        name = column.parts[0].name  # of `address.city` the column is the first part
+        if name.casefold() not in known:
+            yield entry.at(*path).fault(
+                f"{label}: table {entry.name} has no column {name!r}; {suggestion(name, columns)}"
+            )

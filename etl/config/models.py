@@ -1,0 +1,212 @@
+"""What a table's YAML entry means, typed and frozen. Column types are not here: they live in the source's schema."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from etl.config.postgresql_types import format_type
+from etl.model import (
+    ConflictResolution,
+    Destination,
+    ExtractMode,
+    SchemaContract,
+    TableDefinition,
+    TableKind,
+    WriteMode,
+)
+
+
+class FrozenModel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+# --- where rows come from -------------------------------------------------------------------------------------------
+
+
+def _format_types(columns: dict[str, str]) -> dict[str, str]:
+    return {name: format_type(written) for name, written in columns.items()}
+
+
+ColumnTypes = Annotated[dict[str, str], AfterValidator(_format_types)]
+"""Column name → PostgreSQL type, spelled as format_type() prints it whatever way it was written."""
+
+
+class PostgreSQLSource(FrozenModel):
+    """A table or view. `columns` is for one that the offline schema (`source_schema`) does not hold."""
+
+    type: Literal["postgresql"] = "postgresql"
+    schema_name: str = "public"
+    table: str
+    columns: ColumnTypes = Field(default_factory=dict)
+
+
+class FileFormat(StrEnum):
+    CSV = "csv"
+    JSON = "json"  # one object a line
+    PARQUET = "parquet"
+    DELTA = "delta"
+
+
+class FileSource(FrozenModel):
+    """Files of one table. `columns` maps a name to a PostgreSQL type; required for CSV, optional elsewhere."""
+
+    type: Literal["file"] = "file"
+    format: FileFormat
+    path: str
+    columns: ColumnTypes = Field(default_factory=dict)
+    header: bool = True
+    delimiter: str = ","
+    null_value: str = ""
+    encoding: str = "UTF-8"
+
+
+Source = Annotated[PostgreSQLSource | FileSource, Field(discriminator="type")]
+
+
+class ExtractConfig(FrozenModel):
+    mode: ExtractMode = ExtractMode.FULL
+    watermark: str | None = None
+    overlap_seconds: int = Field(default=600, ge=0)
+    partitions: int | None = Field(default=None, ge=1)
+
+
+# --- what happens to them on the way --------------------------------------------------------------------------------
+
+
+class OrderColumn(FrozenModel):
+    """In YAML also as text: `updated_at`, `updated_at desc` (the same), `revision asc`."""
+
+    column: str
+    descending: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, written: Any) -> Any:
+        if not isinstance(written, str):
+            return written
+        column, _, direction = written.strip().rpartition(" ")
+        if direction.lower() not in ("asc", "desc"):
+            column, direction = written.strip(), "desc"
+        return {"column": column.strip(), "descending": direction.lower() == "desc"}
+
+
+class Deduplicate(FrozenModel):
+    """Keep the first row of each key in this order; a tie is broken by the row's whole content."""
+
+    order_by: tuple[OrderColumn, ...]
+
+
+class TransformConfig(FrozenModel):
+    """The declarative steps, applied in the order of the fields; `transformer` names a class that runs after them."""
+
+    rename: dict[str, str] = Field(default_factory=dict)
+    trim: bool | tuple[str, ...] = True
+    cast: ColumnTypes = Field(default_factory=dict)
+    default: dict[str, Any] = Field(default_factory=dict)
+    derive: dict[str, str] = Field(default_factory=dict)
+    filter: str | None = None
+    required: tuple[str, ...] = ()
+    normalize_case: tuple[str, ...] = ()
+    """Columns of `allowed` whose letter case and spaces are brought to the spelling of the list."""
+    allowed: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    rules: dict[str, str] = Field(default_factory=dict)
+    deduplicate: Deduplicate | None = None
+    hash: tuple[str, ...] = ()
+    mask: dict[str, Literal["email", "phone", "ip", "name", "json", "all"]] = Field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    transformer: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+# --- how each destination takes them --------------------------------------------------------------------------------
+
+
+class LoadConfigBase(FrozenModel):
+    """What every destination's `TableLoadConfig` says; `mode` and the rest mean the same everywhere."""
+
+    table_name: str
+    key: tuple[str, ...] = ()
+    null_safe_key: bool = False
+    mode: WriteMode
+    date_column: str | None = None
+    conflict_resolution: ConflictResolution = ConflictResolution.UPDATE
+    schema_contract: SchemaContract = SchemaContract.EVOLVE
+    enabled: bool = True
+
+
+class S3Format(StrEnum):
+    DELTA = "delta"
+    PARQUET = "parquet"
+    JSON = "json"
+
+
+class S3TableLoadConfig(LoadConfigBase):
+    """`partition_by` is `("partition_date",)` or empty. `path` stands under s3a://{bucket}/data-lake/."""
+
+    destination: Literal[Destination.S3] = Destination.S3
+    path: str
+    format: S3Format = S3Format.PARQUET
+    partition_by: tuple[str, ...] = ()
+    compression: Literal["zstd", "snappy", "gzip", "none"] = "zstd"
+    target_file_size_mb: int = Field(default=128, ge=1)
+    retention_days: int | None = Field(default=None, ge=1)
+    vacuum_hours: int = Field(default=168, ge=0)
+
+
+class PostgreSQLTableLoadConfig(LoadConfigBase):
+    """`conflict_target` is the one declared arbiter (default: the key)."""
+
+    destination: Literal[Destination.POSTGRESQL] = Destination.POSTGRESQL
+    target_schema: str = "public"
+    target_name: str
+    format: Literal["table"] = "table"
+    partition_by: tuple[str, ...] = ()
+    conflict_target: tuple[str, ...] = ()
+    foreign_keys: bool = True
+    copy_format: Literal["binary", "csv"] = "binary"
+
+
+class ClickHouseEngine(StrEnum):
+    MERGE_TREE = "MergeTree"
+    REPLACING_MERGE_TREE = "ReplacingMergeTree"
+
+
+class ClickHouseTableLoadConfig(LoadConfigBase):
+    """`partition_by` holds at most one expression of the date column: toYYYYMM(x) or toYYYYMMDD(x)."""
+
+    destination: Literal[Destination.CLICKHOUSE] = Destination.CLICKHOUSE
+    target_database: str | None = None
+    target_name: str
+    format: Literal["table"] = "table"
+    engine: ClickHouseEngine = ClickHouseEngine.MERGE_TREE
+    partition_by: tuple[str, ...] = ()
+    order_by: tuple[str, ...] = ()
+    version: str | None = None
+    ttl: str | None = None
+    codec: Literal["LZ4", "ZSTD"] = "LZ4"
+    null_array: Literal["refuse", "empty"] = "empty"
+    writer: Literal["arrow", "jdbc"] = "arrow"
+
+
+TableLoadConfig = Annotated[
+    S3TableLoadConfig | PostgreSQLTableLoadConfig | ClickHouseTableLoadConfig, Field(discriminator="destination")
+]
+
+
+class TableConfig(FrozenModel):
+    """One table: where it comes from, what happens to it, and how each destination takes it."""
+
+    name: str
+    domain: str
+    kind: TableKind
+    key: tuple[str, ...] = ()
+    date_column: str | None = None
+    source: Source
+    extract: ExtractConfig = ExtractConfig()
+    transform: TransformConfig = TransformConfig()
+    loads: dict[Destination, TableLoadConfig]
+    definition: TableDefinition | None = None
+    """The source's schema where it is known offline (sql/postgresql/source or `columns` of a file source)."""

@@ -1,0 +1,66 @@
+"""PostgreSQL's types, spelled as format_type() prints them, whatever way they were written."""
+
+from __future__ import annotations
+
+import re
+
+from etl.config.nearest import suggestion
+
+_SPELLINGS = {
+    "smallint": ("int2", "smallserial", "serial2"),
+    "integer": ("int", "int4", "serial", "serial4"),
+    "bigint": ("int8", "bigserial", "serial8"),
+    "real": ("float4",),
+    "double precision": ("float8", "float", "double"),
+    "numeric": ("decimal", "dec"),
+    "boolean": ("bool",),
+    "text": (),
+    "character varying": ("varchar", "char varying"),
+    "character": ("char", "bpchar"),
+    "date": (),
+    "time without time zone": ("time",),
+    "timestamp without time zone": ("timestamp",),
+    "timestamp with time zone": ("timestamptz",),
+    "interval": (),
+    "uuid": (),
+    "json": (),
+    "jsonb": (),
+    "inet": (),
+    "cidr": (),
+    "macaddr": (),
+    "bytea": (),
+    "xml": (),
+}
+_CANONICAL = {spelling: name for name, others in _SPELLINGS.items() for spelling in (name, *others)}
+
+_TYPE = re.compile(
+    r"^(?P<base>[a-z][a-z0-9_ ]*?)\s*"
+    r"(?:\(\s*(?P<arguments>\d+(?:\s*,\s*-?\d+)?)\s*\)\s*(?P<zone>with(?:out)? time zone)?)?"
+    r"\s*(?P<array>(?:\[\d*\])+)?$"
+)
+_LENGTHS = {"numeric": 2, "character varying": 1, "character": 1, "timestamp": 1, "time": 1, "timestamptz": 1}
+
+
+def format_type(written: str) -> str:
+    """`varchar(80)` → `character varying(80)`, `timestamptz` → `timestamp with time zone`, `int[]` → `integer[]`.
+
+    Raises ValueError with the nearest type for one that the product does not carry.
+    """
+    match = _TYPE.match(" ".join(written.lower().split()))
+    base = f"{match['base']} {match['zone']}" if match and match["zone"] else match["base"] if match else written
+    name = _CANONICAL.get(base)
+    if match is None or name is None:
+        raise ValueError(f"unknown PostgreSQL type {written!r}; {suggestion(base, _CANONICAL)}")
+    return _with_arguments(name, match["arguments"], written) + ("[]" if match["array"] else "")
+
+
+def _with_arguments(name: str, arguments: str | None, written: str) -> str:
+    if arguments is None:
+        return "character(1)" if name == "character" else name
+    numbers = [number.strip() for number in arguments.split(",")]
+    stem, _, zone = name.partition(" with")
+    if len(numbers) > _LENGTHS.get(stem, 0):
+        raise ValueError(f"type {written!r}: {name} takes no such arguments")
+    if name == "numeric" and len(numbers) == 1:
+        numbers.append("0")
+    return f"{stem}({','.join(numbers)})" + (f" with{zone}" if zone else "")

@@ -1,0 +1,128 @@
+"""Servers and run defaults: the environment first, then conf/etl.yaml. Secrets are SecretStr and never printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr
+
+from etl.config.models import FrozenModel
+
+SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+
+
+class PostgreSQLSettings(FrozenModel):
+    """One PostgreSQL database. `sslmode` is verify-full off loopback unless said otherwise.
+
+    Without `ca_file` a verifying mode trusts the machine's (in Java: the JVM's) authorities.
+    """
+
+    host: str
+    port: int = Field(default=5432, ge=1, le=65535)
+    user: str
+    password: SecretStr
+    database: str
+    sslmode: SslMode = "prefer"
+    ca_file: str | None = None
+    connect_timeout_seconds: int = Field(default=10, ge=1)
+
+    @property
+    def address(self) -> str:
+        """Where it is, without secrets."""
+        return f"postgresql://{bracketed(self.host)}:{self.port}/{quote(self.database, safe='')}"
+
+    @property
+    def jdbc_url(self) -> str:
+        """Without user and password: those go into the driver's properties."""
+        tls = f"&sslmode={self.sslmode}"
+        if self.ca_file:
+            tls += f"&sslrootcert={quote(self.ca_file, safe='/')}"
+        elif self.sslmode.startswith("verify"):
+            # without this the driver looks for ~/.postgresql/root.crt and fails
+            tls += "&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory"
+        return f"jdbc:{self.address}?reWriteBatchedInserts=true{tls}"
+
+    @property
+    def connection_parameters(self) -> dict[str, str | int]:
+        """Keyword arguments of psycopg2.connect. They hold the password: never log them."""
+        parameters: dict[str, str | int] = {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password.get_secret_value(),
+            "dbname": self.database,
+            "sslmode": self.sslmode,
+            "connect_timeout": self.connect_timeout_seconds,
+        }
+        if self.ca_file:
+            parameters["sslrootcert"] = self.ca_file
+        elif self.sslmode == "verify-full":
+            parameters["sslrootcert"] = "system"
+        return parameters
+
+
+class ClickHouseSettings(FrozenModel):
+    """One ClickHouse database over HTTP(S)."""
+
+    host: str
+    port: int = Field(default=8123, ge=1, le=65535)
+    user: str = "default"
+    password: SecretStr = SecretStr("")
+    database: str = "default"
+    secure: bool = False
+    verify: bool = True
+    ca_file: str | None = None
+    timeout_seconds: int = Field(default=300, ge=1)
+
+    @property
+    def address(self) -> str:
+        scheme = "https" if self.secure else "http"
+        return f"{scheme}://{bracketed(self.host)}:{self.port}/{quote(self.database, safe='')}"
+
+
+class S3Settings(FrozenModel):
+    """One bucket. `endpoint` is None for AWS itself."""
+
+    endpoint: str | None = None
+    bucket: str
+    prefix: str = "data-lake"
+    region: str = "us-east-1"
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+    verify: bool = True
+    ca_file: str | None = None
+    path_style: bool = True
+
+
+class RunSettings(FrozenModel):
+    """Defaults of a run; the command line overrides them."""
+
+    parallelism: int = Field(default=4, ge=1)
+    writers: int = Field(default=4, ge=1)
+    """Connections that the executors together may hold to one store for one table."""
+    rows_per_partition: int = Field(default=250_000, ge=1)
+    validate_loads: bool = True
+    retries: int = Field(default=4, ge=0)
+    lock_timeout_seconds: int = Field(default=30, ge=0)
+
+
+class Settings(FrozenModel):
+    """Everything a run needs to know of its surroundings. A destination not configured is None."""
+
+    source: PostgreSQLSettings | None = None
+    ledger: PostgreSQLSettings | None = None
+    postgresql: PostgreSQLSettings | None = None
+    clickhouse: ClickHouseSettings | None = None
+    s3: S3Settings | None = None
+    run: RunSettings = RunSettings()
+    hash_salt: SecretStr = SecretStr("")
+    """Put before every value that `transform.hash` hashes; ETL_HASH_SALT."""
+    config_dir: Path = Path("conf")
+
+
+def bracketed(host: str) -> str:
+    """An IPv6 address as a URL holds it."""
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,113 @@
+"""A server's URL → the fields of its settings. Faults name the missing part, never the URL, which holds a password."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import ip_address
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from etl.config.nearest import suggestion
+
+Fields = dict[str, str | int | bool]
+
+
+def postgresql_fields(url: str) -> Fields:
+    """`postgresql://user:password@host:port/database?sslmode=…&sslrootcert=…&connect_timeout=…`"""
+    parts = _split(url, ("postgresql", "postgres"))
+    fields = _address(parts)
+    missing = [name for name in ("host", "user", "password", "database") if name not in fields]
+    if missing:
+        raise ValueError(
+            f"the URL lacks {' and '.join(missing)}; expected postgresql://user:password@host:port/database"
+        )
+    options = _options(parts, ("sslmode", "sslrootcert", "connect_timeout"))
+    if "sslmode" in options:
+        fields["sslmode"] = options["sslmode"]
+    if options.get("sslrootcert", "system") != "system":  # libpq's word for what is done anyway
+        fields["ca_file"] = options["sslrootcert"]
+    if "connect_timeout" in options:
+        fields["connect_timeout_seconds"] = _whole(options["connect_timeout"], "connect_timeout")
+    return fields
+
+
+def clickhouse_fields(url: str) -> Fields:
+    """`http(s)://user:password@host:port/database?verify=…&ca_file=…`; the port is 8123, or 8443 over https."""
+    parts = _split(url, ("http", "https"))
+    fields = _address(parts)
+    if "host" not in fields:
+        raise ValueError("the URL lacks host; expected https://user:password@host:port/database")
+    fields["secure"] = parts.scheme == "https"
+    fields.setdefault("port", 8443 if fields["secure"] else 8123)
+    return fields | _tls(_options(parts, ("verify", "ca_file")))
+
+
+def s3_fields(url: str) -> Fields:
+    """`http(s)://host:port`, the endpoint; keys have variables of their own."""
+    parts = _split(url, ("http", "https"))
+    if not parts.hostname:
+        raise ValueError("the URL lacks host; expected https://host:port")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("the URL holds a user or password; use AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    endpoint = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    return {"endpoint": endpoint} | _tls(_options(parts, ("verify", "ca_file")))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the name is this machine by its form; a name is never looked up."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _split(url: str, schemes: Collection[str]) -> SplitResult:
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:  # its own message may quote a part of the URL, hence no chain
+        raise ValueError("the URL cannot be read: is a `/`, `@`, `#` or `?` in it not percent-encoded?") from None
+    if parts.scheme not in schemes:
+        raise ValueError(f"the URL must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    if "," in parts.netloc.rpartition("@")[2]:
+        raise ValueError("the URL names several hosts; expected one")
+    if port == 0:
+        raise ValueError("the URL's port is 0; expected 1 to 65535")
+    return parts
+
+
+def _address(parts: SplitResult) -> Fields:
+    """Percent-decoded; a password that is given but empty is one."""
+    fields: Fields = {}
+    for name, value in (("host", parts.hostname), ("user", parts.username), ("database", parts.path.strip("/"))):
+        if value:
+            fields[name] = unquote(value)
+    if parts.password is not None:
+        fields["password"] = unquote(parts.password)
+    if parts.port:
+        fields["port"] = parts.port
+    return fields
+
+
+def _options(parts: SplitResult, valid: Collection[str]) -> dict[str, str]:
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    for name in options:
+        if name not in valid:
+            raise ValueError(f"unknown URL parameter {name!r}; {suggestion(name, valid)}")
+    return options
+
+
+def _tls(options: dict[str, str]) -> Fields:
+    fields: Fields = {"verify": truth(options["verify"], "verify")} if "verify" in options else {}
+    return fields | ({"ca_file": options["ca_file"]} if "ca_file" in options else {})
+
+
+def truth(text: str, name: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise ValueError(f"{name} must be true or false")
+    return text.lower() in ("true", "1")
+
+
+def _whole(text: str, name: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{name} must be a whole number of seconds")
+    return int(text)

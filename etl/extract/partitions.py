@@ -1,0 +1,35 @@
+"""Whole partitions for modes that replace them: a replaced partition must never lose a row."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterable
+from datetime import date
+
+from etl.config.models import LoadConfigBase, TableConfig
+from etl.model import WriteMode
+
+_REPLACING = frozenset({WriteMode.OVERWRITE_PARTITIONS, WriteMode.REPLACE_PARTITION})
+
+
+def whole_partitions(table: TableConfig, days: Iterable[date | None]) -> tuple[date, ...]:
+    """The days to read whole when these were touched: their months too where a destination replaces months."""
+    touched = {day for day in days if day is not None}
+    if any(_replaces_months(load) for load in table.loads.values()):
+        touched = {day for one in touched for day in _month_of(one)}
+    return tuple(sorted(touched))
+
+
+def replaces_partitions(load: LoadConfigBase) -> bool:
+    """Whether an incremental load must bring whole partitions."""
+    return load.mode in _REPLACING and load.date_column is not None
+
+
+def _replaces_months(load: LoadConfigBase) -> bool:
+    expressions: tuple[str, ...] = getattr(load, "partition_by", ())
+    return replaces_partitions(load) and any(expression.startswith("toYYYYMM(") for expression in expressions)
+
+
+def _month_of(day: date) -> list[date]:
+    _, length = calendar.monthrange(day.year, day.month)
+    return [day.replace(day=number) for number in range(1, length + 1)]

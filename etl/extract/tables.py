@@ -1,0 +1,121 @@
+"""Reads a table of the operational PostgreSQL in parallel, every connection joined to the run's snapshot."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from etl.config.models import TableConfig
+from etl.config.settings import PostgreSQLSettings, RunSettings
+from etl.extract.snapshot import SourceSnapshot, watermark_name
+from etl.extract.values import Measurement, Window
+from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK, TableDefinition
+from etl.statements.quoting import postgresql_name, spark_identifier
+from etl.statements.source_columns import ARRAY, DAY, INSTANT, Reading, reading_of, select_list
+from etl.statements.source_window import block_conditions, window_condition
+
+FETCH_ROWS = 10_000
+"""Rows a round trip; above 0 it also makes Spark open the transaction that joins the snapshot."""
+PARTITIONS_AT_MOST = 64
+_PLACE = "_etl_place"
+
+
+def read_table(
+    spark: SparkSession,
+    snapshot: SourceSnapshot,
+    settings: PostgreSQLSettings,
+    table: TableConfig,
+    definition: TableDefinition,
+    window: Window,
+    measurement: Measurement,
+    run_settings: RunSettings,
+) -> DataFrame:
+    """The window's rows as of the snapshot, lazily: nothing is read here but the query's own shape.
+
+    Adds WATERMARK to incremental tables and UNREADABLE where a column's type has values that a frame cannot hold.
+    Columns are nullable throughout: what the source guarantees is applied by transform, once rejects are gone.
+    """
+    readings = [reading_of(column) for column in definition.columns]
+    partitions = _partition_count(table, measurement, run_settings)
+    with_unreadable = any(reading.unreadable for reading in readings)
+    frame = spark.read.jdbc(
+        settings.jdbc_url,
+        _query(snapshot, table, definition, readings, window, with_unreadable=with_unreadable),
+        predicates=_predicates(measurement.blocks, partitions),
+        properties=_properties(snapshot, settings, readings, with_unreadable=with_unreadable),
+    )
+    columns = [_column(reading) for reading in readings]
+    if watermark := watermark_name(table):
+        columns.append(_column(next(r for r in readings if r.column.name == watermark)).alias(WATERMARK))
+    if with_unreadable:
+        columns.append(F.col(UNREADABLE))
+    return frame.select(*columns)
+
+
+def _query(
+    snapshot: SourceSnapshot,
+    table: TableConfig,
+    definition: TableDefinition,
+    readings: list[Reading],
+    window: Window,
+    *,
+    with_unreadable: bool,
+) -> str:
+    source = snapshot.source_table(table)
+    by_name = {column.name: column for column in definition.columns}
+    watermark, date_column = by_name.get(watermark_name(table) or ""), by_name.get(table.date_column or "")
+    place = "ctid" if source.blocks else "NULL::tid"
+    return (
+        f"(SELECT {select_list(readings, with_unreadable=with_unreadable)}, {place} AS {_PLACE}"
+        f" FROM {postgresql_name(source.schema, source.definition.name)}"
+        f" WHERE {window_condition(window, watermark, date_column)}) AS source_rows"
+    )
+
+
+def _predicates(blocks: int, partitions: int) -> list[str]:
+    """PostgreSQL pulls the subquery up, so that a range of places becomes a TID range scan."""
+    if partitions == 1 or not blocks:
+        return ["true"]
+    return [condition.replace("ctid", _PLACE) for condition in block_conditions(blocks, partitions)]
+
+
+def _partition_count(table: TableConfig, measurement: Measurement, run_settings: RunSettings) -> int:
+    if table.extract.partitions is not None:
+        return table.extract.partitions
+    wanted = -(-(measurement.rows or 0) // run_settings.rows_per_partition)
+    return max(1, min(wanted, PARTITIONS_AT_MOST))
+
+
+def _properties(
+    snapshot: SourceSnapshot, settings: PostgreSQLSettings, readings: list[Reading], *, with_unreadable: bool
+) -> dict[str, str]:
+    types = [f"{spark_identifier(reading.column.name)} {reading.transport_type}" for reading in readings]
+    return {
+        "driver": "org.postgresql.Driver",
+        "user": settings.user,
+        "password": settings.password.get_secret_value(),
+        "ApplicationName": "ownlens-etl extract",
+        "tcpKeepAlive": "true",
+        "fetchsize": str(FETCH_ROWS),
+        "sessionInitStatement": snapshot.session_statement(),
+        "customSchema": ", ".join([*types, *([f"{UNREADABLE} string"] if with_unreadable else [])]),
+    }
+
+
+def _column(reading: Reading) -> Column:
+    name = reading.column.name
+    value = F.col(spark_identifier(name))
+    if reading.kind == INSTANT:
+        value = F.timestamp_micros(value)
+    elif reading.kind == DAY:
+        value = F.date_from_unix_date(value)
+    elif reading.kind == ARRAY:
+        value = _array(value, reading.spark_type)
+    return value.alias(name, metadata={POSTGRESQL_TYPE: reading.column.type})
+
+
+def _array(json: Column, spark_type: str) -> Column:
+    if spark_type == "array<binary>":
+        texts = F.from_json(json, "array<string>")
+        return F.transform(texts, lambda text: F.unhex(F.substring(text, 3, 2**31 - 1)))
+    return F.from_json(json, spark_type)

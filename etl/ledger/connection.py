@@ -1,0 +1,162 @@
+"""The ledger's door: psycopg2 connections, short transactions, and errors of our own tree.
+
+Nothing here outlives a transaction (SET LOCAL, transaction locks), so that it works through PgBouncer in transaction
+mode. Every wait ends: connecting, waiting for a lock, a statement, and a server that no longer answers.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
+from psycopg2.extras import RealDictCursor
+
+from etl.config.settings import PostgreSQLSettings
+from etl.errors import (
+    ConnectionLostError,
+    ContentionError,
+    EtlError,
+    OverloadedError,
+    StoreError,
+)
+from etl.redaction import redact
+
+IDLE_SECONDS = 60.0
+"""An idle connection older than this is not used again: poolers and firewalls drop such connections silently."""
+
+MAXIMUM_IDLE = 4
+
+_REFUSED = re.compile(
+    r"authentication failed|no pg_hba\.conf entry|does not exist|no password supplied|permission denied"
+    r"|certificate|does not support SSL|SCRAM",
+    re.IGNORECASE,
+)
+_CONTENTION = frozenset({"40001", "40P01", "55P03"})
+_OVERLOADED = frozenset({"53000", "53200", "53300", "53400"})
+_LOST = frozenset({"57014", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})
+
+
+@contextmanager
+def door(address: str, statement: str, secrets: tuple[str, ...] = ()) -> Iterator[None]:
+    """Turns psycopg2's errors into ours; the message names server and statement, never a value of a row."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        raise translate(error, address, statement, secrets) from error
+
+
+def translate(error: psycopg2.Error, address: str, statement: str, secrets: tuple[str, ...] = ()) -> EtlError:
+    """Transient or terminal, by SQLSTATE; without one (no answer came) by what libpq says."""
+    code = error.pgcode or ""
+    # the primary message has no row values; DETAIL and CONTEXT may
+    said = error.diag.message_primary or str(error).strip() or type(error).__name__
+    message = redact(f"{address}: {statement}: {said}" + (f" (SQLSTATE {code})" if code else ""), secrets)
+    if code in _CONTENTION:
+        return ContentionError(f"{message}; another session held the rows, try again")
+    if code in _OVERLOADED:
+        return OverloadedError(f"{message}; raise max_connections or lower --parallelism")
+    if code in _LOST or code.startswith("08"):
+        return ConnectionLostError(f"{message}; check that the server is up and answers in time")
+    if not code and isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        if _REFUSED.search(said):
+            return StoreError(f"{message}; check the user, password and database of this URL", statement=statement)
+        return ConnectionLostError(f"{message}; check that the server is up and can be reached")
+    return StoreError(f"{message}; the server's log has the details", statement=statement)
+
+
+def connect(settings: PostgreSQLSettings) -> connection:
+    """A connection of its own; the caller closes it. Raises psycopg2's errors: call it inside `door`."""
+    parameters: dict[str, Any] = {
+        **settings.connection_parameters,
+        "application_name": "ownlens-etl ledger",
+        "client_encoding": "UTF8",
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        "cursor_factory": RealDictCursor,
+    }
+    opened: connection = psycopg2.connect(**parameters)
+    return opened
+
+
+@contextmanager
+def transaction(
+    held: connection, *, statement_timeout_seconds: float = 60, lock_timeout_seconds: float = 15
+) -> Iterator[cursor]:
+    """One transaction: commits, or rolls back and raises. Limits are set inside it, since sessions are not ours."""
+    try:
+        with held.cursor() as work:
+            work.execute(
+                "SET LOCAL statement_timeout = %s; SET LOCAL lock_timeout = %s; SET LOCAL timezone = 'UTC'",
+                (int(statement_timeout_seconds * 1000), int(lock_timeout_seconds * 1000)),
+            )
+            yield work
+        held.commit()
+    except BaseException:
+        with suppress(psycopg2.Error):
+            held.rollback()
+        raise
+
+
+class Database:
+    """Transactions on connections that threads borrow and give back; a handful stay open between calls."""
+
+    def __init__(self, settings: PostgreSQLSettings) -> None:
+        self.settings = settings
+        self.secrets = (settings.password.get_secret_value(),)
+        self._idle: list[tuple[float, connection]] = []
+        self._guard = threading.Lock()
+
+    @contextmanager
+    def transaction(self, name: str, **limits: float) -> Iterator[Any]:
+        """A cursor inside one transaction; `name` says in errors what was being done."""
+        with door(self.settings.address, name, self.secrets):
+            held = self._borrow()
+            try:
+                with transaction(held, **limits) as work:
+                    yield work
+            finally:
+                self._give_back(held)
+
+    def close(self) -> None:
+        """Closes the idle connections; the next call opens new ones."""
+        with self._guard:
+            idle, self._idle = self._idle, []
+        for _, held in idle:
+            held.close()
+
+    def _borrow(self) -> connection:
+        while True:
+            with self._guard:
+                if not self._idle:
+                    break
+                given_back_at, held = self._idle.pop()
+            if time.monotonic() - given_back_at < IDLE_SECONDS and not _has_ended(held):
+                return held
+            held.close()
+        return connect(self.settings)
+
+    def _give_back(self, held: connection) -> None:
+        is_clean = not held.closed and held.info.transaction_status == TRANSACTION_STATUS_IDLE
+        with self._guard:
+            if is_clean and len(self._idle) < MAXIMUM_IDLE:
+                self._idle.append((time.monotonic(), held))
+                return
+        held.close()
+
+
+def _has_ended(held: connection) -> bool:
+    """An idle server says nothing: what can be read is its farewell."""
+    if held.closed:
+        return True
+    poll = select.poll()
+    poll.register(held.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,222 @@
+"""The ledger: what happened to a run, table and destination. One short transaction a call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import structlog
+from psycopg2.extras import RealDictCursor
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from etl.config.settings import PostgreSQLSettings
+from etl.errors import EtlError, LockedError, TransientError
+from etl.ledger import leases, loads, migrations, rejects, runs
+from etl.ledger.connection import Database, door
+from etl.ledger.heartbeat import Heartbeat
+from etl.ledger.values import (
+    FrozenWindow,
+    LoadPlan,
+    LoadRecord,
+    NewRun,
+    Reject,
+    RejectFilter,
+    RejectRecord,
+    Run,
+    Watermark,
+)
+from etl.model import Destination, LoadResult, RunStatus
+from etl.redaction import redact_value
+
+Answer = TypeVar("Answer")
+
+ATTEMPTS = 5
+LEASE_POLL_SECONDS = 0.5
+EVERY_REJECT = RejectFilter()
+
+log = structlog.get_logger(__name__)
+
+
+class Ledger:
+    """Used by many threads at once. Calls are repeated on transient errors: each leaves the same state done twice.
+
+    `secrets` are masked in whatever is stored, beside the ledger's own password.
+    """
+
+    def __init__(self, settings: PostgreSQLSettings, *, secrets: Iterable[str] = ()) -> None:
+        self._database = Database(settings)
+        self._secrets = frozenset({*secrets, *self._database.secrets})
+
+    def close(self) -> None:
+        self._database.close()
+
+    def migrate(self) -> list[str]:
+        """Brings the schema up to date; returns the names of what was applied. Safe when two runs start at once."""
+        return migrations.migrate(self._database, migrations.read_migrations())
+
+    def exists(self) -> bool:
+        """Whether there is a ledger to read; a rehearsal does not create one."""
+        return self._call("exists", migrations.exist)
+
+    # --- runs ---
+
+    def start_run(self, run: NewRun) -> Run:
+        run_id, options = runs.new_run_id(), redact_value(run.options, self._secrets)
+        return self._call("start_run", lambda cursor: runs.insert_run(cursor, run_id, run, options))
+
+    def heartbeat(self, run_id: str) -> bool:
+        """Renews the run and its leases; False where the run has ended or was declared dead."""
+        return self._call("heartbeat", lambda cursor: runs.beat(cursor, run_id))
+
+    def keep_alive(self, run_id: str) -> Heartbeat:
+        """`with ledger.keep_alive(run_id) as heartbeat:` — check `heartbeat.lost` between tables."""
+        return Heartbeat(self._database.settings, run_id)
+
+    def finish_run(self, run_id: str, status: RunStatus) -> bool:
+        """False where it had been declared dead before: it stays failed."""
+        return self._call("finish_run", lambda cursor: runs.finish(cursor, run_id, status))
+
+    def get_run(self, run_id: str) -> Run | None:
+        return self._call("run", lambda cursor: runs.find_run(cursor, run_id))
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        """The latest first."""
+        return self._call("runs", lambda cursor: runs.list_runs(cursor, limit))
+
+    def live_runs(self) -> frozenset[str]:
+        return self._call("live_runs", runs.find_live_runs)
+
+    def mark_dead_runs(self) -> list[str]:
+        """Fails the runs whose heartbeat stopped, with their running loads, and frees their leases."""
+        return self._call("mark_dead_runs", runs.mark_dead)
+
+    def freeze_table(self, run_id: str, table_name: str, window: FrozenWindow) -> None:
+        """Once a run and table; a later call changes nothing."""
+        self._call("freeze_table", lambda cursor: runs.freeze(cursor, run_id, table_name, window))
+
+    def frozen_tables(self, run_id: str) -> dict[str, FrozenWindow]:
+        return self._call("frozen_tables", lambda cursor: runs.find_frozen(cursor, run_id))
+
+    # --- loads ---
+
+    def plan_loads(self, run_id: str, planned: Iterable[tuple[str, Destination]]) -> None:
+        """Writes down what the run means to do: `pending` until begun."""
+        pairs = list(planned)
+
+        def insert_all(cursor: Any) -> None:
+            for table_name, destination in pairs:
+                loads.plan(cursor, run_id, table_name, destination)
+
+        self._call("plan_loads", insert_all)
+
+    def begin_load(self, run_id: str, plan: LoadPlan) -> None:
+        configuration = redact_value(plan.configuration, self._secrets)
+        self._call("begin_load", lambda cursor: loads.begin(cursor, run_id, plan, configuration))
+
+    def complete_load(self, run_id: str, result: LoadResult, cursor: Any = None) -> None:
+        """Status, counts and watermark in one statement; refuses counts that do not add up, and a lost lease.
+
+        With `cursor` it is part of that cursor's transaction (of the ledger's own database), which commits or not.
+        """
+        if cursor is None:
+            self._call("complete_load", lambda own: loads.complete(own, run_id, result))
+            return
+        with (
+            door(self._database.settings.address, "complete_load", self._database.secrets),
+            # the caller's cursor may give tuples; one of ours on its connection is in the same transaction
+            cursor.connection.cursor(cursor_factory=RealDictCursor) as own,
+        ):
+            loads.complete(own, run_id, result)
+
+    def fail_load(self, run_id: str, table_name: str, destination: Destination, error: BaseException) -> bool:
+        """False where the load was published already: it stays so. A ValidationError overrules that, and takes the
+        watermark back, so that the next run reads the table from its beginning."""
+        failure = loads.describe_failure(error, self._secrets)
+        return self._call("fail_load", lambda cursor: loads.fail(cursor, run_id, table_name, destination, failure))
+
+    def loads(self, run_id: str) -> list[LoadRecord]:
+        return self._call("loads", lambda cursor: loads.list_loads(cursor, run_id))
+
+    def load(self, run_id: str, table_name: str, destination: Destination) -> LoadRecord | None:
+        return self._call("load", lambda cursor: loads.find_load(cursor, run_id, table_name, destination))
+
+    def watermark(self, table_name: str, destination: Destination) -> Watermark | None:
+        return self._call("watermark", lambda cursor: loads.find_watermark(cursor, table_name, destination))
+
+    def watermarks(self) -> dict[tuple[str, Destination], Watermark]:
+        found = self._call("watermarks", loads.list_watermarks)
+        return {(watermark.table_name, watermark.destination): watermark for watermark in found}
+
+    # --- leases ---
+
+    @contextmanager
+    def lease(
+        self, run_id: str, table_name: str, destination: Destination, timeout_seconds: float = 30
+    ) -> Iterator[None]:
+        """Holds the right to load this table into this destination; LockedError names the run that has it."""
+        self._take_lease(run_id, table_name, destination, timeout_seconds)
+        try:
+            yield
+        finally:
+            self._release_lease(run_id, table_name, destination)
+
+    def _take_lease(self, run_id: str, table_name: str, destination: Destination, timeout_seconds: float) -> None:
+        give_up_at, has_said = time.monotonic() + timeout_seconds, False
+        while not self._call("take_lease", lambda cursor: leases.take(cursor, run_id, table_name, destination)):
+            holder = self._call("lease", lambda cursor: leases.find_holder(cursor, table_name, destination))
+            if time.monotonic() >= give_up_at:
+                raise LockedError(
+                    f"{table_name} into {destination}: waited {timeout_seconds:g} s for run {holder}, which is loading"
+                    " it; wait until that run has finished, or stop it",
+                    table=table_name,
+                    destination=str(destination),
+                )
+            if not has_said:
+                facts = {"run_id": run_id, "table": table_name, "destination": str(destination)}
+                log.info("waiting for lease", holder=holder, **facts)
+                has_said = True
+            time.sleep(min(LEASE_POLL_SECONDS, max(0.0, give_up_at - time.monotonic())))
+
+    def _release_lease(self, run_id: str, table_name: str, destination: Destination) -> None:
+        try:
+            self._call("release_lease", lambda cursor: leases.release(cursor, run_id, table_name, destination))
+        except EtlError as error:
+            # the load's own outcome counts; the lease ends with the run
+            log.warning("lease not released", run_id=run_id, table=table_name, error=str(error))
+
+    # --- rejects ---
+
+    def add_rejects(self, run_id: str, table_name: str, destination: Destination | None, rows: Iterable[Reject]) -> int:
+        """All or none, streamed by COPY; not repeated on errors, since `rows` may be read only once."""
+        with self._database.transaction("copy_rejects", statement_timeout_seconds=3600) as cursor:
+            return rejects.copy_rejects(cursor, run_id, table_name, destination, rows)
+
+    def rejects(self, chosen: RejectFilter = EVERY_REJECT, limit: int = 100) -> list[RejectRecord]:
+        """The latest first."""
+        return self._call("rejects", lambda cursor: rejects.list_rejects(cursor, chosen, limit))
+
+    def count_rejects(self, chosen: RejectFilter = EVERY_REJECT) -> int:
+        return self._call("count_rejects", lambda cursor: rejects.count_rejects(cursor, chosen))
+
+    def reject(self, reject_id: int) -> RejectRecord | None:
+        return self._call("reject", lambda cursor: rejects.find_reject(cursor, reject_id))
+
+    def waiting_tables(self) -> list[str]:
+        """Tables with orphans to be replayed."""
+        return self._call("waiting_tables", rejects.find_waiting_tables)
+
+    def _call(self, name: str, work: Callable[[Any], Answer]) -> Answer:
+        retrying = Retrying(
+            retry=retry_if_exception_type(TransientError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.2, max=5),
+            reraise=True,
+        )
+        answer: Answer = retrying(self._call_once, name, work)
+        return answer
+
+    def _call_once(self, name: str, work: Callable[[Any], Answer]) -> Answer:
+        with self._database.transaction(name) as cursor:
+            return work(cursor)

@@ -1,0 +1,92 @@
+"""Brings the schema `etl` up to date: numbered files, each once, each in its own transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etl.errors import TerminalError
+from etl.ledger.connection import Database
+from etl.ledger.statements import MIGRATIONS_DIRECTORY, statement
+
+MIGRATION_TIMEOUT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Migration:
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def read_migrations(directory: Path = MIGRATIONS_DIRECTORY) -> list[Migration]:
+    """In the order of their numbers."""
+    return [Migration(file.stem, file.read_text(encoding="utf-8")) for file in sorted(directory.glob("*.sql"))]
+
+
+def migrate(database: Database, migrations: list[Migration]) -> list[str]:
+    """Applies what is missing and returns its names; runs that start at once wait for one another."""
+    with database.transaction("read migrations") as cursor:
+        missing = _missing(migrations, _applied(cursor))
+    return [migration.name for migration in missing if _apply(database, migration, migrations)]
+
+
+def exist(cursor: Any) -> bool:
+    """Whether any has been applied: a first migration stands with all it makes, or not at all."""
+    cursor.execute(statement("ledger_exists"))
+    return bool(cursor.fetchone()["has_table"])
+
+
+def _apply(database: Database, migration: Migration, migrations: list[Migration]) -> bool:
+    """False where another run was faster."""
+    limits = {
+        "statement_timeout_seconds": MIGRATION_TIMEOUT_SECONDS,
+        "lock_timeout_seconds": MIGRATION_TIMEOUT_SECONDS,
+    }
+    with database.transaction(f"migration {migration.name}", **limits) as cursor:
+        cursor.execute(statement("lock_migrations"))
+        _bootstrap(cursor)
+        if migration not in _missing(migrations, _applied(cursor)):
+            return False
+        cursor.execute(migration.text)
+        cursor.execute(statement("record_migration"), {"name": migration.name, "sha256": migration.sha256})
+        return True
+
+
+def _bootstrap(cursor: Any) -> None:
+    cursor.execute(statement("ledger_exists"))
+    found = cursor.fetchone()
+    if not found["has_schema"]:
+        cursor.execute(statement("create_schema"))
+    if not found["has_table"]:
+        cursor.execute(statement("create_migrations"))
+
+
+def _applied(cursor: Any) -> dict[str, str]:
+    if not exist(cursor):
+        return {}
+    cursor.execute(statement("applied_migrations"))
+    return {row["name"]: row["sha256"] for row in cursor.fetchall()}
+
+
+def _missing(migrations: list[Migration], applied: dict[str, str]) -> list[Migration]:
+    """Refuses a ledger that a newer version has changed, and migrations edited after they were applied."""
+    known = {migration.name: migration for migration in migrations}
+    unknown = sorted(set(applied) - set(known))
+    if unknown:
+        raise TerminalError(
+            f"the ledger has migrations that this version does not know: {', '.join(unknown)};"
+            " use the version that applied them, or a newer one"
+        )
+    edited = sorted(name for name, sha256 in applied.items() if known[name].sha256 != sha256)
+    if edited:
+        raise TerminalError(
+            f"migrations were edited after they had been applied: {', '.join(edited)};"
+            " restore the files and put the change into a new migration"
+        )
+    return [migration for migration in migrations if migration.name not in applied]

@@ -1,0 +1,185 @@
+"""What the ledger takes and gives back. All frozen; times are the database's, in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from etl.model import Destination, RunStatus, WriteMode
+
+
+class LoadState(StrEnum):
+    """A load's status in the ledger: model.LoadStatus, and the two before its end."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+    @property
+    def is_published(self) -> bool:
+        return self in (LoadState.SUCCESS, LoadState.UNCHANGED, LoadState.SKIPPED)
+
+
+class RejectStatus(StrEnum):
+    REJECTED = "rejected"  # final
+    WAITING = "waiting"  # an orphan, replayed by later runs
+    RESOLVED = "resolved"  # a waiting row that got in
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """`options` is the effective command line and configuration; what looks like a secret in it is masked."""
+
+    destinations: tuple[Destination, ...]
+    tables: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    resumed_from: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """`run_number` grows from run to run; `failure` says why a run that did not end by itself is failed."""
+
+    run_id: str
+    run_number: int
+    status: RunStatus
+    destinations: tuple[Destination, ...]
+    tables: tuple[str, ...]
+    options: Mapping[str, Any]
+    resumed_from: str | None
+    failure: str | None
+    started_at: datetime
+    heartbeat_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class FrozenWindow:
+    """The part of a table that a run reads: after `lower` (None: from the beginning) up to and with `upper`."""
+
+    lower: str | None
+    upper: str | None
+    fingerprint: str | None
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """What is known of a load before a store is touched.
+
+    `rows_rejected`, `rows_deduplicated` and `rows_filtered` are the transform's; the loader's own rejects are added
+    when the load completes, and filtered rows count as skipped. The `next_…` values become the watermark then; a load
+    with neither mark nor fingerprint (a backfill) leaves the watermark alone.
+    """
+
+    table_name: str
+    destination: Destination
+    target: str
+    mode: WriteMode
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    rows_read: int = 0
+    rows_rejected: int = 0
+    rows_deduplicated: int = 0
+    rows_filtered: int = 0
+    next_watermark: str | None = None
+    next_fingerprint: str | None = None
+    next_tail: str | None = None
+    config_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class LoadRecord:
+    """One load as it stands. `target` and `mode` are None for one that is pending or failed before it was begun."""
+
+    run_id: str
+    table_name: str
+    destination: Destination
+    status: LoadState
+    target: str | None
+    mode: WriteMode | None
+    configuration: Mapping[str, Any]
+    rows_read: int
+    rows_inserted: int
+    rows_updated: int
+    rows_unchanged: int
+    rows_skipped: int
+    rows_rejected: int
+    rows_deduplicated: int
+    rows_filtered: int
+    rows_deleted: int
+    bytes_written: int
+    seconds: float
+    next_watermark: str | None
+    next_fingerprint: str | None
+    next_tail: str | None
+    config_hash: str | None
+    skipped_reason: str | None
+    error_class: str | None
+    error_message: str | None
+    stack_trace: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """How far a destination holds a table.
+
+    `mark` is the watermark column's upper value (None for tables read whole), `fingerprint` that of the whole source
+    table, `tail` that of the overlap below the mark, `config_hash` that of the configuration it was loaded with.
+    """
+
+    table_name: str
+    destination: Destination
+    mark: str | None
+    fingerprint: str | None
+    tail: str | None
+    config_hash: str | None
+    target: str
+    run_id: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that is left out for good; `row` is its JSON text, already masked as the table says."""
+
+    rule: str
+    reason: str
+    row: str
+
+
+@dataclass(frozen=True)
+class RejectRecord:
+    """`destination` is None for rows that the transform rejected: no destination got them.
+
+    `row` and `key` are JSON texts: every digit as the ledger holds it.
+    """
+
+    reject_id: int
+    run_id: str
+    table_name: str
+    destination: Destination | None
+    rule: str
+    reason: str
+    row: str
+    status: RejectStatus
+    key: str | None
+    created_at: datetime
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RejectFilter:
+    """None takes all."""
+
+    run_id: str | None = None
+    table_name: str | None = None
+    rule: str | None = None
+    status: RejectStatus | None = None

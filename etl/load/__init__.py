@@ -1,0 +1,1 @@
+"""LoaderFactory and the loaders: DataFrame → LoadResult."""

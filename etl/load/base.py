@@ -1,0 +1,90 @@
+"""What every loader promises, and what it is given."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from pyspark.sql import DataFrame, SparkSession
+
+from etl.config.models import LoadConfigBase
+from etl.config.settings import Settings
+from etl.model import Checksums, Destination, LoadResult, TableDefinition, WriteMode
+
+ConfigT = TypeVar("ConfigT", bound=LoadConfigBase)
+
+
+class PublishRecorder(Protocol):
+    """Writes a load's success (and its watermark) through the given cursor, in the transaction that publishes it."""
+
+    def __call__(self, cursor: Any, result: LoadResult) -> None: ...
+
+
+@dataclass(frozen=True)
+class LoaderConfig:
+    """What a loader knows of the run. `run_number` grows from run to run and serves as the version of rows."""
+
+    settings: Settings
+    run_id: str
+    run_number: int
+    definitions: Mapping[str, TableDefinition] = field(default_factory=dict)
+    validate: bool = True
+    record: PublishRecorder | None = None
+
+
+@dataclass(frozen=True)
+class LoadFacts:
+    """What the pipeline already knows of a frame, so that a loader need not count it again."""
+
+    rows: int
+    checksums: Checksums | None = None
+
+
+class BaseLoader(ABC, Generic[ConfigT]):
+    """One destination. A load returns a LoadResult or raises an EtlError; run twice it leaves the same table.
+
+    A loader is used by several threads at once, one table each: it holds no connection between calls.
+    """
+
+    destination: ClassVar[Destination]
+    supported_modes: ClassVar[frozenset[WriteMode]]
+    has_foreign_keys: ClassVar[bool] = False
+    """Whether a table is published after its parents, and the tables of a cycle together."""
+
+    def __init__(self, spark: SparkSession, config: LoaderConfig) -> None:
+        self.spark = spark
+        self.config = config
+
+    @abstractmethod
+    def load(self, df: DataFrame, config: ConfigT, facts: LoadFacts | None = None) -> LoadResult:
+        """Stage the frame, count and check what was staged, publish it in one atomic step."""
+
+    def load_together(self, loads: Sequence[tuple[DataFrame, ConfigT, LoadFacts | None]]) -> list[LoadResult]:
+        """Load tables that refer to one another in a cycle. Stores without foreign keys take them one by one."""
+        return [self.load(df, config, facts) for df, config, facts in loads]
+
+    @abstractmethod
+    def target(self, config: ConfigT) -> str:
+        """The qualified name or URI, as reports show it."""
+
+    @abstractmethod
+    def target_exists(self, config: ConfigT) -> bool:
+        """Whether the target stands; an unchanged source is skipped only where it does."""
+
+    @abstractmethod
+    def published(self, config: ConfigT) -> LoadResult | None:
+        """What this run (`config.run_id`) has already published into the target, by the store's own evidence."""
+
+    @abstractmethod
+    def plan(self, df: DataFrame, config: ConfigT) -> list[str]:
+        """The DDL and steps that `load` would take, for --dry-run; writes nothing."""
+
+    @abstractmethod
+    def remove_orphans(self, config: ConfigT, live_runs: frozenset[str]) -> list[str]:
+        """Drop staging that dead runs left for this target; returns what was dropped."""
+
+    def replay_orphans(self, configs: Sequence[ConfigT]) -> list[LoadResult]:
+        """Load the rows that waited for their foreign-key parents; stores without foreign keys have none."""
+        return []

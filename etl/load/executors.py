@@ -1,0 +1,65 @@
+"""Runs one module-level function over a frame's partitions as Arrow batches and brings back the winners' receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import pyarrow as pa
+from pyspark import TaskContext
+from pyspark.sql import DataFrame
+
+FrozenConfig = TypeVar("FrozenConfig")
+
+RECEIPT_SCHEMA = "part int, attempt bigint, rows bigint, bytes bigint, detail string"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at one partition; `number` is unique over the whole Spark application."""
+
+    part: int
+    number: int
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one attempt staged. Only the winning attempt's receipt reaches the driver: a retried or speculative task
+    leaves another attempt's rows behind, which the driver then does not publish. `detail` is the loader's own (JSON).
+    """
+
+    part: int
+    attempt: int
+    rows: int
+    bytes: int
+    detail: str = ""
+
+
+PartitionWriter = Callable[[Iterator[pa.RecordBatch], Attempt, FrozenConfig], Receipt]
+
+
+def write_partitions(df: DataFrame, write: PartitionWriter[FrozenConfig], config: FrozenConfig) -> list[Receipt]:
+    """Calls `write(batches, attempt, config)` once a partition; `write` must be module-level, `config` frozen."""
+    receipts = df.mapInArrow(partial(_write_partition, write=write, config=config), RECEIPT_SCHEMA).collect()
+    return [Receipt(row["part"], row["attempt"], row["rows"], row["bytes"], row["detail"]) for row in receipts]
+
+
+def _write_partition(
+    batches: Iterator[pa.RecordBatch], write: PartitionWriter[FrozenConfig], config: FrozenConfig
+) -> Iterator[pa.RecordBatch]:
+    context = TaskContext.get()
+    if context is None:
+        raise RuntimeError("a partition writer runs in a Spark task only")
+    attempt = Attempt(part=context.partitionId(), number=context.taskAttemptId())
+    receipt = write(batches, attempt, config)
+    yield pa.RecordBatch.from_pydict(
+        {
+            "part": pa.array([receipt.part], pa.int32()),
+            "attempt": pa.array([receipt.attempt], pa.int64()),
+            "rows": pa.array([receipt.rows], pa.int64()),
+            "bytes": pa.array([receipt.bytes], pa.int64()),
+            "detail": pa.array([receipt.detail], pa.string()),
+        }
+    )

@@ -1,0 +1,161 @@
+"""Arrow batches as COPY wants them: PostgreSQL's binary format, or CSV. Runs on executors."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+from pgpq import ArrowToPostgresBinaryEncoder, encoders
+from pgpq.schema import Jsonb
+
+from etl.errors import DataError
+from etl.statements.postgresql.naming import ATTEMPT, StagedColumn
+
+_UUID_BYTES, _UUID_LETTERS = 16, 36
+_NIL_UUID = str(uuid.UUID(int=0))
+_NOT_HEX = 255
+_DASHES = (8, 13, 18, 23)
+_HEX_POSITIONS = np.array([position for position in range(_UUID_LETTERS) if position not in _DASHES])
+
+
+def _hex_values() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    values = np.full(256, _NOT_HEX, dtype=np.uint8)
+    for digits in ("0123456789abcdef", "0123456789ABCDEF"):
+        values[np.frombuffer(digits.encode(), dtype=np.uint8)] = np.arange(16, dtype=np.uint8)
+    return values
+
+
+_HEX_VALUES = _hex_values()
+
+
+def encode(
+    batches: Iterator[pa.RecordBatch],
+    columns: tuple[StagedColumn, ...],
+    attempt: int,
+    copy_format: Literal["binary", "csv"],
+) -> Iterator[bytes]:
+    """The bytes of one COPY; the attempt's number goes before each row."""
+    if copy_format == "csv":
+        return _encode_csv(batches, columns, attempt)
+    return _encode_binary(batches, columns, attempt)
+
+
+def _encode_binary(
+    batches: Iterator[pa.RecordBatch], columns: tuple[StagedColumn, ...], attempt: int
+) -> Iterator[bytes]:
+    encoder: ArrowToPostgresBinaryEncoder | None = None
+    for batch in batches:
+        ready = _with_attempt([_wire(batch.column(i), column) for i, column in enumerate(columns)], columns, attempt)
+        if encoder is None:
+            encoder = _encoder(ready.schema, columns)
+            yield encoder.write_header()
+        yield _write(encoder, ready)
+    if encoder is not None:
+        yield encoder.finish()
+
+
+def _write(encoder: ArrowToPostgresBinaryEncoder, batch: pa.RecordBatch) -> bytes:
+    try:
+        return encoder.write_batch(batch)
+    except (ValueError, RuntimeError) as error:
+        raise DataError(
+            f"expected values within PostgreSQL's ranges, found one beyond them: {error}; "
+            "reject such rows in the table's `transform` entry (`rules`)"
+        ) from error
+
+
+def _encoder(schema: pa.Schema, columns: tuple[StagedColumn, ...]) -> ArrowToPostgresBinaryEncoder:
+    builders: dict[str, Any] = {ATTEMPT: encoders.Int64EncoderBuilder(schema.field(0))}
+    for position, column in enumerate(columns, start=1):
+        field = schema.field(position)
+        if column.carrier == "jsonb":
+            builders[field.name] = encoders.StringEncoderBuilder.new_with_output(field, Jsonb())
+        else:
+            builders[field.name] = ArrowToPostgresBinaryEncoder.infer_encoder(field)
+    return ArrowToPostgresBinaryEncoder.new_with_encoders(schema, builders)
+
+
+def _with_attempt(arrays: list[pa.Array], columns: tuple[StagedColumn, ...], attempt: int) -> pa.RecordBatch:
+    rows = len(arrays[0])
+    numbers = pa.array(np.full(rows, attempt, dtype=np.int64))
+    return pa.RecordBatch.from_arrays([numbers, *arrays], names=[ATTEMPT, *(column.name for column in columns)])
+
+
+def _wire(array: pa.Array, column: StagedColumn) -> pa.Array:
+    """The array in the Arrow type whose encoding the carrier reads."""
+    if column.carrier == "uuid":
+        return uuid_bytes(array, column.name)
+    if pa.types.is_int8(array.type):
+        return array.cast(pa.int16())
+    if pa.types.is_null(array.type):
+        return array.cast(pa.string())
+    return array
+
+
+def uuid_bytes(array: pa.Array, name: str) -> pa.Array:
+    """Text → 16 bytes. The usual spelling is read column-wise; braces, missing dashes and so on one by one."""
+    usual = pc.all(pc.equal(pc.binary_length(array), _UUID_LETTERS)).as_py()
+    if usual is False:
+        return pa.array([_parse_uuid(value, name) for value in array.to_pylist()], pa.binary(_UUID_BYTES))
+    filled = array.fill_null(_NIL_UUID) if array.null_count else array
+    letters = np.frombuffer(filled.buffers()[2], dtype=np.uint8)
+    start = filled.offset * _UUID_LETTERS
+    letters = letters[start : start + len(filled) * _UUID_LETTERS].reshape(-1, _UUID_LETTERS)
+    digits = _HEX_VALUES[letters[:, _HEX_POSITIONS]]
+    if (digits == _NOT_HEX).any() or (letters[:, _DASHES] != ord("-")).any():
+        return pa.array([_parse_uuid(value, name) for value in array.to_pylist()], pa.binary(_UUID_BYTES))
+    packed = (digits[:, 0::2] << 4) | digits[:, 1::2]
+    values = pa.Array.from_buffers(pa.binary(_UUID_BYTES), len(array), [None, pa.py_buffer(packed.tobytes())])
+    return pc.if_else(array.is_valid(), values, pa.scalar(None, values.type)) if array.null_count else values
+
+
+def _parse_uuid(value: str | None, name: str) -> bytes | None:
+    if value is None:
+        return None
+    try:
+        return uuid.UUID(value).bytes
+    except ValueError as error:
+        raise DataError(
+            f"expected a uuid in column {name}, found text of {len(value)} characters that is none; "
+            "cast the column in the table's `transform` entry, so that such rows are rejected"
+        ) from error
+
+
+# --- CSV ------------------------------------------------------------------------------------------------------------
+
+
+def _encode_csv(batches: Iterator[pa.RecordBatch], columns: tuple[StagedColumn, ...], attempt: int) -> Iterator[bytes]:
+    options = pa_csv.WriteOptions(include_header=False)
+    for batch in batches:
+        arrays = [_as_text(batch.column(i)) for i, _ in enumerate(columns)]
+        sink = io.BytesIO()
+        pa_csv.write_csv(_with_attempt(arrays, columns, attempt), sink, options)
+        yield sink.getvalue()
+
+
+def _as_text(array: pa.Array) -> pa.Array:
+    """What pyarrow's CSV writer cannot say, as PostgreSQL's own text: bytes in hex, arrays in braces."""
+    if pa.types.is_binary(array.type):
+        return pa.array([None if v is None else "\\x" + v.hex() for v in array.to_pylist()], pa.string())
+    if pa.types.is_list(array.type):
+        return pa.array([None if v is None else _array_text(v) for v in array.to_pylist()], pa.string())
+    return array.cast(pa.string()) if pa.types.is_null(array.type) else array
+
+
+def _array_text(values: list[Any]) -> str:
+    return "{" + ",".join(_element_text(value) for value in values) + "}"
+
+
+def _element_text(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        return _array_text(value)
+    text = "\\x" + value.hex() if isinstance(value, bytes) else str(value)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

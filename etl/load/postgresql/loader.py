@@ -1,0 +1,133 @@
+"""Loads frames into PostgreSQL: COPY into a staging table of the run, then one transaction publishes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pyspark.sql import DataFrame
+
+from etl.config.models import PostgreSQLTableLoadConfig
+from etl.errors import ConflictError, EtlError, UsageError
+from etl.load.base import BaseLoader, LoadFacts
+from etl.load.postgresql import preparing, staging
+from etl.load.postgresql.attempt import Load, LoadAttempt
+from etl.load.postgresql.door import transaction
+from etl.load.postgresql.history import find_published
+from etl.load.postgresql.planning import plan_steps
+from etl.load.postgresql.references import validate_late_links
+from etl.load.postgresql.replay import replay_waiting
+from etl.load.postgresql.retrying import retrying
+from etl.load.postgresql.target import exists
+from etl.model import Destination, LoadResult, WriteMode
+from etl.statements.postgresql.naming import Table
+
+
+class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
+    """A table is published after its foreign-key parents; tables of a cycle go through `load_together`."""
+
+    destination: ClassVar[Destination] = Destination.POSTGRESQL
+    has_foreign_keys: ClassVar[bool] = True
+    supported_modes: ClassVar[frozenset[WriteMode]] = frozenset(
+        {WriteMode.UPSERT, WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.IGNORE, WriteMode.ERROR}
+    )
+
+    def load(self, df: DataFrame, config: PostgreSQLTableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
+        return self.load_together([(df, config, facts)])[0]
+
+    def load_together(self, loads: Sequence[Load]) -> list[LoadResult]:
+        """All of them in one transaction: foreign keys of a cycle are checked when every table is in."""
+        started = time.monotonic()
+        for _, config, _ in loads:
+            self._check_config(config)
+        settled = {config.table_name: self._settle_existing(df, config, facts) for df, config, facts in loads}
+        wanted = [load for load in loads if settled[load[1].table_name] is None]
+        if wanted:
+            for result in self._stage_and_publish(wanted, started):
+                settled[result.table_name] = result
+        return [result for result in settled.values() if result is not None]
+
+    def replay_orphans(self, configs: Sequence[PostgreSQLTableLoadConfig]) -> list[LoadResult]:
+        """Loads the waiting rows of these tables whose parents have come, and marks their entries resolved in the
+        same transaction. A row that the target holds by now, in whatever version, is resolved without writing."""
+        names = ", ".join(config.table_name for config in configs)
+        return retrying(self.config.settings.run.retries, names)(replay_waiting, configs, self.config)
+
+    def target(self, config: PostgreSQLTableLoadConfig) -> str:
+        return f"{config.target_schema}.{config.target_name}"
+
+    def target_exists(self, config: PostgreSQLTableLoadConfig) -> bool:
+        table = _table(config)
+        with transaction(staging.postgresql_of(self.config.settings), f"look for {table}") as cursor:
+            return exists(cursor, table)
+
+    def published(self, config: PostgreSQLTableLoadConfig) -> LoadResult | None:
+        with transaction(staging.postgresql_of(self.config.settings), "read the ledger") as cursor:
+            return find_published(cursor, self.config.run_id, config.table_name)
+
+    def plan(self, df: DataFrame, config: PostgreSQLTableLoadConfig) -> list[str]:
+        self._check_config(config)
+        if config.mode is WriteMode.IGNORE and self.target_exists(config):
+            return [f"{self.target(config)} exists: nothing is written (mode ignore)"]
+        return plan_steps(preparing.prepare(df.schema, config, self.config))
+
+    def remove_orphans(self, config: PostgreSQLTableLoadConfig, live_runs: frozenset[str]) -> list[str]:
+        return staging.drop_orphans(self.config.settings, _table(config), live_runs)
+
+    def _check_config(self, config: PostgreSQLTableLoadConfig) -> None:
+        if config.mode not in self.supported_modes:
+            raise UsageError(
+                f"expected one of the modes {', '.join(sorted(self.supported_modes))} for {config.table_name} in "
+                f"PostgreSQL, found {config.mode}",
+                table=config.table_name,
+            )
+        if config.mode is WriteMode.UPSERT and not (config.key or config.conflict_target):
+            raise UsageError(
+                f"expected a key for {config.table_name}: upsert needs one; set `key`, or use append or overwrite",
+                table=config.table_name,
+            )
+
+    def _settle_existing(
+        self, df: DataFrame, config: PostgreSQLTableLoadConfig, facts: LoadFacts | None
+    ) -> LoadResult | None:
+        """`ignore` and `error` ask only whether the target is there."""
+        if config.mode not in (WriteMode.IGNORE, WriteMode.ERROR) or not self.target_exists(config):
+            return None
+        if config.mode is WriteMode.ERROR:
+            raise ConflictError(
+                f"expected no table {self.target(config)} (mode error), found one; drop it or choose another mode",
+                table=config.table_name,
+            )
+        rows = facts.rows if facts else df.count()
+        result = LoadResult(
+            table_name=config.table_name,
+            destination=self.destination,
+            target=self.target(config),
+            mode=config.mode,
+            rows_in=rows,
+            rows_skipped=rows,
+            skipped_reason="the target exists",
+        )
+        if self.config.record is not None:
+            with transaction(staging.postgresql_of(self.config.settings), "record a skipped load") as cursor:
+                self.config.record(cursor, result)
+        return result
+
+    def _stage_and_publish(self, loads: Sequence[Load], started: float) -> list[LoadResult]:
+        attempt = LoadAttempt(self.config, loads, started)
+        names = ", ".join(config.table_name for _, config, _ in loads)
+        try:
+            outcome = retrying(self.config.settings.run.retries, names)(attempt.run)
+        except BaseException as error:
+            attempt.discard()
+            if isinstance(error, EtlError):
+                error.table = error.table or loads[0][1].table_name
+                error.destination = str(self.destination)
+            raise
+        validate_late_links(staging.postgresql_of(self.config.settings), outcome.late_children)
+        return list(outcome.results)
+
+
+def _table(config: PostgreSQLTableLoadConfig) -> Table:
+    return Table(config.target_schema, config.target_name)

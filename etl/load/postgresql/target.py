@@ -1,0 +1,109 @@
+"""A target table as PostgreSQL's catalog describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from etl.errors import SchemaMismatchError
+from etl.statements.postgresql.catalog import DESCRIBE_TABLE, LOCK_HOLDERS, TABLE_EXISTS
+from etl.statements.postgresql.naming import Table
+
+_TABLES = {"r", "p"}
+
+
+@dataclass(frozen=True)
+class TargetColumn:
+    name: str
+    type: str
+    not_null: bool = False
+    has_default: bool = False
+    identity: str = ""
+    generated: str = ""
+
+    @property
+    def writable(self) -> bool:
+        return not self.generated
+
+    @property
+    def needs_value(self) -> bool:
+        return self.not_null and not self.has_default and not self.identity and not self.generated
+
+
+@dataclass(frozen=True)
+class UniqueKey:
+    columns: tuple[str, ...]
+    primary: bool = False
+    immediate: bool = True
+    nulls_not_distinct: bool = False
+
+
+@dataclass(frozen=True)
+class ForeignKeyConstraint:
+    name: str
+    child: Table
+    columns: tuple[str, ...]
+    parent: Table
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TargetTable:
+    """`foreign_keys` point at parents, `referenced_by` come from children; a self-reference is in `foreign_keys`."""
+
+    table: Table
+    columns: tuple[TargetColumn, ...]
+    unique_keys: tuple[UniqueKey, ...] = ()
+    foreign_keys: tuple[ForeignKeyConstraint, ...] = ()
+    referenced_by: tuple[ForeignKeyConstraint, ...] = ()
+
+    def column(self, name: str) -> TargetColumn | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+
+def describe(cursor: Any, table: Table) -> TargetTable | None:
+    """None where there is no such table; anything but a table is refused."""
+    cursor.execute(DESCRIBE_TABLE, {"schema": table.schema, "name": table.name})
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    found = row[0]
+    if found["kind"] not in _TABLES:
+        raise SchemaMismatchError(f"expected a table, found that {table} is a view, sequence or foreign table")
+    links = [_foreign_key(entry) for entry in found["foreign_keys"] or []]
+    return TargetTable(
+        table=table,
+        columns=tuple(TargetColumn(**entry) for entry in found["columns"] or []),
+        unique_keys=tuple(_unique_key(entry) for entry in found["unique_keys"] or []),
+        foreign_keys=tuple(link for link in links if link.child == table),
+        referenced_by=tuple(link for link in links if link.child != table),
+    )
+
+
+def exists(cursor: Any, table: Table) -> bool:
+    cursor.execute(TABLE_EXISTS, {"schema": table.schema, "name": table.name})
+    return bool(cursor.fetchone()[0])
+
+
+def lock_holders(cursor: Any, table: Table) -> str:
+    """Who holds locks on the table, oldest transaction first, in words."""
+    cursor.execute(LOCK_HOLDERS, {"schema": table.schema, "name": table.name})
+    holders = [
+        f"pid {pid} ({application or 'unnamed'}, {state or 'unknown'}, {seconds or 0} s)"
+        for pid, application, state, seconds in cursor.fetchall()
+    ]
+    return ", ".join(holders) or "nobody any more"
+
+
+def _unique_key(entry: dict[str, Any]) -> UniqueKey:
+    return UniqueKey(tuple(entry["columns"]), entry["primary"], entry["immediate"], entry["nulls_not_distinct"])
+
+
+def _foreign_key(entry: dict[str, Any]) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        name=entry["name"],
+        child=Table(entry["child_schema"], entry["child"]),
+        columns=tuple(entry["columns"]),
+        parent=Table(entry["parent_schema"], entry["parent"]),
+        parent_columns=tuple(entry["parent_columns"]),
+    )

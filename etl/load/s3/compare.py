@@ -1,0 +1,159 @@
+"""What of an incoming frame already stands in the target, by key: set-based, and reading no more than it must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from operator import and_
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from etl.config.models import S3TableLoadConfig
+from etl.errors import ConflictError, DuplicateKeyError
+from etl.load.s3.frames import column, comparable
+from etl.model import PARTITION_DATE, ConflictResolution, Destination
+
+_EQUAL = "_etl_equal"
+_STORED_DATE = "_etl_stored_date"
+_SAMPLE_KEYS = 5
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The incoming keys that stand already. `keys` holds them, computed once; `equal` and `differing` count them."""
+
+    keys: DataFrame | None
+    equal: int
+    differing: int
+    dates_of_differing: frozenset[date]
+
+    @property
+    def matched(self) -> int:
+        return self.equal + self.differing
+
+
+NOTHING_STANDS = Standing(keys=None, equal=0, differing=0, dates_of_differing=frozenset())
+
+
+def find_standing(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig, dates: frozenset[date]) -> Standing:
+    """Looks up each incoming key. `dates` are the frame's own days.
+
+    Where the day is a function of the key only these days are read. Elsewhere a key may stand on any day: its columns
+    alone are read from the whole table first, then whole rows from the days where any was found.
+    """
+    pruned = stored
+    if config.partition_by:
+        if config.date_column in config.key:
+            pruned = on_days(stored, dates)
+        else:
+            found = _days_of_keys(frame, stored, config)
+            if not found:
+                return NOTHING_STANDS
+            pruned = on_days(stored, found)
+    # cut off from the target: a cache would be computed anew, and differently, once a commit changes the table
+    keys = _compare(frame, pruned, config).localCheckpoint(eager=False)
+    counts = keys.agg(
+        F.count_if(column(_EQUAL)).alias("equal"),
+        F.count_if(~column(_EQUAL)).alias("differing"),
+        F.collect_set(F.when(~column(_EQUAL), column(_STORED_DATE))).alias("dates"),
+    ).head()
+    assert counts is not None  # noqa: S101 - an aggregate without groups has one row
+    return Standing(keys, counts["equal"], counts["differing"], frozenset(counts["dates"]))
+
+
+def refuse_doubles(standing: Standing, rows: int, config: S3TableLoadConfig) -> None:
+    """A merge into a table that holds a key twice has no right answer."""
+    if standing.matched > rows:
+        raise DuplicateKeyError(
+            f"expected each key once in the target, found {standing.matched} stored rows for {rows} keys; "
+            f"load the table once with --full-refresh",
+            table=config.table_name,
+            destination=Destination.S3,
+        )
+
+
+def without_equal(frame: DataFrame, standing: Standing, config: S3TableLoadConfig) -> DataFrame:
+    """The new and the differing rows."""
+    if standing.keys is None or not standing.equal:
+        return frame
+    return _unmatched(frame, standing.keys.where(column(_EQUAL)), config)
+
+
+def without_standing(frame: DataFrame, standing: Standing, config: S3TableLoadConfig) -> DataFrame:
+    """The new rows."""
+    if standing.keys is None or not standing.matched:
+        return frame
+    return _unmatched(frame, standing.keys, config)
+
+
+def refuse_differing(standing: Standing, config: S3TableLoadConfig) -> None:
+    """`conflict_resolution: error`: a stored row that differs fails the load; equal ones are merely unchanged."""
+    if not standing.differing or standing.keys is None or config.conflict_resolution is not ConflictResolution.ERROR:
+        return
+    keys = F.to_json(F.struct(*[column(name) for name in config.key])).alias("key")
+    samples = standing.keys.where(~column(_EQUAL)).select(keys).limit(_SAMPLE_KEYS).collect()
+    raise ConflictError(
+        f"expected no stored row to differ, found {standing.differing} keys whose stored row does, e.g. "
+        f"{', '.join(row['key'] for row in samples)}; set conflict_resolution or correct the source",
+        table=config.table_name,
+        destination=Destination.S3,
+    )
+
+
+def on_days(stored: DataFrame, dates: Iterable[date]) -> DataFrame:
+    return stored.where(column(PARTITION_DATE).isin(sorted(dates)))
+
+
+def rows_are_equal(frame: DataFrame, stored: DataFrame, incoming_alias: str, stored_alias: str) -> Column:
+    """NULL equals NULL; a column that the target lacks equals its NULL."""
+    stored_kinds = {field.name: field.dataType for field in stored.schema.fields}
+    terms = [
+        comparable(field.name, field.dataType, incoming_alias).eqNullSafe(
+            comparable(field.name, stored_kinds[field.name], stored_alias)
+        )
+        if field.name in stored_kinds
+        else column(field.name, incoming_alias).isNull()
+        for field in frame.schema.fields
+    ]
+    return reduce(and_, terms)
+
+
+def key_condition(config: S3TableLoadConfig, incoming_alias: str, stored_alias: str) -> Column:
+    pairs = [(column(name, incoming_alias), column(name, stored_alias)) for name in config.key]
+    return reduce(and_, [one.eqNullSafe(two) if config.null_safe_key else one == two for one, two in pairs])
+
+
+def _compare(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig) -> DataFrame:
+    stored_date = column(PARTITION_DATE, "stored") if config.partition_by else F.lit(None).cast("date")
+    return (
+        frame.alias("incoming")
+        .join(stored.alias("stored"), key_condition(config, "incoming", "stored"))
+        .select(
+            *[column(name, "incoming").alias(name) for name in config.key],
+            rows_are_equal(frame, stored, "incoming", "stored").alias(_EQUAL),
+            stored_date.alias(_STORED_DATE),
+        )
+    )
+
+
+def _days_of_keys(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig) -> frozenset[date]:
+    keys = [column(name) for name in config.key]
+    incoming = frame.select(*keys).alias("incoming")
+    standing = stored.select(*keys, column(PARTITION_DATE)).alias("stored")
+    found = (
+        standing.join(incoming, key_condition(config, "incoming", "stored"), "left_semi")
+        .agg(F.collect_set(column(PARTITION_DATE)).alias("dates"))
+        .head()
+    )
+    return frozenset(found["dates"]) if found else frozenset()
+
+
+def _unmatched(frame: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
+    return frame.alias("incoming").join(
+        keys.select(*[column(name) for name in config.key]).alias("stored"),
+        key_condition(config, "incoming", "stored"),
+        "left_anti",
+    )

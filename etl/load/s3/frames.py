@@ -1,0 +1,182 @@
+"""The frame on its way into the lake: its day, its content in one number, and what no table may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    DateType,
+    MapType,
+    NullType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
+
+from etl.config.models import S3TableLoadConfig
+from etl.errors import DataError, DuplicateKeyError, NullKeyError, SchemaMismatchError
+from etl.load.base import LoadFacts
+from etl.model import PARTITION_DATE, Destination
+from etl.statements.quoting import spark_identifier
+
+_LOW_HALF = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one look at a frame tells. `digest` is equal for equal sets of rows, in any order."""
+
+    rows: int
+    digest: str
+    dates: frozenset[date]
+
+
+def column(name: str, alias: str | None = None) -> Column:
+    quoted = spark_identifier(name)
+    return F.col(f"{alias}.{quoted}" if alias else quoted)
+
+
+def prepare(df: DataFrame, config: S3TableLoadConfig) -> DataFrame:
+    """Settles types that no lake table holds and adds `partition_date` as the last column of a partitioned table."""
+    _refuse_names(df.schema, config)
+    settled = df.select(*[_settled(field) for field in df.schema.fields])
+    if not config.partition_by:
+        return settled
+    return settled.withColumn(PARTITION_DATE, _day_of(df.schema, config))
+
+
+def examine(frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None) -> Content:
+    """Counts, digests and refuses rows without a day; keys too where nobody has done so before."""
+    if facts is None:
+        _refuse_keys(frame, config)
+    partitioned = bool(config.partition_by)
+    high, low = row_digest(frame.schema)
+    measures = [F.count(F.lit(1)).alias("rows"), F.sum(high).alias("high"), F.sum(low).alias("low")]
+    if partitioned:
+        measures.append(F.collect_set(column(PARTITION_DATE)).alias("dates"))
+        measures.append(F.count_if(column(PARTITION_DATE).isNull()).alias("undated"))
+    found = frame.agg(*measures).head()
+    assert found is not None  # noqa: S101 - an aggregate without groups has one row
+    if partitioned and found["undated"]:
+        raise DataError(
+            f"expected a {config.date_column} in every row, as the table is partitioned by its day; "
+            f"found {found['undated']} of {found['rows']} rows without: give a default or reject them in transform",
+            table=config.table_name,
+            destination=Destination.S3,
+        )
+    return Content(
+        rows=found["rows"],
+        digest=_digest(found),
+        dates=frozenset(found["dates"]) if partitioned else frozenset(),
+    )
+
+
+def digest_of(frame: DataFrame) -> str:
+    """What `examine` says of these rows; the columns count in the frame's order."""
+    high, low = row_digest(frame.schema)
+    found = frame.agg(F.count(F.lit(1)).alias("rows"), F.sum(high).alias("high"), F.sum(low).alias("low")).head()
+    assert found is not None  # noqa: S101 - an aggregate without groups has one row
+    return _digest(found)
+
+
+def _digest(sums: Row) -> str:
+    return f"{sums['rows']}:{sums['high'] or 0}:{sums['low'] or 0}"
+
+
+def comparable(name: str, kind: DataType, alias: str | None = None) -> Column:
+    """The column in a form that `<=>` and hashing take as a whole: JSON text for what holds other values."""
+    plain = column(name, alias)
+    return F.to_json(plain) if isinstance(kind, ArrayType | MapType | StructType) else plain
+
+
+def row_digest(schema: StructType) -> tuple[Column, Column]:
+    """Both halves of a 64-bit hash of the row, as non-negative numbers whose sums stay within a bigint."""
+    parts: list[Column] = []
+    for field in schema.fields:
+        # xxhash64 passes over NULL: without the flag (NULL, 'a') and ('a', NULL) would be one
+        parts += [comparable(field.name, field.dataType), column(field.name).isNull()]
+    whole = F.xxhash64(*parts)
+    return F.shiftrightunsigned(whole, 32), whole.bitwiseAND(F.lit(_LOW_HALF))
+
+
+def _settled(field: StructField) -> Column:
+    plain = column(field.name)
+    if isinstance(field.dataType, NullType):
+        return plain.cast(StringType()).alias(field.name)
+    if isinstance(field.dataType, TimestampNTZType):
+        return plain.cast(TimestampType()).alias(field.name, metadata=field.metadata)
+    return plain
+
+
+def _day_of(schema: StructType, config: S3TableLoadConfig) -> Column:
+    kinds: dict[str, Any] = {field.name: field.dataType for field in schema.fields}
+    kind = kinds.get(config.date_column or "")
+    if not isinstance(kind, DateType | TimestampType | TimestampNTZType):
+        found = kind.simpleString() if kind else f"no column {config.date_column!r}"
+        raise SchemaMismatchError(
+            f"expected date_column to be a date or timestamp, found {found}; correct the table's date_column",
+            table=config.table_name,
+            destination=Destination.S3,
+        )
+    # the session works in UTC (etl/spark.py), so the day of an instant is its day in UTC
+    return F.to_date(column(config.date_column or ""))
+
+
+def _refuse_names(schema: StructType, config: S3TableLoadConfig) -> None:
+    by_lower: dict[str, list[str]] = {}
+    for name in schema.names:
+        by_lower.setdefault(name.lower(), []).append(name)
+    faults = [f"{' and '.join(names)} differ in case only" for names in by_lower.values() if len(names) > 1]
+    if config.partition_by and PARTITION_DATE in by_lower:
+        faults.append(f"{PARTITION_DATE} is the name of the partition column")
+    missing = [name for name in config.key if name not in schema.names]
+    if missing:
+        faults.append(f"key columns {', '.join(missing)} are missing (present: {', '.join(schema.names)})")
+    if faults:
+        raise SchemaMismatchError(
+            f"expected columns that a lake table can hold: {'; '.join(faults)}; rename them in transform",
+            table=config.table_name,
+            destination=Destination.S3,
+        )
+
+
+def _refuse_keys(frame: DataFrame, config: S3TableLoadConfig) -> None:
+    if not config.key:
+        return
+    keys = [column(name) for name in config.key]
+    incomplete = F.lit(False)
+    for key in keys:
+        incomplete = incomplete | key.isNull()
+    found = (
+        frame.groupBy(*keys)
+        .agg(F.count(F.lit(1)).alias("_etl_rows"))
+        .agg(
+            F.sum(F.when(incomplete, column("_etl_rows")).otherwise(0)).alias("null_rows"),
+            F.count_if(column("_etl_rows") > 1).alias("duplicated"),
+            F.max(F.when(column("_etl_rows") > 1, F.to_json(F.struct(*keys)))).alias("sample"),
+        )
+        .head()
+    )
+    assert found is not None  # noqa: S101 - an aggregate without groups has one row
+    named = f"the key ({', '.join(config.key)})"
+    if found["null_rows"] and not config.null_safe_key:
+        raise NullKeyError(
+            f"expected no NULL in {named}, found {found['null_rows']} rows; reject them, or set null_safe_key",
+            table=config.table_name,
+            destination=Destination.S3,
+        )
+    if found["duplicated"]:
+        raise DuplicateKeyError(
+            f"expected {named} once in a load, found {found['duplicated']} keys several times, e.g. "
+            f"{found['sample']}; deduplicate in transform",
+            table=config.table_name,
+            destination=Destination.S3,
+        )

@@ -1,0 +1,201 @@
+"""S3Loader: a frame into the lake, as a Delta table or as Parquet or JSON files."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import date
+from typing import ClassVar
+from uuid import uuid4
+
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from etl.config.models import S3Format, S3TableLoadConfig
+from etl.config.settings import S3Settings
+from etl.errors import ConfigurationError, ConflictError, Fault, TransientError
+from etl.load.base import BaseLoader, LoadFacts
+from etl.load.s3.delta_load import StoredDelta, load_delta
+from etl.load.s3.delta_log import commit_of_token, commits_of_run, has_commits
+from etl.load.s3.door import spark_door
+from etl.load.s3.file_load import load_files
+from etl.load.s3.file_table import FileTable
+from etl.load.s3.frames import Content, examine, prepare
+from etl.load.s3.job import Job
+from etl.load.s3.manifest import read_load, read_manifest
+from etl.load.s3.orphans import remove_dead_staging
+from etl.load.s3.paths import TablePath, get_s3_path
+from etl.load.s3.publish import repair
+from etl.load.s3.schema import count_rejects, fit
+from etl.load.s3.store import ObjectStore, StoreAddress
+from etl.model import ConflictResolution, Destination, LoadResult, WriteMode
+
+_NOTHING = Content(rows=0, digest="", dates=frozenset())
+
+
+class S3Loader(BaseLoader[S3TableLoadConfig]):
+    """Delta tables publish by one commit; plain files appear whole, then the old ones go (publish.py)."""
+
+    destination = Destination.S3
+    supported_modes: ClassVar[frozenset[WriteMode]] = frozenset(
+        {
+            WriteMode.APPEND,
+            WriteMode.MERGE,
+            WriteMode.OVERWRITE,
+            WriteMode.OVERWRITE_PARTITIONS,
+            WriteMode.IGNORE,
+            WriteMode.ERROR,
+        }
+    )
+
+    def load(self, df: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
+        refuse_impossible(config)
+        job = self._job(df, config, token=uuid4().hex)
+        run = self.config.settings.run
+        retrying = Retrying(
+            retry=retry_if_exception_type(TransientError),
+            stop=stop_after_attempt(run.retries + 1),
+            wait=wait_random_exponential(multiplier=0.5, max=30),
+            reraise=True,
+        )
+        for attempt in retrying:
+            with attempt:
+                lost_answer = attempt.retry_state.attempt_number > 1
+                result = (self._published_by(job) if lost_answer else None) or self._load(job, df, facts)
+        # only here is it known: the result was made before it was written, as its own record
+        return replace(result, seconds=round(time.monotonic() - job.started, 3))
+
+    def target(self, config: S3TableLoadConfig) -> str:
+        return TablePath.of(self._settings, config).uri
+
+    def get_s3_path(self, table: S3TableLoadConfig, partition_date: date | None = None) -> str:
+        return get_s3_path(self._settings, table, partition_date)
+
+    def target_exists(self, config: S3TableLoadConfig) -> bool:
+        path, store = TablePath.of(self._settings, config), self._store()
+        if config.format is S3Format.DELTA:
+            return has_commits(store, path)
+        return store.get(path.manifest_key) is not None or any(
+            path.is_data(entry.key) for entry in store.objects(path.prefix)
+        )
+
+    def published(self, config: S3TableLoadConfig) -> LoadResult | None:
+        path, store = TablePath.of(self._settings, config), self._store()
+        if config.format is S3Format.DELTA:
+            commits = commits_of_run(store, path, self.config.run_id)
+            return commits[0].load_result() if commits else None
+        manifest = read_load(store, path, self.config.run_id)
+        if manifest is None:  # killed between the manifest and its copy under the run's name
+            current = read_manifest(store, path)
+            manifest = current if current and current.run_id == self.config.run_id else None
+        return manifest.load_result() if manifest else None
+
+    def plan(self, df: DataFrame, config: S3TableLoadConfig) -> list[str]:
+        refuse_impossible(config)
+        job = self._job(df, config, token="plan")  # noqa: S106 - no password
+        exists = self.target_exists(config)
+        difference = fit(prepare(df, config), self._stored_schema(job) if exists else None, config).difference
+        into = f"{config.format} {job.path.uri}" + (" by partition_date" if config.partition_by else "")
+        steps = [f"{config.mode} into {into}" if exists else f"create {into}"]
+        steps += [f"schema: {sentence}" for sentence in difference.sentences()]
+        return steps
+
+    def remove_orphans(self, config: S3TableLoadConfig, live_runs: frozenset[str]) -> list[str]:
+        return remove_dead_staging(self._store(), TablePath.of(self._settings, config), live_runs)
+
+    @property
+    def _settings(self) -> S3Settings:
+        settings = self.config.settings.s3
+        if settings is None:
+            raise ConfigurationError([Fault("conf/etl.yaml", 0, "expected an S3 bucket; set ETL_S3_BUCKET")])
+        return settings
+
+    def _store(self) -> ObjectStore:
+        return ObjectStore(StoreAddress.of(self._settings))
+
+    def _job(self, df: DataFrame, config: S3TableLoadConfig, token: str) -> Job:
+        address = StoreAddress.of(self._settings)
+        return Job(
+            spark=self.spark,
+            store=ObjectStore(address),
+            address=address,
+            path=TablePath.of(self._settings, config),
+            run=self.config,
+            config=config,
+            token=token,
+            started=time.monotonic(),
+            frame=df,
+            content=_NOTHING,
+        )
+
+    def _load(self, job: Job, df: DataFrame, facts: LoadFacts | None) -> LoadResult:
+        config = job.config
+        is_delta = config.format is S3Format.DELTA
+        if not is_delta:
+            repair(job.store, job.path)
+        exists = self.target_exists(config)
+        if exists and config.mode in (WriteMode.IGNORE, WriteMode.ERROR):
+            return self._leave(job, df, facts)
+        with spark_door("examine the frame", job.table):
+            prepared = prepare(df, config)
+            stored = self._stored_delta(job) if is_delta and exists else StoredDelta(None)
+            table = None if is_delta else FileTable.find(job)
+            fitted = fit(prepared, table.schema if table else stored.schema, config)
+            rejected = count_rejects(prepared, fitted.rejects)
+            content = examine(fitted.frame, config, facts)
+        known = facts.checksums if facts and fitted.frame is prepared else None
+        job = replace(job, frame=fitted.frame, content=content, checksums=known, rows_rejected=rejected)
+        if table:
+            return load_files(job, replace(table, job=job))
+        return load_delta(job, replace(stored, evolve=fitted.difference.renames_columns))
+
+    def _leave(self, job: Job, df: DataFrame, facts: LoadFacts | None) -> LoadResult:
+        """`ignore` and `error`: the target stands, nothing is written."""
+        if job.config.mode is WriteMode.ERROR:
+            raise ConflictError(
+                f"expected no target (mode: error), found {job.path.uri}; remove it or choose another mode",
+                table=job.table,
+                destination=Destination.S3,
+            )
+        with spark_door("count the frame", job.table):
+            rows = facts.rows if facts else df.count()
+        job = replace(job, content=replace(_NOTHING, rows=rows))
+        return job.result(skipped=rows, skipped_reason="the target exists (mode: ignore)")
+
+    def _stored_delta(self, job: Job) -> StoredDelta:
+        return StoredDelta(self.spark.read.format("delta").load(job.path.uri))
+
+    def _stored_schema(self, job: Job) -> StructType | None:
+        with spark_door("read the target's schema", job.table):
+            if job.config.format is S3Format.DELTA:
+                return self._stored_delta(job).schema
+            return FileTable.find(job).schema
+
+    def _published_by(self, job: Job) -> LoadResult | None:
+        """What this very call has published before its answer was lost."""
+        if job.config.format is S3Format.DELTA:
+            commit = commit_of_token(job.store, job.path, job.token)
+            return commit.load_result() if commit else None
+        manifest = read_manifest(job.store, job.path)
+        return manifest.load_result() if manifest and manifest.token == job.token else None
+
+
+def refuse_impossible(config: S3TableLoadConfig) -> None:
+    """What no run could do; the message names all of it."""
+    faults = []
+    if config.mode not in S3Loader.supported_modes:
+        faults.append(f"mode {config.mode} is none of the lake's; use merge for upsert")
+    if config.mode is WriteMode.MERGE and config.format is not S3Format.DELTA:
+        faults.append(f"merge needs format: delta, not {config.format}")
+    if config.mode is WriteMode.MERGE and not config.key:
+        faults.append("merge needs a key")
+    appends_files = config.mode is WriteMode.APPEND and config.format is not S3Format.DELTA
+    if appends_files and config.key and config.conflict_resolution is ConflictResolution.UPDATE:
+        faults.append(f"{config.format} files cannot be updated in place; set conflict_resolution to error or skip")
+    if config.mode is WriteMode.OVERWRITE_PARTITIONS and not config.partition_by:
+        faults.append("overwrite_partitions needs partition_by: [partition_date]")
+    if config.partition_by and not config.date_column:
+        faults.append("partition_by needs a date_column")
+    if faults:
+        raise ConfigurationError([Fault(f"table {config.table_name}", 0, fault) for fault in faults])

@@ -1,0 +1,175 @@
+"""Frozen values that cross rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+PARTITION_DATE = "partition_date"
+"""The lake's partition column: the day (UTC) of the table's date column."""
+
+POSTGRESQL_TYPE = "postgresql_type"
+"""Key of a Spark field's metadata: the PostgreSQL type the column has at its source, as format_type() prints it."""
+
+
+WATERMARK = "_etl_watermark"
+"""Hidden column of an incremental extraction: the row's watermark, so that each destination takes what it lacks."""
+
+UNREADABLE = "_etl_unreadable"
+"""Hidden column of an extraction: `column=value` where the frame cannot hold what the source has; else NULL."""
+
+
+class Destination(StrEnum):
+    S3 = "s3"
+    POSTGRESQL = "postgresql"
+    CLICKHOUSE = "clickhouse"
+
+
+class TableKind(StrEnum):
+    REFERENCE = "reference"
+    EVENT = "event"
+    SNAPSHOT = "snapshot"
+    AGGREGATE = "aggregate"
+
+
+class ExtractMode(StrEnum):
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
+class WriteMode(StrEnum):
+    APPEND = "append"
+    MERGE = "merge"
+    UPSERT = "upsert"
+    OVERWRITE = "overwrite"
+    OVERWRITE_PARTITIONS = "overwrite_partitions"
+    REPLACE_PARTITION = "replace_partition"
+    IGNORE = "ignore"
+    ERROR = "error"
+
+
+class ConflictResolution(StrEnum):
+    UPDATE = "update"
+    SKIP = "skip"
+    ERROR = "error"
+
+
+class SchemaContract(StrEnum):
+    EVOLVE = "evolve"
+    FREEZE = "freeze"
+    DISCARD_ROW = "discard_row"
+    DISCARD_VALUE = "discard_value"
+
+
+class LoadStatus(StrEnum):
+    SUCCESS = "success"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class RunStatus(StrEnum):
+    RUNNING = "running"
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class ColumnDefinition:
+    """One column of a source table; `type` as PostgreSQL's format_type() prints it: `numeric(12,2)`, `text[]`."""
+
+    name: str
+    type: str
+    nullable: bool = True
+    generated: bool = False
+    identity: bool = False
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    columns: tuple[str, ...]
+    parent_table: str
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TableDefinition:
+    """Names, types, nullability and keys of a table, from the source's own schema."""
+
+    name: str
+    columns: tuple[ColumnDefinition, ...]
+    primary_key: tuple[str, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> ColumnDefinition:
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a frame on its way into a store.
+
+    `spark_type` is the field's simpleString (`decimal(12,2)`, `array<string>`); `postgresql_type` is the type the
+    column has at its source, or the one that follows from `spark_type` where it has none.
+    """
+
+    name: str
+    spark_type: str
+    postgresql_type: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Checksums:
+    """What a set of rows amounts to: how many, and one number a column (etl/statements/checksum.py).
+
+    Equal rows give equal checksums in Spark, PostgreSQL and ClickHouse, whatever their order.
+    """
+
+    rows: int
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What a loader did with one frame: `rows_in` is the sum of the five outcomes, or the load has failed.
+
+    `bytes_written` counts what was sent to the store (compressed where the transfer is); `rows_deleted` counts rows
+    that stood in the target and no longer do (overwrite, replaced partitions), on top of the outcomes of incoming rows.
+    """
+
+    table_name: str
+    destination: Destination
+    target: str
+    mode: WriteMode
+    rows_in: int
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_skipped: int = 0
+    rows_rejected: int = 0
+    rows_deleted: int = 0
+    bytes_written: int = 0
+    seconds: float = 0.0
+    skipped_reason: str = ""
+
+    @property
+    def accounted(self) -> int:
+        return self.rows_inserted + self.rows_updated + self.rows_unchanged + self.rows_skipped + self.rows_rejected
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.rows_inserted or self.rows_updated or self.rows_deleted)
+
+    @property
+    def status(self) -> LoadStatus:
+        """Skipped where the loader says why, unchanged where the target holds what it held before."""
+        if self.skipped_reason:
+            return LoadStatus.SKIPPED
+        return LoadStatus.SUCCESS if self.changed else LoadStatus.UNCHANGED

@@ -1,0 +1,153 @@
+"""The command line of the main job → one frozen value."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from etl.config.configuration import parse_destination
+from etl.errors import UsageError
+from etl.model import Destination
+
+EXIT_LOADED, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+EPILOG = """\
+exit codes: 0 everything loaded (or was unchanged), 1 a table or destination failed, 2 bad use or configuration
+"""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What was asked for. Instants are UTC; `since` is inclusive, `until` exclusive; None leaves that side open."""
+
+    load: bool = False
+    destinations: tuple[Destination, ...] = ()
+    tables: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    full_refresh: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
+    resume: str | None = None
+    dry_run: bool = False
+    parallelism: int | None = None
+    validate: bool = True
+    config_dir: Path | None = None
+    log_format: str = "console"
+    report: Path | None = None
+
+    def recorded(self) -> dict[str, object]:
+        """What the ledger keeps, so that a resumed run does what this one was asked to."""
+        return {
+            "full_refresh": self.full_refresh,
+            "since": self.since.isoformat() if self.since else None,
+            "until": self.until.isoformat() if self.until else None,
+            "validate": self.validate,
+        }
+
+
+def parse_options(arguments: Sequence[str]) -> RunOptions:
+    """Raises UsageError for what argparse cannot see; argparse itself exits with 2."""
+    given = _parser().parse_args(list(arguments))
+    for flag in ("load_destinations", "tables", "domains", "exclude"):
+        _refuse_empty(flag, getattr(given, flag))
+    destinations = _destinations(given.load_destinations)
+    options = RunOptions(
+        load=given.load or bool(destinations),
+        destinations=destinations,
+        tables=_names(given.tables),
+        domains=_names(given.domains),
+        exclude=_names(given.exclude),
+        full_refresh=given.full_refresh,
+        since=_instant("--since", given.since),
+        until=_instant("--until", given.until),
+        resume=given.resume,
+        dry_run=given.dry_run,
+        parallelism=given.parallelism,
+        validate=given.validate,
+        config_dir=given.config_dir,
+        log_format=given.log_format,
+        report=given.report,
+    )
+    _refuse_contradictions(options)
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_etl.py",
+        description="Extract, transform and load the configured tables into a lake, PostgreSQL and ClickHouse.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--load", action="store_true", help="load into every configured destination; without it nothing is written")
+    add(
+        "--load-destinations",
+        metavar="LIST",
+        help="load into these: s3 (minio), postgresql (postgres), clickhouse (ch)",
+    )
+    add("--tables", metavar="LIST", help="only these tables, comma-separated")
+    add("--domains", metavar="LIST", help="only the tables of these domains, comma-separated")
+    add("--exclude", metavar="LIST", help="not these tables, comma-separated")
+    add("--full-refresh", action="store_true", help="read every table whole, whatever the watermarks say")
+    add("--since", metavar="TIME", help="read rows whose watermark is at or after TIME (UTC); moves no watermark back")
+    add("--until", metavar="TIME", help="read rows whose watermark is before TIME (UTC)")
+    add("--resume", metavar="RUN_ID", help="do what is left of an earlier run, up to its frozen upper marks")
+    add("--dry-run", action="store_true", help="print the plan (rows, DDL, targets) and write nothing")
+    add("--parallelism", type=_positive, metavar="N", help="tables side by side (default: run.parallelism in etl.yaml)")
+    add(
+        "--validate", action=argparse.BooleanOptionalAction, default=True, help="check keys and checksums in each store"
+    )
+    add("--config-dir", type=Path, metavar="DIR", help="where etl.yaml and tables/ are (conf/)")
+    add("--log-format", choices=("json", "console"), default="console", help="how events are written")
+    add("--report", type=Path, metavar="FILE", help="write the run's result as JSON (docs/report.schema.json)")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
+    return int(text)
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+
+
+def _refuse_empty(flag: str, text: str | None) -> None:
+    """An empty variable in a script must not turn into "everything" or "nothing"."""
+    if text is not None and not _names(text):
+        raise UsageError(f"--{flag.replace('_', '-')}: expected names, comma-separated, found {text!r}")
+
+
+def _destinations(text: str | None) -> tuple[Destination, ...]:
+    return tuple(dict.fromkeys(parse_destination(name) for name in _names(text)))
+
+
+def _instant(flag: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{flag}: expected a date or time such as 2026-06-30 or 2026-06-30T12:00:00, found {text!r}"
+        ) from error
+    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _refuse_contradictions(options: RunOptions) -> None:
+    if options.since and options.until and options.since >= options.until:
+        raise UsageError(f"expected --since before --until, found {options.since} and {options.until}")
+    if options.full_refresh and (options.since or options.until):
+        raise UsageError("--full-refresh reads every table whole; leave out --since and --until, or --full-refresh")
+    narrowed = options.tables or options.domains or options.exclude
+    if options.resume and (narrowed or options.full_refresh or options.since or options.until):
+        raise UsageError("--resume does what its run was asked to; leave out tables, domains and time flags")
+    if options.resume and options.dry_run:
+        raise UsageError("--resume and --dry-run do not go together; plan a new run instead")

@@ -1,0 +1,61 @@
+"""--dry-run prints what a run would do; without --load rows are extracted and transformed, and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+from pyspark.sql import SparkSession
+from rich.console import Console
+
+from etl.config.configuration import Configuration
+from etl.config.models import PostgreSQLSource
+from etl.extract.snapshot import SourceSnapshot
+from etl.ledger.ledger import Ledger
+from etl.load.frames import columns_of
+from etl.pipeline.assignment import Assignment
+from etl.pipeline.context import RunContext, Work
+from etl.pipeline.options import EXIT_LOADED, RunOptions
+from etl.pipeline.run import rehearsal_context, source_settings
+from etl.pipeline.shares import is_unchanged, plan_shares, read_frame
+from etl.pipeline.tally import refuse_bad_keys, tally
+
+
+def rehearse(
+    configuration: Configuration, options: RunOptions, assignment: Assignment, spark: SparkSession, ledger: Ledger
+) -> int:
+    """Reads the source and the ledger, prints to standard output, writes nothing anywhere."""
+    console = Console(soft_wrap=True, highlight=False)
+    reads_postgresql = any(isinstance(work.table.source, PostgreSQLSource) for work in assignment.work)
+    snapshot = SourceSnapshot(source_settings(configuration)) if reads_postgresql else nullcontext()
+    with snapshot as opened:
+        context = rehearsal_context(configuration, options, assignment, spark, ledger, opened)
+        describe = _planned if options.dry_run else _checked
+        for work in assignment.work:
+            for line in describe(context, work):
+                console.print(line, markup=False)
+    return EXIT_LOADED
+
+
+def _planned(context: RunContext, work: Work) -> Iterator[str]:
+    """Rows, target and steps of each destination."""
+    for share in plan_shares(context, work):
+        loader = context.loaders[share.destination]
+        rows = "?" if share.measurement.rows is None else str(share.measurement.rows)
+        yield f"{work.table.name} -> {loader.target(share.config)}: {share.config.mode}, {rows} rows"
+        if is_unchanged(context, share):
+            yield "  nothing to do: the source is unchanged"
+            continue
+        good = context.transformer(work).transform(read_frame(context, work, [share])).good
+        for step in loader.plan(good, share.config):
+            yield "\n".join(f"  {line}" for line in step.splitlines())
+
+
+def _checked(context: RunContext, work: Work) -> Iterator[str]:
+    """How many rows of each outcome the transform gives."""
+    shares = plan_shares(context, work)
+    transformed = context.transformer(work).transform(read_frame(context, work, shares))
+    counts = tally(transformed.tagged, None, columns_of(transformed.good), with_checksums=False)
+    refuse_bad_keys(work.table, transformed.tagged, counts)
+    outcomes = ", ".join(f"{rows} {outcome}" for outcome, rows in sorted(counts.rows.items()))
+    yield f"{work.table.name}: {counts.read} rows read" + (f" ({outcomes})" if outcomes else "")

@@ -1,0 +1,168 @@
+"""What each destination still lacks of a table, and the one frame that serves them all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import DataFrame
+
+from etl.config.models import PostgreSQLSource, TableLoadConfig
+from etl.errors import SourceError
+from etl.extract.files import measure_files, read_files
+from etl.extract.tables import read_table
+from etl.extract.values import Measurement, Window
+from etl.ledger.values import FrozenWindow, Watermark
+from etl.model import Destination, TableDefinition, WriteMode
+from etl.pipeline.context import RunContext, Work
+from etl.pipeline.windows import Bounds, bounds_for, next_mark, widest
+
+_REPLACES_DAYS = {WriteMode.OVERWRITE_PARTITIONS, WriteMode.REPLACE_PARTITION}
+
+
+Measured = dict[Bounds, Measurement]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one destination takes: the rows within its bounds, or whole days where its mode replaces partitions."""
+
+    destination: Destination
+    config: TableLoadConfig
+    bounds: Bounds
+    measurement: Measurement
+    watermark: Watermark | None
+    config_hash: str
+
+    @property
+    def mark(self) -> str | None:
+        return self.watermark.mark if self.watermark else None
+
+    @property
+    def takes_whole_days(self) -> bool:
+        """Only a part of a partition would be lost rows: such a share takes all that was extracted."""
+        return self.config.mode in _REPLACES_DAYS and bool(self.config.partition_by) and not self.bounds.is_whole_table
+
+
+def plan_shares(context: RunContext, work: Work) -> list[Share]:
+    """One share a destination; destinations with equal bounds share a measurement."""
+    measured: Measured = {}
+    return [plan_share(context, work, destination, measured) for destination in work.destinations]
+
+
+def plan_share(context: RunContext, work: Work, destination: Destination, measured: Measured) -> Share:
+    """What this destination lacks, measured in the run's snapshot; `measured` keeps what was measured already."""
+    watermark = _watermark_of(context, work, destination)
+    frozen = context.frozen.get(work.table.name)
+    bounds = bounds_for(
+        work.table.extract, watermark.mark if watermark else None, context.options, frozen.upper if frozen else None
+    )
+    if bounds not in measured:
+        measured[bounds] = _measure(context, work, bounds)
+    config = work.load_config(destination)
+    salt = context.configuration.settings.hash_salt.get_secret_value()
+    hash_ = config_hash(work, config, context.definitions.get(work.table.name), salt)
+    return Share(destination, config, bounds, measured[bounds], watermark, hash_)
+
+
+def is_unchanged(context: RunContext, share: Share) -> bool:
+    """The source is as it was when this destination took it, so is the configuration, and the target still stands."""
+    known = share.watermark
+    options = context.options
+    if known is None or options.full_refresh or options.since or options.until:
+        return False
+    if known.config_hash != share.config_hash:
+        return False
+    before = known.fingerprint if share.bounds.is_whole_table else known.tail
+    return before is not None and before == share.measurement.fingerprint
+
+
+def _watermark_of(context: RunContext, work: Work, destination: Destination) -> Watermark | None:
+    """How far the destination holds the table; None where the target is gone, or is another one than it speaks of."""
+    watermark = context.watermarks.get((work.table.name, destination))
+    if watermark is None:
+        return None
+    loader, config = context.loaders[destination], work.load_config(destination)
+    stands = watermark.target == loader.target(config) and loader.target_exists(config)
+    return watermark if stands else None
+
+
+def freeze(context: RunContext, work: Work, shares: Iterable[Share]) -> None:
+    """Keeps how far this run reads, so that a resumed run reads no further."""
+    shares = list(shares)
+    if earlier := context.frozen.get(work.table.name):
+        context.ledger.freeze_table(context.run.run_id, work.table.name, earlier)
+        return
+    bounds = widest([share.bounds for share in shares])
+    measured = next(share.measurement for share in shares if share.bounds == bounds)
+    # an empty window reads no further than where it began
+    upper = measured.upper_mark or bounds.lower
+    window = FrozenWindow(bounds.lower, upper, measured.fingerprint, measured.rows)
+    context.ledger.freeze_table(context.run.run_id, work.table.name, window)
+
+
+def read_frame(context: RunContext, work: Work, shares: list[Share]) -> DataFrame:
+    """The rows that any of the shares takes, read once."""
+    source = work.table.source
+    if not isinstance(source, PostgreSQLSource):
+        return read_files(context.spark, work.table)
+    definition = context.definitions[work.table.name]
+    settings = context.configuration.settings
+    assert context.snapshot is not None and settings.source is not None  # noqa: S101 - run.py opens it for such tables
+    window, measurement = _measure_together(context, work, shares)
+    return read_table(
+        context.spark, context.snapshot, settings.source, work.table, definition, window, measurement, settings.run
+    )
+
+
+def marks_after(context: RunContext, work: Work, share: Share) -> tuple[str | None, str | None, str | None]:
+    """(watermark, fingerprint, tail) once this share is loaded; all None where the watermark must not move."""
+    options = context.options
+    if share.bounds.is_whole_table:
+        return share.measurement.upper_mark, share.measurement.fingerprint, share.measurement.tail_fingerprint
+    mark = next_mark(
+        share.mark, share.bounds, share.measurement.upper_mark, options, work.table.extract.overlap_seconds
+    )
+    moved = mark is not None and mark == share.measurement.upper_mark
+    # without the tail of the new mark the next run reads the overlap once more, which is safe
+    return mark, None, share.measurement.tail_fingerprint if moved else None
+
+
+def config_hash(work: Work, config: TableLoadConfig, definition: TableDefinition | None, salt: str = "") -> str:
+    """Changes whenever the same source rows could look different in the target."""
+    facts = {
+        "load": config.model_dump(mode="json"),
+        "transform": work.table.transform.model_dump(mode="json"),
+        "source": work.table.source.model_dump(mode="json"),
+        "hash_salt": hashlib.sha256(salt.encode()).hexdigest(),
+        "columns": [(column.name, column.type, column.nullable) for column in definition.columns] if definition else [],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _measure(context: RunContext, work: Work, bounds: Bounds, days: tuple[date, ...] | None = None) -> Measurement:
+    if not isinstance(work.table.source, PostgreSQLSource):
+        return measure_files(context.spark, work.table)
+    if context.snapshot is None:
+        raise SourceError(
+            f"{work.table.name}: expected a source database, found none; set ETL_SOURCE_POSTGRES_URL",
+            table=work.table.name,
+        )
+    return context.snapshot.measure(work.table, _window(bounds, days))
+
+
+def _window(bounds: Bounds, days: tuple[date, ...] | None = None) -> Window:
+    return Window(bounds.lower, bounds.upper, overlap_seconds=bounds.overlap_seconds, partitions=days)
+
+
+def _measure_together(context: RunContext, work: Work, shares: list[Share]) -> tuple[Window, Measurement]:
+    """The window that serves all shares; it is measured again only where whole days make it larger."""
+    bounds = widest([share.bounds for share in shares])
+    days = {day for share in shares if share.takes_whole_days for day in share.measurement.touched_dates}
+    if days and not bounds.is_whole_table:
+        whole_days = tuple(sorted(days))
+        return _window(bounds, whole_days), _measure(context, work, bounds, whole_days)
+    return _window(bounds), next(share.measurement for share in shares if share.bounds == bounds)

@@ -1,0 +1,276 @@
+"""One table's way through the rooms. Read this page first.
+
+    plan what each destination lacks → (unchanged: done) → read once → transform → materialise and count once
+      → rejects to the ledger → every destination at the same time: lease, begin, wait for parents, load, complete
+
+A unit is one table, or the tables of a foreign-key cycle, which PostgreSQL publishes in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from pyspark import StorageLevel
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from etl.errors import LockedError, ReconciliationError, ValidationError
+from etl.ledger.values import LoadPlan
+from etl.load.base import LoadFacts
+from etl.load.frames import columns_of
+from etl.model import WATERMARK, Destination, LoadResult
+from etl.pipeline.context import RunContext, Work
+from etl.pipeline.shares import Measured, Share, freeze, is_unchanged, marks_after, plan_share, read_frame
+from etl.pipeline.tally import Tally, refuse_bad_keys, tally
+from etl.transform.outcome import Outcome, Transformed
+
+_PUBLISHED_WRONG = {ValidationError.__name__, ReconciliationError.__name__}
+"""After these what stands in the store is no proof of a good load: it is loaded again, by key."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One destination's share of a materialised table, ready to load."""
+
+    work: Work
+    share: Share
+    frame: DataFrame
+    tally: Tally
+
+    @property
+    def facts(self) -> LoadFacts:
+        return LoadFacts(self.tally.of(Outcome.GOOD), self.tally.checksums)
+
+
+def process_unit(context: RunContext, unit: Sequence[Work]) -> None:
+    """Loads the unit's tables into their destinations; what fails is recorded and stops nothing else."""
+    with ExitStack() as held:
+        held.callback(context.order.ended, [work.table.name for work in unit])
+        deliveries: list[Delivery] = []
+        for work in unit:
+            with table_boundary(context, [(work.table.name, destination) for destination in work.destinations]):
+                deliveries += _prepare(context, work, held)
+        context.snapshot_is_read(len(unit))
+        _deliver_all(context, deliveries)
+
+
+@contextmanager
+def table_boundary(context: RunContext, loads: Iterable[tuple[str, Destination]]) -> Iterator[None]:
+    """The one place that catches broadly: the failure is recorded for these loads and the others go on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - see above; cancellation is no Exception and passes through
+        for table, destination in loads:
+            context.ledger.fail_load(context.run.run_id, table, destination, error)
+            context.progress.load_failed(table, destination, error)
+
+
+# --- extract, transform, materialise --------------------------------------------------------------------------------
+
+
+def _prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]:
+    shares: list[Share] = []
+    measured: Measured = {}
+    for destination in work.destinations:
+        # a store that is down fails its own load, not the table's others
+        with table_boundary(context, [(work.table.name, destination)]):
+            share = plan_share(context, work, destination, measured)
+            if not _is_settled(context, work, share):
+                shares.append(share)
+    if not shares:
+        return []
+    freeze(context, work, shares)
+    transformed = context.transformer(work).transform(read_frame(context, work, shares))
+    tagged = transformed.tagged.persist(StorageLevel.MEMORY_AND_DISK)
+    held.callback(tagged.unpersist)
+    deliveries = _cut(context, work, shares, transformed.with_tagged(tagged))
+    _keep_rejects(context, work, transformed.with_tagged(tagged), deliveries)
+    return deliveries
+
+
+def _is_settled(context: RunContext, work: Work, share: Share) -> bool:
+    """Whether nothing is left to do: the run that is resumed had published it, or the source is unchanged."""
+    if _is_published_earlier(context, work, share):
+        return True
+    if is_unchanged(context, share):
+        _record_unchanged(context, work, share)
+        return True
+    return False
+
+
+def _is_published_earlier(context: RunContext, work: Work, share: Share) -> bool:
+    """The store has the resumed run's load although the ledger had not heard of it: the process died in between.
+
+    What that run had planned still stands in the ledger; its counts and marks complete the load in this run.
+    """
+    loader = context.earlier_loaders.get(share.destination)
+    record = context.earlier.get((work.table.name, share.destination))
+    if loader is None or record is None or record.target is None or record.mode is None:
+        return False
+    if record.error_class in _PUBLISHED_WRONG:
+        return False
+    # what a kill left half exchanged is put right before the store's evidence is believed
+    loader.remove_orphans(share.config, context.live_runs)
+    done = loader.published(share.config)
+    if done is None:
+        return False
+    context.ledger.begin_load(
+        context.run.run_id,
+        LoadPlan(
+            work.table.name,
+            share.destination,
+            record.target,
+            record.mode,
+            configuration=record.configuration,
+            rows_read=record.rows_read,
+            rows_rejected=record.rows_rejected,
+            rows_deduplicated=record.rows_deduplicated,
+            rows_filtered=record.rows_filtered,
+            next_watermark=record.next_watermark,
+            next_fingerprint=record.next_fingerprint,
+            next_tail=record.next_tail,
+            config_hash=record.config_hash,
+        ),
+    )
+    context.ledger.complete_load(context.run.run_id, done)
+    context.progress.load_finished(done, record.rows_read)
+    return True
+
+
+def _record_unchanged(context: RunContext, work: Work, share: Share) -> None:
+    rows = share.measurement.rows or 0
+    loader = context.loaders[share.destination]
+    result = LoadResult(
+        work.table.name,
+        share.destination,
+        loader.target(share.config),
+        share.config.mode,
+        rows_in=rows,
+        rows_unchanged=rows,
+    )
+    plan = LoadPlan(work.table.name, share.destination, result.target, share.config.mode, rows_read=rows)
+    context.ledger.begin_load(context.run.run_id, plan)
+    context.ledger.complete_load(context.run.run_id, result)
+    context.progress.load_finished(result, rows)
+
+
+def _cut(context: RunContext, work: Work, shares: list[Share], transformed: Transformed) -> list[Delivery]:
+    """Each destination's rows of the one frame; destinations that take the same rows are counted once."""
+    columns = columns_of(transformed.good)
+    counted: dict[str | None, Tally] = {}
+    deliveries = []
+    for share in shares:
+        after = _taken_after(share, shares)
+        part = None if after is None else _is_after(transformed.tagged, after)
+        if after not in counted:
+            counted[after] = tally(transformed.tagged, part, columns, context.options.validate)
+            refuse_bad_keys(work.table, transformed.tagged, counted[after])
+        mine = transformed if part is None else transformed.with_tagged(transformed.tagged.where(part))
+        deliveries.append(Delivery(work, share, mine.good, counted[after]))
+    rows = max(each.read for each in counted.values())
+    context.progress.table_extracted(work.table.name, rows)
+    return deliveries
+
+
+def _taken_after(share: Share, shares: list[Share]) -> str | None:
+    """The mark after which this destination takes rows; None: everything that was read."""
+    is_same_for_all = all(other.bounds == share.bounds for other in shares) and not any(
+        other.takes_whole_days for other in shares
+    )
+    return None if is_same_for_all or share.takes_whole_days else share.bounds.first
+
+
+def _is_after(tagged: DataFrame, mark: str) -> SparkColumn:
+    """Rows without a watermark belong to every window: no mark will ever reach them."""
+    watermark = F.col(WATERMARK)
+    return watermark.isNull() | (watermark > F.lit(mark).cast(tagged.schema[WATERMARK].dataType))
+
+
+def _keep_rejects(context: RunContext, work: Work, transformed: Transformed, deliveries: list[Delivery]) -> None:
+    if any(delivery.tally.of(Outcome.REJECTED) for delivery in deliveries):
+        context.ledger.add_rejects(context.run.run_id, work.table.name, None, transformed.iterate_rejects())
+
+
+# --- load -----------------------------------------------------------------------------------------------------------
+
+
+def _deliver_all(context: RunContext, deliveries: list[Delivery]) -> None:
+    """All destinations at the same time; within one, table after table, or a cycle's tables together."""
+    by_destination: dict[Destination, list[Delivery]] = {}
+    for delivery in deliveries:
+        by_destination.setdefault(delivery.share.destination, []).append(delivery)
+    if not by_destination:
+        return
+    with ThreadPoolExecutor(len(by_destination), thread_name_prefix="destination") as pool:
+        for outcome in [pool.submit(_deliver, context, each) for each in by_destination.values()]:
+            outcome.result()
+
+
+def _deliver(context: RunContext, deliveries: list[Delivery]) -> None:
+    loader = context.loaders[deliveries[0].share.destination]
+    groups = [deliveries] if loader.has_foreign_keys else [[delivery] for delivery in deliveries]
+    for group in groups:
+        with table_boundary(context, [(each.work.table.name, each.share.destination) for each in group]):
+            _load_group(context, group)
+
+
+def _load_group(context: RunContext, group: list[Delivery]) -> None:
+    loader = context.loaders[group[0].share.destination]
+    with ExitStack() as leases:
+        for delivery in group:
+            _begin(context, delivery, leases)
+        rows_read = {delivery.work.table.name: delivery.tally.read for delivery in group}
+        names = list(rows_read)
+        if loader.has_foreign_keys:
+            for name in names:
+                context.order.wait_for_parents(name)
+        context.require_alive()
+        for result in loader.load_together([(each.frame, each.share.config, each.facts) for each in group]):
+            # PostgreSQL's loader has done this in its own transaction; doing it again changes nothing
+            context.ledger.complete_load(context.run.run_id, result)
+            context.progress.load_finished(result, rows_read[result.table_name])
+
+
+def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
+    share, run_id = delivery.share, context.run.run_id
+    seconds = context.configuration.settings.run.lock_timeout_seconds
+    leases.enter_context(context.ledger.lease(run_id, delivery.work.table.name, share.destination, seconds))
+    _refuse_newer_load(context, delivery.work.table.name, share.destination)
+    loader = context.loaders[share.destination]
+    loader.remove_orphans(share.config, context.live_runs)
+    mark, fingerprint, tail = marks_after(context, delivery.work, share)
+    context.ledger.begin_load(
+        run_id,
+        LoadPlan(
+            delivery.work.table.name,
+            share.destination,
+            loader.target(share.config),
+            share.config.mode,
+            configuration=share.config.model_dump(mode="json"),
+            rows_read=delivery.tally.read,
+            rows_rejected=delivery.tally.of(Outcome.REJECTED),
+            rows_deduplicated=delivery.tally.of(Outcome.DEDUPLICATED),
+            rows_filtered=delivery.tally.of(Outcome.FILTERED),
+            next_watermark=mark,
+            next_fingerprint=fingerprint,
+            next_tail=tail,
+            config_hash=share.config_hash,
+        ),
+    )
+    context.progress.load_started(delivery.work.table.name, share.destination, delivery.tally.read)
+
+
+def _refuse_newer_load(context: RunContext, table: str, destination: Destination) -> None:
+    """Rows of this run's snapshot must not replace what a younger run has loaded meanwhile."""
+    now, then = context.ledger.watermark(table, destination), context.watermarks.get((table, destination))
+    if now != then and now is not None:
+        raise LockedError(
+            f"{table} into {destination}: run {now.run_id} has loaded it since this run took its snapshot; "
+            "nothing was written, start a new run for it",
+            table=table,
+            destination=destination,
+        )

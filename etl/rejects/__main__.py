@@ -1,0 +1,118 @@
+"""`python -m etl.rejects list | show ID | retry`: rows that loads left out, and another try for those that wait.
+
+Exit codes: 0 done (and, for retry, no row of the tables waits any more), 1 rows still wait or a server failed,
+2 bad use or configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
+from etl.errors import ConfigurationError, EtlError, UsageError
+from etl.ledger import Ledger, RejectFilter, RejectStatus
+from etl.rejects.rendering import print_reject, print_rejects, reject_json, rejects_json
+from etl.rejects.replay import retry_waiting
+from etl.report.logging import LogFormat, configure_logging
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
+ConfigDir = Annotated[Path, typer.Option(help="The folder that holds tables/*.yaml and, if need be, etl.yaml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@app.command("list")
+def list_rejects(
+    run: Annotated[str | None, typer.Option(help="Only those of this run.")] = None,
+    table: Annotated[str | None, typer.Option(help="Only those of this table.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Only those that broke this rule.")] = None,
+    status: Annotated[RejectStatus | None, typer.Option(help="Only those with this status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 100,
+    as_json: AsJson = False,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """List rejected rows, the latest first."""
+    chosen = RejectFilter(run, table, rule, status)
+    with _opened(config_dir) as (_, ledger):
+        records, total = ledger.rejects(chosen, limit), ledger.count_rejects(chosen)
+    if as_json:
+        print(rejects_json(records))
+    elif records:
+        print_rejects(records, total, _console())
+    else:
+        print("no rejected rows")
+
+
+@app.command()
+def show(
+    reject_id: Annotated[int, typer.Argument(metavar="ID", help="As the list shows it.")],
+    as_json: AsJson = False,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """Show one rejected row: why, and the row itself."""
+    with _opened(config_dir) as (_, ledger):
+        record = ledger.reject(reject_id)
+        if record is None:
+            raise UsageError(f"expected the id of a rejected row, found {reject_id}; `list` shows the ids")
+    if as_json:
+        print(reject_json(record))
+    else:
+        print_reject(record, _console())
+
+
+@app.command()
+def retry(
+    table: Annotated[list[str] | None, typer.Option(help="Only rows of this table; may be repeated.")] = None,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """Load the waiting rows whose foreign-key parents have come. Every run does so too."""
+    with _opened(config_dir) as (configuration, ledger):
+        results = retry_waiting(configuration, ledger, table or ())
+    for result in results:
+        loaded = result.rows_in - result.rows_rejected
+        print(f"{result.table_name}: {loaded:,} of {result.rows_in:,} waiting rows are in {result.target}")
+    if not results:
+        print("no rows are waiting")
+    if any(result.rows_rejected for result in results):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@contextmanager
+def _opened(config_dir: Path) -> Iterator[tuple[Configuration, Ledger]]:
+    """Configuration and an up-to-date ledger; our errors become one line and an exit code."""
+    configure_logging(LogFormat.CONSOLE, level="WARNING")
+    try:
+        configuration = load_configuration(config_dir)
+        settings = configuration.settings.ledger
+        if settings is None:
+            raise UsageError(
+                "expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL"
+                ' (for the embedded servers: eval "$(python -m etl.stack env)")'
+            )
+        with closing(Ledger(settings)) as ledger:
+            ledger.migrate()
+            yield configuration, ledger
+    except (UsageError, ConfigurationError) as error:
+        typer.echo(error.message, err=True)
+        raise typer.Exit(EXIT_USAGE) from None
+    except EtlError as error:
+        typer.echo(f"{type(error).__name__}: {error.message}", err=True)
+        raise typer.Exit(EXIT_FAILED) from None
+
+
+def _console() -> Console:
+    """Wide enough not to break identifiers where nobody watches."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m etl.rejects")

@@ -1,0 +1,60 @@
+"""The report that `--report FILE` asks for; its fields are described by docs/report.schema.json."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from etl.errors import UsageError
+from etl.report.values import RunReport
+
+
+def report_document(report: RunReport) -> dict[str, Any]:
+    """Plain values, as they stand in the file."""
+    return {
+        "run_id": report.run_id,
+        "status": str(report.status),
+        "started_at": _instant(report.started_at),
+        "finished_at": _instant(report.finished_at),
+        "loads": [asdict(load) for load in report.loads],
+    }
+
+
+def write_report(report: RunReport, path: Path) -> None:
+    """Whole or not at all: a reader sees the former report or this one."""
+    text = orjson.dumps(report_document(report), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise UsageError(f"--report {path}: cannot be written ({error.strerror}); name a writable file") from error
+
+
+def check_report_path(path: Path) -> None:
+    """Says before the run that the report could not be written after it."""
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UsageError(f"--report {path}: expected a file in a folder that exists and is writable; name another file")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp's 0600 would keep the report from those who watch the run
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _instant(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,98 @@
+"""What the pipeline tells of a run while it works, and how it is shown: live on a terminal, else a line an event."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import structlog
+from rich.console import Console
+
+from etl.model import Destination, LoadResult, LoadStatus
+from etl.report.live import LiveProgress
+from etl.report.logging import LogFormat
+from etl.report.values import RunReport
+
+
+class Progress(Protocol):
+    """Called by many threads at once, in any order between a run's start and its end."""
+
+    def run_started(self, run_id: str, loads: Sequence[tuple[str, Destination]]) -> None: ...
+
+    def table_extracted(self, table: str, rows: int) -> None: ...
+
+    def load_started(self, table: str, destination: Destination, rows_read: int) -> None: ...
+
+    def load_finished(self, result: LoadResult, rows_read: int) -> None: ...
+
+    def load_failed(self, table: str, destination: Destination, error: BaseException) -> None: ...
+
+    def run_finished(self, report: RunReport) -> None: ...
+
+
+@contextmanager
+def open_progress(log_format: LogFormat) -> Iterator[Progress]:
+    """Live where a person watches (`console` on a terminal), else log lines; `configure_logging` comes first."""
+    console = Console(file=sys.stderr)
+    if log_format is LogFormat.CONSOLE and console.is_terminal and not console.is_dumb_terminal:
+        with LiveProgress(console) as live:
+            yield live
+    else:
+        yield LogProgress()
+
+
+class LogProgress:
+    """One structured line an event; every line names the run, and the table and destination where it has them."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger(__name__)
+
+    def run_started(self, run_id: str, loads: Sequence[tuple[str, Destination]]) -> None:
+        self._log = self._log.bind(run_id=run_id)
+        self._log.info("run started", loads=len(loads))
+
+    def table_extracted(self, table: str, rows: int) -> None:
+        self._log.info("table extracted", table=table, rows=rows)
+
+    def load_started(self, table: str, destination: Destination, rows_read: int) -> None:
+        self._log.info("load started", table=table, destination=str(destination), rows_read=rows_read)
+
+    def load_finished(self, result: LoadResult, rows_read: int) -> None:
+        self._log.info(
+            "load finished",
+            table=result.table_name,
+            destination=str(result.destination),
+            status=str(result.status),
+            mode=str(result.mode),
+            target=result.target,
+            rows_read=rows_read,
+            rows_inserted=result.rows_inserted,
+            rows_updated=result.rows_updated,
+            rows_unchanged=result.rows_unchanged,
+            rows_skipped=result.rows_skipped,
+            rows_rejected=result.rows_rejected,
+            rows_deleted=result.rows_deleted,
+            bytes_written=result.bytes_written,
+            seconds=round(result.seconds, 3),
+        )
+
+    def load_failed(self, table: str, destination: Destination, error: BaseException) -> None:
+        self._log.error(
+            "load failed",
+            table=table,
+            destination=str(destination),
+            error_class=type(error).__name__,
+            error=str(error),
+        )
+
+    def run_finished(self, report: RunReport) -> None:
+        self._log.info(
+            "run finished",
+            status=str(report.status),
+            loads=len(report.loads),
+            **{str(status): report.count(status) for status in LoadStatus},
+            rows_rejected=sum(load.rows_rejected for load in report.loads),
+            seconds=round((report.finished_at - report.started_at).total_seconds(), 3),
+        )

@@ -1,0 +1,141 @@
+"""The facts of a run as they are reported: one value a load, one a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from etl.model import Destination, LoadStatus, RunStatus, WriteMode
+
+
+class RecordedRun(Protocol):
+    """What the ledger knows of a run (etl.ledger.Run)."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def status(self) -> RunStatus: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def finished_at(self) -> datetime | None: ...
+
+
+class RecordedLoad(Protocol):
+    """What the ledger knows of a load (etl.ledger.LoadRecord)."""
+
+    @property
+    def table_name(self) -> str: ...
+    @property
+    def destination(self) -> Destination: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def target(self) -> str | None: ...
+    @property
+    def mode(self) -> WriteMode | None: ...
+    @property
+    def rows_read(self) -> int: ...
+    @property
+    def rows_inserted(self) -> int: ...
+    @property
+    def rows_updated(self) -> int: ...
+    @property
+    def rows_unchanged(self) -> int: ...
+    @property
+    def rows_skipped(self) -> int: ...
+    @property
+    def rows_rejected(self) -> int: ...
+    @property
+    def rows_deduplicated(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def error_class(self) -> str | None: ...
+    @property
+    def error_message(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """One load. `target` and `mode` are None where it failed before they were known; `error` only where it failed."""
+
+    table: str
+    destination: Destination
+    target: str | None
+    mode: WriteMode | None
+    status: LoadStatus
+    rows_read: int = 0
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_skipped: int = 0
+    rows_rejected: int = 0
+    rows_deduplicated: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+    @property
+    def first_error_line(self) -> str:
+        return next(iter((self.error or "").splitlines()), "")
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """One run, its loads in the order of table and destination."""
+
+    run_id: str
+    status: RunStatus
+    started_at: datetime
+    finished_at: datetime
+    loads: tuple[TableReport, ...]
+
+    def count(self, status: LoadStatus) -> int:
+        return sum(load.status is status for load in self.loads)
+
+    @property
+    def failed(self) -> tuple[TableReport, ...]:
+        return tuple(load for load in self.loads if load.status is LoadStatus.FAILED)
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        present = {load.destination for load in self.loads}
+        return tuple(destination for destination in Destination if destination in present)
+
+
+def report_load(record: RecordedLoad) -> TableReport:
+    """A load that never ended is reported as failed: its run has."""
+    has_ended = record.status not in ("pending", "running")
+    status = LoadStatus(record.status) if has_ended else LoadStatus.FAILED
+    return TableReport(
+        table=record.table_name,
+        destination=record.destination,
+        target=record.target,
+        mode=record.mode,
+        status=status,
+        rows_read=record.rows_read,
+        rows_inserted=record.rows_inserted,
+        rows_updated=record.rows_updated,
+        rows_unchanged=record.rows_unchanged,
+        rows_skipped=record.rows_skipped,
+        rows_rejected=record.rows_rejected,
+        rows_deduplicated=record.rows_deduplicated,
+        seconds=record.seconds,
+        error=_error(record, has_ended) if status is LoadStatus.FAILED else None,
+    )
+
+
+def report_of(run: RecordedRun, records: Iterable[RecordedLoad]) -> RunReport:
+    """A finished run's report."""
+    if run.finished_at is None:
+        raise ValueError(f"run {run.run_id} has not finished: finish it before it is reported")
+    loads = sorted(map(report_load, records), key=lambda load: (load.table, load.destination))
+    return RunReport(run.run_id, run.status, run.started_at, run.finished_at, tuple(loads))
+
+
+def _error(record: RecordedLoad, has_ended: bool) -> str:
+    if not has_ended:
+        return f"the run ended before this load did (it was {record.status})"
+    return f"{record.error_class}: {record.error_message}"

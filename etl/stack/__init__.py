@@ -1,0 +1,1 @@
+"""Real PostgreSQL, ClickHouse and S3 servers on loopback, from packages alone, for whoever has none configured."""

@@ -1,0 +1,95 @@
+"""Fetches S3Proxy by its Maven coordinates, with the Ivy that PySpark brings along: no build tool is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from etl.errors import StoreError
+from etl.stack.layout import PROJECT_DIR, locked
+
+S3PROXY_VERSION = "4.1.0"
+S3PROXY_SHA256 = "a4d025969aaf796616ed4b1e2491d87d455ce84bb28cb9db086b2e6aaa68b48d"
+
+IVY_DIR_VARIABLE = "ETL_IVY_DIR"
+IVY_SETTINGS_VARIABLE = "ETL_IVY_SETTINGS"
+
+_MODULE = """<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
+  <info organisation="ownlens" module="embedded-s3"/>
+  <dependencies>
+    <dependency org="org.gaul" name="s3proxy" rev="{version}" transitive="false">
+      <artifact name="s3proxy" type="jar" ext="jar" m:classifier="jar-with-dependencies"/>
+    </dependency>
+  </dependencies>
+</ivy-module>
+"""
+
+
+def ivy_dir() -> Path:
+    """Where Java packages are kept, Spark's too; never ~/.m2, where half a package makes a resolution fail."""
+    configured = os.environ.get(IVY_DIR_VARIABLE)
+    return Path(configured).expanduser().resolve() if configured else PROJECT_DIR / ".ivy"
+
+
+def java() -> str:
+    """`$JAVA_HOME`'s java, else the one on PATH."""
+    home = os.environ.get("JAVA_HOME")
+    candidate = Path(home) / "bin" / "java" if home else None
+    found = str(candidate) if candidate and candidate.exists() else shutil.which("java")
+    if not found:
+        raise StoreError("expected Java 17 or later on PATH or in JAVA_HOME, found none; install a JRE and try again")
+    return found
+
+
+def s3proxy_jar() -> Path:
+    """The JAR, from disk or, the first time, from the Maven repository; its content is the pinned one or it fails."""
+    folder = ivy_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    jar = folder / f"s3proxy-{S3PROXY_VERSION}.jar"
+    with locked(folder / "lock", on_wait=lambda: None):
+        if not jar.exists() or _sha256(jar) != S3PROXY_SHA256:
+            _retrieve(folder, jar)
+    return jar
+
+
+def _retrieve(folder: Path, jar: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="retrieve-") as scratch:
+        module = Path(scratch) / "ivy.xml"
+        module.write_text(_MODULE.format(version=S3PROXY_VERSION), encoding="utf-8")
+        output = _run_ivy(folder, ["-ivy", str(module), "-retrieve", f"{scratch}/[artifact].[ext]"])
+        retrieved = Path(scratch) / "s3proxy.jar"
+        if not retrieved.exists():
+            raise StoreError(f"org.gaul:s3proxy:{S3PROXY_VERSION} could not be fetched; Ivy said:\n{output}")
+        found = _sha256(retrieved)
+        if found != S3PROXY_SHA256:
+            shutil.rmtree(folder / "cache" / "org.gaul", ignore_errors=True)
+            raise StoreError(f"s3proxy-{S3PROXY_VERSION}.jar should have SHA-256 {S3PROXY_SHA256}, fetched was {found}")
+        retrieved.replace(jar)
+
+
+def _run_ivy(folder: Path, arguments: list[str]) -> str:
+    command = [java(), f"-Divy.home={folder}", "-cp", str(_ivy_jar()), "org.apache.ivy.Main"]
+    settings = os.environ.get(IVY_SETTINGS_VARIABLE)
+    if settings:
+        command += ["-settings", settings]
+    done = subprocess.run(
+        [*command, "-cache", f"{folder}/cache", *arguments], capture_output=True, text=True, check=False
+    )
+    return "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
+
+
+def _ivy_jar() -> Path:
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or not spec.submodule_search_locations:
+        raise StoreError("the package pyspark is not installed; run `make setup`")
+    return next((Path(spec.submodule_search_locations[0]) / "jars").glob("ivy-*.jar"))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

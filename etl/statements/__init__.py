@@ -1,0 +1,1 @@
+"""Pure functions: description → SQL text. No connection, no Spark."""

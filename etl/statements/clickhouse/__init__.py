@@ -1,0 +1,1 @@
+"""ClickHouse statements as text: tables, what changed, partitions, raw staging for JDBC."""

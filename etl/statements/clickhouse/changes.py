@@ -1,0 +1,220 @@
+"""Statements that find out what a staged load changes, and that apply it to the next content of the target.
+
+Keys may hold NULL where a table's `null_safe_key` says so. `IN` and `=` never match NULL, so such a column is compared
+as a pair (is it NULL, its text).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from etl.statements.quoting import clickhouse_column, clickhouse_identifier, clickhouse_literal, clickhouse_name
+
+CHANGE = "_etl_change"
+
+
+class Change(StrEnum):
+    """How a key stands. Keys that stand unchanged are not listed."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    MOVED = "moved"  # the row is now in another partition; its other columns may have changed too
+    STALE = "stale"  # the target holds a newer version
+    DELETED = "deleted"  # it stood in a replaced partition and is not among the staged rows
+    DUPLICATE = "duplicate"  # staged more than once
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two tables with equal keys: what was staged and what stands.
+
+    `stored_columns` says, for each column of the load, the target's expression of the staged type; `final` whether the
+    target's engine may hold several versions of a key. `partition_ids` are the partitions to be replaced (None: none);
+    `key_decides_partition` spares the search for keys in other partitions.
+    """
+
+    database: str
+    staging: str
+    target: str
+    key: tuple[str, ...]
+    nullable_key: frozenset[str]
+    columns: tuple[str, ...]
+    stored_columns: dict[str, str]
+    final: bool
+    version: str | None = None
+    partition_ids: tuple[str, ...] | None = None
+    key_decides_partition: bool = True
+
+
+def create_changes(comparison: Comparison, changes: str) -> str:
+    """Lists every key that does not stand as staged, with its change and its stored and staged partition."""
+    table = clickhouse_name(comparison.database, changes)
+    keys = _names(comparison.key)
+    return f"""CREATE TABLE {table} ENGINE = MergeTree ORDER BY tuple() AS
+SELECT {keys}, {CHANGE}, _etl_stored_partition, _etl_staged_partition
+FROM (
+    SELECT {keys},
+        countIf(_etl_side = 0) AS staged, countIf(_etl_side = 1) AS stored,
+        anyIf(_etl_row, _etl_side = 0) AS staged_row, anyIf(_etl_row, _etl_side = 1) AS stored_row,
+        anyIf(_etl_partition, _etl_side = 0) AS _etl_staged_partition,
+        anyIf(_etl_partition, _etl_side = 1) AS _etl_stored_partition,
+        {_change_expression(comparison)} AS {CHANGE}
+    FROM (
+        {_staged_side(comparison)}
+        UNION ALL
+        {_stored_side(comparison)}
+    )
+    GROUP BY {keys}
+)
+WHERE {CHANGE} != ''"""
+
+
+def count_changes(database: str, changes: str) -> str:
+    """Rows of (change, how many keys)."""
+    return f"SELECT {CHANGE}, count() FROM {clickhouse_name(database, changes)} GROUP BY {CHANGE}"
+
+
+def sample_changes(database: str, changes: str, key: Sequence[str], kinds: Sequence[Change]) -> str:
+    """Up to five keys, as text that survives JSON."""
+    texts = ", ".join(f"toValidUTF8(ifNull(toString({clickhouse_identifier(name)}), 'NULL'))" for name in key)
+    return f"SELECT {texts} FROM {clickhouse_name(database, changes)} WHERE {_is(kinds)} ORDER BY ALL LIMIT 5"
+
+
+def changed_partitions(database: str, changes: str) -> str:
+    """The partitions, among the staged ones, whose content is not what was staged."""
+    table = clickhouse_name(database, changes)
+    return f"""SELECT DISTINCT partition
+FROM (
+    SELECT arrayJoin([_etl_staged_partition, _etl_stored_partition]) AS partition FROM {table}
+)
+WHERE partition != '' ORDER BY partition"""
+
+
+def delete_from_old_places(comparison: Comparison, table: str, changes: str, kinds: Sequence[Change]) -> str:
+    """Removes from `table` the stored rows of keys whose change is one of `kinds`."""
+    return (
+        f"DELETE FROM {clickhouse_name(comparison.database, table)} WHERE {key_in_changes(comparison, changes, kinds)}"
+    )
+
+
+def count_partitions_left(comparison: Comparison, changes: str) -> str:
+    """How many moved keys leave a partition that is not itself replaced."""
+    replaced = ", ".join(clickhouse_literal(name) for name in comparison.partition_ids or ())
+    return (
+        f"SELECT count() FROM {clickhouse_name(comparison.database, changes)} "
+        f"WHERE {_is([Change.MOVED])} AND _etl_stored_partition NOT IN ({replaced or clickhouse_literal('')})"
+    )
+
+
+def insert_changes(
+    comparison: Comparison, into: str, columns: Sequence[str], changes: str, kinds: Sequence[Change]
+) -> str:
+    """Copies the staged rows whose change is one of `kinds`, versions included."""
+    names = _names(columns)
+    return f"""INSERT INTO {clickhouse_name(comparison.database, into)} ({names})
+SELECT {names}
+FROM {clickhouse_name(comparison.database, comparison.staging)}
+WHERE {key_in_changes(comparison, changes, kinds)}"""
+
+
+def key_in_changes(comparison: Comparison, changes: str, kinds: Sequence[Change]) -> str:
+    keys = key_tuple(comparison.key, comparison.nullable_key)
+    table = clickhouse_name(comparison.database, changes)
+    return f"{keys} IN (SELECT {_key_list(comparison)} FROM {table} WHERE {_is(kinds)})"
+
+
+def key_in_staging(comparison: Comparison) -> str:
+    keys = key_tuple(comparison.key, comparison.nullable_key)
+    staging = clickhouse_name(comparison.database, comparison.staging)
+    return f"{keys} IN (SELECT {_key_list(comparison)} FROM {staging})"
+
+
+def key_tuple(key: Sequence[str], nullable_key: frozenset[str]) -> str:
+    """The key as IN compares it."""
+    return f"({', '.join(_comparable(name, nullable_key) for name in key)})"
+
+
+def count_partitions(database: str, table: str) -> str:
+    """Rows of (partition id, rows)."""
+    return f"SELECT _partition_id, count() FROM {clickhouse_name(database, table)} GROUP BY 1 ORDER BY 1"
+
+
+def find_duplicates(database: str, table: str, key: Sequence[str]) -> str:
+    """One row: how many keys are staged more than once, and one of them."""
+    keys = _names(key)
+    text = ", ".join(f"toValidUTF8(ifNull(toString({clickhouse_identifier(name)}), 'NULL'))" for name in key)
+    return f"""SELECT count(), any(sample)
+FROM (
+    SELECT concat_ws(', ', {text}, '') AS sample FROM {clickhouse_name(database, table)}
+    GROUP BY {keys} HAVING count() > 1
+)"""
+
+
+def _change_expression(comparison: Comparison) -> str:
+    stale = (
+        "anyIf(_etl_row_version, _etl_side = 0) < anyIf(_etl_row_version, _etl_side = 1)"
+        if comparison.version
+        else "false"
+    )
+    return f"""multiIf(
+            staged > 1, '{Change.DUPLICATE}',
+            stored = 0, '{Change.NEW}',
+            staged = 0, '{Change.DELETED}',
+            staged_row = stored_row AND _etl_staged_partition = _etl_stored_partition, '',
+            {stale}, '{Change.STALE}',
+            _etl_staged_partition != _etl_stored_partition, '{Change.MOVED}',
+            '{Change.CHANGED}'
+        )"""
+
+
+def _staged_side(comparison: Comparison) -> str:
+    columns = {name: clickhouse_column("s", name) for name in comparison.columns}
+    staging = clickhouse_name(comparison.database, comparison.staging)
+    return f"SELECT {_side(comparison, columns, 's', 0)} FROM {staging} AS s"
+
+
+def _stored_side(comparison: Comparison) -> str:
+    table = clickhouse_name(comparison.database, comparison.target)
+    final = " FINAL" if comparison.final else ""
+    return (
+        f"SELECT {_side(comparison, comparison.stored_columns, 't', 1)} FROM {table} AS t{final} "
+        f"WHERE {_scope(comparison)}"
+    )
+
+
+def _side(comparison: Comparison, columns: dict[str, str], alias: str, side: int) -> str:
+    """One 128-bit digest stands for the row: comparing it costs 16 bytes a key instead of the whole row."""
+    keys = [f"{columns[name]} AS {clickhouse_identifier(name)}" for name in comparison.key]
+    row = f"sipHash128(tuple({', '.join(columns[name] for name in comparison.columns)})) AS _etl_row"
+    version = [f"{columns[comparison.version]} AS _etl_row_version"] if comparison.version else []
+    return ", ".join([*keys, row, *version, f"{alias}._partition_id AS _etl_partition", f"{side} AS _etl_side"])
+
+
+def _scope(comparison: Comparison) -> str:
+    keys = ", ".join(_comparable(name, comparison.nullable_key, "t") for name in comparison.key)
+    staging = clickhouse_name(comparison.database, comparison.staging)
+    by_key = f"({keys}) IN (SELECT {_key_list(comparison)} FROM {staging})"
+    if comparison.partition_ids is None:
+        return by_key
+    partitions = ", ".join(clickhouse_literal(identifier) for identifier in comparison.partition_ids)
+    by_partition = f"t._partition_id IN ({partitions})"
+    return by_partition if comparison.key_decides_partition else f"{by_partition} OR {by_key}"
+
+
+def _comparable(name: str, nullable_key: frozenset[str], alias: str | None = None) -> str:
+    column = clickhouse_column(alias, name) if alias else clickhouse_identifier(name)
+    return f"isNull({column}), ifNull(toString({column}), '')" if name in nullable_key else column
+
+
+def _key_list(comparison: Comparison) -> str:
+    return ", ".join(_comparable(name, comparison.nullable_key) for name in comparison.key)
+
+
+def _is(kinds: Sequence[Change]) -> str:
+    return f"{CHANGE} IN ({', '.join(clickhouse_literal(kind) for kind in kinds)})"
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(clickhouse_identifier(name) for name in columns)

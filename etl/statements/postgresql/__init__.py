@@ -1,0 +1,1 @@
+"""PostgreSQL's statements as text: tables, staging, publishing, violations, checks."""

@@ -1,0 +1,236 @@
+"""Publishing a staging table into its target: each statement counts exactly what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from etl.statements.postgresql.naming import RULE, StagedColumn, Table, column_list, name_list
+from etl.statements.quoting import postgresql_column, postgresql_identifier
+
+SAMPLE_KEYS = 5
+
+
+@dataclass(frozen=True)
+class Write:
+    """One staging table on its way into one target.
+
+    `match` is the declared conflict target (the key, if nothing else is said); `settable` are the columns that an
+    update may change. `overriding` writes into GENERATED ALWAYS identity columns.
+    """
+
+    target: Table
+    staging: Table
+    columns: tuple[StagedColumn, ...]
+    match: tuple[str, ...]
+    settable: tuple[str, ...]
+    null_safe: bool = False
+    overriding: bool = False
+    extras: tuple[StagedColumn, ...] = ()
+    """Staged columns that the target lacks: looked at (discard_row) and kept with rejected rows, never written."""
+
+    def column(self, name: str) -> StagedColumn:
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+def matches(columns: Sequence[StagedColumn], *, stored: str, staged: str, null_safe: bool = False) -> str:
+    """The join of two aliases by these columns. Two NULLs are equal where `null_safe`: as text of the whole row,
+    because PostgreSQL joins by hash or order on `=` alone. Without columns nothing matches."""
+    if not columns:
+        return "false"
+    if null_safe:
+        ours, theirs = (
+            ", ".join(column.value(staged) for column in columns),
+            column_list(stored, [column.name for column in columns]),
+        )
+        return f"CAST(ROW({theirs}) AS text) = CAST(ROW({ours}) AS text)"
+    return " AND ".join(f"{postgresql_column(stored, column.name)} = {column.value(staged)}" for column in columns)
+
+
+def create_filled(write: Write) -> str:
+    """The target itself, with the accepted rows in key order; the columns take the types of the staged values."""
+    values = ", ".join(f"{column.value('s')} AS {postgresql_identifier(column.name)}" for column in write.columns)
+    return (
+        f"CREATE TABLE {write.target.sql} AS SELECT {values} FROM {write.staging.sql} AS s "
+        f"WHERE s.{RULE} IS NULL{_order(write)}"
+    )
+
+
+def insert_all(write: Write) -> str:
+    """For a target without rows and without other writers."""
+    return f"{_insert_head(write)} {_select(write)}{_order(write)}"
+
+
+def insert_new(write: Write, *, update_raced: bool) -> str:
+    """Rows whose key the target lacks, in key order. A row that another writer inserts meanwhile is updated or left."""
+    head = f"{_insert_head(write)} {_select(write)} AND {_absent(write)}{_order(write)}"
+    if not write.match:
+        return head
+    arbiter = f" ON CONFLICT ({name_list(write.match)})"
+    if not update_raced or not write.settable:
+        return f"{head}{arbiter} DO NOTHING"
+    sets = ", ".join(
+        f"{postgresql_identifier(name)} = excluded.{postgresql_identifier(name)}" for name in write.settable
+    )
+    differs = _distinct(
+        [write.column(name).stored("t") for name in write.settable],
+        [write.column(name).stored("excluded") for name in write.settable],
+    )
+    return f"{head}{arbiter} DO UPDATE SET {sets} WHERE {differs}"
+
+
+def update_changed(write: Write) -> str:
+    """Rows whose key stands in the target with other content; equal rows are not rewritten."""
+    sets = ", ".join(f"{postgresql_identifier(name)} = {write.column(name).value('s')}" for name in write.settable)
+    return (
+        f"UPDATE {write.target.sql} AS t SET {sets} FROM {write.staging.sql} AS s "
+        f"WHERE {_join(write)} AND {_differs(write)} AND s.{RULE} IS NULL"
+    )
+
+
+def delete_missing(write: Write) -> str:
+    """Rows that stand in the target and not in the staged content."""
+    return (
+        f"DELETE FROM {write.target.sql} AS t WHERE NOT EXISTS "
+        f"(SELECT FROM {write.staging.sql} AS s WHERE {_join(write)} AND s.{RULE} IS NULL)"
+    )
+
+
+def still_needed(write: Write, child: Table, columns: Sequence[str], parent_columns: Sequence[str]) -> str:
+    """Keys that `delete_missing` would take away although rows of `child` refer to them, with their number."""
+    refers = " AND ".join(
+        f"{postgresql_column('c', ours)} = {postgresql_column('t', theirs)}"
+        for ours, theirs in zip(columns, parent_columns, strict=True)
+    )
+    return (
+        f"SELECT {column_list('t', write.match)}, count(*) OVER () FROM {write.target.sql} AS t WHERE NOT EXISTS "
+        f"(SELECT FROM {write.staging.sql} AS s WHERE {_join(write)} AND s.{RULE} IS NULL) "
+        f"AND EXISTS (SELECT FROM {child.sql} AS c WHERE {refers}) LIMIT {SAMPLE_KEYS}"
+    )
+
+
+def delete_all(write: Write) -> str:
+    return f"DELETE FROM {write.target.sql}"
+
+
+def same_content(write: Write) -> str:
+    """Whether target and staging hold the same rows, each as often."""
+    staged = ", ".join(column.comparable("s") for column in write.columns)
+    stored = ", ".join(column.stored("t") for column in write.columns)
+    accepted = f"FROM {write.staging.sql} AS s WHERE s.{RULE} IS NULL"
+    return (
+        f"SELECT (SELECT count(*) FROM {write.target.sql}) = (SELECT count(*) {accepted}) AND NOT EXISTS ("
+        f"SELECT {staged} {accepted} EXCEPT ALL SELECT {stored} FROM {write.target.sql} AS t)"
+    )
+
+
+def classify(write: Write) -> str:
+    """(new, equal, differing): how the staged rows stand to the target."""
+    present, differs = "t.ctid IS NOT NULL", _differs(write) if write.settable else "false"
+    return (
+        f"SELECT count(*) FILTER (WHERE t.ctid IS NULL), "
+        f"count(*) FILTER (WHERE {present} AND NOT ({differs})), "
+        f"count(*) FILTER (WHERE {present} AND ({differs})) "
+        f"FROM {write.staging.sql} AS s LEFT JOIN {write.target.sql} AS t ON {_join(write)} WHERE s.{RULE} IS NULL"
+    )
+
+
+def differing_keys(write: Write) -> str:
+    return (
+        f"SELECT {column_list('t', write.match)} FROM {write.staging.sql} AS s JOIN {write.target.sql} AS t "
+        f"ON {_join(write)} WHERE s.{RULE} IS NULL AND {_differs(write)} "
+        f"ORDER BY {column_list('t', write.match)} LIMIT {SAMPLE_KEYS}"
+    )
+
+
+def count_published(write: Write) -> str:
+    """(accepted rows that stand in the target, those of them that differ): what the load promised against what is."""
+    differs = _differs(write) if write.settable else "false"
+    return (
+        f"SELECT count(*), count(*) FILTER (WHERE {differs}) FROM {write.staging.sql} AS s "
+        f"JOIN {write.target.sql} AS t ON {_join(write)} WHERE s.{RULE} IS NULL"
+    )
+
+
+def count_outcomes(write: Write) -> str:
+    """(accepted, refused) rows of the staging table."""
+    return (
+        f"SELECT count(*) FILTER (WHERE s.{RULE} IS NULL), count(*) FILTER (WHERE s.{RULE} IS NOT NULL) "
+        f"FROM {write.staging.sql} AS s"
+    )
+
+
+def checksum_target(write: Write, checksums: Sequence[str], *, whole: bool) -> str:
+    """Count and checksums over the rows of this load, or of the whole target. `checksums` speak of alias `t`."""
+    selected = ", ".join(["count(*)", *checksums])
+    if whole:
+        return f"SELECT {selected} FROM {write.target.sql} AS t"
+    return (
+        f"SELECT {selected} FROM {write.staging.sql} AS s JOIN {write.target.sql} AS t ON {_join(write)} "
+        f"WHERE s.{RULE} IS NULL"
+    )
+
+
+def checksum_staging(write: Write, checksums: Sequence[str]) -> str:
+    """The same over all that was staged, refused rows too. `checksums` speak of alias `s`."""
+    return f"SELECT {', '.join(['count(*)', *checksums])} FROM {write.staging.sql} AS s"
+
+
+def count_nulls(write: Write, names: Sequence[str]) -> str:
+    """One count a column."""
+    counts = ", ".join(f"count(*) FILTER (WHERE s.{postgresql_identifier(name)} IS NULL)" for name in names)
+    return f"SELECT {counts} FROM {write.staging.sql} AS s WHERE s.{RULE} IS NULL"
+
+
+def duplicate_keys(write: Write) -> str:
+    """Keys that stand more than once, with how many keys there are in all."""
+    key = ", ".join(write.column(name).value("s") for name in write.match)
+    return (
+        f"SELECT {key}, count(*) OVER () FROM {write.staging.sql} AS s WHERE s.{RULE} IS NULL "
+        f"GROUP BY {key} HAVING count(*) > 1 LIMIT {SAMPLE_KEYS}"
+    )
+
+
+def is_empty(target: Table) -> str:
+    return f"SELECT NOT EXISTS (SELECT FROM {target.sql})"
+
+
+def lock_against_writers(target: Table) -> str:
+    """Readers go on; other writers wait until this transaction ends."""
+    return f"LOCK TABLE {target.sql} IN SHARE ROW EXCLUSIVE MODE"
+
+
+def _insert_head(write: Write) -> str:
+    overriding = " OVERRIDING SYSTEM VALUE" if write.overriding else ""
+    return f"INSERT INTO {write.target.sql} AS t ({name_list(write.names)}){overriding}"
+
+
+def _select(write: Write) -> str:
+    values = ", ".join(column.value("s") for column in write.columns)
+    return f"SELECT {values} FROM {write.staging.sql} AS s WHERE s.{RULE} IS NULL"
+
+
+def _order(write: Write) -> str:
+    return f" ORDER BY {', '.join(write.column(name).value('s') for name in write.match)}" if write.match else ""
+
+
+def _absent(write: Write) -> str:
+    return f"NOT EXISTS (SELECT FROM {write.target.sql} AS t WHERE {_join(write)})" if write.match else "true"
+
+
+def _join(write: Write) -> str:
+    columns = [write.column(name) for name in write.match]
+    return matches(columns, stored="t", staged="s", null_safe=write.null_safe)
+
+
+def _differs(write: Write) -> str:
+    columns = [write.column(name) for name in write.settable]
+    return _distinct([column.stored("t") for column in columns], [column.comparable("s") for column in columns])
+
+
+def _distinct(ours: Sequence[str], theirs: Sequence[str]) -> str:
+    return f"({', '.join(ours)}) IS DISTINCT FROM ({', '.join(theirs)})"

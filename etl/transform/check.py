@@ -1,0 +1,62 @@
+"""Checks every table's expressions against its columns at start-up, before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import DataType, StructType
+
+from etl.config.models import TableConfig
+from etl.errors import ConfigurationError, Fault
+from etl.model import POSTGRESQL_TYPE, TableDefinition
+from etl.statements.quoting import spark_identifier
+from etl.statements.source_columns import reading_of
+from etl.transform.factory import TransformerFactory
+
+
+def check_expressions(
+    spark: SparkSession, tables: Iterable[TableConfig], definitions: Mapping[str, TableDefinition]
+) -> None:
+    """Raises one ConfigurationError with the faults of all tables.
+
+    A table without expressions and class is not worth Spark's time; one of files without declared columns is checked
+    when its schema is known.
+    """
+    faults: list[Fault] = []
+    for table in tables:
+        try:
+            definition = definitions.get(table.name)
+            transformer = TransformerFactory.get_transformer(table, definition)
+            if definition is not None and _needs_spark(table):
+                transformer.transform(_empty_frame(spark, table, definition))
+        except ConfigurationError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise ConfigurationError(faults)
+
+
+def _needs_spark(table: TableConfig) -> bool:
+    transform = table.transform
+    return bool(transform.derive or transform.filter or transform.rules or transform.transformer)
+
+
+def _empty_frame(spark: SparkSession, table: TableConfig, definition: TableDefinition) -> DataFrame:
+    """As extract would bring it: typed from PostgreSQL, text from files."""
+    is_text = table.source.type == "file"
+    ddl = ", ".join(
+        f"{spark_identifier(column.name)} {'string' if is_text else reading_of(column).spark_type}"
+        for column in definition.columns
+    )
+    types = {} if is_text else {column.name: column.type for column in definition.columns}
+    schema = StructType()
+    for name, data_type in zip(definition.column_names, _parsed(ddl), strict=True):
+        schema.add(name, data_type, True, {POSTGRESQL_TYPE: types[name]} if types else {})
+    return spark.createDataFrame([], schema)
+
+
+def _parsed(ddl: str) -> list[DataType]:
+    """One call into the JVM for all columns."""
+    parsed = StructType.fromDDL(ddl)
+    assert isinstance(parsed, StructType)  # noqa: S101 - a list of columns is nothing else
+    return [field.dataType for field in parsed.fields]

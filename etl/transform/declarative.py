@@ -1,0 +1,152 @@
+"""Takes a frame through its table's steps, in the order in which the `transform` entry lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructField
+
+from etl.config.models import Deduplicate, TableConfig
+from etl.model import POSTGRESQL_TYPE, WATERMARK, Destination, TableDefinition
+from etl.statements.quoting import spark_identifier, spark_literal
+from etl.transform import steps
+from etl.transform.conform import JSON_OPTIONS, conform
+from etl.transform.draft import FAILURE, HIDDEN, SOURCE, Draft, start
+from etl.transform.keys import is_unique_at_source, keep_one_of_each_key, refuse_null_keys, remember_order
+from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, Outcome, Transformed
+from etl.transform.privacy import hashed, masked
+from etl.transform.ranges import destination_rules
+
+_JSON_OPTIONS = ", ".join(f"{spark_literal(name)}, {spark_literal(value)}" for name, value in JSON_OPTIONS.items())
+_NUL_ESCAPED, _NUL_SHOWN = r"(?<!\\)((?:\\\\)*)\\u0000", r"$1\\u2400"
+# PostgreSQL's jsonb has no NUL: it is shown as its symbol
+_AS_JSON = (
+    f"regexp_replace(to_json({SOURCE}, map({_JSON_OPTIONS})),"
+    f" {spark_literal(_NUL_ESCAPED)}, {spark_literal(_NUL_SHOWN)})"
+)
+
+
+class Transformer(Protocol):
+    """Lazy: it does not count, cache, collect, read or write."""
+
+    def transform(self, df: DataFrame) -> Transformed: ...
+
+
+class DomainStep(Protocol):
+    """What a domain knows of a table beyond the declarative steps; stands in etl/transform/<domain>.py."""
+
+    def __call__(self, draft: Draft) -> Draft: ...
+
+
+@dataclass(frozen=True)
+class DeclarativeTransformer:
+    table: TableConfig
+    definition: TableDefinition | None
+    destinations: tuple[Destination, ...]
+    salt: str
+    domain_step: DomainStep | None = None
+
+    def transform(self, df: DataFrame) -> Transformed:
+        draft = self._start(conform(df, self.table.name))
+        draft = steps.reject_unreadable(draft)
+        draft = steps.rename(draft, self.table.transform.rename)
+        draft = self._clean(draft)
+        draft = self._check(draft)
+        draft = remember_order(draft, self._deduplicate())
+        draft = steps.drop(steps.protect(draft, self.table, self.salt), self.table)
+        if self.domain_step is not None:
+            draft = self.domain_step(draft)
+        return self._finish(self._check_for_stores(draft))
+
+    def _start(self, frame: DataFrame) -> Draft:
+        never_null = self.definition.columns if self.definition is not None else ()
+        return start(
+            frame,
+            self._row_as_it_came(frame),
+            never_null=frozenset(column.name for column in never_null if not column.nullable),
+            unshown=self._unshown(),
+        )
+
+    def _unshown(self) -> frozenset[str]:
+        """Under both names: what the source calls it, and what it becomes."""
+        transform = self.table.transform
+        final = {*transform.hash, *transform.mask, *transform.drop}
+        return frozenset(final | {old for old, new in transform.rename.items() if new in final})
+
+    def _row_as_it_came(self, frame: DataFrame) -> str:
+        """Under the source's names, with what the table hides hidden."""
+        visible = [name for name in frame.columns if not name.startswith(HIDDEN)]
+        shown = [self._shown(name) for name in visible]
+        return f"struct({', '.join(value for value in shown if value is not None)})"
+
+    def _shown(self, name: str) -> str | None:
+        transform, identifier = self.table.transform, spark_identifier(name)
+        final = transform.rename.get(name, name)
+        if final in transform.drop:
+            return None
+        if final in transform.hash:
+            return f"{hashed(name, self.salt)} AS {identifier}"
+        if final in transform.mask:
+            return f"{masked(name, transform.mask[final])} AS {identifier}"
+        return identifier
+
+    def _clean(self, draft: Draft) -> Draft:
+        draft = steps.trim(draft, self.table, self.definition)
+        draft = steps.default(steps.cast(draft, self.table), self.table)
+        return steps.derive(draft, self.table)
+
+    def _check(self, draft: Draft) -> Draft:
+        draft = steps.filter_rows(draft, self.table)
+        draft = steps.require(draft, self.table.transform.required)
+        return steps.check_rules(steps.allow(draft, self.table), self.table)
+
+    def _check_for_stores(self, draft: Draft) -> Draft:
+        """A partition has a day, a value fits its column everywhere, a key is there and there once."""
+        if self.table.date_column and self.table.date_column in draft.names:
+            draft = steps.require(draft, (self.table.date_column,))
+        draft = draft.failing(destination_rules(self.destinations, draft, self._enforced_types()))
+        if not self.table.key:
+            return draft
+        if not self._is_null_safe():
+            draft = refuse_null_keys(draft, self.table.key)
+        if is_unique_at_source(self.table, self.definition):
+            return draft
+        return keep_one_of_each_key(draft, self.table.key, self._deduplicate())
+
+    def _deduplicate(self) -> Deduplicate | None:
+        needed = bool(self.table.key) and not is_unique_at_source(self.table, self.definition)
+        return self.table.transform.deduplicate if needed else None
+
+    def _is_null_safe(self) -> bool:
+        return any(load.null_safe_key for load in self.table.loads.values())
+
+    def _enforced_types(self) -> Mapping[str, str]:
+        """By the source itself, on columns that no step could have made longer."""
+        if self.definition is None or self.table.source.type != "postgresql" or self.domain_step is not None:
+            return {}
+        transform = self.table.transform
+        changed = {*transform.cast, *transform.default, *transform.derive, *transform.hash, *transform.mask}
+        names = {column.name: transform.rename.get(column.name, column.name) for column in self.definition.columns}
+        return {
+            names[column.name]: column.type for column in self.definition.columns if names[column.name] not in changed
+        }
+
+    def _finish(self, draft: Draft) -> Transformed:
+        tagged = draft.frame.selectExpr(
+            *(spark_identifier(name) for name in draft.names),
+            f"coalesce({FAILURE}.outcome, '{Outcome.GOOD}') AS {OUTCOME}",
+            f"{FAILURE}.rule AS {RULE}",
+            f"translate({FAILURE}.reason, char(0), '\u2400') AS {REASON}",
+            f"CASE WHEN {FAILURE} IS NOT NULL THEN {_AS_JSON} END AS {ROW}",
+            *([WATERMARK] if WATERMARK in draft.frame.columns else []),
+        )
+        return Transformed(tagged, tuple(_final_field(draft, field) for field in draft.fields.values()))
+
+
+def _final_field(draft: Draft, field: StructField) -> StructField:
+    type_ = draft.postgresql_types.get(field.name)
+    nullable = field.nullable and field.name not in draft.never_null
+    return StructField(field.name, field.dataType, nullable, {POSTGRESQL_TYPE: type_} if type_ else {})

@@ -1,0 +1,72 @@
+"""Picks a table's transformer: the declarative one, with a domain's class where the table names one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+from pydantic import ValidationError as PydanticError
+
+from etl.config.models import TableConfig
+from etl.config.nearest import suggestion
+from etl.model import Destination, TableDefinition
+from etl.transform.compliance import ConsentState, Deadline
+from etl.transform.customer import EventNormalization
+from etl.transform.declarative import DeclarativeTransformer, DomainStep, Transformer
+from etl.transform.editorial import ArticleText
+from etl.transform.expressions import fault
+from etl.transform.predictions import PredictionBands
+from etl.transform.privacy import salt_of
+from etl.transform.sessions import SessionMetrics
+
+_NO_SALT = SecretStr("")
+
+
+class TransformerFactory:
+    """`TRANSFORMERS` maps the name a table gives to the class; its `options` are the class's own fields."""
+
+    TRANSFORMERS: ClassVar[Mapping[str, Callable[..., DomainStep]]] = {
+        "ArticleText": ArticleText,
+        "ConsentState": ConsentState,
+        "Deadline": Deadline,
+        "EventNormalization": EventNormalization,
+        "PredictionBands": PredictionBands,
+        "SessionMetrics": SessionMetrics,
+    }
+
+    @classmethod
+    def get_transformer(
+        cls,
+        table: TableConfig,
+        definition: TableDefinition | None,
+        destinations: Collection[Destination] = (),
+        hash_salt: SecretStr = _NO_SALT,
+    ) -> Transformer:
+        """Raises ConfigurationError for what can be known wrong without a frame."""
+        _refuse_masked_keys(table, definition)
+        step = cls._domain_step(table)
+        return DeclarativeTransformer(table, definition, tuple(destinations), salt_of(hash_salt), step)
+
+    @classmethod
+    def _domain_step(cls, table: TableConfig) -> DomainStep | None:
+        name, options = table.transform.transformer, dict[str, Any](table.transform.options)
+        if name is None:
+            return None
+        if name not in cls.TRANSFORMERS:
+            raise fault(table, "transformer", f"unknown class {name!r}; {suggestion(name, cls.TRANSFORMERS)}")
+        try:
+            return cls.TRANSFORMERS[name](**options)
+        except PydanticError as error:
+            problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise fault(table, "options", f"{name} does not take them: {problems}") from error
+
+
+def _refuse_masked_keys(table: TableConfig, definition: TableDefinition | None) -> None:
+    """Masked values collide, and a target keeps what the source calls unique."""
+    unique = set(table.key)
+    if definition is not None:
+        keys = (definition.primary_key, *definition.unique_keys)
+        unique |= {table.transform.rename.get(name, name) for key in keys for name in key}
+    if masked := sorted(unique & set(table.transform.mask)):
+        raise fault(table, "mask", f"{', '.join(masked)} must stay unique; use `hash` or `drop` for it")

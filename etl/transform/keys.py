@@ -1,0 +1,85 @@
+"""NULL keys and duplicate keys: found once, before any destination is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pyspark.sql import Column, Window
+from pyspark.sql import functions as F
+
+from etl.config.models import Deduplicate, TableConfig
+from etl.model import TableDefinition
+from etl.statements.quoting import spark_identifier, spark_literal
+from etl.transform.draft import FAILURE, HIDDEN, Check, Draft, column_of
+from etl.transform.outcome import Outcome
+
+ORDER, _PLACE = "_etl_order", "_etl_place"
+
+
+def is_unique_at_source(table: TableConfig, definition: TableDefinition | None) -> bool:
+    """Whether PostgreSQL itself keeps the key unique; only then is no shuffle needed to know it."""
+    if definition is None or table.source.type != "postgresql":
+        return False
+    former = {new: old for old, new in table.transform.rename.items()}
+    changed = {*table.transform.cast, *table.transform.default, *table.transform.derive}
+    changed |= {*table.transform.hash, *table.transform.mask}
+    if isinstance(table.transform.trim, tuple):
+        changed |= set(table.transform.trim)
+    if changed & set(table.key):
+        return False
+    key = {former.get(name, name) for name in table.key}
+    not_null = {column.name for column in definition.columns if not column.nullable}
+    unique = [definition.primary_key, *(unique for unique in definition.unique_keys if not_null.issuperset(unique))]
+    return any(columns and key.issuperset(columns) for columns in unique)
+
+
+def refuse_null_keys(draft: Draft, key: Sequence[str]) -> Draft:
+    open_columns = [name for name in key if name not in draft.never_null]
+    checks = [
+        Check(
+            "null_key",
+            f"{spark_identifier(name)} IS NULL",
+            spark_literal(f"key column {name} is NULL"),
+            Outcome.NULL_KEY,
+        )
+        for name in open_columns
+    ]
+    return replace(draft.failing(checks), never_null=draft.never_null | set(key))
+
+
+def remember_order(draft: Draft, deduplicate: Deduplicate | None) -> Draft:
+    """The order columns as they are before they may be hashed, masked or dropped."""
+    if deduplicate is None:
+        return draft
+    columns = [column_of(order.column).alias(f"c{place}") for place, order in enumerate(deduplicate.order_by)]
+    return replace(draft, frame=draft.frame.withColumn(ORDER, F.struct(*columns)))
+
+
+def keep_one_of_each_key(draft: Draft, key: Sequence[str], deduplicate: Deduplicate | None) -> Draft:
+    """The first good row of each key stays. Without an order nobody can say which: then the load is refused."""
+    is_good = F.col(FAILURE).isNull()
+    columns = [column_of(name) for name in key]
+    window = Window.partitionBy(*columns, is_good).orderBy(*_order(deduplicate), *_content(draft))
+    numbered = draft.frame.withColumn(_PLACE, F.row_number().over(window))
+    outcome = Outcome.DEDUPLICATED if deduplicate else Outcome.DUPLICATE_KEY
+    struct = f"struct({', '.join(map(spark_identifier, key))})"
+    shown = "'***'" if draft.unshown & set(key) else f"to_json({struct}, map('ignoreNullFields', 'false'))"
+    reason = f"concat('another row has the key ', {shown})"
+    checked = replace(draft, frame=numbered).failing([Check(outcome.value, f"{_PLACE} > 1", reason, outcome)])
+    return replace(checked, frame=checked.frame.drop(_PLACE, ORDER))
+
+
+def _order(deduplicate: Deduplicate | None) -> list[Column]:
+    """NULL counts as the least: a row without a date never wins over one that has it, newest first."""
+    order = deduplicate.order_by if deduplicate else ()
+    columns = [F.col(f"{ORDER}.c{place}") for place in range(len(order))]
+    return [
+        column.desc_nulls_last() if one.descending else column.asc_nulls_first()
+        for column, one in zip(columns, order, strict=True)
+    ]
+
+
+def _content(draft: Draft) -> list[Column]:
+    """Equal in order, different in content: the hash of the whole row decides, the same in every run."""
+    return [F.xxhash64(*(column_of(name) for name in draft.frame.columns if not name.startswith(HIDDEN)))]

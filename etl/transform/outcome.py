@@ -1,0 +1,101 @@
+"""What a transformer gives back: every source row once, tagged with its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    DataType,
+    DateType,
+    DecimalType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+from etl.ledger.values import Reject
+from etl.statements.quoting import spark_identifier
+
+OUTCOME = "_etl_outcome"
+RULE = "_etl_rule"
+REASON = "_etl_reason"
+ROW = "_etl_row"
+
+
+class Outcome(StrEnum):
+    GOOD = "good"
+    REJECTED = "rejected"
+    DEDUPLICATED = "deduplicated"
+    FILTERED = "filtered"
+    NULL_KEY = "null_key"
+    DUPLICATE_KEY = "duplicate_key"
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """`tagged` holds the real columns, OUTCOME, RULE, REASON, ROW (JSON, masked; all three NULL for good rows) and,
+    where the extraction brought it, WATERMARK. `fields` are the real columns as every store is to get them.
+
+    Nothing is computed until asked for: persist `tagged` once and go on with `with_tagged(persisted)`.
+    """
+
+    tagged: DataFrame
+    fields: tuple[StructField, ...]
+
+    @property
+    def good(self) -> DataFrame:
+        """Real columns only, with names, metadata and nullability as in `fields`."""
+        return self.select_fields(self.having(Outcome.GOOD))
+
+    @property
+    def rejects(self) -> DataFrame:
+        return self.having(Outcome.REJECTED).select(RULE, REASON, ROW)
+
+    @property
+    def deduplicated(self) -> DataFrame:
+        return self.having(Outcome.DEDUPLICATED).select(RULE, REASON, ROW)
+
+    def having(self, outcome: Outcome) -> DataFrame:
+        return self.tagged.where(F.col(OUTCOME) == outcome.value)
+
+    def iterate_rejects(self) -> Iterator[Reject]:
+        """One partition at a time, so that many rejects do not fill the driver; reads the frame."""
+        for row in self.rejects.toLocalIterator():
+            yield Reject(row[RULE], row[REASON], row[ROW])
+
+    def with_tagged(self, tagged: DataFrame) -> Transformed:
+        """The same result over a frame that holds the same rows already computed."""
+        return replace(self, tagged=tagged)
+
+    def select_fields(self, frame: DataFrame) -> DataFrame:
+        """The real columns of good rows; hidden ones go."""
+        selected = frame.selectExpr(*(_as_declared(field) for field in self.fields))
+        return selected.to(StructType(list(self.fields)))
+
+
+def _as_declared(field: StructField) -> str:
+    """No NULL is left in a column that is never NULL; Spark only believes it when it sees a substitute."""
+    name = spark_identifier(field.name)
+    return name if field.nullable else f"coalesce({name}, {_substitute(field.dataType)}) AS {name}"
+
+
+def _substitute(data_type: DataType) -> str:
+    """Of the same type, and known to be no NULL: a cast to a decimal is not."""
+    if isinstance(data_type, DecimalType):
+        return f"{Decimal(0).scaleb(-data_type.scale):f}BD"
+    if isinstance(data_type, ArrayType):
+        return f"CAST(array() AS {data_type.simpleString()})"
+    if isinstance(data_type, DateType):
+        return "date_from_unix_date(0)"
+    if isinstance(data_type, TimestampType):
+        return "timestamp_seconds(0)"
+    zero = "''" if isinstance(data_type, StringType | BinaryType) else "0"
+    return f"CAST({zero} AS {data_type.simpleString()})"

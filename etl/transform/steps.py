@@ -1,0 +1,176 @@
+"""The declarative steps of a table's `transform` entry, one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import reduce
+
+from pyspark.sql import functions as F
+from pyspark.sql.types import NullType
+
+from etl.config.models import FileSource, TableConfig
+from etl.config.postgresql_types import format_type
+from etl.model import UNREADABLE, TableDefinition
+from etl.statements.quoting import spark_identifier, spark_literal
+from etl.transform.casting import cast_to, has_failed
+from etl.transform.draft import Check, Draft, column_of
+from etl.transform.expressions import condition, expression
+from etl.transform.outcome import Outcome
+from etl.transform.privacy import hashed, masked
+from etl.transform.text import cleaned, is_free_text
+
+_UNREADABLE_REASON = "the source's value cannot be carried: "
+_KEPT_BY: Mapping[str, tuple[str, ...]] = {"ip": ("inet", "cidr"), "json": ("json", "jsonb")}
+
+
+def reject_unreadable(draft: Draft) -> Draft:
+    """Extract names the column and the value that a frame cannot hold."""
+    if UNREADABLE not in draft.frame.columns:
+        return draft
+    name = f"substring_index({UNREADABLE}, '=', 1)"
+    shown = UNREADABLE
+    if draft.unshown:
+        unshown = ", ".join(spark_literal(name) for name in sorted({*draft.unshown}))
+        shown = f"CASE WHEN {name} IN ({unshown}) THEN {name} ELSE {UNREADABLE} END"
+    reason = f"concat({spark_literal(_UNREADABLE_REASON)}, {shown})"
+    checked = draft.failing([Check("unreadable", f"{UNREADABLE} IS NOT NULL", reason)])
+    return replace(checked, frame=checked.frame.drop(UNREADABLE))
+
+
+def rename(draft: Draft, names: Mapping[str, str]) -> Draft:
+    if not names:
+        return draft
+    return replace(
+        draft,
+        frame=draft.frame.withColumnsRenamed(dict(names)),
+        never_null=frozenset(names.get(name, name) for name in draft.never_null),
+        postgresql_types={names.get(name, name): type_ for name, type_ in draft.postgresql_types.items()},
+    )
+
+
+def trim(draft: Draft, table: TableConfig, definition: TableDefinition | None) -> Draft:
+    """By default all free text but keys: other tables refer to those as they are."""
+    wanted = table.transform.trim
+    if isinstance(wanted, bool):
+        untouched = _key_columns(table, definition) if wanted else frozenset(draft.names)
+        types = draft.postgresql_types
+        texts = [name for name, field in draft.fields.items() if is_free_text(field, types.get(name))]
+        names = [name for name in texts if name not in untouched]
+    else:
+        names = list(wanted)
+    return draft.altered({name: cleaned(name) for name in names})
+
+
+def cast(draft: Draft, table: TableConfig) -> Draft:
+    """To the types that a file's `columns` declare, then to those of `cast`."""
+    declared = _declared_types(table, draft)
+    draft = _cast(draft, {name: type_ for name, type_ in declared.items() if name not in table.transform.cast})
+    return _cast(draft, {name: format_type(type_) for name, type_ in table.transform.cast.items()})
+
+
+def default(draft: Draft, table: TableConfig) -> Draft:
+    fields = draft.fields
+    values = {
+        name: F.coalesce(column_of(name), F.lit(value).cast(fields[name].dataType))
+        for name, value in table.transform.default.items()
+    }
+    return replace(draft.altered(values), never_null=draft.never_null | set(values))
+
+
+def derive(draft: Draft, table: TableConfig) -> Draft:
+    """In the order of the entry: an expression may use those above it."""
+    return reduce(lambda so_far, one: _derive(so_far, table, *one), table.transform.derive.items(), draft)
+
+
+def filter_rows(draft: Draft, table: TableConfig) -> Draft:
+    if table.transform.filter is None:
+        return draft
+    keep = condition(draft, table, "filter", table.transform.filter)
+    reason = spark_literal(f"filtered: not {table.transform.filter}")
+    return draft.failing([Check("filter", f"NOT coalesce({keep}, false)", reason, Outcome.FILTERED)])
+
+
+def require(draft: Draft, names: tuple[str, ...]) -> Draft:
+    checks = [
+        Check(f"required:{name}", f"{spark_identifier(name)} IS NULL", spark_literal(f"{name} is NULL"))
+        for name in names
+        if name not in draft.never_null
+    ]
+    return replace(draft.failing(checks), never_null=draft.never_null | set(names))
+
+
+def allow(draft: Draft, table: TableConfig) -> Draft:
+    """NULL is for `required` to refuse. `normalize_case` brings a value to the spelling of the list first."""
+    spelled = {name: _spelled(name, table.transform.allowed.get(name, ())) for name in table.transform.normalize_case}
+    draft = draft.altered(spelled)
+    return draft.failing(
+        Check(
+            f"allowed:{name}",
+            f"CAST({spark_identifier(name)} AS STRING) NOT IN ({', '.join(map(spark_literal, values))})",
+            draft.reason(name, f"{name} is none of {', '.join(values)}"),
+        )
+        for name, values in table.transform.allowed.items()
+    )
+
+
+def check_rules(draft: Draft, table: TableConfig) -> Draft:
+    return draft.failing(
+        Check(f"rule:{name}", f"NOT {condition(draft, table, f'rules.{name}', sql)}", spark_literal(f"not {sql}"))
+        for name, sql in table.transform.rules.items()
+    )
+
+
+def protect(draft: Draft, table: TableConfig, salt: str) -> Draft:
+    """Hashes and masks; an address masked to its network is still an address, masked JSON still JSON."""
+    columns = {name: hashed(name, salt) for name in table.transform.hash}
+    columns |= {name: masked(name, kind) for name, kind in table.transform.mask.items()}
+    types = draft.postgresql_types
+    still = {n: types[n] for n, kind in table.transform.mask.items() if types.get(n) in _KEPT_BY.get(kind, ())}
+    return draft.retyped(columns, still)
+
+
+def drop(draft: Draft, table: TableConfig) -> Draft:
+    return replace(draft, frame=draft.frame.drop(*table.transform.drop)) if table.transform.drop else draft
+
+
+def _key_columns(table: TableConfig, definition: TableDefinition | None) -> frozenset[str]:
+    if definition is None:
+        return frozenset(table.key)
+    keys = [definition.primary_key, *definition.unique_keys, *(key.columns for key in definition.foreign_keys)]
+    renamed = {table.transform.rename.get(name, name) for key in keys for name in key}
+    return frozenset(renamed | set(table.key))
+
+
+def _declared_types(table: TableConfig, draft: Draft) -> dict[str, str]:
+    if not isinstance(table.source, FileSource):
+        return {}
+    names = {name: table.transform.rename.get(name, name) for name in table.source.columns}
+    types = {names[name]: format_type(type_) for name, type_ in table.source.columns.items()}
+    return {name: type_ for name, type_ in types.items() if name in draft.names}
+
+
+def _cast(draft: Draft, types: Mapping[str, str]) -> Draft:
+    fields = draft.fields
+    casts = {name: cast_to(column_of(name), fields[name].dataType, type_) for name, type_ in types.items()}
+    checked = draft.failing(
+        Check(f"cast:{name}", has_failed(column_of(name), value), draft.reason(name, f"{name} is no {types[name]}"))
+        for name, value in casts.items()
+    )
+    return checked.retyped(casts, types)
+
+
+def _derive(draft: Draft, table: TableConfig, name: str, sql: str) -> Draft:
+    value, found = expression(draft, table, f"derive.{name}", sql)
+    former = draft.fields.get(name)
+    if isinstance(found, NullType):
+        value = f"CAST({value} AS STRING)"
+    is_same_type = former is not None and former.dataType == found
+    derived = draft.altered({name: value}) if is_same_type else draft.retyped({name: value})
+    return replace(derived, never_null=draft.never_null - {name})
+
+
+def _spelled(name: str, values: tuple[str, ...]) -> str:
+    value = spark_identifier(name)
+    cases = [f"WHEN {spark_literal(one.lower())} THEN {spark_literal(one)}" for one in values]
+    return f"CASE lower(trim({value})) {' '.join(cases)} ELSE {value} END" if cases else value

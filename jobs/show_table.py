@@ -1,0 +1,37 @@
+"""./spark-submit.sh jobs/show_table.py customer_events: what stands in each store of one table."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+# spark-submit puts jobs/ on the path, not the folder above it
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from rich.console import Console
+
+from etl.config.configuration import load_configuration
+from etl.errors import EtlError
+from etl.pipeline.show import show
+from etl.spark import build_session
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="show_table.py", description=__doc__)
+    parser.add_argument("table")
+    parser.add_argument("--rows", type=int, default=5, help="how many rows to print (5)")
+    parser.add_argument("--config-dir", type=Path, help="where etl.yaml and tables/ are (conf/)")
+    given = parser.parse_args()
+    try:
+        configuration = load_configuration(given.config_dir, os.environ)
+        show(configuration, configuration.table(given.table), build_session(), given.rows, Console())
+    except EtlError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

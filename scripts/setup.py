@@ -1,0 +1,185 @@
+"""Sets up a bare machine: virtual environment, Spark's packages. Runs under the system's Python, standard library only.
+
+Called by ./spark-submit.sh and by make through scripts/setup.sh; idempotent, quick when there is nothing to do. Every
+step leaves a stamp named after what it was made from, so a changed pin is noticed and a killed step is repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+IVY = Path(os.environ.get("ETL_IVY_DIR") or ROOT / ".ivy").expanduser().resolve()
+SPARK_DEFAULTS = ROOT / "conf" / "spark-defaults.conf"
+OLDEST_JAVA = 17
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Sets up what ownlens-etl needs below this folder.")
+    parser.add_argument("--dev", action="store_true", help="also what the checks and tests need")
+    options = parser.parse_args()
+    try:
+        check_java()
+        set_up_environment("requirements-dev.txt" if options.dev else "requirements.txt")
+        set_up_spark_packages()
+    except SetupError as error:
+        say(f"error: {error}")
+        return 1
+    return 0
+
+
+class SetupError(Exception):
+    """Says what is missing and how to get it."""
+
+
+# --- Java -----------------------------------------------------------------------------------------------------------
+
+
+def check_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    wanted = f"Java {OLDEST_JAVA} or later (a JRE is enough), on PATH or in JAVA_HOME"
+    try:
+        said = subprocess.run([java or "java", "-version"], capture_output=True, text=True, check=True).stderr
+    except (OSError, subprocess.CalledProcessError):
+        raise SetupError(f"expected {wanted}; found none. On Debian: apt install openjdk-17-jre-headless") from None
+    version = re.search(r'version "(?:1\.)?(\d+)', said)
+    if version is None or int(version[1]) < OLDEST_JAVA:
+        raise SetupError(f"expected {wanted}; found {said.splitlines()[0] if said else java}")
+
+
+# --- the virtual environment ----------------------------------------------------------------------------------------
+
+
+def set_up_environment(requirements: str) -> None:
+    """Installs into .venv unless its stamp says that just these requirements are there."""
+    if environment_stamp(requirements).exists() or environment_stamp("requirements-dev.txt").exists():
+        return
+    IVY.mkdir(parents=True, exist_ok=True)
+    with locked(IVY / "setup-lock"):
+        if environment_stamp(requirements).exists():
+            return
+        create_environment()
+        install(requirements)
+
+
+def environment_stamp(requirements: str) -> Path:
+    content = (ROOT / "requirements.txt").read_bytes() + (ROOT / requirements).read_bytes()
+    return VENV / f".{Path(requirements).stem}-{hashlib.sha256(content).hexdigest()[:16]}"
+
+
+def create_environment() -> None:
+    """Afresh where the last installation was interrupted: what it left half-written cannot be told from whole."""
+    if (VENV / ".installing").exists():
+        say("the last set-up was interrupted; starting the virtual environment afresh ...")
+        shutil.rmtree(VENV)
+    if not (VENV / "bin" / "python").exists():
+        say(f"creating the virtual environment .venv with Python {sys.version.split()[0]} ...")
+        VENV.mkdir(exist_ok=True)
+        (VENV / ".installing").touch()
+        try:
+            venv.create(VENV, with_pip=True)
+        except subprocess.CalledProcessError:
+            raise SetupError("Python's venv module lacks pip; on Debian: apt install python3-venv") from None
+
+
+def install(requirements: str) -> None:
+    say(f"installing {requirements} (about 1.2 GB on disk; the first time this takes a few minutes) ...")
+    (VENV / ".installing").touch()
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--use-pep517"]
+    command += ["--disable-pip-version-check"]
+    if subprocess.run([*command, "-r", str(ROOT / requirements)], check=False).returncode != 0:
+        raise SetupError(f"pip could not install {requirements}; what it said stands above. Run the command again")
+    for old in VENV.glob(".requirements*"):
+        old.unlink()
+    environment_stamp(requirements).touch()
+    (VENV / ".installing").unlink()
+
+
+# --- Spark's packages -----------------------------------------------------------------------------------------------
+
+
+def set_up_spark_packages() -> None:
+    """Lets Spark itself resolve its packages, once, and lists the JARs so that later starts need no network."""
+    listing = spark_jars_file()
+    if listing.exists():
+        return
+    IVY.mkdir(parents=True, exist_ok=True)
+    with locked(IVY / "lock"):
+        if listing.exists():
+            return
+        say("fetching Spark's packages (about 70 MB, a minute) ...")
+        shutil.rmtree(IVY / "jars", ignore_errors=True)
+        resolve_spark_packages()
+        jars = sorted((IVY / "jars").glob("*.jar"))
+        for old in IVY.glob("spark-jars-*.txt"):
+            old.unlink()
+        partial = listing.with_suffix(".partial")
+        # `local:` tells Spark that every worker has the file: nothing is copied at each start.
+        partial.write_text(",".join(jar.as_uri().replace("file://", "local:", 1) for jar in jars))
+        partial.replace(listing)
+
+
+def spark_jars_file() -> Path:
+    """The list's name says which packages of which PySpark it holds, and where; etl/spark.py looks for the same."""
+    text = SPARK_DEFAULTS.read_text(encoding="utf-8")
+    pins = re.findall(r"^spark\.jars\.(?:packages|excludes)\s+(\S+)", text, flags=re.MULTILINE)
+    identity = "\n".join([*pins, str(IVY)])
+    return IVY / f"spark-jars-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.txt"
+
+
+def resolve_spark_packages() -> None:
+    (IVY / "home").mkdir(exist_ok=True)
+    nothing = IVY / "nothing.py"
+    nothing.write_text('"""Spark resolves its packages before it runs this."""\n')
+    command = [str(VENV / "bin" / "spark-submit"), "--properties-file", str(SPARK_DEFAULTS), "--master", "local[1]"]
+    command += ["--conf", f"spark.jars.ivy={IVY}"]
+    if settings := os.environ.get("ETL_IVY_SETTINGS"):
+        command += ["--conf", f"spark.jars.ivySettings={settings}"]
+    environment = {
+        **os.environ,
+        "PYSPARK_PYTHON": str(VENV / "bin" / "python"),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        # Spark would also look into ~/.m2, where a POM without its JAR makes the resolution fail.
+        "SPARK_SUBMIT_OPTS": f"-Duser.home={IVY / 'home'}",
+    }
+    environment.pop("SPARK_HOME", None)
+    done = subprocess.run([*command, str(nothing)], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SetupError("Spark could not fetch its packages; it said:\n" + "\n".join(done.stderr.splitlines()[-25:]))
+
+
+# --- helpers --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One set-up at a time; the kernel frees it when its holder dies."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another set-up to finish ...")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def say(message: str) -> None:
+    sys.stderr.write(f"[setup] {message}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

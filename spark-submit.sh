@@ -1,0 +1,84 @@
+#!/bin/sh
+# Sets up whatever is missing, starts the embedded servers for what you have not configured yourself, and runs a job:
+#   ./spark-submit.sh jobs/run_etl.py --load-destinations s3,postgresql,clickhouse
+# Options of spark-submit go before the job's file. The exit code is the job's.
+set -eu
+
+root=$(cd "$(dirname "$0")" && pwd)
+python="$root/.venv/bin/python"
+
+say() {
+    echo "[spark-submit.sh] $*" >&2
+}
+
+# -P: whatever lies in the working directory is not ours to import.
+module() {
+    PYTHONPATH="$root" "$python" -P -m "$@"
+}
+
+if [ $# -eq 0 ]; then
+    say "usage: ./spark-submit.sh [spark-submit's options] jobs/run_etl.py [the job's options]"
+    exit 2
+fi
+
+# What the arguments say that matters here; each is put back as it came, the job's file with its full path.
+job=""
+is_local=true
+config_dir="$root/conf"
+previous=""
+for argument in "$@"; do
+    shift
+    case "$argument" in
+    *.py)
+        if [ -z "$job" ] && [ ! -e "$argument" ] && [ -e "$root/$argument" ]; then
+            argument="$root/$argument"
+        fi
+        job="${job:-$argument}"
+        ;;
+    --config-dir=*) config_dir="${argument#*=}" ;;
+    --master=* | spark.master=*) case "${argument#*=}" in local*) ;; *) is_local=false ;; esac ;;
+    esac
+    case "$previous" in
+    --config-dir) config_dir="$argument" ;;
+    --master) case "$argument" in local*) ;; *) is_local=false ;; esac ;;
+    esac
+    previous="$argument"
+    set -- "$@" "$argument"
+done
+config_dir=$(cd "$config_dir" 2>/dev/null && pwd || echo "$config_dir")
+
+"$root/scripts/setup.sh"
+ivy=$(cd "${ETL_IVY_DIR:-$root/.ivy}" && pwd)
+
+# Servers of yours, named by environment variables or etl.yaml, are used as they are; the rest is embedded.
+module etl.stack up --missing --config-dir "$config_dir" >&2
+variables=$(module etl.stack env --config-dir "$config_dir")
+eval "$variables"
+case "$variables" in
+*ETL_SOURCE_POSTGRES_URL=*) module etl.sample --if-empty >&2 ;;
+esac
+if [ -n "$variables" ]; then
+    say "the embedded servers stay up after the job; to look at the data, in $root:"
+    say "  eval \"\$(.venv/bin/python -m etl.stack env)\"   then: psql \"\$ETL_POSTGRES_URL\", curl \"\$ETL_CLICKHOUSE_URL\", …"
+    say "  stop them: make down   stop them and delete their data: .venv/bin/python -m etl.stack reset"
+fi
+
+export TZ=UTC
+export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
+export ETL_LOG_DIR="${ETL_LOG_DIR:-$root/logs}"
+export SPARK_CONF_DIR="${SPARK_CONF_DIR:-$root/conf}"
+export PYSPARK_PYTHON="${PYSPARK_PYTHON:-$python}"
+export PYSPARK_DRIVER_PYTHON="$python"
+# The Spark of .venv, which the pinned packages belong to, not one that happens to be installed.
+unset SPARK_HOME
+
+if $is_local; then
+    export SPARK_LOCAL_IP="${SPARK_LOCAL_IP:-127.0.0.1}"
+    # The JARs that the set-up fetched, where they lie; a cluster resolves spark.jars.packages instead.
+    set -- --conf "spark.jars=$(cat "$ivy"/spark-jars-*.txt)" \
+        --conf spark.jars.packages= --conf spark.jars.excludes= "$@"
+fi
+
+say "running ${job:-the job}; Spark's own log: $ETL_LOG_DIR/spark.log"
+# exec: signals and the exit code are the job's own.
+exec "$root/.venv/bin/spark-submit" --properties-file "$root/conf/spark-defaults.conf" --conf "spark.jars.ivy=$ivy" "$@"

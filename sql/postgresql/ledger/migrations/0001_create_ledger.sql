@@ -1,0 +1,140 @@
+-- The ledger: what happened to each run, table and destination, and where the next run starts.
+-- Times are the database's clock. What must always be true is a constraint here, not a promise of the program.
+-- (etl.migrations stands before the first migration runs: etl/ledger/migrations.py creates it.)
+
+CREATE TABLE etl.runs (
+    run_id       text PRIMARY KEY,
+    run_number   bigint GENERATED ALWAYS AS IDENTITY,
+    status       text NOT NULL DEFAULT 'running',
+    destinations text[] NOT NULL,
+    tables       text[] NOT NULL,
+    options      jsonb NOT NULL DEFAULT '{}',
+    resumed_from text,
+    failure      text,
+    started_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    heartbeat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at  timestamptz,
+    CONSTRAINT runs_run_number_key UNIQUE (run_number),
+    CONSTRAINT runs_resumed_from_fkey FOREIGN KEY (resumed_from) REFERENCES etl.runs (run_id),
+    -- it is part of the names of staging tables
+    CONSTRAINT runs_run_id_check CHECK (run_id ~ '^[A-Za-z0-9_-]+$'),
+    CONSTRAINT runs_status_check CHECK (status IN ('running', 'success', 'partial', 'failed')),
+    CONSTRAINT runs_finished_check CHECK ((status = 'running') = (finished_at IS NULL))
+);
+CREATE INDEX runs_running_idx ON etl.runs (heartbeat_at) WHERE status = 'running';
+
+-- The part of a table that a run reads, measured once in the run's snapshot: a resumed run reads no further.
+CREATE TABLE etl.run_tables (
+    run_id      text NOT NULL,
+    table_name  text NOT NULL,
+    lower_mark  text,
+    upper_mark  text,
+    fingerprint text,
+    row_count   bigint,
+    frozen_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (run_id, table_name),
+    CONSTRAINT run_tables_run_id_fkey FOREIGN KEY (run_id) REFERENCES etl.runs (run_id) ON DELETE CASCADE,
+    CONSTRAINT run_tables_row_count_check CHECK (row_count >= 0)
+);
+
+CREATE TABLE etl.loads (
+    run_id            text NOT NULL,
+    table_name        text NOT NULL,
+    destination       text NOT NULL,
+    status            text NOT NULL,
+    target            text,
+    mode              text,
+    configuration     jsonb NOT NULL DEFAULT '{}',
+    rows_read         bigint NOT NULL DEFAULT 0,
+    rows_inserted     bigint NOT NULL DEFAULT 0,
+    rows_updated      bigint NOT NULL DEFAULT 0,
+    rows_unchanged    bigint NOT NULL DEFAULT 0,
+    rows_skipped      bigint NOT NULL DEFAULT 0,
+    rows_rejected     bigint NOT NULL DEFAULT 0,
+    rows_deduplicated bigint NOT NULL DEFAULT 0,
+    rows_filtered     bigint NOT NULL DEFAULT 0,
+    rows_deleted      bigint NOT NULL DEFAULT 0,
+    bytes_written     bigint NOT NULL DEFAULT 0,
+    seconds           double precision NOT NULL DEFAULT 0,
+    next_watermark    text,
+    next_fingerprint  text,
+    next_tail         text,
+    config_hash       text,
+    skipped_reason    text,
+    error_class       text,
+    error_message     text,
+    stack_trace       text,
+    started_at        timestamptz,
+    finished_at       timestamptz,
+    PRIMARY KEY (run_id, table_name, destination),
+    CONSTRAINT loads_run_id_fkey FOREIGN KEY (run_id) REFERENCES etl.runs (run_id) ON DELETE CASCADE,
+    CONSTRAINT loads_status_check
+        CHECK (status IN ('pending', 'running', 'success', 'unchanged', 'skipped', 'failed')),
+    CONSTRAINT loads_counts_check CHECK (
+        least(rows_read, rows_inserted, rows_updated, rows_unchanged, rows_skipped, rows_rejected, rows_deduplicated,
+              rows_filtered, rows_deleted, bytes_written) >= 0 AND seconds >= 0
+    ),
+    CONSTRAINT loads_reconciled_check CHECK (
+        status NOT IN ('success', 'unchanged', 'skipped')
+        OR rows_read = rows_inserted + rows_updated + rows_unchanged + rows_skipped + rows_rejected + rows_deduplicated
+    ),
+    -- rows that the table's filter left out are skipped rows of every destination
+    CONSTRAINT loads_filtered_check
+        CHECK (status NOT IN ('success', 'unchanged', 'skipped') OR rows_filtered <= rows_skipped),
+    CONSTRAINT loads_target_check
+        CHECK (status IN ('pending', 'failed') OR (target IS NOT NULL AND mode IS NOT NULL)),
+    CONSTRAINT loads_started_check CHECK ((status = 'pending') = (started_at IS NULL)),
+    CONSTRAINT loads_finished_check CHECK ((status IN ('pending', 'running')) = (finished_at IS NULL)),
+    CONSTRAINT loads_error_check CHECK ((status = 'failed') = (error_class IS NOT NULL))
+);
+-- one running load per table and destination, whatever the programs think
+CREATE UNIQUE INDEX loads_running_key ON etl.loads (table_name, destination) WHERE status = 'running';
+
+-- How far each destination holds each table; written only by the statement that completes a load.
+CREATE TABLE etl.watermarks (
+    table_name  text NOT NULL,
+    destination text NOT NULL,
+    mark        text,
+    fingerprint text,
+    tail        text,
+    config_hash text,
+    target      text NOT NULL,
+    run_id      text NOT NULL,
+    updated_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (table_name, destination),
+    CONSTRAINT watermarks_run_id_fkey FOREIGN KEY (run_id) REFERENCES etl.runs (run_id)
+);
+
+-- Rows that a load left out. `waiting`: an orphan whose foreign-key parent may still come; one per key.
+CREATE TABLE etl.rejects (
+    reject_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id      text NOT NULL,
+    table_name  text NOT NULL,
+    destination text,
+    rule        text NOT NULL,
+    reason      text NOT NULL,
+    row         jsonb NOT NULL,
+    status      text NOT NULL DEFAULT 'rejected',
+    key         jsonb,
+    key_hash    text GENERATED ALWAYS AS (md5(key::text)) STORED,
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    resolved_at timestamptz,
+    CONSTRAINT rejects_run_id_fkey FOREIGN KEY (run_id) REFERENCES etl.runs (run_id) ON DELETE CASCADE,
+    CONSTRAINT rejects_status_check CHECK (status IN ('rejected', 'waiting', 'resolved')),
+    CONSTRAINT rejects_waiting_check CHECK (status <> 'waiting' OR (destination IS NOT NULL AND key IS NOT NULL)),
+    CONSTRAINT rejects_resolved_check CHECK ((status = 'resolved') = (resolved_at IS NOT NULL))
+);
+CREATE INDEX rejects_run_idx ON etl.rejects (run_id, table_name);
+CREATE UNIQUE INDEX rejects_waiting_key ON etl.rejects (table_name, destination, key_hash) WHERE status = 'waiting';
+
+-- Who may load a table into a destination now. A lease that is not renewed ends by the database's clock.
+CREATE TABLE etl.leases (
+    table_name  text NOT NULL,
+    destination text NOT NULL,
+    run_id      text NOT NULL,
+    acquired_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (table_name, destination),
+    CONSTRAINT leases_run_id_fkey FOREIGN KEY (run_id) REFERENCES etl.runs (run_id) ON DELETE CASCADE
+);
+CREATE INDEX leases_run_idx ON etl.leases (run_id);

@@ -1,0 +1,153 @@
+"""What every test may use: the embedded servers of this test session and one small Spark session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from pydantic import SecretStr
+from pyspark.sql import SparkSession
+
+from etl.config.settings import ClickHouseSettings, PostgreSQLSettings, S3Settings, Settings
+from etl.spark import build_session
+from etl.stack import environment
+from etl.stack.embedded import Stack
+from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR, Layout
+
+KEPT_STACK_VARIABLE = "ETL_TEST_DATA_DIR"
+"""Names the data folder of servers to use and to leave running; saves their start between runs of a few tests."""
+
+_OWN_STACKS = PROJECT_DIR / ".data"
+_OWN_PREFIX = "test-stack-"
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """The embedded servers of this session: `environment` holds the seven variables that `etl.stack env` prints."""
+
+    data_dir: Path
+    environment: dict[str, str] = field(repr=False)
+
+    @property
+    def postgres_url(self) -> str:
+        return self.environment["ETL_POSTGRES_URL"]
+
+    @property
+    def source_postgres_url(self) -> str:
+        return self.environment["ETL_SOURCE_POSTGRES_URL"]
+
+    @property
+    def clickhouse_url(self) -> str:
+        return self.environment["ETL_CLICKHOUSE_URL"]
+
+    @property
+    def settings(self) -> Settings:
+        """As the configuration would build them from the environment."""
+        warehouse = _postgresql_settings(self.postgres_url)
+        return Settings(
+            source=_postgresql_settings(self.source_postgres_url),
+            ledger=warehouse,
+            postgresql=warehouse,
+            clickhouse=_clickhouse_settings(self.clickhouse_url),
+            s3=S3Settings(
+                endpoint=self.environment["ETL_S3_ENDPOINT"],
+                bucket=self.environment["ETL_S3_BUCKET"],
+                access_key=SecretStr(self.environment["AWS_ACCESS_KEY_ID"]),
+                secret_key=SecretStr(self.environment["AWS_SECRET_ACCESS_KEY"]),
+            ),
+        )
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[RunningStack]:
+    """Servers of this session's own, gone with all their data when it ends; never those of the user."""
+    kept = os.environ.get(KEPT_STACK_VARIABLE)
+    if kept:
+        yield _bring_up(Path(kept).resolve())
+        return
+    _remove_stacks_of_dead_sessions()
+    data_dir = _OWN_STACKS / f"{_OWN_PREFIX}{os.getpid()}"
+    try:
+        yield _bring_up(data_dir)
+    finally:
+        _remove(data_dir)
+
+
+@pytest.fixture
+def stack_environment(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """For tests of what reads the environment: points it at the session's servers."""
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    return stack.environment
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """Small and local, with Delta and S3A; call etl.spark.configure_s3 before using s3a://."""
+    options = {
+        "spark.master": "local[2]",
+        "spark.driver.memory": "1g",
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+    }
+    session = build_session("ownlens-etl-tests", options)
+    yield session
+    session.stop()
+
+
+def _bring_up(data_dir: Path) -> RunningStack:
+    """In a process of its own, as a user would: the servers must not be our children."""
+    subprocess.run(
+        [sys.executable, "-m", "etl.stack", "up"],
+        cwd=PROJECT_DIR,
+        env={**os.environ, DATA_DIR_VARIABLE: str(data_dir)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    running = Stack(Layout(data_dir), say=print)
+    credentials = running.credentials()
+    assert credentials is not None
+    return RunningStack(data_dir, environment.variables(running.ports(), credentials))
+
+
+def _remove_stacks_of_dead_sessions() -> None:
+    for data_dir in _OWN_STACKS.glob(f"{_OWN_PREFIX}*"):
+        process_id = data_dir.name.removeprefix(_OWN_PREFIX)
+        if process_id.isdecimal() and not psutil.pid_exists(int(process_id)):
+            _remove(data_dir)
+
+
+def _remove(data_dir: Path) -> None:
+    Stack(Layout(data_dir), say=print).reset()
+    shutil.rmtree(data_dir, ignore_errors=True)  # another session may be clearing the same
+
+
+def _postgresql_settings(url: str) -> PostgreSQLSettings:
+    parts = urlsplit(url)
+    return PostgreSQLSettings(
+        host=str(parts.hostname),
+        port=parts.port or 5432,
+        user=str(parts.username),
+        password=SecretStr(str(parts.password)),
+        database=parts.path.removeprefix("/"),
+    )
+
+
+def _clickhouse_settings(url: str) -> ClickHouseSettings:
+    parts = urlsplit(url)
+    return ClickHouseSettings(
+        host=str(parts.hostname),
+        port=parts.port or 8123,
+        user=str(parts.username),
+        password=SecretStr(str(parts.password)),
+        database=parts.path.removeprefix("/"),
+    )

@@ -1,0 +1,70 @@
+"""Rows in the source and in each store, counted by each store's own means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import psycopg2
+import urllib3
+from pyspark.sql import SparkSession
+
+from etl.config.configuration import Configuration
+from etl.config.models import ClickHouseTableLoadConfig, S3TableLoadConfig
+from etl.config.settings import PostgreSQLSettings
+from etl.model import Destination
+from etl.spark import configure_s3
+
+Counts = dict[str, int]
+
+
+def postgresql_counts(settings: PostgreSQLSettings | None, tables: Iterable[str]) -> Counts:
+    assert settings is not None
+    parts = [f"SELECT '{table}', count(*) FROM public.{table}" for table in tables]
+    with closing(psycopg2.connect(**settings.connection_parameters)) as connection, connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts))
+        return dict(cursor.fetchall())
+
+
+def execute(settings: PostgreSQLSettings, *statements: str) -> None:
+    with closing(psycopg2.connect(**settings.connection_parameters)) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        connection.commit()
+
+
+def clickhouse_counts(configuration: Configuration, tables: Iterable[str]) -> Counts:
+    server = configuration.settings.clickhouse
+    assert server is not None
+
+    def part(table: str) -> str:
+        load = configuration.get_table_load_config(table, Destination.CLICKHOUSE)
+        assert isinstance(load, ClickHouseTableLoadConfig)
+        final = " FINAL" if load.engine == "ReplacingMergeTree" else ""
+        return f"SELECT '{table}', count() FROM {load.target_name}{final}"
+
+    answer = urllib3.request(
+        "POST",
+        f"http://{server.host}:{server.port}/?database={server.database}",
+        body=" UNION ALL ".join(map(part, tables)).encode(),
+        headers={"X-ClickHouse-User": server.user, "X-ClickHouse-Key": server.password.get_secret_value()},
+    )
+    assert answer.status == 200, answer.data.decode()
+    lines = (line.split("\t") for line in answer.data.decode().splitlines())
+    return {table: int(rows) for table, rows in lines}
+
+
+def lake_counts(spark: SparkSession, configuration: Configuration, tables: Iterable[str]) -> Counts:
+    s3 = configuration.settings.s3
+    assert s3 is not None
+    configure_s3(spark, s3)
+    names = list(tables)
+
+    def count(table: str) -> int:
+        load = configuration.get_table_load_config(table, Destination.S3)
+        assert isinstance(load, S3TableLoadConfig)
+        return spark.read.format(load.format.value).load(f"s3a://{s3.bucket}/{s3.prefix}/{load.path}").count()
+
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip(names, pool.map(count, names), strict=True))

@@ -1,0 +1,339 @@
+"""One state for the whole run: across partitions, tables and threads, whatever is written meanwhile."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection
+from pydantic import SecretStr
+from pyspark.sql import DataFrame, SparkSession
+
+from etl.config.models import ExtractConfig, TableConfig
+from etl.config.settings import PostgreSQLSettings, RunSettings
+from etl.errors import ContentionError, SourceError
+from etl.extract.snapshot import SourceSnapshot
+from etl.extract.tables import read_table
+from etl.extract.values import Window
+from etl.model import WATERMARK, ColumnDefinition, ExtractMode, ForeignKey, TableDefinition
+from tests.conftest import RunningStack
+from tests.integration.extract.conftest import source_table
+
+pytestmark = pytest.mark.stack
+
+SMALL_PARTITIONS = RunSettings(rows_per_partition=1_000)
+
+
+def read(spark: SparkSession, snapshot: SourceSnapshot, table: TableConfig, window: Window | None = None) -> DataFrame:
+    window = window or Window()
+    definition = snapshot.source_table(table).definition
+    measurement = snapshot.measure(table, window)
+    return read_table(spark, snapshot, snapshot.settings, table, definition, window, measurement, SMALL_PARTITIONS)
+
+
+def test_all_partitions_and_tables_see_one_state(
+    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection, stack: RunningStack
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE a (id int PRIMARY KEY, turn int NOT NULL, filler text);"
+            "CREATE TABLE b (turn int PRIMARY KEY);"
+            "INSERT INTO a SELECT i, 0, repeat('x', 100) FROM generate_series(1, 5000) i; INSERT INTO b VALUES (0)"
+        )
+    stop = threading.Event()
+
+    def write() -> None:
+        with psycopg2.connect(stack.source_postgres_url) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SET search_path = {schema}")
+            while not stop.is_set():
+                cursor.execute("UPDATE a SET turn = turn + 1; INSERT INTO b SELECT max(turn) + 1 FROM b")
+                cursor.execute("INSERT INTO a SELECT max(id) + 1, max(turn) FROM a")
+                connection.commit()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with SourceSnapshot(source) as snapshot:
+            a, b = source_table(schema, "a"), source_table(schema, "b", key=("turn",))
+            frame = read(spark, snapshot, a)
+            assert frame.rdd.getNumPartitions() > 1
+            first = frame.groupBy("turn").count().collect()
+            latest = read(spark, snapshot, b).selectExpr("max(turn) AS turn").first()
+            again = read(spark, snapshot, a).groupBy("turn").count().collect()
+            measured = snapshot.measure(a, Window()).rows
+    finally:
+        stop.set()
+        writer.join()
+    assert latest is not None
+    assert [row["turn"] for row in first] == [latest["turn"]]
+    assert first == again and first[0]["count"] == measured
+
+
+def test_partitions_cover_tables_partitioned_tables_and_views(
+    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE p (id int, filler text) PARTITION BY HASH (id);"
+            "CREATE TABLE p0 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+            "CREATE TABLE p1 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+            "INSERT INTO p SELECT i, repeat('x', 200) FROM generate_series(1, 4000) i;"
+            "CREATE VIEW v AS SELECT * FROM p; CREATE TABLE e (id int)"
+        )
+    with SourceSnapshot(source) as snapshot:
+        for name, partitions in (("p", 4), ("v", 1)):
+            frame = read(spark, snapshot, source_table(schema, name))
+            assert frame.rdd.getNumPartitions() == partitions
+            assert frame.selectExpr("count(*)", "count(DISTINCT id)").first() == (4000, 4000)
+        assert read(spark, snapshot, source_table(schema, "e")).collect() == []
+
+
+def test_every_type_arrives_exactly_or_is_named(
+    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(
+            'CREATE TABLE t (id int PRIMARY KEY, "Mixed.Case" text, "order" date, wall timestamp, at timestamptz,'
+            " n numeric, share numeric(6,4), wide numeric(45,3), u uuid, j jsonb, i inet, texts text[],"
+            " numbers integer[], instants timestamptz[], span interval, code char(5), f real, b bytea, blobs bytea[]);"
+            "INSERT INTO t VALUES (1, 'x', '2024-02-29', '0001-01-01 00:00:00.000001',"
+            " '9999-12-31 23:59:59.999999+00', 0.1234567890123456785, 12.3456, 12345678901234567890.123,"
+            " 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', '{\"b\": 1, \"a\": [1]}', '10.0.0.1/8',"
+            " ARRAY['a', NULL, 'q\"uo,te'], '{1,NULL}', ARRAY['2024-01-01 10:00+02'::timestamptz],"
+            " '1 day 2 hours', 'ab', 0.1, '\\x00ff', ARRAY['\\xff'::bytea]);"
+            "INSERT INTO t (id, at) VALUES (2, 'infinity'); INSERT INTO t (id, \"order\") VALUES (3, '-infinity');"
+            "INSERT INTO t (id, n) VALUES (4, 'NaN'), (5, 1e30); INSERT INTO t (id, texts) VALUES (6, '{{a},{b}}');"
+            "INSERT INTO t (id, at) VALUES (7, '1500-03-01 00:00:00.5+00'), (8, '0044-03-15 00:00+00 BC')"
+        )
+    with SourceSnapshot(source) as snapshot:
+        frame = read(spark, snapshot, source_table(schema, "t"))
+        names = [name for name in frame.columns if name not in ("b", "blobs")]
+        texts = frame.selectExpr(*(f"CAST(`{name}` AS string) AS `{name}`" for name in names)).collect()
+        assert frame.where("id = 1").select("b", "blobs").first() == (b"\x00\xff", [b"\xff"])
+        marks = {int(row["id"]): row["_etl_unreadable"] for row in texts if row["_etl_unreadable"]}
+        by_id = {int(row["id"]): row for row in texts}
+    assert tuple(by_id[1])[:-1] == (
+        "1",
+        "x",
+        "2024-02-29",
+        "0001-01-01 00:00:00.000001",
+        "9999-12-31 23:59:59.999999",
+        "0.123456789012345679",
+        "12.3456",
+        "12345678901234567890.123",
+        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+        '{"a": [1], "b": 1}',
+        "10.0.0.1/8",
+        '[a, null, q"uo,te]',
+        "[1, null]",
+        "[2024-01-01 08:00:00]",
+        "1 day 02:00:00",
+        "ab",
+        "0.1",
+    )
+    assert marks == {
+        2: "at=infinity",
+        3: "order=-infinity",
+        4: "n=NaN",
+        5: "n=1000000000000000000000000000000",
+        6: "texts={{a},{b}}",
+    }
+    assert (by_id[7]["at"], by_id[8]["at"]) == ("1500-03-01 00:00:00.5", "-0043-03-15 00:00:00")
+    kinds = {
+        field.name: (field.dataType.simpleString(), field.metadata["postgresql_type"]) for field in frame.schema[:-1]
+    }
+    assert kinds["wall"] == ("timestamp", "timestamp without time zone")
+    assert kinds["instants"] == ("array<timestamp>", "timestamp with time zone[]")
+    assert kinds["n"] == ("decimal(38,18)", "numeric")
+
+
+def incremental(schema: str, **fields: object) -> TableConfig:
+    extract = ExtractConfig(mode=ExtractMode.INCREMENTAL, watermark="updated_at", overlap_seconds=600)
+    return source_table(schema, "t", extract=extract, date_column="day", **fields)
+
+
+def test_an_unchanged_tail_has_the_same_fingerprint_and_a_late_row_another(
+    source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE t (id int PRIMARY KEY, day date, updated_at timestamptz NOT NULL);"
+            "INSERT INTO t SELECT i, '2025-01-01', '2025-01-01 00:00+00'::timestamptz + i * interval '1 minute'"
+            " FROM generate_series(1, 100) i"
+        )
+    table = incremental(schema)
+    with SourceSnapshot(source) as snapshot:
+        first = snapshot.measure(table, Window())
+    assert (first.rows, first.upper_mark, first.touched_dates) == (100, "2025-01-01 01:40:00+00", ())
+    behind = Window(first.upper_mark, overlap_seconds=600)
+    with SourceSnapshot(source) as snapshot:
+        second = snapshot.measure(table, behind)
+        assert (second.rows, second.fingerprint) == (10, first.tail_fingerprint)
+    with database.cursor() as cursor:
+        cursor.execute("INSERT INTO t VALUES (200, '2025-01-02', '2025-01-01 01:35:30+00')")
+    with SourceSnapshot(source) as snapshot:
+        third = snapshot.measure(table, behind)
+    assert third.rows == 11 and third.fingerprint != first.tail_fingerprint
+    assert third.touched_dates == (dt.date(2025, 1, 1), dt.date(2025, 1, 2))
+
+
+def test_touched_days_are_read_whole_with_their_watermarks(
+    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE t (id int PRIMARY KEY, day timestamptz, updated_at timestamptz NOT NULL);"
+            "INSERT INTO t VALUES (1, '2025-01-01 23:30+00', '2025-01-01'), (2, '2025-01-02 00:30+00', '2025-01-02'),"
+            " (3, '2025-01-02 12:00+00', '2025-02-01')"
+        )
+    table = incremental(schema)
+    with SourceSnapshot(source) as snapshot:
+        window = Window("2025-01-15")
+        touched = snapshot.measure(table, window).touched_dates
+        whole = Window("2025-01-15", partitions=touched)
+        rows = read(spark, snapshot, table, whole).select("id", WATERMARK).collect()
+        measured = snapshot.measure(table, whole)
+    assert touched == (dt.date(2025, 1, 2),)
+    assert sorted(map(tuple, rows)) == [(2, dt.datetime(2025, 1, 2)), (3, dt.datetime(2025, 2, 1))]
+    assert (measured.rows, measured.upper_mark) == (2, "2025-02-01 00:00:00+00")
+
+
+def test_one_absurd_date_hides_no_later_row(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE t (id int PRIMARY KEY, day date, updated_at timestamptz);"
+            "INSERT INTO t VALUES (1, NULL, '9000-01-01'), (2, NULL, 'infinity'), (3, NULL, NULL)"
+        )
+    table = incremental(schema)
+    before = dt.datetime.now(dt.UTC)
+    with SourceSnapshot(source) as snapshot:
+        first = snapshot.measure(table, Window())
+        assert first.upper_mark is not None
+        assert before - dt.timedelta(minutes=1) < dt.datetime.fromisoformat(first.upper_mark) <= dt.datetime.now(dt.UTC)
+        # whoever has no watermark or one in the future is read every time
+        assert snapshot.measure(table, Window(first.upper_mark)).rows == 3
+
+
+def test_what_is_done_with_the_rows_is_part_of_the_fingerprint(
+    source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1), (2)")
+    table = source_table(schema, "t")
+    with SourceSnapshot(source) as snapshot:
+        plain, stamped = snapshot.measure(table, Window()), snapshot.measure(table, Window(), "hash")
+    assert plain.tail_fingerprint == plain.fingerprint
+    assert stamped.fingerprint == f"hash:{plain.fingerprint}"
+
+
+def test_catalog(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "CREATE DOMAIN price AS numeric(10,2) CHECK (value > 0); CREATE TYPE mood AS ENUM ('sad', 'ok');"
+            "CREATE TABLE parent (a int, b text, PRIMARY KEY (a, b));"
+            'CREATE TABLE child (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, b text, "order" varchar(9)'
+            " UNIQUE, p price, m mood[], twice bigint GENERATED ALWAYS AS (a * 2) STORED, gone int,"
+            " FOREIGN KEY (a, b) REFERENCES parent (a, b));"
+            "ALTER TABLE child DROP COLUMN gone; CREATE UNIQUE INDEX ON child (a) WHERE a > 0;"
+            "CREATE UNIQUE INDEX ON child (b, a)"
+        )
+    with SourceSnapshot(source) as snapshot:
+        catalog = snapshot.catalog([(schema, "child"), (schema, "parent")])
+    assert catalog[f"{schema}.child"] == TableDefinition(
+        name="child",
+        columns=(
+            ColumnDefinition("id", "bigint", nullable=False, identity=True),
+            ColumnDefinition("a", "integer"),
+            ColumnDefinition("b", "text"),
+            ColumnDefinition("order", "character varying(9)"),
+            ColumnDefinition("p", "numeric(10,2)"),
+            ColumnDefinition("m", "text[]"),
+            ColumnDefinition("twice", "bigint", generated=True),
+        ),
+        primary_key=("id",),
+        unique_keys=(("order",), ("b", "a")),
+        foreign_keys=(ForeignKey(("a", "b"), "parent", ("a", "b")),),
+    )
+    assert catalog[f"{schema}.parent"].primary_key == ("a", "b")
+
+
+def test_all_missing_tables_are_named_at_once(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE articles (id int)")
+    with SourceSnapshot(source) as snapshot:
+        with pytest.raises(SourceError) as caught:
+            snapshot.catalog([(schema, "artikles"), (schema, "articles"), ("nowhere", "zzzzzzz")])
+        snapshot.check_alive()
+    assert f"{schema}.artikles: did you mean '{schema}.articles'?" in str(caught.value)
+    assert "nowhere.zzzzzzz" in str(caught.value)
+
+
+def test_a_missing_watermark_is_named(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (id int, day date, updatet_at timestamptz)")
+    with SourceSnapshot(source) as snapshot, pytest.raises(SourceError, match="did you mean 'updatet_at'"):
+        snapshot.measure(incremental(schema), Window())
+
+
+def test_names_that_differ_by_case_only_are_refused(
+    source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute('CREATE TABLE t (id int, "Id" int)')
+    with SourceSnapshot(source) as snapshot, pytest.raises(SourceError, match="'id' and 'Id'"):
+        snapshot.catalog([(schema, "t")])
+
+
+def test_truncate_waits_for_the_run(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1)")
+        with SourceSnapshot(source) as snapshot:
+            snapshot.catalog([(schema, "t")])
+            cursor.execute("SET lock_timeout = '200ms'")
+            with pytest.raises(psycopg2.errors.LockNotAvailable):
+                cursor.execute("TRUNCATE t")
+            assert snapshot.measure(source_table(schema, "t"), Window()).rows == 1
+        cursor.execute("TRUNCATE t")
+
+
+def test_a_table_locked_by_another_is_a_transient_error(
+    source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (id int)")
+        cursor.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        with SourceSnapshot(source, lock_timeout_seconds=1) as snapshot, pytest.raises(ContentionError):
+            snapshot.catalog([(schema, "t")])
+        cursor.execute("ROLLBACK")
+
+
+def test_a_snapshot_that_died_says_so(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
+    with SourceSnapshot(source) as snapshot:
+        snapshot.check_alive()
+        assert snapshot._connection is not None
+        with database.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [snapshot._connection.info.backend_pid])
+        with pytest.raises(SourceError, match="is gone: its transaction was ended"):
+            snapshot.check_alive()
+        with pytest.raises(SourceError):
+            snapshot.measure(source_table("pg_catalog", "pg_class"), Window())
+
+
+def test_a_wrong_password_is_refused_without_showing_it(source: PostgreSQLSettings) -> None:
+    wrong = source.model_copy(update={"password": SecretStr("hunter2-wrong")})
+    with pytest.raises(SourceError, match="password authentication failed") as caught, SourceSnapshot(wrong):
+        pass
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_plan_shows_no_password(
+    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (id int)")
+    with SourceSnapshot(source) as snapshot:
+        frame = read(spark, snapshot, source_table(schema, "t"))
+        plan = frame._jdf.queryExecution().toString()
+    assert source.password.get_secret_value() not in plan

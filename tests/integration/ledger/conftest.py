@@ -1,0 +1,113 @@
+"""A database of the ledger tests' own, with an empty ledger for each test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pytest
+
+from etl.config.settings import PostgreSQLSettings
+from etl.ledger import Ledger, LoadPlan, NewRun, Run
+from etl.ledger.connection import connect
+from etl.model import Destination, LoadResult, WriteMode
+
+if TYPE_CHECKING:
+    from tests.conftest import RunningStack
+
+Execute = Callable[..., list[Any]]
+
+
+@pytest.fixture(scope="session")
+def ledger_settings(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
+    assert stack.settings.ledger is not None
+    server = stack.settings.ledger
+    database = f"ledger_test_{secrets.token_hex(4)}"
+    with closing(connect(server)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{database}"')
+        yield server.model_copy(update={"database": database})
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+
+@pytest.fixture
+def execute(ledger_settings: PostgreSQLSettings) -> Execute:
+    """One statement outside the ledger's own door; returns its rows as tuples."""
+
+    def run(statement: str, values: Sequence[Any] | None = None) -> list[Any]:
+        with (
+            closing(connect(ledger_settings)) as connection,
+            connection,
+            connection.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor,
+        ):
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+@pytest.fixture
+def empty_database(execute: Execute) -> None:
+    execute("DROP SCHEMA IF EXISTS etl CASCADE")
+
+
+@pytest.fixture
+def ledger(ledger_settings: PostgreSQLSettings, empty_database: None) -> Iterator[Ledger]:
+    with closing(Ledger(ledger_settings)) as ledger:
+        ledger.migrate()
+        yield ledger
+
+
+@pytest.fixture
+def run(ledger: Ledger) -> Run:
+    return start_run(ledger)
+
+
+def start_run(ledger: Ledger) -> Run:
+    return ledger.start_run(NewRun((Destination.S3, Destination.POSTGRESQL), ("customers", "orders")))
+
+
+def plan(**changes: Any) -> LoadPlan:
+    """Ten rows read of customers, one of them rejected, one filtered, two deduplicated: six are left to the loader."""
+    facts: dict[str, Any] = {
+        "table_name": "customers",
+        "destination": Destination.POSTGRESQL,
+        "target": "public.customers",
+        "mode": WriteMode.UPSERT,
+        "rows_read": 10,
+        "rows_rejected": 1,
+        "rows_deduplicated": 2,
+        "rows_filtered": 1,
+        "next_watermark": "2026-11-20T00:00:00+00:00",
+    }
+    return LoadPlan(**{**facts, **changes})
+
+
+def result(**changes: Any) -> LoadResult:
+    """What came of those six."""
+    facts: dict[str, Any] = {
+        "table_name": "customers",
+        "destination": Destination.POSTGRESQL,
+        "target": "public.customers",
+        "mode": WriteMode.UPSERT,
+        "rows_in": 6,
+        "rows_inserted": 2,
+        "rows_updated": 1,
+        "rows_unchanged": 1,
+        "rows_skipped": 1,
+        "rows_rejected": 1,
+        "bytes_written": 600,
+        "seconds": 0.5,
+    }
+    return LoadResult(**{**facts, **changes})
+
+
+def make_dead(execute: Execute, run: Run) -> None:
+    """As if the process had been killed two minutes ago."""
+    execute("UPDATE etl.runs SET heartbeat_at = now() - interval '2 minutes' WHERE run_id = %s", [run.run_id])
+    execute("UPDATE etl.leases SET expires_at = now() - interval '1 minute' WHERE run_id = %s", [run.run_id])

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from etl.config.models import S3Format, S3TableLoadConfig
+from etl.config.settings import RunSettings, S3Settings, Settings
+from etl.load.base import LoaderConfig
+from etl.load.s3 import S3Loader
+from etl.load.s3.file_table import JSON_OPTIONS
+from etl.load.s3.manifest import read_manifest
+from etl.load.s3.paths import TablePath
+from etl.load.s3.store import ObjectStore, StoreAddress
+from etl.model import WriteMode
+from etl.spark import configure_s3
+from tests.conftest import RunningStack
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A bucket, and the shortest way to load tables into it and to look at what stands there."""
+
+    spark: SparkSession
+    settings: S3Settings
+    store: ObjectStore
+
+    def loader(self, run_id: str = "run-1") -> S3Loader:
+        settings = Settings(s3=self.settings, run=RunSettings(retries=1))
+        return S3Loader(self.spark, LoaderConfig(settings=settings, run_id=run_id, run_number=1))
+
+    def config(self, **over: Any) -> S3TableLoadConfig:
+        """A table with a path of its own; partitioned by its day where `partitioned` says so."""
+        partition_by = ("partition_date",) if over.pop("partitioned", True) else ()
+        fields: dict[str, Any] = {
+            "table_name": "things", "path": f"tests/{uuid4().hex}", "key": ("id",), "date_column": "day",
+            "mode": WriteMode.OVERWRITE, "format": S3Format.PARQUET, "partition_by": partition_by,
+            "compression": "gzip", **over,
+        }  # fmt: skip
+        return S3TableLoadConfig(**fields)
+
+    def frame(self, *rows: tuple[int, str | None, str, str]) -> DataFrame:
+        """(id, name, day, price)"""
+        values = self.spark.createDataFrame(list(rows), "id bigint, name string, day string, price string")
+        return values.selectExpr("id", "name", "cast(day as date) day", "cast(price as decimal(10,2)) price")
+
+    def path(self, config: S3TableLoadConfig) -> TablePath:
+        return TablePath.of(self.settings, config)
+
+    def data_keys(self, config: S3TableLoadConfig) -> list[str]:
+        path = self.path(config)
+        return [entry.key for entry in self.store.objects(path.prefix) if path.is_data(entry.key)]
+
+    def read(self, config: S3TableLoadConfig) -> DataFrame:
+        """As any reader would, from the folder alone; JSON with the schema that the metadata keeps."""
+        uri = self.path(config).uri
+        if config.format is S3Format.JSON:
+            manifest = read_manifest(self.store, self.path(config))
+            assert manifest is not None
+            schema = StructType.fromJson(json.loads(manifest.schema))
+            return self.spark.read.schema(schema).options(**JSON_OPTIONS).json(uri)
+        return self.spark.read.format(str(config.format)).load(uri)
+
+    def rows(self, config: S3TableLoadConfig) -> list[tuple[Any, ...]]:
+        """(id, name, day as text, price as text), by id."""
+        found = self.read(config).selectExpr("id", "name", "cast(day as string)", "cast(price as string)")
+        return sorted((tuple(row) for row in found.collect()), key=lambda row: (row[0], repr(row)))
+
+
+@pytest.fixture(scope="session")
+def lake(stack: RunningStack, spark: SparkSession) -> Iterator[Lake]:
+    settings = stack.settings.s3
+    assert settings is not None
+    configure_s3(spark, settings)
+    store = ObjectStore(StoreAddress.of(settings))
+    store.ensure_bucket()
+    yield Lake(spark, settings, store)

@@ -1,0 +1,54 @@
+"""docs/configuration.md speaks of every key there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from etl.config.configuration import DEFAULT_CONFIG_DIR
+from etl.config.entries import ENTRY_KEYS
+from etl.config.models import (
+    ClickHouseTableLoadConfig,
+    ExtractConfig,
+    FileSource,
+    PostgreSQLSource,
+    PostgreSQLTableLoadConfig,
+    S3TableLoadConfig,
+    TransformConfig,
+)
+from etl.config.settings import ClickHouseSettings, PostgreSQLSettings, RunSettings, S3Settings
+from tests.unit.config.conftest import Folder
+
+DOCS = DEFAULT_CONFIG_DIR.parent / "docs" / "configuration.md"
+MODELS: tuple[type[BaseModel], ...] = (
+    PostgreSQLSource,
+    FileSource,
+    ExtractConfig,
+    TransformConfig,
+    S3TableLoadConfig,
+    PostgreSQLTableLoadConfig,
+    ClickHouseTableLoadConfig,
+    PostgreSQLSettings,
+    ClickHouseSettings,
+    S3Settings,
+    RunSettings,
+)
+
+
+def test_every_key_is_described() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    keys = {key for model in MODELS for key in model.model_fields} - {"table_name", "destination"}
+    assert {key for key in keys | set(ENTRY_KEYS) if f"`{key}`" not in text} == set()
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_examples_are_good(folder: Folder, number: int) -> None:
+    blocks = DOCS.read_text(encoding="utf-8").split("```yaml\n")[1:]
+    assert len(blocks) == 2
+    ddl = (
+        "CREATE TABLE newsletter_issues (issue_id bigint PRIMARY KEY, created_at timestamptz, updated_at timestamptz);"
+    )
+    (Path(folder.path) / "schema.sql").write_text(ddl, encoding="utf-8")
+    assert folder.tables(blocks[number].split("```")[0]).faults() == []

@@ -1,0 +1,53 @@
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from pyspark.errors import PySparkException
+
+from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError
+from etl.load.s3.door import s3_door, spark_door
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("SlowDown", OverloadedError),
+        ("InternalError", ConnectionLostError),
+        ("PreconditionFailed", ContentionError),
+        ("AccessDenied", StoreError),
+        ("NoSuchBucket", StoreError),
+    ],
+)
+def test_the_stores_answer_decides_the_trunk(code: str, expected: type[EtlError]) -> None:
+    said = rf"expected the object store to write t/x, it answered {code}"
+    with pytest.raises(expected, match=said), s3_door("write t/x", "t"):
+        raise ClientError({"Error": {"Code": code, "Message": "m"}}, "PutObject")
+
+
+def test_a_refused_connection_may_be_tried_again() -> None:
+    with pytest.raises(ConnectionLostError, match="is it up"), s3_door("list t/"):
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[DELTA_CONCURRENT_APPEND] files were added", ContentionError),
+        ("java.net.ConnectException: Connection refused", ConnectionLostError),
+        ("Service: S3, Status Code: 503", OverloadedError),
+        ("an exception was thrown\netl.errors.OverloadedError: expected …, it answered SlowDown", OverloadedError),
+        ("[UNRESOLVED_COLUMN] no such column", StoreError),
+    ],
+)
+def test_sparks_message_decides_the_trunk(text: str, expected: type[EtlError]) -> None:
+    with pytest.raises(expected, match="expected Spark to merge"), spark_door("merge", "t"):
+        raise PySparkException(text)
+
+
+def test_the_cause_is_picked_out_of_a_workers_traceback() -> None:
+    text = 'An exception was thrown from the Python worker:\n  File "x.py"\npyarrow.lib.ArrowInvalid\nValueError: why\n'
+    with pytest.raises(StoreError, match=r"it failed: ValueError: why$"), spark_door("write files"):
+        raise PySparkException(text)
+
+
+def test_our_own_errors_pass_through() -> None:
+    with pytest.raises(StoreError, match="as it was"), spark_door("write"), s3_door("write"):
+        raise StoreError("as it was")

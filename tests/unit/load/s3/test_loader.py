@@ -1,0 +1,44 @@
+from typing import Any
+
+import pytest
+
+from etl.config.models import S3Format, S3TableLoadConfig
+from etl.errors import ConfigurationError
+from etl.load.s3.loader import refuse_impossible
+from etl.model import ConflictResolution, WriteMode
+
+
+def _config(**over: Any) -> S3TableLoadConfig:
+    return S3TableLoadConfig(**{"table_name": "t", "path": "a/t", "key": ("id",), "mode": WriteMode.OVERWRITE, **over})
+
+
+@pytest.mark.parametrize(
+    ("over", "expected"),
+    [
+        ({"mode": WriteMode.UPSERT}, "use merge for upsert"),
+        ({"mode": WriteMode.MERGE}, "merge needs format: delta, not parquet"),
+        ({"mode": WriteMode.MERGE, "format": S3Format.DELTA, "key": ()}, "merge needs a key"),
+        ({"mode": WriteMode.APPEND}, "parquet files cannot be updated in place"),
+        ({"mode": WriteMode.OVERWRITE_PARTITIONS}, "needs partition_by"),
+        ({"partition_by": ("partition_date",)}, "partition_by needs a date_column"),
+    ],
+)
+def test_what_no_run_could_do_is_refused_with_its_reason(over: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigurationError, match=expected):
+        refuse_impossible(_config(**over))
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {},
+        {"mode": WriteMode.APPEND, "conflict_resolution": ConflictResolution.ERROR},
+        {"mode": WriteMode.APPEND, "key": ()},
+        {"mode": WriteMode.APPEND, "format": S3Format.DELTA},
+        {"mode": WriteMode.MERGE, "format": S3Format.DELTA},
+        {"mode": WriteMode.OVERWRITE_PARTITIONS, "partition_by": ("partition_date",), "date_column": "d"},
+        {"mode": WriteMode.IGNORE, "format": S3Format.JSON},
+    ],
+)
+def test_what_can_be_done_passes(over: dict[str, Any]) -> None:
+    refuse_impossible(_config(**over))

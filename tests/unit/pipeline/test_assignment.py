@@ -1,0 +1,165 @@
+"""What a run is to do, with a ledger that knows what it is told and nothing else."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from etl.config.configuration import Configuration, load_configuration
+from etl.errors import UsageError
+from etl.ledger.ledger import Ledger
+from etl.ledger.values import LoadRecord, LoadState, Run
+from etl.model import Destination, RunStatus
+from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
+from etl.pipeline.context import Work
+from etl.pipeline.options import RunOptions
+
+S3, POSTGRESQL, CLICKHOUSE = Destination.S3, Destination.POSTGRESQL, Destination.CLICKHOUSE
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+EARLIER = Run("r1", 1, RunStatus.PARTIAL, (S3, CLICKHOUSE), ("one", "two"), {}, None, None, NOON, NOON, NOON)
+TABLES = """\
+defaults:
+  kind: reference
+  key: id
+  source: {type: file, format: csv, path: "{table}.csv", columns: {id: bigint}}
+tables:
+  one: {}
+  two:
+    clickhouse: {enabled: false}
+  three:
+    enabled: false
+"""
+
+
+@dataclass
+class KnownRuns:
+    """The three questions that resuming asks."""
+
+    known: tuple[Run, ...] = (EARLIER,)
+    loads_of: dict[str, list[LoadRecord]] = field(default_factory=dict)
+
+    def get_run(self, run_id: str) -> Run | None:
+        return next((run for run in self.known if run.run_id == run_id), None)
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        return list(self.known[:limit])
+
+    def loads(self, run_id: str) -> list[LoadRecord]:
+        return self.loads_of.get(run_id, [])
+
+
+def record(table: str, destination: Destination, status: LoadState) -> LoadRecord:
+    facts: dict[str, Any] = dict.fromkeys(LoadRecord.__dataclass_fields__)
+    return LoadRecord(**facts | {"run_id": "r1", "table_name": table, "destination": destination, "status": status})
+
+
+def resume(configuration: Configuration, ledger: KnownRuns, run_id: str = "r1") -> Assignment:
+    return resumed_assignment(configuration, cast(Ledger, ledger), run_id)
+
+
+def names_of(assignment: Assignment) -> dict[str, tuple[Destination, ...]]:
+    return {work.table.name: work.destinations for work in assignment.work}
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Configuration:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "shop.yaml").write_text(TABLES)
+    return load_configuration(tmp_path, {})
+
+
+def test_every_table_goes_into_every_destination_that_its_entry_leaves_on(configuration: Configuration) -> None:
+    assignment = new_assignment(configuration.select(), (CLICKHOUSE, S3))
+    one, two = configuration.table("one"), configuration.table("two")
+    assert assignment == Assignment((Work(one, (CLICKHOUSE, S3)), Work(two, (S3,))), (CLICKHOUSE, S3), None, ())
+
+
+def test_a_table_that_no_destination_takes_is_no_work(configuration: Configuration) -> None:
+    assert new_assignment(configuration.select(["two", "three"]), (CLICKHOUSE,)) == Assignment((), (CLICKHOUSE,))
+
+
+def test_no_table_is_no_work() -> None:
+    assert new_assignment((), (S3,)) == Assignment((), (S3,))
+
+
+def test_resuming_takes_up_all_that_was_not_published(configuration: Configuration) -> None:
+    loads = [
+        record("one", S3, LoadState.SUCCESS),
+        record("one", POSTGRESQL, LoadState.FAILED),
+        record("one", CLICKHOUSE, LoadState.RUNNING),
+        record("two", S3, LoadState.PENDING),
+        record("two", POSTGRESQL, LoadState.UNCHANGED),
+        record("three", S3, LoadState.SKIPPED),
+    ]
+    assignment = resume(configuration, KnownRuns(loads_of={"r1": loads}))
+    one, two = configuration.table("one"), configuration.table("two")
+    assert assignment == Assignment(
+        (Work(one, (POSTGRESQL, CLICKHOUSE)), Work(two, (S3,))), (S3, POSTGRESQL, CLICKHOUSE), EARLIER, tuple(loads)
+    )
+
+
+def test_resuming_names_only_destinations_that_are_left(configuration: Configuration) -> None:
+    loads = [record("one", S3, LoadState.SUCCESS), record("one", CLICKHOUSE, LoadState.FAILED)]
+    assignment = resume(configuration, KnownRuns(loads_of={"r1": loads}))
+    assert (names_of(assignment), assignment.destinations) == ({"one": (CLICKHOUSE,)}, (CLICKHOUSE,))
+
+
+def test_a_finished_run_leaves_nothing_to_resume(configuration: Configuration) -> None:
+    loads = [record("one", S3, LoadState.SUCCESS)]
+    assignment = resume(configuration, KnownRuns(loads_of={"r1": loads}))
+    assert assignment == Assignment((), (), EARLIER, tuple(loads))
+
+
+def test_an_unknown_run_is_refused_with_the_latest_ones(configuration: Configuration) -> None:
+    known = tuple(replace(EARLIER, run_id=f"r{number}") for number in range(9, 0, -1))
+    with pytest.raises(
+        UsageError, match=r"^--resume: expected a run of the ledger, found 'r0'; the latest are r9, r8, r7, r6, r5$"
+    ):
+        resume(configuration, KnownRuns(known), "r0")
+
+
+def test_an_unknown_run_in_an_empty_ledger(configuration: Configuration) -> None:
+    with pytest.raises(UsageError, match=r"found 'r1'; the latest are none$"):
+        resume(configuration, KnownRuns(()))
+
+
+def test_a_run_that_is_still_alive_is_not_resumed(configuration: Configuration) -> None:
+    alive = replace(EARLIER, status=RunStatus.RUNNING, finished_at=None)
+    with pytest.raises(UsageError, match=r"^--resume: run r1 is still alive; wait until it has finished, or stop it$"):
+        resume(configuration, KnownRuns((alive,)))
+
+
+def test_a_table_that_the_configuration_no_longer_has(configuration: Configuration) -> None:
+    loads = [record("ones", S3, LoadState.FAILED)]
+    with pytest.raises(UsageError, match=r"^unknown table 'ones'; .*one"):
+        resume(configuration, KnownRuns(loads_of={"r1": loads}))
+
+
+def test_a_resumed_run_reads_what_its_run_read_and_reports_as_it_is_told() -> None:
+    asked = RunOptions(since=NOON, until=NOON.replace(day=21), full_refresh=False)
+    earlier = replace(EARLIER, options=asked.recorded())
+    given = RunOptions(resume="r1", parallelism=2, log_format="json", report=Path("report.json"))
+    assert resumed_options(given, earlier) == replace(given, since=NOON, until=NOON.replace(day=21))
+
+
+def test_a_resumed_full_refresh_is_one() -> None:
+    earlier = replace(EARLIER, options=RunOptions(full_refresh=True).recorded())
+    assert resumed_options(RunOptions(resume="r1"), earlier) == RunOptions(resume="r1", full_refresh=True)
+
+
+@pytest.mark.parametrize(
+    ("earlier_validates", "now_validates", "expected"),
+    [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
+)
+def test_a_resumed_run_validates_where_neither_said_no(
+    earlier_validates: bool, now_validates: bool, expected: bool
+) -> None:
+    earlier = replace(EARLIER, options=RunOptions(validate=earlier_validates).recorded())
+    given = RunOptions(resume="r1", validate=now_validates)
+    assert resumed_options(given, earlier) == replace(given, validate=expected)
+
+
+def test_a_run_that_recorded_nothing_is_resumed_plainly() -> None:
+    assert resumed_options(RunOptions(resume="r1"), EARLIER) == RunOptions(resume="r1")

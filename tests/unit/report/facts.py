@@ -1,0 +1,72 @@
+"""Runs and loads to report, built by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from etl.model import Destination, LoadResult, LoadStatus, RunStatus, WriteMode
+from etl.report.values import RunReport, TableReport
+
+STARTED = datetime(2026, 11, 20, 21, 7, 33, 250_000, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A load as the ledger has it."""
+
+    table_name: str = "orders"
+    destination: Destination = Destination.S3
+    status: str = "success"
+    target: str | None = "s3a://bucket/data-lake/orders"
+    mode: WriteMode | None = WriteMode.MERGE
+    rows_read: int = 10
+    rows_inserted: int = 4
+    rows_updated: int = 1
+    rows_unchanged: int = 1
+    rows_skipped: int = 1
+    rows_rejected: int = 2
+    rows_deduplicated: int = 1
+    seconds: float = 0.5
+    error_class: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run as the ledger has it."""
+
+    run_id: str = "20261120T210733-ab12cd"
+    status: RunStatus = RunStatus.PARTIAL
+    started_at: datetime = STARTED
+    finished_at: datetime | None = STARTED + timedelta(seconds=12.5)
+
+
+def load(**changes: Any) -> TableReport:
+    facts: dict[str, Any] = {
+        "table": "orders",
+        "destination": Destination.S3,
+        "target": "s3a://bucket/data-lake/orders",
+        "mode": WriteMode.MERGE,
+        "status": LoadStatus.SUCCESS,
+    }
+    return TableReport(**{**facts, **changes})
+
+
+def run_report(*loads: TableReport, status: RunStatus = RunStatus.SUCCESS) -> RunReport:
+    return RunReport("20261120T210733-ab12cd", status, STARTED, STARTED + timedelta(seconds=12.5), loads)
+
+
+def result(**changes: Any) -> LoadResult:
+    facts: dict[str, Any] = {
+        "table_name": "orders",
+        "destination": Destination.S3,
+        "target": "s3a://bucket/data-lake/orders",
+        "mode": WriteMode.MERGE,
+        "rows_in": 7,
+        "rows_inserted": 5,
+        "rows_updated": 2,
+        "seconds": 0.25,
+    }
+    return LoadResult(**{**facts, **changes})

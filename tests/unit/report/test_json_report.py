@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from etl.errors import UsageError
+from etl.model import Destination, LoadStatus, RunStatus, WriteMode
+from etl.report.json_report import check_report_path, report_document, write_report
+from tests.unit.report.facts import load, run_report
+
+SCHEMA_FILE = Path(__file__).parents[3] / "docs" / "report.schema.json"
+
+
+@pytest.fixture
+def schema() -> Any:
+    schema = json.loads(SCHEMA_FILE.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return schema
+
+
+def document() -> dict[str, Any]:
+    failed = load(
+        table="users",
+        destination=Destination.POSTGRESQL,
+        target=None,
+        mode=None,
+        status=LoadStatus.FAILED,
+        error="StoreError: no",
+    )
+    return report_document(
+        run_report(load(rows_read=3, rows_inserted=3, seconds=0.5), failed, status=RunStatus.PARTIAL)
+    )
+
+
+def test_the_document_has_these_fields() -> None:
+    assert json.loads(json.dumps(document())) == {
+        "run_id": "20261120T210733-ab12cd",
+        "status": "partial",
+        "started_at": "2026-11-20T21:07:33.250Z",
+        "finished_at": "2026-11-20T21:07:45.750Z",
+        "loads": [
+            {
+                "table": "orders",
+                "destination": "s3",
+                "target": "s3a://bucket/data-lake/orders",
+                "mode": "merge",
+                "status": "success",
+                "rows_read": 3,
+                "rows_inserted": 3,
+                "rows_updated": 0,
+                "rows_unchanged": 0,
+                "rows_skipped": 0,
+                "rows_rejected": 0,
+                "rows_deduplicated": 0,
+                "seconds": 0.5,
+                "error": None,
+            },
+            {
+                "table": "users",
+                "destination": "postgresql",
+                "target": None,
+                "mode": None,
+                "status": "failed",
+                "rows_read": 0,
+                "rows_inserted": 0,
+                "rows_updated": 0,
+                "rows_unchanged": 0,
+                "rows_skipped": 0,
+                "rows_rejected": 0,
+                "rows_deduplicated": 0,
+                "seconds": 0.0,
+                "error": "StoreError: no",
+            },
+        ],
+    }
+
+
+def test_the_schema_describes_the_file(tmp_path: Path, schema: Any) -> None:
+    path = tmp_path / "report.json"
+    write_report(run_report(load(), load(status=LoadStatus.FAILED, error="x")), path)
+    jsonschema.validate(json.loads(path.read_text()), schema, jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("status",), "running"),
+        (("finished_at",), None),
+        (("started_at",), "2026-11-20 21:07:33"),
+        (("extra",), 1),
+        (("loads", 0, "status"), "pending"),
+        (("loads", 0, "rows_read"), -1),
+        (("loads", 0, "error"), "but it succeeded"),
+        (("loads", 1, "error"), None),
+        (("loads", 0, "extra"), 1),
+    ],
+)
+def test_the_schema_refuses(schema: Any, place: tuple[str | int, ...], value: object) -> None:
+    changed: Any = json.loads(json.dumps(document()))
+    target = changed
+    for step in place[:-1]:
+        target = target[step]
+    target[place[-1]] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(changed, schema, jsonschema.Draft202012Validator)
+
+
+def test_the_schema_knows_every_value_of_ours(schema: Any) -> None:
+    properties = schema["$defs"]["load"]["properties"]
+    assert properties["mode"]["enum"] == [*WriteMode, None]
+    assert properties["status"]["enum"] == list(LoadStatus)
+    assert properties["destination"]["enum"] == list(Destination)
+    assert {*schema["properties"]["status"]["enum"], "running"} == set(RunStatus)
+
+
+def test_the_former_report_stands_until_the_new_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.json"
+    write_report(run_report(), path)
+    before = path.read_text()
+
+    def full_disk(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(UsageError, match="No space left on device"):
+        write_report(run_report(load()), path)
+    assert path.read_text() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_others_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    write_report(run_report(), path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("name", ["", "missing/report.json"])
+def test_an_impossible_path_is_refused_before_the_run(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="expected a file in a folder that exists"):
+        check_report_path(tmp_path / name)
+    check_report_path(tmp_path / "report.json")

@@ -1,0 +1,117 @@
+from dataclasses import replace
+
+from etl.statements.clickhouse.changes import (
+    Change,
+    Comparison,
+    changed_partitions,
+    count_changes,
+    count_partitions,
+    count_partitions_left,
+    create_changes,
+    delete_from_old_places,
+    find_duplicates,
+    insert_changes,
+    key_in_staging,
+    sample_changes,
+)
+
+MERGE = Comparison(
+    database="db",
+    staging="s",
+    target="t",
+    key=("id",),
+    nullable_key=frozenset(),
+    columns=("id", "n"),
+    stored_columns={"id": "t.`id`", "n": "CAST(t.`n`, 'Int64')"},
+    final=True,
+)
+
+
+def test_create_changes_compares_each_key_on_both_sides() -> None:
+    assert (
+        create_changes(MERGE, "c") == """CREATE TABLE `db`.`c` ENGINE = MergeTree ORDER BY tuple() AS
+SELECT `id`, _etl_change, _etl_stored_partition, _etl_staged_partition
+FROM (
+    SELECT `id`,
+        countIf(_etl_side = 0) AS staged, countIf(_etl_side = 1) AS stored,
+        anyIf(_etl_row, _etl_side = 0) AS staged_row, anyIf(_etl_row, _etl_side = 1) AS stored_row,
+        anyIf(_etl_partition, _etl_side = 0) AS _etl_staged_partition,
+        anyIf(_etl_partition, _etl_side = 1) AS _etl_stored_partition,
+        multiIf(
+            staged > 1, 'duplicate',
+            stored = 0, 'new',
+            staged = 0, 'deleted',
+            staged_row = stored_row AND _etl_staged_partition = _etl_stored_partition, '',
+            false, 'stale',
+            _etl_staged_partition != _etl_stored_partition, 'moved',
+            'changed'
+        ) AS _etl_change
+    FROM (
+        SELECT s.`id` AS `id`, sipHash128(tuple(s.`id`, s.`n`)) AS _etl_row, """
+        """s._partition_id AS _etl_partition, 0 AS _etl_side FROM `db`.`s` AS s
+        UNION ALL
+        SELECT t.`id` AS `id`, sipHash128(tuple(t.`id`, CAST(t.`n`, 'Int64'))) AS _etl_row, """
+        """t._partition_id AS _etl_partition, 1 AS _etl_side FROM `db`.`t` AS t FINAL WHERE (t.`id`) IN """
+        """(SELECT `id` FROM `db`.`s`)
+    )
+    GROUP BY `id`
+)
+WHERE _etl_change != ''"""
+    )
+
+
+def test_a_version_makes_older_rows_stale() -> None:
+    text = create_changes(replace(MERGE, version="n"), "c")
+
+    assert "anyIf(_etl_row_version, _etl_side = 0) < anyIf(_etl_row_version, _etl_side = 1), 'stale'," in text
+    assert "s.`n` AS _etl_row_version" in text
+    assert "CAST(t.`n`, 'Int64') AS _etl_row_version" in text
+
+
+def test_replaced_partitions_are_compared_whole() -> None:
+    by_day = replace(MERGE, partition_ids=("20250101", "20250102"), final=False)
+    elsewhere = replace(by_day, key_decides_partition=False)
+
+    assert create_changes(by_day, "c").count("AS t WHERE t._partition_id IN ('20250101', '20250102')\n") == 1
+    assert (
+        "AS t WHERE t._partition_id IN ('20250101', '20250102') OR (t.`id`) IN (SELECT `id` FROM `db`.`s`)\n"
+        in create_changes(elsewhere, "c")
+    )
+
+
+def test_keys_that_may_be_null_are_compared_as_pairs() -> None:
+    null_safe = replace(MERGE, key=("id", "n"), nullable_key=frozenset({"n"}))
+
+    assert key_in_staging(null_safe) == (
+        "(`id`, isNull(`n`), ifNull(toString(`n`), '')) IN "
+        "(SELECT `id`, isNull(`n`), ifNull(toString(`n`), '') FROM `db`.`s`)"
+    )
+
+
+def test_what_is_asked_of_the_changes() -> None:
+    assert count_changes("db", "c") == "SELECT _etl_change, count() FROM `db`.`c` GROUP BY _etl_change"
+    assert sample_changes("db", "c", ["id"], [Change.CHANGED, Change.MOVED]) == (
+        "SELECT toValidUTF8(ifNull(toString(`id`), 'NULL')) FROM `db`.`c` "
+        "WHERE _etl_change IN ('changed', 'moved') ORDER BY ALL LIMIT 5"
+    )
+    assert count_partitions("db", "s") == "SELECT _partition_id, count() FROM `db`.`s` GROUP BY 1 ORDER BY 1"
+    assert count_partitions_left(replace(MERGE, partition_ids=("a",)), "c") == (
+        "SELECT count() FROM `db`.`c` WHERE _etl_change IN ('moved') AND _etl_stored_partition NOT IN ('a')"
+    )
+    assert "arrayJoin([_etl_staged_partition, _etl_stored_partition]) AS partition FROM `db`.`c`" in (
+        changed_partitions("db", "c")
+    )
+    assert "GROUP BY `id`, `n` HAVING count() > 1" in find_duplicates("db", "s", ["id", "n"])
+
+
+def test_changes_are_applied_by_key() -> None:
+    assert delete_from_old_places(MERGE, "n", "c", [Change.MOVED]) == (
+        "DELETE FROM `db`.`n` WHERE (`id`) IN (SELECT `id` FROM `db`.`c` WHERE _etl_change IN ('moved'))"
+    )
+    assert (
+        insert_changes(MERGE, "n", ["id", "n", "_etl_version"], "c", [Change.NEW, Change.CHANGED])
+        == """INSERT INTO `db`.`n` (`id`, `n`, `_etl_version`)
+SELECT `id`, `n`, `_etl_version`
+FROM `db`.`s`
+WHERE (`id`) IN (SELECT `id` FROM `db`.`c` WHERE _etl_change IN ('new', 'changed'))"""
+    )
