@@ -52,16 +52,6 @@ def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | No
 
 def configure_s3(spark: SparkSession, s3: S3Settings) -> None:
     """Points s3a:// at this store. Keys go to the Hadoop configuration alone: Spark's own would show them in its UI."""
-    options = {"fs.s3a.path.style.access": str(s3.path_style).lower(), "fs.s3a.endpoint.region": s3.region}
-    if s3.endpoint:
-        options["fs.s3a.endpoint"] = s3.endpoint
-        options["fs.s3a.connection.ssl.enabled"] = str(s3.endpoint.startswith("https://")).lower()
-    options["fs.s3a.aws.credentials.provider"] = _credentials_provider(s3)
-    if s3.access_key and s3.secret_key:
-        options["fs.s3a.access.key"] = s3.access_key.get_secret_value()
-        options["fs.s3a.secret.key"] = s3.secret_key.get_secret_value()
-    if s3.session_token:
-        options["fs.s3a.session.token"] = s3.session_token.get_secret_value()
     if not s3.verify:
         raise UsageError(
             "Spark cannot skip the check of the S3 store's certificate; name its CA in a `ca_file` instead"
@@ -69,9 +59,23 @@ def configure_s3(spark: SparkSession, s3: S3Settings) -> None:
     if s3.ca_file:
         trust_ca(_jvm(spark), Path(s3.ca_file))
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
-    for name, value in options.items():
-        # Per bucket, so that a second store of the same session keeps its own endpoint and keys.
-        hadoop.set(name.replace("fs.s3a.", f"fs.s3a.bucket.{s3.bucket}.", 1), value)
+    for name, value in s3_options(s3).items():
+        hadoop.set(name, value)
+
+
+def s3_options(s3: S3Settings) -> dict[str, str]:
+    """Hadoop's settings of this store, per bucket, so that a second store of a session keeps its endpoint and keys."""
+    options = {"path.style.access": str(s3.path_style).lower(), "endpoint.region": s3.region}
+    if s3.endpoint:
+        options["endpoint"] = s3.endpoint
+        options["connection.ssl.enabled"] = str(s3.endpoint.startswith("https://")).lower()
+    options["aws.credentials.provider"] = _credentials_provider(s3)
+    if s3.access_key and s3.secret_key:
+        options["access.key"] = s3.access_key.get_secret_value()
+        options["secret.key"] = s3.secret_key.get_secret_value()
+    if s3.session_token:
+        options["session.token"] = s3.session_token.get_secret_value()
+    return {f"fs.s3a.bucket.{s3.bucket}.{name}": value for name, value in options.items()}
 
 
 def _credentials_provider(s3: S3Settings) -> str:

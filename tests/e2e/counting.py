@@ -14,7 +14,7 @@ from etl.config.configuration import Configuration
 from etl.config.models import ClickHouseTableLoadConfig, S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
 from etl.model import Destination
-from etl.spark import configure_s3
+from etl.spark import s3_options
 
 Counts = dict[str, int]
 
@@ -58,13 +58,15 @@ def clickhouse_counts(configuration: Configuration, tables: Iterable[str]) -> Co
 def lake_counts(spark: SparkSession, configuration: Configuration, tables: Iterable[str]) -> Counts:
     s3 = configuration.settings.s3
     assert s3 is not None
-    configure_s3(spark, s3)
+    # Other tests of this session may have cached a file system for the same bucket of their own store.
+    options = {**s3_options(s3), "fs.s3a.impl.disable.cache": "true"}
     names = list(tables)
 
     def count(table: str) -> int:
         load = configuration.get_table_load_config(table, Destination.S3)
         assert isinstance(load, S3TableLoadConfig)
-        return spark.read.format(load.format.value).load(f"s3a://{s3.bucket}/{s3.prefix}/{load.path}").count()
+        reader = spark.read.format(load.format.value).options(**options)
+        return reader.load(f"s3a://{s3.bucket}/{s3.prefix}/{load.path}").count()
 
     with ThreadPoolExecutor(4) as pool:
         return dict(zip(names, pool.map(count, names), strict=True))
