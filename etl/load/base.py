@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from etl.config.models import LoadConfigBase
 from etl.config.settings import Settings
+from etl.ledger.values import Reject
 from etl.model import Checksums, Destination, LoadResult, TableDefinition, WriteMode
 
 ConfigT = TypeVar("ConfigT", bound=LoadConfigBase)
@@ -20,6 +21,14 @@ class PublishRecorder(Protocol):
     """Writes a load's success (and its watermark) through the given cursor, in the transaction that publishes it."""
 
     def __call__(self, cursor: Any, result: LoadResult) -> None: ...
+
+
+class RejectKeeper(Protocol):
+    """Keeps the rows that a load leaves out, before it publishes the others. A load that is tried again in the same
+    run may say them again: they are kept once.
+    """
+
+    def __call__(self, table_name: str, destination: Destination, rows: Iterable[Reject]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class LoaderConfig:
     definitions: Mapping[str, TableDefinition] = field(default_factory=dict)
     validate: bool = True
     record: PublishRecorder | None = None
+    keep_rejects: RejectKeeper | None = None
+    """For stores that cannot publish rows and rejects in one transaction; PostgreSQL's loader writes its own."""
 
 
 @dataclass(frozen=True)

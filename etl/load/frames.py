@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from collections.abc import Iterator
 
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from etl.ledger.values import Reject
 from etl.model import POSTGRESQL_TYPE, Column
+from etl.statements.quoting import spark_identifier
 from etl.statements.types import column_of
 
 
@@ -19,3 +25,10 @@ def columns_of(df: DataFrame) -> tuple[Column, ...]:
         )
         for field in df.schema.fields
     )
+
+
+def iterate_rejects(frame: DataFrame, rule: SparkColumn, reason: SparkColumn) -> Iterator[Reject]:
+    """The frame's rows as the ledger keeps them, whole; a partition at a time, so that many do not fill the driver."""
+    whole = F.struct(*[F.col(spark_identifier(name)) for name in frame.columns])
+    for found in frame.select(rule, reason, F.to_json(whole, {"ignoreNullFields": "false"})).toLocalIterator():
+        yield Reject(*found)

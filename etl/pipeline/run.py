@@ -29,6 +29,7 @@ from etl.pipeline.context import RunContext, Work
 from etl.pipeline.options import RunOptions
 from etl.pipeline.order import publication_units
 from etl.pipeline.publication import PublicationOrder
+from etl.pipeline.rejects import RejectsKeptOnce
 from etl.pipeline.table import process_unit
 from etl.report.progress import LogProgress, Progress
 
@@ -190,6 +191,7 @@ def _loaders(
         run_number=run.run_number,
         definitions=definitions,
         validate=options.validate and settings.run.validate_loads,
+        keep_rejects=RejectsKeptOnce(ledger, run.run_id),
         record=(lambda cursor, result: ledger.complete_load(run.run_id, result, cursor)) if is_one_database else None,
     )
     return {destination: LoaderFactory.get_loader(destination, spark, settings, config) for destination in destinations}
