@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+import boto3
 import psycopg2
 import urllib3
 from pyspark.sql import SparkSession
@@ -70,3 +71,20 @@ def lake_counts(spark: SparkSession, configuration: Configuration, tables: Itera
 
     with ThreadPoolExecutor(4) as pool:
         return dict(zip(names, pool.map(count, names), strict=True))
+
+
+def lake_objects(configuration: Configuration) -> dict[str, str]:
+    """Every object of the bucket and its ETag: equal answers mean that nothing was written in between."""
+    s3 = configuration.settings.s3
+    assert s3 is not None
+    assert s3.access_key is not None
+    assert s3.secret_key is not None
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3.endpoint,
+        region_name=s3.region,
+        aws_access_key_id=s3.access_key.get_secret_value(),
+        aws_secret_access_key=s3.secret_key.get_secret_value(),
+    )
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=s3.bucket)
+    return {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", [])}
