@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from etl.config.models import PostgreSQLTableLoadConfig
@@ -162,24 +162,11 @@ def _evolve(
 ) -> tuple[TargetTable, list[str]]:
     """New columns are nullable: rows that stand there have no value for them."""
     widened = {c.name: c.postgresql_type for c in design.columns if fits.get(c.name) is Fit.NARROWS}
-    columns = [
-        TargetColumn(
-            column.name,
-            widened.get(column.name, column.type),
-            column.not_null,
-            column.has_default,
-            column.identity,
-            column.generated,
-        )
-        for column in target.columns
-    ]
+    columns = [replace(column, type=widened.get(column.name, column.type)) for column in target.columns]
     columns += [TargetColumn(column.name, column.postgresql_type) for column in missing]
     ddl = [alter_column_type(target.table, name, new_type) for name, new_type in widened.items()]
     ddl += [add_column(target.table, NewColumn(column.name, column.postgresql_type)) for column in missing]
-    return (
-        TargetTable(target.table, tuple(columns), target.unique_keys, target.foreign_keys, target.referenced_by),
-        ddl,
-    )
+    return replace(target, columns=tuple(columns)), ddl
 
 
 def _is_text(kind: str) -> bool:

@@ -9,9 +9,16 @@ from typing import Any
 
 from etl.errors import ContentionError, StoreError
 from etl.load.base import LoaderConfig
-from etl.load.postgresql import publishing, references, rejecting, verification, violations
+from etl.load.postgresql import publishing, references, rejecting, sequences, verification, violations
 from etl.load.postgresql.creating import keys_of
-from etl.load.postgresql.door import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, sqlstate, transaction
+from etl.load.postgresql.door import (
+    CHECK_VIOLATION,
+    EXCLUSION_VIOLATION,
+    FOREIGN_KEY_VIOLATION,
+    UNIQUE_VIOLATION,
+    sqlstate,
+    transaction,
+)
 from etl.load.postgresql.publishing import Publication, Written
 from etl.load.postgresql.staging import keep_winners, postgresql_of
 from etl.load.postgresql.target import exists
@@ -25,6 +32,9 @@ SELECT set_config(name, greatest(pg_size_bytes(current_setting(name)), least_byt
 FROM (VALUES ('work_mem', 64 << 20), ('maintenance_work_mem', 256 << 20)) AS wanted (name, least_bytes)
 """
 """For this transaction only: sorts and joins of a whole load would otherwise go through temporary files."""
+
+
+_CONTENDED = {FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, EXCLUSION_VIOLATION}
 
 
 @dataclass(frozen=True)
@@ -55,10 +65,17 @@ def publish_group(
             computed.append(publish(cursor, publications, config, started))
         return computed[-1]
     except StoreError as error:
-        if sqlstate(error) in (FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION):
+        if sqlstate(error) in _CONTENDED:
             raise ContentionError(
                 f"{error.message}; another writer changed the table meanwhile, or the constraint is one that the "
-                "loader cannot look into (a partial or expression index)"
+                "loader cannot look into (over an expression, or with a WHERE)"
+            ) from error.__cause__
+        if sqlstate(error) == CHECK_VIOLATION:
+            raise StoreError(
+                f"{error.message}; the loader finds such rows beforehand only where a constraint looks at nothing but "
+                "columns that the load brings and no trigger changes. Nothing was published; mend the rows, the "
+                "constraint, or the partitions of the target",
+                statement=error.statement,
             ) from error.__cause__
         raise
 
@@ -83,6 +100,8 @@ def publish(cursor: Any, publications: Sequence[Publication], config: LoaderConf
     violations.mark_violations(cursor, publications, links)
     together = frozenset(publication.write.target for publication in publications)
     counted = [_write(cursor, publication, together) for publication in publications]
+    for publication in publications:
+        sequences.advance_sequences(cursor, publication)
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     _build_keys(cursor, publications)
     if config.validate:

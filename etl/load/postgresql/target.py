@@ -48,6 +48,39 @@ class ForeignKeyConstraint:
 
 
 @dataclass(frozen=True)
+class CheckConstraint:
+    """`expression` speaks of the columns by their bare names, as PostgreSQL prints it."""
+
+    name: str
+    columns: tuple[str, ...]
+    expression: str
+
+
+@dataclass(frozen=True)
+class ExclusionConstraint:
+    """No two rows may agree in all `elements`, which are pairs of a column and an operator."""
+
+    name: str
+    elements: tuple[tuple[str, str], ...]
+    definition: str
+    deferrable: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column for column, _ in self.elements)
+
+
+@dataclass(frozen=True)
+class OwnSequence:
+    """The sequence that fills `column` where an INSERT brings no value."""
+
+    column: str
+    name: Table
+    ascending: bool = True
+    may_advance: bool = True
+
+
+@dataclass(frozen=True)
 class TargetTable:
     """`foreign_keys` point at parents, `referenced_by` come from children; a self-reference is in `foreign_keys`."""
 
@@ -56,6 +89,9 @@ class TargetTable:
     unique_keys: tuple[UniqueKey, ...] = ()
     foreign_keys: tuple[ForeignKeyConstraint, ...] = ()
     referenced_by: tuple[ForeignKeyConstraint, ...] = ()
+    checks: tuple[CheckConstraint, ...] = ()
+    exclusions: tuple[ExclusionConstraint, ...] = ()
+    sequences: tuple[OwnSequence, ...] = ()
 
     def column(self, name: str) -> TargetColumn | None:
         return next((column for column in self.columns if column.name == name), None)
@@ -77,6 +113,9 @@ def describe(cursor: Any, table: Table) -> TargetTable | None:
         unique_keys=tuple(_unique_key(entry) for entry in found["unique_keys"] or []),
         foreign_keys=tuple(link for link in links if link.child == table),
         referenced_by=tuple(link for link in links if link.child != table),
+        checks=tuple(_check(entry) for entry in found["checks"] or []),
+        exclusions=tuple(_exclusion(entry) for entry in found["exclusions"] or []),
+        sequences=tuple(_sequence(entry) for entry in found["sequences"] or []),
     )
 
 
@@ -97,6 +136,19 @@ def lock_holders(cursor: Any, table: Table) -> str:
 
 def _unique_key(entry: dict[str, Any]) -> UniqueKey:
     return UniqueKey(tuple(entry["columns"]), entry["primary"], entry["immediate"], entry["nulls_not_distinct"])
+
+
+def _check(entry: dict[str, Any]) -> CheckConstraint:
+    return CheckConstraint(entry["name"], tuple(entry["columns"]), entry["expression"])
+
+
+def _exclusion(entry: dict[str, Any]) -> ExclusionConstraint:
+    elements = tuple((element["column"], element["operator"]) for element in entry["elements"])
+    return ExclusionConstraint(entry["name"], elements, entry["definition"], entry["deferrable"])
+
+
+def _sequence(entry: dict[str, Any]) -> OwnSequence:
+    return OwnSequence(entry["column"], Table(entry["schema"], entry["name"]), entry["ascending"], entry["may_advance"])
 
 
 def _foreign_key(entry: dict[str, Any]) -> ForeignKeyConstraint:

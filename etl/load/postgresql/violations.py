@@ -1,4 +1,4 @@
-"""Finds staged rows that break a foreign key or another unique key, before PostgreSQL would refuse the whole batch."""
+"""Finds staged rows that the target would refuse, before PostgreSQL would refuse the whole batch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from etl.load.postgresql.constraints import mark_broken_checks, mark_excluded
 from etl.load.postgresql.nulls import count_nulls
 from etl.load.postgresql.publishing import Publication
 from etl.load.postgresql.target import UniqueKey
@@ -40,11 +41,13 @@ def mark_misfits(cursor: Any, publication: Publication) -> None:
     if not publication.is_new:
         for name in count_nulls(cursor, write, _required(publication)):
             cursor.execute(statements.mark_nulls(write, name))
+        mark_broken_checks(cursor, publication)
 
 
 def _required(publication: Publication) -> list[str]:
-    """Columns beside the key that the target declares NOT NULL."""
-    names = set(publication.write.names) - set(publication.write.match)
+    """Columns that the target declares NOT NULL; a NULL in a key that must not hold one refuses the whole load."""
+    write = publication.write
+    names = set(write.names) - (set() if write.null_safe else set(write.match))
     return [column.name for column in publication.target.columns if column.not_null and column.name in names]
 
 
@@ -57,6 +60,7 @@ def mark_violations(cursor: Any, publications: Sequence[Publication], references
             for publication in publications
         )
         marked += sum(_mark_unique(cursor, publication) for publication in publications)
+        marked += sum(mark_excluded(cursor, publication) for publication in publications if not publication.is_new)
         if not marked:
             return
 

@@ -21,6 +21,49 @@ SELECT jsonb_build_object(
             'nulls_not_distinct', i.indnullsnotdistinct) ORDER BY i.indexrelid)
         FROM pg_catalog.pg_index AS i
         WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL),
+    'checks', (
+        SELECT jsonb_agg(jsonb_build_object(
+            'name', k.conname, 'columns', coalesce(m.columns, '[]'), 'expression', pg_get_expr(k.conbin, k.conrelid))
+            ORDER BY k.conname)
+        FROM pg_catalog.pg_constraint AS k, LATERAL (
+            SELECT jsonb_agg(a.attname) AS columns FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)) AS m
+        -- as JSON, because NOT ENFORCED came with PostgreSQL 18
+        WHERE k.conrelid = c.oid AND k.contype = 'c' AND to_jsonb(k) ->> 'conenforced' IS DISTINCT FROM 'false'),
+    'exclusions', (
+        SELECT jsonb_agg(jsonb_build_object(
+            'name', x.conname, 'deferrable', x.condeferrable, 'definition', pg_get_constraintdef(x.oid),
+            'elements', (
+                SELECT jsonb_agg(jsonb_build_object(
+                    'column', a.attname, 'operator', format('OPERATOR(%%I.%%s)', o.nspname, o.oprname))
+                    ORDER BY e.position)
+                FROM unnest(x.conkey, x.conexclop) WITH ORDINALITY AS e (attnum, operator, position)
+                JOIN pg_catalog.pg_attribute AS a ON a.attrelid = x.conrelid AND a.attnum = e.attnum
+                JOIN (SELECT p.oid, p.oprname, s.nspname FROM pg_catalog.pg_operator AS p
+                      JOIN pg_catalog.pg_namespace AS s ON s.oid = p.oprnamespace) AS o ON o.oid = e.operator)
+            ) ORDER BY x.conname)
+        FROM pg_catalog.pg_constraint AS x
+        JOIN pg_catalog.pg_index AS i ON i.indexrelid = x.conindid
+        -- a predicate or an expression cannot be looked into: such a constraint is left to PostgreSQL
+        WHERE x.conrelid = c.oid AND x.contype = 'x' AND i.indpred IS NULL AND i.indexprs IS NULL),
+    'sequences', (
+        SELECT jsonb_agg(jsonb_build_object(
+            'column', a.attname, 'schema', sn.nspname, 'name', sc.relname, 'ascending', q.seqincrement > 0,
+            'may_advance',
+            has_sequence_privilege(q.seqrelid, 'SELECT') AND has_sequence_privilege(q.seqrelid, 'UPDATE'))
+            ORDER BY a.attnum)
+        FROM (
+            SELECT d.refobjsubid AS attnum, d.objid AS sequence FROM pg_catalog.pg_depend AS d
+            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+              AND d.refobjid = c.oid AND d.deptype = 'i'
+            UNION
+            SELECT f.adnum, d.refobjid FROM pg_catalog.pg_attrdef AS f
+            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
+            WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND f.adrelid = c.oid) AS u
+        JOIN pg_catalog.pg_sequence AS q ON q.seqrelid = u.sequence
+        JOIN pg_catalog.pg_class AS sc ON sc.oid = q.seqrelid
+        JOIN pg_catalog.pg_namespace AS sn ON sn.oid = sc.relnamespace
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = u.attnum),
     'foreign_keys', (
         SELECT jsonb_agg(jsonb_build_object(
             'name', f.conname,

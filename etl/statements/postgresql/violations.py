@@ -31,12 +31,20 @@ def unique_rule(columns: Sequence[str]) -> str:
     return f"unique:{','.join(columns)}"
 
 
+def mark(rule: str, reason: str, status: str) -> str:
+    """What SET says of a staged row that is not to be published."""
+    return (
+        f"{RULE} = {postgresql_literal(rule)}, {REASON} = {postgresql_literal(reason)}, "
+        f"{STATUS} = {postgresql_literal(status)}"
+    )
+
+
 def mark_orphans(write: Write, columns: Sequence[str], parent: Parent) -> str:
     """Rows without a parent; repeated until it marks none, since an orphan is no parent either."""
     present = " AND ".join(f"s.{postgresql_identifier(name)} IS NOT NULL" for name in columns)
     reason = f"no row in {parent.table} has this {', '.join(parent.columns)}"
     return (
-        f"UPDATE {write.staging.sql} AS s SET {_mark(foreign_key_rule(columns, parent.table), reason, WAITING)} "
+        f"UPDATE {write.staging.sql} AS s SET {mark(foreign_key_rule(columns, parent.table), reason, WAITING)} "
         f"WHERE s.{RULE} IS NULL AND {present}{''.join(_no_parent(write, columns, parent))}"
     )
 
@@ -56,9 +64,9 @@ def mark_duplicates(write: Write, unique: Sequence[str], *, stored: bool, nulls_
         else "false"
     )
     present = "" if nulls_equal else "".join(f" AND d.{postgresql_identifier(name)} IS NOT NULL" for name in unique)
-    mark = _mark(unique_rule(unique), f"another row of this load has the same {', '.join(unique)}", REJECTED)
+    marked = mark(unique_rule(unique), f"another row of this load has the same {', '.join(unique)}", REJECTED)
     return (
-        f"UPDATE {write.staging.sql} AS s SET {mark} FROM ("
+        f"UPDATE {write.staging.sql} AS s SET {marked} FROM ("
         f"SELECT r.row_id, row_number() OVER ("
         f"PARTITION BY {_numbered(unique)} ORDER BY {', '.join(order)}) AS position FROM ("
         f"SELECT d.ctid AS row_id, {', '.join(named)}, {holds} AS holds, "
@@ -86,49 +94,53 @@ def mark_taken(
     one statement meet in any order."""
     same_row = _same(write, write.match, "t", "s", write.null_safe)
     holder = f"{_same(write, unique, 't', 's', nulls_equal)} AND NOT ({same_row})"
-    stays = ""
-    if holders_move:
-        moved = " OR ".join(
-            f"{write.column(name).stored('t')} IS DISTINCT FROM {write.column(name).comparable('m')}" for name in unique
-        )
-        follows = (
-            ""
-            if deferrable
-            else f" AND NOT EXISTS (SELECT FROM {write.target.sql} AS o WHERE "
-            f"{_same(write, write.match, 'o', 's', write.null_safe)})"
-        )
-        stays = (
-            f" AND NOT (EXISTS (SELECT FROM {write.staging.sql} AS m WHERE m.{RULE} IS NULL "
-            f"AND {_same(write, write.match, 't', 'm', write.null_safe)} AND ({moved})){follows})"
-        )
-    mark = _mark(unique_rule(unique), f"another row of {write.target} holds the same {', '.join(unique)}", REJECTED)
+    stays = stays_put(write, unique, deferrable=deferrable) if holders_move else ""
+    marked = mark(unique_rule(unique), f"another row of {write.target} holds the same {', '.join(unique)}", REJECTED)
     return (
-        f"UPDATE {write.staging.sql} AS s SET {mark} WHERE s.{RULE} IS NULL "
+        f"UPDATE {write.staging.sql} AS s SET {marked} WHERE s.{RULE} IS NULL "
         f"AND EXISTS (SELECT FROM {write.target.sql} AS t WHERE {holder}{stays})"
+    )
+
+
+def stays_put(write: Write, names: Sequence[str], *, deferrable: bool) -> str:
+    """Of stored rows `t` in the way of staged rows `s`: not those that this load gives other values."""
+    moved = " OR ".join(
+        f"{write.column(name).stored('t')} IS DISTINCT FROM {write.column(name).comparable('m')}" for name in names
+    )
+    follows = (
+        ""
+        if deferrable
+        else f" AND NOT EXISTS (SELECT FROM {write.target.sql} AS o WHERE "
+        f"{_same(write, write.match, 'o', 's', write.null_safe)})"
+    )
+    return (
+        f" AND NOT (EXISTS (SELECT FROM {write.staging.sql} AS m WHERE m.{RULE} IS NULL "
+        f"AND {_same(write, write.match, 't', 'm', write.null_safe)} AND ({moved})){follows})"
     )
 
 
 def mark_unknown(write: Write, column: StagedColumn) -> str:
     """discard_row: rows with a value in a column that the target lacks."""
-    mark = _mark(f"schema:{column.name}", f"{write.target} has no column {column.name}", REJECTED)
+    marked = mark(f"schema:{column.name}", f"{write.target} has no column {column.name}", REJECTED)
     return (
-        f"UPDATE {write.staging.sql} AS s SET {mark} "
+        f"UPDATE {write.staging.sql} AS s SET {marked} "
         f"WHERE s.{RULE} IS NULL AND s.{postgresql_identifier(column.name)} IS NOT NULL"
     )
 
 
 def mark_nulls(write: Write, name: str) -> str:
     """Rows without a value that the target requires."""
-    mark = _mark(f"required:{name}", f"{write.target} requires a value in {name}", REJECTED)
+    marked = mark(f"required:{name}", f"{write.target} requires a value in {name}", REJECTED)
     return (
-        f"UPDATE {write.staging.sql} AS s SET {mark} WHERE s.{RULE} IS NULL AND s.{postgresql_identifier(name)} IS NULL"
+        f"UPDATE {write.staging.sql} AS s SET {marked} "
+        f"WHERE s.{RULE} IS NULL AND s.{postgresql_identifier(name)} IS NULL"
     )
 
 
 def mark_unfit(write: Write, column: StagedColumn) -> str:
     """Rows whose value the target's type cannot take."""
-    mark = _mark(f"cast:{column.name}", f"the value does not fit {column.type}", REJECTED)
-    return f"UPDATE {write.staging.sql} AS s SET {mark} WHERE s.{RULE} IS NULL AND {_unfit(column)}"
+    marked = mark(f"cast:{column.name}", f"the value does not fit {column.type}", REJECTED)
+    return f"UPDATE {write.staging.sql} AS s SET {marked} WHERE s.{RULE} IS NULL AND {_unfit(column)}"
 
 
 def drop_unfit_values(write: Write, column: StagedColumn) -> str:
@@ -146,13 +158,6 @@ def _values(columns: Sequence[StagedColumn], alias: str) -> list[str]:
 def _unfit(column: StagedColumn) -> str:
     value = postgresql_column("s", column.name)
     return f"{value} IS NOT NULL AND NOT pg_input_is_valid(CAST({value} AS text), {postgresql_literal(column.type)})"
-
-
-def _mark(rule: str, reason: str, status: str) -> str:
-    return (
-        f"{RULE} = {postgresql_literal(rule)}, {REASON} = {postgresql_literal(reason)}, "
-        f"{STATUS} = {postgresql_literal(status)}"
-    )
 
 
 def _no_parent(write: Write, columns: Sequence[str], parent: Parent) -> list[str]:
