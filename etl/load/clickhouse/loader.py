@@ -21,7 +21,7 @@ from etl.load.clickhouse.aggregates import refresh_aggregates
 from etl.load.clickhouse.checks import frame_checksums
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.clickhouse.expiry import leave_out_expired
-from etl.load.clickhouse.frame import prepare_frame, spread
+from etl.load.clickhouse.frame import discarded_rows, prepare_frame, spread
 from etl.load.clickhouse.jdbc_writer import stage_jdbc
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.marker import PublishedLoad, published_loads
@@ -59,6 +59,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
                 # the connection may have been lost after the exchange: then the load is done
                 done = self._find_published(door, config, load_id) if number > 1 else None
                 result = done or self._try(door, df, config, facts, load_id, number, started)
+                self._refresh_aggregates(door, config, result)
         return result
 
     def replace_partition(
@@ -75,10 +76,15 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
             return bool(door.query(TABLE_COMMENT, parameters=self._parameters(config)))
 
     def published(self, config: ClickHouseTableLoadConfig) -> LoadResult | None:
+        """A run that died after it published may have left the aggregates behind: they are refreshed here."""
         with self._door(config) as door:
             loads = self._published_loads(door, config)
-        latest = next((load for load in loads if load.run_id == self.config.run_id), None)
-        return latest.result(config.table_name, self.target(config)) if latest else None
+            latest = next((load for load in loads if load.run_id == self.config.run_id), None)
+            if latest is None:
+                return None
+            result = latest.result(config.table_name, self.target(config))
+            self._refresh_aggregates(door, config, result)
+        return result
 
     def plan(self, df: DataFrame, config: ClickHouseTableLoadConfig) -> list[str]:
         _require_usable(config)
@@ -121,9 +127,10 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         job = Job(door, config, names, target, plan, self.config.run_id, self.config.run_number, load_id)
         with _staging_dropped(door, names):
             frame, staged = self._stage(df, job, facts)
-            result = self._publish(job, staged, frame, started)
-        refresh_aggregates(door, names.database, config.target_name, changed=result.changed)
-        return result
+            return self._publish(job, staged, frame, started)
+
+    def _refresh_aggregates(self, door: ClickHouseDoor, config: ClickHouseTableLoadConfig, result: LoadResult) -> None:
+        refresh_aggregates(door, self._database(config), config.target_name, changed=result.changed)
 
     def _stage(self, df: DataFrame, job: Job, facts: LoadFacts | None) -> tuple[Frame, Staged]:
         prepared = prepare_frame(df, job.config, job.plan)
@@ -138,6 +145,8 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
                 table=job.config.table_name,
                 destination=self.destination,
             )
+        if rejected and self.config.keep_rejects is not None:
+            self.config.keep_rejects(job.config.table_name, self.destination, discarded_rows(df, job.config, job.plan))
         return Frame(rows, rejected, self._expected(prepared, job.plan, facts), facts is not None), staged
 
     def _expected(self, prepared: DataFrame, plan: SchemaPlan, facts: LoadFacts | None) -> Checksums | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from etl.load.clickhouse import aggregates
+from etl.errors import ConnectionLostError
+from etl.load.clickhouse import aggregates, loader
+from etl.load.clickhouse.door import ClickHouseDoor
 from etl.statements.clickhouse.views import AGGREGATES_DIRECTORY, Aggregate, read_aggregates
 from tests.integration.load.clickhouse.conftest import ClickHouse, FrameOf, LoaderOf, entry
 
@@ -42,6 +45,52 @@ def test_an_aggregate_follows_every_publication(
     assert clickhouse.rows(view) == [["2025-03-01", 1]]
     loader_of(2).load(frame_of(*rows), entry(table))
     assert clickhouse.rows(view) == [["2025-03-01", 2]]
+
+
+def test_an_aggregate_follows_a_publication_whose_answer_was_lost(
+    clickhouse: ClickHouse,
+    table: str,
+    view: str,
+    loader_of: LoaderOf,
+    frame_of: FrameOf,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    execute = ClickHouseDoor.execute
+    lost: list[str] = []
+
+    def losing(door: ClickHouseDoor, statement: str, **options: Any) -> None:
+        execute(door, statement, **options)
+        if "EXCHANGE TABLES" in statement and not lost:
+            lost.append(statement)
+            raise ConnectionLostError("the cable was pulled")
+
+    rows = [("1", DAY, "x", None), ("2", DAY, "y", None)]
+    loader_of(1).load(frame_of(rows[0]), entry(table))
+    monkeypatch.setattr(ClickHouseDoor, "execute", losing)
+    assert loader_of(2, retries=1).load(frame_of(*rows), entry(table)).rows_inserted == 1
+    assert len(lost) == 1
+    assert clickhouse.rows(view) == [["2025-03-01", 2]]
+
+
+def test_resuming_a_run_that_died_after_it_published_refreshes_its_aggregates(
+    clickhouse: ClickHouse,
+    table: str,
+    view: str,
+    loader_of: LoaderOf,
+    frame_of: FrameOf,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [("1", DAY, "x", None), ("2", DAY, "y", None)]
+    loader_of(1).load(frame_of(rows[0]), entry(table))
+    with monkeypatch.context() as dying:
+        dying.setattr(loader, "refresh_aggregates", lambda *_, **__: [])
+        loader_of(2).load(frame_of(*rows), entry(table))
+    assert clickhouse.rows(view) == [["2025-03-01", 1]]
+
+    for _ in range(2):
+        published = loader_of(2).published(entry(table))
+        assert published is not None and published.rows_inserted == 1
+        assert clickhouse.rows(view) == [["2025-03-01", 2]]
 
 
 def test_an_aggregate_whose_text_changed_is_built_anew(

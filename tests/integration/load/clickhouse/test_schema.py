@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
 
 from etl.errors import SchemaMismatchError, StoreError
-from etl.model import ColumnDefinition, TableDefinition
+from etl.ledger.values import Reject
+from etl.model import ColumnDefinition, Destination, TableDefinition
 from tests.integration.load.clickhouse.conftest import ClickHouse, FrameOf, LoaderOf, entry
 
 pytestmark = pytest.mark.stack
@@ -86,18 +88,30 @@ def test_discard_value_leaves_out_what_has_no_place(
     assert clickhouse.rows(table, final=True) == [["1", 1], ["2", None], ["3", 3]]
 
 
-def test_discard_row_leaves_out_and_counts_the_rows(
+def test_discard_row_leaves_out_the_rows_and_hands_them_to_the_keeper(
     clickhouse: ClickHouse, table: str, loader_of: LoaderOf, frame_of: FrameOf
 ) -> None:
     narrow, wide = "id string, number int", "id string, number bigint, note string"
     config = entry(table, schema_contract="discard_row")
-    loader_of(1).load(frame_of(("1", 1), schema=narrow), config)
+    kept: list[tuple[str, Destination, Reject]] = []
 
-    rows = [("2", 2**40, None), ("3", 3, None), ("4", 4, "x")]
-    result = loader_of(2).load(frame_of(*rows, schema=wide), config)
+    def keep(table_name: str, destination: Destination, rows: Iterable[Reject]) -> None:
+        kept.extend((table_name, destination, row) for row in rows)
 
-    assert (result.rows_in, result.rows_inserted, result.rows_rejected) == (3, 1, 2)
+    loader_of(1, keep_rejects=keep).load(frame_of(("1", 1), schema=narrow), config)
+    assert kept == []
+
+    rows = [("2", 2**40, None), ("3", 3, None), ("4", 4, "x"), ("5", 2**40, "y")]
+    result = loader_of(2, keep_rejects=keep).load(frame_of(*rows, schema=wide), config)
+
+    assert (result.rows_in, result.rows_inserted, result.rows_rejected) == (4, 1, 3)
     assert clickhouse.rows(table, final=True) == [["1", 1], ["3", 3]]
+    unfit, unknown = "the value does not fit Nullable(Int32)", f"{table} has no column note"
+    assert sorted(kept, key=lambda each: each[2].row) == [
+        (table, Destination.CLICKHOUSE, Reject("cast:number", unfit, '{"id":"2","number":1099511627776,"note":null}')),
+        (table, Destination.CLICKHOUSE, Reject("schema:note", unknown, '{"id":"4","number":4,"note":"x"}')),
+        (table, Destination.CLICKHOUSE, Reject("schema:note", unknown, '{"id":"5","number":1099511627776,"note":"y"}')),
+    ]
 
 
 def test_an_operators_own_table_keeps_its_indexes_defaults_low_cardinality_and_comment(
