@@ -1,0 +1,30 @@
+"""`payload.user.id`: where a value stands in a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+MISSING: Any = object()
+"""What a path finds where nothing stands; None is JSON's null."""
+
+Getter = Callable[[dict[str, Any]], Any]
+
+
+def getter(path: str) -> Getter:
+    """The value at a dotted path, or MISSING. A step is a key of an object; a name with a dot in it is tried whole."""
+    if "." not in path:
+        return lambda record: record.get(path, MISSING)
+    steps = path.split(".")
+
+    def get(record: dict[str, Any]) -> Any:
+        if path in record:
+            return record[path]
+        value: Any = record
+        for step in steps:
+            if not isinstance(value, dict) or step not in value:
+                return MISSING
+            value = value[step]
+        return value
+
+    return get

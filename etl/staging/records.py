@@ -1,0 +1,66 @@
+"""What moves through the loader: batches of raw records, and what became of each record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+RUN_POSITIONS = 1 << 40
+"""An input position is run_number x this + ordinal: later runs follow earlier ones, records keep their order."""
+
+
+class RejectReason(StrEnum):
+    """Why a record cannot be stored at all."""
+
+    NOT_JSON = "not_json"
+    INVALID_UTF8 = "invalid_utf8"
+    NOT_AN_OBJECT = "not_an_object"
+    NO_SOURCE_ID = "no_source_id"
+    BAD_SOURCE_ID = "bad_source_id"
+    NUL_CHARACTER = "nul_character"
+    NUMBER_OUT_OF_RANGE = "number_out_of_range"
+    TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """Records as JSON text, still unread. `ordinals` counts them through the run's whole input, from 0.
+
+    `position` says where the source finds just these again; each source knows its own shape of it.
+    """
+
+    index: int
+    position: dict[str, Any]
+    ordinals: Sequence[int]
+    records: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class Reject:
+    ordinal: int
+    reason: RejectReason
+    message: str
+    record: bytes
+
+
+@dataclass
+class PreparedBatch:
+    """A batch ready to be stored, a list a column, each source_id once; and what was left out."""
+
+    index: int
+    position: dict[str, Any]
+    rows_attempted: int
+    source_ids: list[str] = field(default_factory=list)
+    documents: list[bytes] = field(default_factory=list)
+    ordinals: list[int] = field(default_factory=list)
+    source_updated_at: list[datetime | None] = field(default_factory=list)
+    hash_digests: list[str] = field(default_factory=list)
+    errors: list[bytes | None] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    rows_deduplicated: int = 0
+    rows_invalid: int = 0
+    required_field_errors: int = 0
+    shape_errors: int = 0

@@ -1,0 +1,161 @@
+"""SQL of the stg_* tables: their contract as DDL, and the statements of one batch.
+
+A batch travels in columns: the JSON documents as one text, a line each (a raw newline is mere white space in JSON, so
+none stands inside a document), everything else as array literals. Nothing is left behind by a transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from etl.statements.quoting import postgresql_identifier
+
+_LONGEST_STEM = 36
+
+_INPUT = """unnest(
+        %(source_ids)s::text[], string_to_array(%(documents)s, E'\\n'), %(positions)s::bigint[],
+        %(errors)s::jsonb[], %(source_updated_at)s::timestamptz[], %(hash_digests)s::text[]
+    ) AS input (source_id, document, input_position, validation_errors, source_updated_at, hash_digest)"""
+
+
+@dataclass(frozen=True)
+class StagingTable:
+    """A stg_* table; the two optional columns are there or not."""
+
+    name: str
+    has_source_updated_at: bool = True
+    has_hash_digest: bool = True
+    has_gin_index: bool = False
+
+
+def staging_table_statements(table: StagingTable) -> list[str]:
+    """CREATE TABLE and its indexes; nothing happens to what stands already."""
+    name = postgresql_identifier(table.name)
+    columns = [
+        "source_id text NOT NULL",
+        "data jsonb NOT NULL",
+        "etl_job_id text NOT NULL",
+        "etl_run_id text NOT NULL",
+        "loaded_at timestamptz NOT NULL DEFAULT clock_timestamp()",
+        "created_at timestamptz NOT NULL DEFAULT clock_timestamp()",
+        "updated_at timestamptz NOT NULL DEFAULT clock_timestamp()",
+        "is_valid boolean NOT NULL DEFAULT true",
+        "validation_errors jsonb",
+        *(["source_updated_at timestamptz"] if table.has_source_updated_at else []),
+        *(["hash_digest text"] if table.has_hash_digest else []),
+        "input_position bigint NOT NULL DEFAULT 0",
+        f"CONSTRAINT {_derived(table, 'source_id_key')} UNIQUE (source_id)",
+        f"CONSTRAINT {_derived(table, 'etl_job_id_fkey')} FOREIGN KEY (etl_job_id) REFERENCES etl_jobs (id)",
+        f"CONSTRAINT {_derived(table, 'etl_run_id_fkey')} FOREIGN KEY (etl_run_id) REFERENCES etl_runs (id)",
+    ]
+    body = ",\n    ".join(columns)
+    return [f"CREATE TABLE IF NOT EXISTS {name} (\n    {body}\n)", *(index.create() for index in indexes_of(table))]
+
+
+@dataclass(frozen=True)
+class Index:
+    name: str
+    table: str
+    definition: str
+    is_unique: bool = False
+
+    def create(self, *, concurrently: bool = False) -> str:
+        unique = "UNIQUE " if self.is_unique else ""
+        # a failed CONCURRENTLY leaves an invalid index of this name: there the caller looks first
+        how = "CONCURRENTLY " if concurrently else "IF NOT EXISTS "
+        name, table = postgresql_identifier(self.name), postgresql_identifier(self.table)
+        return f"CREATE {unique}INDEX {how}{name} ON {table} {self.definition}"
+
+
+def indexes_of(table: StagingTable) -> list[Index]:
+    """Those beside the unique one of the contract's constraint."""
+    columns = ["(etl_run_id, loaded_at)", "(etl_job_id)"]
+    columns += ["(source_updated_at)"] if table.has_source_updated_at else []
+    indexes = [Index(_index_name(table, definition), table.name, definition) for definition in columns]
+    if table.has_gin_index:
+        indexes.append(Index(f"{_short(table.name)}_data_gin_idx", table.name, "USING gin (data jsonb_path_ops)"))
+    return indexes
+
+
+def find_unchanged(table: StagingTable) -> str:
+    """The source_ids of the batch whose stored document has the same digest; only read, no row is locked."""
+    return f"""SELECT target.source_id
+FROM unnest(%(source_ids)s::text[], %(hash_digests)s::text[]) AS input (source_id, hash_digest)
+JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
+WHERE target.hash_digest = input.hash_digest"""
+
+
+def upsert_batch(table: StagingTable, *, skip_unchanged: bool) -> str:
+    """Inserts, or updates where the record is not older than the stored one; answers one row (inserted, updated).
+
+    Rows are locked in the order of their keys, so that concurrent batches wait for one another and never deadlock.
+    The job that brought a row first, and when, stay.
+    """
+    columns = ["source_id", "data", "etl_job_id", "etl_run_id", "is_valid", "validation_errors", "input_position"]
+    values = ["source_id", "document::jsonb", "%(job_id)s", "%(run_id)s", "validation_errors IS NULL"]
+    values += ["validation_errors", "input_position"]
+    for name, is_there in (
+        ("source_updated_at", table.has_source_updated_at),
+        ("hash_digest", table.has_hash_digest),
+    ):
+        columns += [name] if is_there else []
+        values += [name] if is_there else []
+    kept = {"source_id", "etl_job_id"}
+    changes = [f"{name} = excluded.{name}" for name in columns if name not in kept]
+    changes += ["updated_at = clock_timestamp()", "loaded_at = clock_timestamp()"]
+    condition = _is_not_older(table)
+    if skip_unchanged:
+        condition += (
+            "\n        AND (target.data, target.is_valid, target.validation_errors)"
+            " IS DISTINCT FROM (excluded.data, excluded.is_valid, excluded.validation_errors)"
+        )
+    return f"""WITH written AS (
+    INSERT INTO {postgresql_identifier(table.name)} AS target ({", ".join(columns)})
+    SELECT {", ".join(values)}
+    FROM {_INPUT}
+    ORDER BY source_id
+    ON CONFLICT (source_id) DO UPDATE SET {", ".join(changes)}
+    WHERE {condition}
+    RETURNING xmax = 0 AS is_inserted
+)
+SELECT count(*) FILTER (WHERE is_inserted), count(*) FILTER (WHERE NOT is_inserted) FROM written"""
+
+
+def count_unchanged(table: StagingTable) -> str:
+    """Of the batch's rows that the upsert left alone, how many are equal to what stands; the others are older.
+
+    To be asked in the upsert's own transaction: it has locked the rows, written or not.
+    """
+    return f"""SELECT count(*)
+FROM {_INPUT}
+JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
+WHERE target.input_position <> input.input_position AND target.data = input.document::jsonb
+    AND target.validation_errors IS NOT DISTINCT FROM input.validation_errors"""
+
+
+def _is_not_older(table: StagingTable) -> str:
+    if not table.has_source_updated_at:
+        return "excluded.input_position >= target.input_position"
+    return (
+        "(coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position)"
+        " >= (coalesce(target.source_updated_at, '-infinity'), target.input_position)"
+    )
+
+
+def _index_name(table: StagingTable, definition: str) -> str:
+    columns: Sequence[str] = definition.strip("()").split(", ")
+    return f"{_short(table.name)}_{'_'.join(columns)}_idx"
+
+
+def _derived(table: StagingTable, suffix: str) -> str:
+    return postgresql_identifier(f"{_short(table.name)}_{suffix}")
+
+
+def _short(name: str) -> str:
+    """Leaves room for the longest suffix within PostgreSQL's 63 bytes, and tells tables of one beginning apart."""
+    if len(name.encode()) <= _LONGEST_STEM:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name.encode()[: _LONGEST_STEM - 9].decode(errors='ignore')}_{digest}"
