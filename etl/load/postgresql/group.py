@@ -20,7 +20,7 @@ from etl.load.postgresql.door import (
     transaction,
 )
 from etl.load.postgresql.publishing import Publication, Written
-from etl.load.postgresql.staging import keep_winners, postgresql_of
+from etl.load.postgresql.staging import analyze, keep_winners, postgresql_of
 from etl.load.postgresql.target import exists
 from etl.model import Destination, LoadResult
 from etl.statements.postgresql import writing
@@ -62,6 +62,7 @@ def publish_group(
             for publication in publications:
                 if publication.staged is not None:
                     keep_winners(cursor, publication.write.staging, publication.staged)
+                    analyze(cursor, publication.write, publication.staged.rows)
             computed.append(publish(cursor, publications, config, started))
         return computed[-1]
     except StoreError as error:

@@ -21,6 +21,7 @@ from etl.statements.postgresql.naming import STAGING_SCHEMA, StagedColumn, Table
 from etl.statements.postgresql.staging import (
     STAGING_EXISTS,
     STAGING_TABLES,
+    analyze_staging,
     comment_staging,
     copy_into,
     count_by_attempt,
@@ -29,6 +30,7 @@ from etl.statements.postgresql.staging import (
     drop_staging,
 )
 from etl.statements.postgresql.tables import create_schema
+from etl.statements.postgresql.writing import Write
 from etl.statements.quoting import spark_identifier
 
 _DRIVER_ROWS = 10_000
@@ -36,6 +38,8 @@ _ON_DRIVER = Attempt(part=0, number=0)
 
 _ROWS_PER_WRITER = 50_000
 """Below this a second connection costs more than it brings."""
+
+_ROWS_WORTH_ANALYZING = 10_000
 
 _SCHEMA_LOCK = 0x65746C5F73746167
 """CREATE SCHEMA IF NOT EXISTS still collides with itself in another session."""
@@ -101,6 +105,12 @@ def keep_winners(cursor: Any, staging: Table, staged: Staged) -> None:
             f"expected {sum(expected.values())} rows staged in {staging}, found {sum(counted.values())}; "
             "nothing was published, start the load again"
         )
+
+
+def analyze(cursor: Any, write: Write, rows: int) -> None:
+    """Few rows are joined fast in whatever way."""
+    if rows >= _ROWS_WORTH_ANALYZING:
+        cursor.execute(analyze_staging(write.staging, write.match))
 
 
 def still_staged(settings: Settings, staging: Table) -> bool:

@@ -84,12 +84,10 @@ def insert_new(write: Write, *, update_raced: bool) -> str:
 
 
 def update_changed(write: Write) -> str:
-    """Rows whose key stands in the target with other content; equal rows are not rewritten."""
+    """Rows whose key stands in the target with other content, in key order; equal rows are not rewritten."""
     sets = ", ".join(f"{postgresql_identifier(name)} = {write.column(name).value('s')}" for name in write.settable)
-    return (
-        f"UPDATE {write.target.sql} AS t SET {sets} FROM {write.staging.sql} AS s "
-        f"WHERE {_join(write)} AND {_differs(write)} AND s.{RULE} IS NULL"
-    )
+    staged = f"SELECT s.* FROM {write.staging.sql} AS s WHERE s.{RULE} IS NULL{_order(write)}"
+    return f"UPDATE {write.target.sql} AS t SET {sets} FROM ({staged}) AS s WHERE {_join(write)} AND {_differs(write)}"
 
 
 def delete_missing(write: Write) -> str:

@@ -1,5 +1,6 @@
 from etl.statements.postgresql.naming import StagedColumn, Table, lock_key, staging_table
 from etl.statements.postgresql.staging import (
+    analyze_staging,
     comment_staging,
     copy_into,
     count_by_attempt,
@@ -73,6 +74,7 @@ def test_staging() -> None:
         """'{"run_id": "run-1", "schema": "public", "table": "it''s"}'"""
     )
     assert count_by_attempt(STAGING) == ('SELECT _etl_attempt, count(*) FROM "etl_staging"."s_1" GROUP BY _etl_attempt')
+    assert analyze_staging(STAGING, ["id"]) == 'ANALYZE "etl_staging"."s_1" ("id", "_etl_rule")'
     assert delete_losers(STAGING) == 'DELETE FROM "etl_staging"."s_1" WHERE _etl_attempt <> ALL (%(winners)s)'
     assert drop_staging(STAGING) == 'DROP TABLE IF EXISTS "etl_staging"."s_1"'
 

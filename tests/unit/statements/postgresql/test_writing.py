@@ -59,8 +59,9 @@ def test_without_a_key_there_is_no_conflict() -> None:
 
 def test_update_leaves_equal_rows_alone() -> None:
     assert writing.update_changed(WRITE) == (
-        f'UPDATE "public"."items" AS t SET "ip" = CAST(s."ip" AS inet) FROM "etl_staging"."s_1" AS s '
-        f"WHERE {JOIN} AND {DIFFERS} AND s._etl_rule IS NULL"
+        'UPDATE "public"."items" AS t SET "ip" = CAST(s."ip" AS inet) FROM ('
+        'SELECT s.* FROM "etl_staging"."s_1" AS s WHERE s._etl_rule IS NULL ORDER BY s."id", s."day") AS s '
+        f"WHERE {JOIN} AND {DIFFERS}"
     )
 
 
