@@ -30,22 +30,43 @@ class StagingTable:
     has_gin_index: bool = False
 
 
+@dataclass(frozen=True)
+class Column:
+    """`default` is SQL."""
+
+    name: str
+    type: str
+    is_required: bool = False
+    default: str | None = None
+
+    @property
+    def definition(self) -> str:
+        required = " NOT NULL" if self.is_required else ""
+        return f"{self.name} {self.type}{required}" + (f" DEFAULT {self.default}" if self.default else "")
+
+
+def columns_of(table: StagingTable) -> list[Column]:
+    return [
+        Column("source_id", "text", is_required=True),
+        Column("data", "jsonb", is_required=True),
+        Column("etl_job_id", "text", is_required=True),
+        Column("etl_run_id", "text", is_required=True),
+        Column("loaded_at", "timestamptz", is_required=True, default="clock_timestamp()"),
+        Column("created_at", "timestamptz", is_required=True, default="clock_timestamp()"),
+        Column("updated_at", "timestamptz", is_required=True, default="clock_timestamp()"),
+        Column("is_valid", "boolean", is_required=True, default="true"),
+        Column("validation_errors", "jsonb"),
+        *([Column("source_updated_at", "timestamptz")] if table.has_source_updated_at else []),
+        *([Column("hash_digest", "text")] if table.has_hash_digest else []),
+        Column("input_position", "bigint", is_required=True, default="0"),
+    ]
+
+
 def staging_table_statements(table: StagingTable) -> list[str]:
     """CREATE TABLE and its indexes; nothing happens to what stands already."""
     name = postgresql_identifier(table.name)
     columns = [
-        "source_id text NOT NULL",
-        "data jsonb NOT NULL",
-        "etl_job_id text NOT NULL",
-        "etl_run_id text NOT NULL",
-        "loaded_at timestamptz NOT NULL DEFAULT clock_timestamp()",
-        "created_at timestamptz NOT NULL DEFAULT clock_timestamp()",
-        "updated_at timestamptz NOT NULL DEFAULT clock_timestamp()",
-        "is_valid boolean NOT NULL DEFAULT true",
-        "validation_errors jsonb",
-        *(["source_updated_at timestamptz"] if table.has_source_updated_at else []),
-        *(["hash_digest text"] if table.has_hash_digest else []),
-        "input_position bigint NOT NULL DEFAULT 0",
+        *(column.definition for column in columns_of(table)),
         f"CONSTRAINT {_derived(table, 'source_id_key')} UNIQUE (source_id)",
         f"CONSTRAINT {_derived(table, 'etl_job_id_fkey')} FOREIGN KEY (etl_job_id) REFERENCES etl_jobs (id)",
         f"CONSTRAINT {_derived(table, 'etl_run_id_fkey')} FOREIGN KEY (etl_run_id) REFERENCES etl_runs (id)",
@@ -77,6 +98,10 @@ def indexes_of(table: StagingTable) -> list[Index]:
     if table.has_gin_index:
         indexes.append(Index(f"{_short(table.name)}_data_gin_idx", table.name, "USING gin (data jsonb_path_ops)"))
     return indexes
+
+
+def has_rows(table: StagingTable) -> str:
+    return f"SELECT EXISTS (SELECT FROM {postgresql_identifier(table.name)})"
 
 
 def find_unchanged(table: StagingTable) -> str:
@@ -149,8 +174,13 @@ def _index_name(table: StagingTable, definition: str) -> str:
     return f"{_short(table.name)}_{'_'.join(columns)}_idx"
 
 
+def derived_name(table: StagingTable, suffix: str) -> str:
+    """Of a constraint or another thing that belongs to the table."""
+    return f"{_short(table.name)}_{suffix}"
+
+
 def _derived(table: StagingTable, suffix: str) -> str:
-    return postgresql_identifier(f"{_short(table.name)}_{suffix}")
+    return postgresql_identifier(derived_name(table, suffix))
 
 
 def _short(name: str) -> str:
