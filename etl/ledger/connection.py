@@ -6,7 +6,6 @@ mode. Every wait ends: connecting, waiting for a lock, a statement, and a server
 
 from __future__ import annotations
 
-import re
 import select
 import threading
 import time
@@ -25,22 +24,21 @@ from etl.errors import (
     EtlError,
     OverloadedError,
     StoreError,
+    TransientError,
 )
 from etl.redaction import redact
+from etl.statements.postgresql.sqlstates import transient_kind
 
 IDLE_SECONDS = 60.0
 """An idle connection older than this is not used again: poolers and firewalls drop such connections silently."""
 
 MAXIMUM_IDLE = 4
 
-_REFUSED = re.compile(
-    r"authentication failed|no pg_hba\.conf entry|does not exist|no password supplied|permission denied"
-    r"|certificate|does not support SSL|SCRAM",
-    re.IGNORECASE,
-)
-_CONTENTION = frozenset({"40001", "40P01", "55P03"})
-_OVERLOADED = frozenset({"53000", "53200", "53300", "53400"})
-_LOST = frozenset({"57014", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})
+_NEXT_STEPS: dict[type[TransientError], str] = {
+    ContentionError: "; another session held the rows for too long, try again",
+    OverloadedError: "; raise max_connections or lower --parallelism",
+    ConnectionLostError: "; check that the server is up and can be reached",
+}
 
 
 @contextmanager
@@ -58,17 +56,10 @@ def translate(error: psycopg2.Error, address: str, statement: str, secrets: tupl
     # the primary message has no row values; DETAIL and CONTEXT may
     said = error.diag.message_primary or str(error).strip() or type(error).__name__
     message = redact(f"{address}: {statement}: {said}" + (f" (SQLSTATE {code})" if code else ""), secrets)
-    if code in _CONTENTION:
-        return ContentionError(f"{message}; another session held the rows, try again")
-    if code in _OVERLOADED:
-        return OverloadedError(f"{message}; raise max_connections or lower --parallelism")
-    if code in _LOST or code.startswith("08"):
-        return ConnectionLostError(f"{message}; check that the server is up and answers in time")
-    if not code and isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
-        if _REFUSED.search(said):
-            return StoreError(f"{message}; check the user, password and database of this URL", statement=statement)
-        return ConnectionLostError(f"{message}; check that the server is up and can be reached")
-    return StoreError(f"{message}; the server's log has the details", statement=statement)
+    if kind := transient_kind(code, said, type(error)):
+        return kind(f"{message}{_NEXT_STEPS[kind]}")
+    next_step = "the server's log has the details" if code else "check the user, password and database of this URL"
+    return StoreError(f"{message}; {next_step}", statement=statement)
 
 
 def connect(settings: PostgreSQLSettings) -> connection:

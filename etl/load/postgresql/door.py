@@ -10,21 +10,15 @@ import psycopg2
 from psycopg2.extensions import connection
 
 from etl.config.settings import PostgreSQLSettings
-from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError
+from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError, TransientError
 from etl.redaction import redact
+from etl.statements.postgresql.sqlstates import transient_kind
 
-CANCELED = "57014"
-DISK_FULL = "53100"
-LOCK_NOT_AVAILABLE = "55P03"
-FOREIGN_KEY_VIOLATION = "23503"
-UNIQUE_VIOLATION = "23505"
-CHECK_VIOLATION = "23514"
-EXCLUSION_VIOLATION = "23P01"
-
-_CONTENTION = {"40P01", "40001", LOCK_NOT_AVAILABLE, CANCELED}
-_OVERLOADED = {"53300", "53400"}
-_FULL = ("too many clients", "remaining connection slots", "no more connections allowed")
-_SHUTDOWN = {"57P01", "57P02", "57P03", "57P05", "25P03"}
+_NEXT_STEPS: dict[type[TransientError], str] = {
+    ContentionError: "; it is tried again",
+    OverloadedError: "; lower --parallelism or `writers`, or raise max_connections",
+    ConnectionLostError: "; check that the server is up and reachable",
+}
 
 
 @contextmanager
@@ -55,21 +49,16 @@ def transaction(settings: PostgreSQLSettings, statement: str, *, lock_timeout_se
 
 def connect(settings: PostgreSQLSettings) -> connection:
     """No startup options: PgBouncer ignores or refuses them."""
-    return psycopg2.connect(
-        host=settings.host,
-        port=settings.port,
-        user=settings.user,
-        password=settings.password.get_secret_value(),
-        dbname=settings.database,
-        sslmode=settings.sslmode,
-        sslrootcert=settings.ca_file,
-        connect_timeout=settings.connect_timeout_seconds,
-        application_name="ownlens-etl",
-        client_encoding="UTF8",
-        keepalives_idle=15,
-        keepalives_interval=5,
-        keepalives_count=3,
-    )
+    parameters: dict[str, Any] = {
+        **settings.connection_parameters,
+        "application_name": "ownlens-etl",
+        "client_encoding": "UTF8",
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
+    opened: connection = psycopg2.connect(**parameters)
+    return opened
 
 
 @contextmanager
@@ -88,24 +77,10 @@ def translate(error: psycopg2.Error, settings: PostgreSQLSettings, statement: st
     where = f" ({error.diag.constraint_name})" if code and error.diag.constraint_name else ""
     secrets = (settings.password.get_secret_value(),)
     message = redact(f"{settings.address}: {statement}: {said}{where} (SQLSTATE {code or 'none'})", secrets)
-    if code in _CONTENTION:
-        return ContentionError(f"{message}; it is tried again")
-    if code in _OVERLOADED or (not code and any(words in str(error) for words in _FULL)):
-        return OverloadedError(f"{message}; lower --parallelism or `writers`, or raise max_connections")
-    if code in _SHUTDOWN or code.startswith("08") or (not code and _is_lost(error)):
-        return ConnectionLostError(f"{message}; check that the server is up and reachable")
-    return StoreError(message, statement=statement)
+    kind = transient_kind(code, said, type(error))
+    return kind(f"{message}{_NEXT_STEPS[kind]}") if kind else StoreError(message, statement=statement)
 
 
 def sqlstate(error: BaseException) -> str:
     """The SQLSTATE behind one of our errors, '' where there is none."""
     return getattr(error.__cause__, "pgcode", None) or ""
-
-
-def _is_lost(error: psycopg2.Error) -> bool:
-    """No SQLSTATE: the server never answered, or went away in mid-sentence. Wrong passwords and names are no loss."""
-    if not isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError | psycopg2.DatabaseError):
-        return False
-    said = str(error)
-    final = ("authentication failed", "does not exist", "no pg_hba.conf entry", "certificate", "no password supplied")
-    return not any(words in said for words in final)

@@ -11,20 +11,19 @@ from etl.errors import ContentionError, StoreError
 from etl.load.base import LoaderConfig
 from etl.load.postgresql import publishing, references, rejecting, sequences, verification, violations
 from etl.load.postgresql.creating import keys_of
-from etl.load.postgresql.door import (
-    CHECK_VIOLATION,
-    EXCLUSION_VIOLATION,
-    FOREIGN_KEY_VIOLATION,
-    UNIQUE_VIOLATION,
-    sqlstate,
-    transaction,
-)
+from etl.load.postgresql.door import sqlstate, transaction
 from etl.load.postgresql.publishing import Publication, Written
 from etl.load.postgresql.staging import analyze, keep_winners, postgresql_of
 from etl.load.postgresql.target import exists
 from etl.model import Destination, LoadResult
 from etl.statements.postgresql import writing
 from etl.statements.postgresql.naming import Table, lock_key
+from etl.statements.postgresql.sqlstates import (
+    CHECK_VIOLATION,
+    EXCLUSION_VIOLATION,
+    FOREIGN_KEY_VIOLATION,
+    UNIQUE_VIOLATION,
+)
 from etl.statements.postgresql.staging import drop_staging
 
 _MEMORY = """

@@ -12,12 +12,13 @@ from etl.load.base import LoaderConfig
 from etl.load.postgresql.carriers import staged_column
 from etl.load.postgresql.contract import Agreement, agree
 from etl.load.postgresql.design import Design, design_target
-from etl.load.postgresql.door import LOCK_NOT_AVAILABLE, sqlstate, transaction
+from etl.load.postgresql.door import sqlstate, transaction
 from etl.load.postgresql.publishing import Publication
 from etl.load.postgresql.staging import postgresql_of
 from etl.load.postgresql.target import TargetTable, describe, lock_holders
 from etl.model import Column
 from etl.statements.postgresql.naming import StagedColumn, Table, staging_table
+from etl.statements.postgresql.sqlstates import LOCK_NOT_AVAILABLE
 from etl.statements.postgresql.writing import Write
 
 log = structlog.get_logger(__name__)

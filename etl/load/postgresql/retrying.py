@@ -6,7 +6,8 @@ import structlog
 from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_random_exponential
 
 from etl.errors import TransientError
-from etl.load.postgresql.door import CANCELED, sqlstate
+from etl.load.postgresql.door import sqlstate
+from etl.statements.postgresql.sqlstates import CANCELED
 
 log = structlog.get_logger(__name__)
 

@@ -33,7 +33,7 @@ def refusal(code: str | None, said: str | None, text: str = "") -> Refusal:
         ("40P01", ContentionError),
         ("55P03", ContentionError),
         ("53300", OverloadedError),
-        ("57014", ConnectionLostError),
+        ("57014", ContentionError),
         ("57P01", ConnectionLostError),
         ("08006", ConnectionLostError),
         ("53100", StoreError),  # the disk is full: trying again does not empty it
