@@ -168,6 +168,8 @@ def _pool(settings: ClickHouseSettings) -> urllib3.HTTPConnectionPool:
     if not settings.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        # asked for by `verify: false`; urllib3 would say it at every statement
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     return urllib3.HTTPSConnectionPool(
         settings.host,
         settings.port,
