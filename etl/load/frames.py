@@ -27,8 +27,12 @@ def columns_of(df: DataFrame) -> tuple[Column, ...]:
     )
 
 
-def iterate_rejects(frame: DataFrame, rule: SparkColumn, reason: SparkColumn) -> Iterator[Reject]:
-    """The frame's rows as the ledger keeps them, whole; a partition at a time, so that many do not fill the driver."""
-    whole = F.struct(*[F.col(spark_identifier(name)) for name in frame.columns])
+def iterate_rejects(
+    frame: DataFrame, rule: SparkColumn, reason: SparkColumn, left_out: str | None = None
+) -> Iterator[Reject]:
+    """The frame's rows as the ledger keeps them, whole but for the column that a loader has added (`left_out`);
+    a partition at a time, so that many do not fill the driver.
+    """
+    whole = F.struct(*[F.col(spark_identifier(name)) for name in frame.columns if name != left_out])
     for found in frame.select(rule, reason, F.to_json(whole, {"ignoreNullFields": "false"})).toLocalIterator():
         yield Reject(*found)

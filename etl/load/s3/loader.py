@@ -16,6 +16,7 @@ from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import S3Settings
 from etl.errors import ConfigurationError, ConflictError, Fault, TransientError
 from etl.load.base import BaseLoader, LoadFacts
+from etl.load.frames import iterate_rejects
 from etl.load.s3.delta_load import StoredDelta, load_delta
 from etl.load.s3.delta_log import commit_of_token, commits_of_run, has_commits
 from etl.load.s3.door import spark_door
@@ -27,9 +28,9 @@ from etl.load.s3.manifest import read_load, read_manifest
 from etl.load.s3.orphans import remove_dead_staging
 from etl.load.s3.paths import TablePath, get_s3_path
 from etl.load.s3.publish import repair
-from etl.load.s3.schema import count_rejects, fit
+from etl.load.s3.schema import Misfits, fit
 from etl.load.s3.store import ObjectStore, StoreAddress
-from etl.model import ConflictResolution, Destination, LoadResult, WriteMode
+from etl.model import PARTITION_DATE, ConflictResolution, Destination, LoadResult, WriteMode
 
 _NOTHING = Content(rows=0, digest="", dates=frozenset())
 
@@ -142,13 +143,26 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
             stored = self._stored_delta(job) if is_delta and exists else StoredDelta(None)
             table = None if is_delta else FileTable.find(job)
             fitted = fit(prepared, table.schema if table else stored.schema, config)
-            rejected = count_rejects(prepared, fitted.rejects)
+            rejected = self._reject(job, prepared, fitted.misfits)
             content = examine(fitted.frame, config, facts)
         known = facts.checksums if facts and fitted.frame is prepared else None
         job = replace(job, frame=fitted.frame, content=content, checksums=known, rows_rejected=rejected)
         if table:
             return load_files(job, replace(table, job=job))
         return load_delta(job, replace(stored, evolve=fitted.difference.renames_columns))
+
+    def _reject(self, job: Job, prepared: DataFrame, misfits: Misfits | None) -> int:
+        """Hands the rows that the contract discards to the ledger; how many they are."""
+        if misfits is None:
+            return 0
+        rejected = misfits.among(prepared)
+        rows = rejected.count()
+        if rows and self.config.keep_rejects:
+            kept = iterate_rejects(
+                rejected, misfits.rule, misfits.reason, PARTITION_DATE if job.config.partition_by else None
+            )
+            self.config.keep_rejects(job.table, Destination.S3, kept)
+        return rows
 
     def _leave(self, job: Job, df: DataFrame, facts: LoadFacts | None) -> LoadResult:
         """`ignore` and `error`: the target stands, nothing is written."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DataType, StructType
 
 from etl.config.models import S3Format, S3TableLoadConfig
 from etl.errors import SchemaMismatchError
@@ -45,11 +44,29 @@ class Difference:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The frame as it fits the target. `rejects` tells which rows of `frame` the contract discards, if any."""
+    """The frame as it fits the target. `misfits` tells which rows of the incoming one the contract discards, if any."""
 
     frame: DataFrame
     difference: Difference
-    rejects: Column | None = None
+    misfits: Misfits | None = None
+
+
+@dataclass(frozen=True)
+class Misfits:
+    """Of each row the rule that it breaks and the reason, both NULL for rows that fit."""
+
+    rule: Column
+    reason: Column
+
+    @classmethod
+    def of(cls, tests: Sequence[tuple[Column, str, str]]) -> Misfits:
+        """The first test that a row fails gives its rule and reason."""
+        rules = [F.when(is_misfit, F.lit(rule)) for is_misfit, rule, _ in tests]
+        reasons = [F.when(is_misfit, F.lit(reason)) for is_misfit, _, reason in tests]
+        return cls(F.coalesce(*rules), F.coalesce(*reasons))
+
+    def among(self, frame: DataFrame) -> DataFrame:
+        return frame.where(self.rule.isNotNull())
 
 
 def fit(frame: DataFrame, stored: StructType | None, config: S3TableLoadConfig) -> Fitted:
@@ -91,10 +108,8 @@ def _discard(frame: DataFrame, stored: StructType, difference: Difference, contr
     """Keeps the target's schema: drops the values, or the rows, that it has no place for."""
     kinds = {field.name: field.dataType for field in stored.fields}
     retyped = {name for name, _, _ in difference.retyped}
-    misfits = [column(name).isNotNull() for name in difference.added]
-    misfits += [column(name).isNotNull() & column(name).try_cast(kinds[name]).isNull() for name in sorted(retyped)]
-    rejects = reduce(or_, misfits) if contract is SchemaContract.DISCARD_ROW and misfits else None
-    kept = frame if rejects is None else frame.where(~rejects)
+    misfits = _misfits(difference, kinds) if contract is SchemaContract.DISCARD_ROW else None
+    kept = frame if misfits is None else frame.where(misfits.rule.isNull())
     selected = kept.select(
         *[
             column(name).try_cast(kinds[name]).alias(name) if name in retyped else column(name)
@@ -102,11 +117,23 @@ def _discard(frame: DataFrame, stored: StructType, difference: Difference, contr
             if name not in difference.added
         ]
     )
-    return Fitted(selected, differences(selected.schema, stored), rejects)
+    return Fitted(selected, differences(selected.schema, stored), misfits)
 
 
-def count_rejects(frame: DataFrame, rejects: Column | None) -> int:
-    return 0 if rejects is None else frame.where(rejects).agg(F.count(F.lit(1))).collect()[0][0]
+def _misfits(difference: Difference, kinds: Mapping[str, DataType]) -> Misfits | None:
+    """The rules are called as the other stores' loaders call them."""
+    tests = [
+        (column(name).isNotNull(), f"schema:{name}", f"the target has no column {name}") for name in difference.added
+    ]
+    tests += [
+        (
+            column(name).isNotNull() & column(name).try_cast(kinds[name]).isNull(),
+            f"cast:{name}",
+            f"the value does not fit {kind}",
+        )
+        for name, kind, _ in difference.retyped
+    ]
+    return Misfits.of(tests) if tests else None
 
 
 def _mismatch(difference: Difference, config: S3TableLoadConfig) -> SchemaMismatchError:

@@ -31,9 +31,9 @@ class Lake:
     settings: S3Settings
     store: ObjectStore
 
-    def loader(self, run_id: str = "run-1") -> S3Loader:
+    def loader(self, run_id: str = "run-1", **of_the_run: Any) -> S3Loader:
         settings = Settings(s3=self.settings, run=RunSettings(retries=1))
-        return S3Loader(self.spark, LoaderConfig(settings=settings, run_id=run_id, run_number=1))
+        return S3Loader(self.spark, LoaderConfig(settings=settings, run_id=run_id, run_number=1, **of_the_run))
 
     def config(self, **over: Any) -> S3TableLoadConfig:
         """A table with a path of its own; partitioned by its day where `partitioned` says so."""
