@@ -155,6 +155,22 @@ class S3TableLoadConfig(LoadConfigBase):
     retention_days: int | None = Field(default=None, ge=1)
     vacuum_hours: int = Field(default=168, ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _gzip_is_the_default_of_json(cls, written: Any) -> Any:
+        if isinstance(written, dict) and written.get("format") == S3Format.JSON:
+            return {"compression": "gzip", **written}
+        return written
+
+    @model_validator(mode="after")
+    def _readers_take_the_compression(self) -> S3TableLoadConfig:
+        if self.format is S3Format.JSON and self.compression in ("zstd", "snappy"):
+            raise ValueError(
+                f"compression {self.compression} does not go with format json: Spark reads such text only with native "
+                "libraries; valid: gzip, none"
+            )
+        return self
+
 
 class PostgreSQLTableLoadConfig(LoadConfigBase):
     """`conflict_target` is the one declared arbiter (default: the key)."""

@@ -35,12 +35,15 @@ def test_wide_types(lake: Lake, file_format: S3Format) -> None:
     assert lake.loader("run-2").load(frame, config).rows_unchanged == 3
 
 
-@pytest.mark.parametrize("compression", ["zstd", "snappy", "gzip", "none"])
-def test_every_compression_is_read_by_spark(lake: Lake, compression: str) -> None:
-    for file_format in (S3Format.PARQUET, S3Format.JSON):
-        config = lake.config(format=file_format, compression=compression)
-        lake.loader().load(lake.frame((1, "one", "2025-11-03", "1.00")), config)
-        assert lake.rows(config) == [(1, "one", "2025-11-03", "1.00")]
+@pytest.mark.parametrize(
+    ("file_format", "compression"),
+    [(S3Format.PARQUET, name) for name in ("zstd", "snappy", "gzip", "none")]
+    + [(S3Format.JSON, name) for name in ("gzip", "none")],
+)
+def test_every_compression_is_read_by_spark(lake: Lake, file_format: S3Format, compression: str) -> None:
+    config = lake.config(format=file_format, compression=compression)
+    lake.loader().load(lake.frame((1, "one", "2025-11-03", "1.00")), config)
+    assert lake.rows(config) == [(1, "one", "2025-11-03", "1.00")]
 
 
 def test_a_column_without_a_type_becomes_text(lake: Lake) -> None:

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from etl.config.models import S3Format, S3TableLoadConfig
 from etl.errors import ConfigurationError
@@ -42,3 +43,15 @@ def test_what_no_run_could_do_is_refused_with_its_reason(over: dict[str, Any], e
 )
 def test_what_can_be_done_passes(over: dict[str, Any]) -> None:
     refuse_impossible(_config(**over))
+
+
+def test_json_is_compressed_by_what_spark_reads_everywhere() -> None:
+    assert _config(format="json").compression == "gzip"
+    assert _config(format="json", compression="none").compression == "none"
+    assert _config(format="parquet").compression == "zstd"
+
+
+@pytest.mark.parametrize("compression", ["zstd", "snappy"])
+def test_a_compression_that_json_cannot_have_is_refused(compression: str) -> None:
+    with pytest.raises(ValidationError, match=f"compression {compression} does not go with format json.*gzip, none"):
+        _config(format="json", compression=compression)
