@@ -19,6 +19,34 @@ from etl.model import PARTITION_DATE, ConflictResolution, Destination
 _EQUAL = "_etl_equal"
 _STORED_DATE = "_etl_stored_date"
 _SAMPLE_KEYS = 5
+_SMALL_ROWS = 50_000
+_SMALL_BYTES = 8 * 1024 * 1024
+_FEW_FILES = 8
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is compared with how much. It decides how, never what is found.
+
+    A small table costs what its Spark jobs cost: the fewer, the better. A large one costs what is read.
+    """
+
+    rows: int
+    stored_files: int
+    stored_bytes: int
+
+    @property
+    def is_small(self) -> bool:
+        return self.rows <= _SMALL_ROWS and self.stored_bytes <= _SMALL_BYTES
+
+    @property
+    def fits_one_task(self) -> bool:
+        """Joins and sums within one task need no shuffle and no second job; it opens the files one after the other."""
+        return self.is_small and self.stored_files <= _FEW_FILES
+
+
+LARGE = Extent(rows=_SMALL_ROWS + 1, stored_files=0, stored_bytes=0)
+"""Where nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +57,7 @@ class Standing:
     equal: int
     differing: int
     dates_of_differing: frozenset[date]
+    is_small: bool = False
 
     @property
     def matched(self) -> int:
@@ -38,30 +67,38 @@ class Standing:
 NOTHING_STANDS = Standing(keys=None, equal=0, differing=0, dates_of_differing=frozenset())
 
 
-def find_standing(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig, dates: frozenset[date]) -> Standing:
+def find_standing(
+    frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig, dates: frozenset[date], extent: Extent = LARGE
+) -> Standing:
     """Looks up each incoming key. `dates` are the frame's own days.
 
-    Where the day is a function of the key only these days are read. Elsewhere a key may stand on any day: its columns
-    alone are read from the whole table first, then whole rows from the days where any was found.
+    Where the day is a function of the key only these days are read. Elsewhere a key may stand on any day: of a table
+    that is not small, its columns alone are read first, then whole rows from the days where any was found.
     """
     pruned = stored
     if config.partition_by:
         if config.date_column in config.key:
             pruned = on_days(stored, dates)
-        else:
-            found = _days_of_keys(frame, stored, config)
+        elif not extent.is_small:
+            found = days_of_keys(frame, stored, config)
             if not found:
                 return NOTHING_STANDS
             pruned = on_days(stored, found)
+    if extent.fits_one_task:
+        frame, pruned = frame.coalesce(1).hint("shuffle_hash"), pruned.coalesce(1)
     # cut off from the target: a cache would be computed anew, and differently, once a commit changes the table
     keys = _compare(frame, pruned, config).localCheckpoint(eager=False)
-    counts = keys.agg(
-        F.count_if(column(_EQUAL)).alias("equal"),
-        F.count_if(~column(_EQUAL)).alias("differing"),
-        F.collect_set(F.when(~column(_EQUAL), column(_STORED_DATE))).alias("dates"),
-    ).head()
+    counts = (
+        (keys.coalesce(1) if extent.is_small else keys)
+        .agg(
+            F.count_if(column(_EQUAL)).alias("equal"),
+            F.count_if(~column(_EQUAL)).alias("differing"),
+            F.collect_set(F.when(~column(_EQUAL), column(_STORED_DATE))).alias("dates"),
+        )
+        .head()
+    )
     assert counts is not None  # noqa: S101 - an aggregate without groups has one row
-    return Standing(keys, counts["equal"], counts["differing"], frozenset(counts["dates"]))
+    return Standing(keys, counts["equal"], counts["differing"], frozenset(counts["dates"]), extent.is_small)
 
 
 def refuse_doubles(standing: Standing, rows: int, config: S3TableLoadConfig) -> None:
@@ -79,14 +116,14 @@ def without_equal(frame: DataFrame, standing: Standing, config: S3TableLoadConfi
     """The new and the differing rows."""
     if standing.keys is None or not standing.equal:
         return frame
-    return _unmatched(frame, standing.keys.where(column(_EQUAL)), config)
+    return _unmatched(frame, standing.keys.where(column(_EQUAL)), standing, config)
 
 
 def without_standing(frame: DataFrame, standing: Standing, config: S3TableLoadConfig) -> DataFrame:
     """The new rows."""
     if standing.keys is None or not standing.matched:
         return frame
-    return _unmatched(frame, standing.keys, config)
+    return _unmatched(frame, standing.keys, standing, config)
 
 
 def refuse_differing(standing: Standing, config: S3TableLoadConfig) -> None:
@@ -139,7 +176,8 @@ def _compare(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig) -> 
     )
 
 
-def _days_of_keys(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig) -> frozenset[date]:
+def days_of_keys(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig) -> frozenset[date]:
+    """The days on which keys of the frame stand; reads the stored keys alone."""
     keys = [column(name) for name in config.key]
     incoming = frame.select(*keys).alias("incoming")
     standing = stored.select(*keys, column(PARTITION_DATE)).alias("stored")
@@ -151,7 +189,14 @@ def _days_of_keys(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig
     return frozenset(found["dates"]) if found else frozenset()
 
 
-def _unmatched(frame: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
+def _unmatched(frame: DataFrame, keys: DataFrame, standing: Standing, config: S3TableLoadConfig) -> DataFrame:
+    unmatched = without_keys(frame, keys.hint("broadcast") if standing.is_small else keys, config)
+    # it is written and checked, and by a merge read twice: few rows are cheaper held than found again
+    return unmatched.localCheckpoint(eager=False).coalesce(1) if standing.is_small else unmatched
+
+
+def without_keys(frame: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
+    """The rows of `frame` whose key is not among `keys`."""
     return frame.alias("incoming").join(
         keys.select(*[column(name) for name in config.key]).alias("stored"),
         key_condition(config, "incoming", "stored"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
@@ -11,7 +12,9 @@ from pyspark.sql.types import StructType
 from etl.errors import ReconciliationError
 from etl.load.s3 import delta_table
 from etl.load.s3.compare import (
+    LARGE,
     NOTHING_STANDS,
+    Extent,
     Standing,
     find_standing,
     on_days,
@@ -21,11 +24,12 @@ from etl.load.s3.compare import (
     without_standing,
 )
 from etl.load.s3.days import digests_by_day
-from etl.load.s3.delta_log import Commit, commit_of_token, commits_of_run, versions
+from etl.load.s3.delta_log import Commit, TableSize, commit_of_token, commits_of_run, size_of_version, versions
 from etl.load.s3.delta_table import Transaction
 from etl.load.s3.door import spark_door
 from etl.load.s3.job import Job
 from etl.load.s3.manifest import read_manifest, write_manifest
+from etl.load.s3.moved import NONE_LEFT, LeftDays, find_left_days
 from etl.load.s3.verify import refuse_difference
 from etl.model import ConflictResolution, Destination, LoadResult, WriteMode
 
@@ -36,6 +40,7 @@ class StoredDelta:
 
     rows: DataFrame | None
     evolve: bool = False
+    size: TableSize | None = None
 
     @property
     def schema(self) -> StructType | None:
@@ -46,7 +51,10 @@ Write = Callable[[Transaction], None]
 
 
 def load_delta(job: Job, stored: StoredDelta) -> LoadResult:
-    earlier = commits_of_run(job.store, job.path, job.run.run_id) if stored.rows is not None else []
+    log = versions(job.store, job.path) if stored.rows is not None else {}
+    earlier = commits_of_run(job.store, job.path, job.run.run_id, log)
+    if log:
+        stored = replace(stored, size=size_of_version(job.store, job.path, max(log)))
     if job.config.mode is WriteMode.APPEND or job.config.mode is WriteMode.MERGE:
         return _add(job, stored, earlier)
     if job.config.mode is WriteMode.OVERWRITE_PARTITIONS:
@@ -116,7 +124,7 @@ def _overwrite(job: Job, stored: StoredDelta, earlier: list[Commit]) -> LoadResu
 
 
 def _overwrite_partitions(job: Job, stored: StoredDelta, earlier: list[Commit]) -> LoadResult:
-    """Only the frame's own days, each whole, and of these only the ones whose rows differ."""
+    """The frame's own days, each whole, of these only the ones whose rows differ, and the days that rows have left."""
     with spark_door("compare the days", job.table):
         incoming = digests_by_day(job.frame)
         standing_days = digests_by_day(on_days(stored.rows, incoming)) if stored.rows is not None and incoming else {}
@@ -127,23 +135,37 @@ def _overwrite_partitions(job: Job, stored: StoredDelta, earlier: list[Commit]) 
     frame = on_days(job.frame, changed) if kept_rows else job.frame
     rows = job.content.rows - kept_rows
     stored_rows = sum(content.rows for day, content in standing_days.items() if day in changed)
-    matched, equal = 0, 0
-    if stored.rows is not None and stored_rows and job.config.key:
-        with spark_door("compare with the stored rows", job.table):
-            standing = find_standing(frame, on_days(stored.rows, changed), job.config, frozenset(changed))
-        matched, equal = standing.matched, standing.equal
+    standing = _standing_on(job, stored, frame, changed) if stored_rows else NOTHING_STANDS
+    matched, equal = standing.matched, standing.equal
+    left = _left_days(job, stored, frame, set(incoming)) if matched < rows else NONE_LEFT
     result = job.result(
-        inserted=rows - matched, updated=matched - equal, unchanged=equal + kept_rows,
+        inserted=rows - matched - left.moved, updated=matched - equal + left.moved, unchanged=equal + kept_rows,
         deleted=max(stored_rows - matched, 0),
     )  # fmt: skip
+    frame, written = left.joined(frame), rows + left.rest_rows
 
     def write(mark: Transaction) -> None:
         if stored.rows is None:
-            delta_table.append(job, frame, rows, mark, evolve=False)
+            delta_table.append(job, frame, written, mark, evolve=False)
         else:
-            delta_table.replace_days(job, frame, rows, changed, mark, evolve=stored.evolve)
+            delta_table.replace_days(job, frame, written, changed | left.days, mark, evolve=stored.evolve)
 
-    return _commit(job, write, result, frame, rows, earlier, whole=stored.rows is None)
+    return _commit(job, write, result, frame, written, earlier, whole=stored.rows is None)
+
+
+def _standing_on(job: Job, stored: StoredDelta, frame: DataFrame, days: set[date]) -> Standing:
+    if stored.rows is None or not job.config.key:
+        return NOTHING_STANDS
+    with spark_door("compare with the stored rows", job.table):
+        there = on_days(stored.rows, days)
+        return find_standing(frame, there, job.config, frozenset(days), _extent(job, stored))
+
+
+def _left_days(job: Job, stored: StoredDelta, frame: DataFrame, loaded_days: set[date]) -> LeftDays:
+    if stored.rows is None:
+        return NONE_LEFT
+    with spark_door("look for rows whose day changed", job.table):
+        return find_left_days(frame, stored.rows, job.config, loaded_days)
 
 
 def _commit(
@@ -192,7 +214,11 @@ def _standing(job: Job, stored: StoredDelta) -> Standing:
     if stored.rows is None or not job.config.key or not job.content.rows:
         return NOTHING_STANDS
     with spark_door("compare with the stored rows", job.table):
-        return find_standing(job.frame, stored.rows, job.config, job.content.dates)
+        return find_standing(job.frame, stored.rows, job.config, job.content.dates, _extent(job, stored))
+
+
+def _extent(job: Job, stored: StoredDelta) -> Extent:
+    return Extent(job.content.rows, stored.size.files, stored.size.bytes) if stored.size else LARGE
 
 
 def _stands_whole(job: Job) -> bool:

@@ -61,9 +61,26 @@ def versions(store: ObjectStore, path: TablePath) -> dict[int, str]:
     return dict(sorted(found.items(), reverse=True))
 
 
-def commits_of_run(store: ObjectStore, path: TablePath, run_id: str) -> list[Commit]:
-    """Newest first. Delta keeps commits for 30 days unless the table says otherwise."""
-    keys = versions(store, path)
+@dataclass(frozen=True)
+class TableSize:
+    files: int
+    bytes: int
+
+
+def size_of_version(store: ObjectStore, path: TablePath, version: int) -> TableSize | None:
+    """By the checksum file that Delta writes beside a commit; None where it did not: no writer has to."""
+    content = store.get(f"{path.delta_log_prefix}{version:020d}.crc")
+    if content is None:
+        return None
+    facts = orjson.loads(content)
+    return TableSize(facts["numFiles"], facts["tableSizeBytes"])
+
+
+def commits_of_run(
+    store: ObjectStore, path: TablePath, run_id: str, keys: dict[int, str] | None = None
+) -> list[Commit]:
+    """Newest first. Delta keeps commits for 30 days unless the table says otherwise. `keys`: what `versions` said."""
+    keys = versions(store, path) if keys is None else keys
     contents = store.get_many(keys.values())
     commits = (_parse(version, content, path) for version, content in zip(keys, contents, strict=True) if content)
     return [commit for commit in commits if commit and commit.run_id == run_id]

@@ -14,6 +14,7 @@ from etl.load.s3.door import spark_door
 from etl.load.s3.file_table import FileTable, stage
 from etl.load.s3.job import Job
 from etl.load.s3.manifest import read_load, write_manifest
+from etl.load.s3.moved import NONE_LEFT, LeftDays, find_left_days
 from etl.load.s3.publish import Publication
 from etl.load.s3.store import StagedFile, StoredObject
 from etl.load.s3.verify import refuse_difference
@@ -67,7 +68,7 @@ def _append(job: Job, table: FileTable) -> LoadResult:
 
 
 def _overwrite_partitions(job: Job, table: FileTable) -> LoadResult:
-    """Only the frame's own days, each whole, and of these only the ones whose rows differ."""
+    """The frame's own days, each whole, of these only the ones whose rows differ, and the days that rows have left."""
     with spark_door("compare the days", job.table):
         incoming = digests_by_day(job.frame)
         stored = digests_by_day(table.rows(incoming)) if table.exists and table.objects_on(incoming) else {}
@@ -78,13 +79,16 @@ def _overwrite_partitions(job: Job, table: FileTable) -> LoadResult:
     frame = on_days(job.frame, changed) if kept_rows else job.frame
     rows, stored_rows = job.content.rows - kept_rows, sum(stored[day].rows for day in changed if day in stored)
     matched, equal = _matches_on(job, table, frame, changed) if stored_rows else (0, 0)
-    files = stage(job, frame, rows)
+    left = _left_days(job, table, frame, set(incoming)) if matched < rows else NONE_LEFT
+    frame = left.joined(frame)
+    files = stage(job, frame, rows + left.rest_rows)
     result = job.result(
-        inserted=rows - matched, updated=matched - equal, unchanged=equal + kept_rows,
+        inserted=rows - matched - left.moved, updated=matched - equal + left.moved, unchanged=equal + kept_rows,
         deleted=max(stored_rows - matched, 0), bytes_written=_bytes(files),
     )  # fmt: skip
     schema = _united(table.schema, job.frame.schema)
-    return _publish(job, table, files, frame, result, replaced=table.objects_on(changed), schema=schema)
+    replaced = table.objects_on(changed | left.days)
+    return _publish(job, table, files, frame, result, replaced=replaced, schema=schema)
 
 
 def _publish(
@@ -125,6 +129,13 @@ def _matches_on(job: Job, table: FileTable, frame: DataFrame, days: set[date]) -
     with spark_door("compare with the stored rows", job.table):
         standing = find_standing(frame, table.rows(days), job.config, frozenset(days))
     return standing.matched, standing.equal
+
+
+def _left_days(job: Job, table: FileTable, frame: DataFrame, loaded_days: set[date]) -> LeftDays:
+    if not table.objects:
+        return NONE_LEFT
+    with spark_door("look for rows whose day changed", job.table):
+        return find_left_days(frame, table.rows(), job.config, loaded_days)
 
 
 def _has_appended_this(job: Job) -> bool:

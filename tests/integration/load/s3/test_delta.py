@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import pytest
 
 from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import RunSettings, Settings
 from etl.errors import ConflictError, DuplicateKeyError, SchemaMismatchError
+from etl.ledger.values import Reject
 from etl.load.base import LoaderConfig
-from etl.load.s3 import S3Loader
+from etl.load.s3 import S3Loader, compare
 from etl.load.s3.delta_log import commits_of_run, versions
-from etl.model import ConflictResolution, SchemaContract, WriteMode
+from etl.model import ConflictResolution, Destination, SchemaContract, WriteMode
 from tests.integration.load.s3.conftest import Lake
 from tests.integration.load.s3.test_modes import FOUR, NEW_TWO, ONE, THREE, TWO, counts
 
@@ -27,6 +29,14 @@ def version(lake: Lake, config: S3TableLoadConfig) -> int:
     return max(versions(lake.store, lake.path(config)))
 
 
+@pytest.fixture(params=["small", "large"])
+def extent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of a few rows are compared in another way than large ones, with the same result."""
+    if request.param == "large":
+        monkeypatch.setattr(compare, "_SMALL_ROWS", -1)
+
+
+@pytest.mark.usefixtures("extent")
 @pytest.mark.parametrize("partitioned", [True, False])
 def test_merge_counts_exactly_and_leaves_equal_rows_alone(lake: Lake, partitioned: bool) -> None:
     config = merging(lake, partitioned=partitioned)
@@ -62,6 +72,7 @@ def test_days_of_several_tasks_become_one_file_each(lake: Lake) -> None:
     assert sorted(days) == ["2025-11-01", "2025-11-02"]
 
 
+@pytest.mark.usefixtures("extent")
 def test_a_row_whose_day_changed_leaves_its_old_partition(lake: Lake) -> None:
     config = merging(lake)
     lake.loader("run-1").load(lake.frame(ONE, TWO, THREE), config)
@@ -159,6 +170,28 @@ def test_contracts(lake: Lake, file_format: S3Format) -> None:
     assert load(SchemaContract.DISCARD_ROW, "run-3") == (0, 2)
     assert load(SchemaContract.DISCARD_VALUE, "run-4") == (2, 0)
     assert lake.rows(config) == [ONE, TWO, (3, "", "2025-11-04", None)]
+
+
+@pytest.mark.parametrize("file_format", [S3Format.DELTA, S3Format.PARQUET])
+def test_rows_that_a_contract_discards_are_kept_with_rule_and_reason(lake: Lake, file_format: S3Format) -> None:
+    kept: list[tuple[object, ...]] = []
+
+    def keep(table_name: str, destination: Destination, rows: Iterable[Reject]) -> None:
+        kept.extend((table_name, destination, row.rule, row.reason, json.loads(row.row)) for row in rows)
+
+    config = lake.config(format=file_format, mode=WriteMode.OVERWRITE_PARTITIONS, schema_contract="discard_row")
+    lake.loader("run-1").load(lake.frame(ONE), config)
+    other = lake.frame(ONE, TWO, THREE).selectExpr(
+        "id", "name", "day", "if(id = 3, 'dear', '2.50') as price", "if(id = 2, 'extra', null) as extra"
+    )
+    result = lake.loader("run-2", keep_rejects=keep).load(other, config)
+    assert (result.rows_in, result.rows_updated, result.rows_rejected) == (3, 1, 2)
+    two = {"id": 2, "name": None, "day": "2025-11-03", "price": "2.50", "extra": "extra"}
+    three = {"id": 3, "name": "", "day": "2025-11-04", "price": "dear", "extra": None}
+    assert kept == [
+        ("things", Destination.S3, "schema:extra", "the target has no column extra", two),
+        ("things", Destination.S3, "cast:price", "the value does not fit decimal(10,2)", three),
+    ]
 
 
 def test_names_that_differ_in_case_only_are_refused(lake: Lake) -> None:

@@ -84,6 +84,29 @@ def test_overwrite_partitions_replaces_the_frames_days_alone(lake: Lake, file_fo
 
 
 @FORMATS
+def test_overwrite_partitions_takes_moved_rows_from_the_days_they_left(lake: Lake, file_format: S3Format) -> None:
+    config = lake.config(format=file_format, mode=WriteMode.OVERWRITE_PARTITIONS)
+    lake.loader("run-1").load(lake.frame(ONE, TWO, THREE), config)
+
+    moved_one, moved_three = (1, "one", "2025-11-05", "1.00"), (3, "", "2025-11-05", "-3.00")
+    result = lake.loader("run-2").load(lake.frame(moved_one, moved_three, FOUR), config)
+    assert counts(result) == (1, 2, 0, 0, 0)
+    assert lake.rows(config) == [moved_one, TWO, moved_three, FOUR]
+
+    before = state(lake, config)
+    assert counts(lake.loader("run-3").load(lake.frame(moved_one, moved_three, FOUR), config)) == (0, 0, 3, 0, 0)
+    assert state(lake, config) == before
+
+
+def test_a_day_that_is_part_of_the_key_leaves_the_other_days_alone(lake: Lake) -> None:
+    config = lake.config(mode=WriteMode.OVERWRITE_PARTITIONS, key=("id", "day"))
+    lake.loader("run-1").load(lake.frame(ONE, TWO), config)
+    later_one = (1, "one", "2025-11-05", "1.00")
+    assert counts(lake.loader("run-2").load(lake.frame(later_one), config)) == (1, 0, 0, 0, 0)
+    assert lake.rows(config) == [ONE, later_one, TWO]
+
+
+@FORMATS
 def test_ignore_and_error_leave_a_target_that_stands(lake: Lake, file_format: S3Format) -> None:
     config = lake.config(format=file_format, mode=WriteMode.IGNORE)
     assert counts(lake.loader("run-1").load(lake.frame(ONE), config)) == (1, 0, 0, 0, 0)
