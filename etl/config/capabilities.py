@@ -23,6 +23,9 @@ CLICKHOUSE_MODES: dict[ClickHouseEngine, frozenset[WriteMode]] = {
 KEYED_MODES = frozenset({WriteMode.MERGE, WriteMode.UPSERT})
 """Modes that find the stored row by its key."""
 
+REPLACING_MODES = frozenset({WriteMode.OVERWRITE_PARTITIONS, WriteMode.REPLACE_PARTITION})
+"""Modes that put a load's rows in the place of whole partitions."""
+
 
 def modes_of(load: TableLoadConfig) -> tuple[str, frozenset[WriteMode]]:
     """The store as a reader names it (`s3 with format parquet`) and the modes it can do."""

@@ -37,6 +37,11 @@ def table_faults(entry: Entry) -> Iterator[Fault]:
     config = entry.config
     if config.extract.mode is ExtractMode.INCREMENTAL and not config.extract.watermark:
         yield entry.at("extract").fault(f"table {entry.name} is incremental and names no watermark column")
+    if config.extract.mode is ExtractMode.INCREMENTAL and isinstance(config.source, FileSource):
+        yield entry.at("extract", "mode").fault(
+            f"table {entry.name} is incremental, but its files are read whole (and only when they changed); "
+            "write `extract: {mode: full}`"
+        )
     if isinstance(config.source, FileSource) and config.source.format is FileFormat.CSV and not config.source.columns:
         yield entry.at("source").fault(f"CSV files of table {entry.name} need `columns`: a name and type for each")
     for destination, load in config.loads.items():

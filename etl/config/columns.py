@@ -8,9 +8,11 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from etl.config.capabilities import REPLACING_MODES
 from etl.config.entries import Entry
 from etl.config.models import ClickHouseTableLoadConfig, PostgreSQLTableLoadConfig
 from etl.config.nearest import suggestion
+from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.config.schema import reason
 from etl.errors import Fault
 from etl.model import ExtractMode, TableDefinition
@@ -35,6 +37,8 @@ def column_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
     yield from _transform_faults(entry, derived)
     yield from _target_faults(entry, [name for name in derived if name not in transform.drop])
     yield from _date_faults(entry, definition)
+    yield from _watermark_faults(entry, definition)
+    yield from _touched_faults(entry)
 
 
 def _derive_faults(entry: Entry, renamed: list[str]) -> Iterator[Fault]:
@@ -98,6 +102,33 @@ def _date_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
         yield entry.at("date_column").fault(
             f"date_column {config.date_column!r} of table {config.name} is {found}; expected a date or timestamp"
         )
+
+
+def _watermark_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
+    extract = entry.config.extract
+    if extract.mode is not ExtractMode.INCREMENTAL or extract.watermark not in definition.column_names:
+        return
+    found = definition.column(extract.watermark).type
+    if not is_watermark_type(found):
+        yield entry.at("extract", "watermark").fault(
+            f"extract.watermark: {extract.watermark!r} of table {entry.name} is {found}; expected {WATERMARK_TYPES}"
+        )
+
+
+def _touched_faults(entry: Entry) -> Iterator[Fault]:
+    """Which partitions new rows touch is asked of the source, before transform: there the dates must be the same."""
+    config, transform = entry.config, entry.config.transform
+    if config.extract.mode is not ExtractMode.INCREMENTAL or config.date_column is None:
+        return
+    for step, made in (("derive", transform.derive), ("cast", transform.cast), ("default", transform.default)):
+        for destination, load in config.loads.items():
+            if config.date_column in made and load.enabled and load.mode in REPLACING_MODES:
+                yield entry.at("transform", step, config.date_column).fault(
+                    f"transform.{step}: {config.date_column!r} is the date_column of table {entry.name}, and "
+                    f"{destination} replaces whole partitions ({load.mode}): which ones an incremental load touches "
+                    "can only be asked of a column of the source; name one as date_column, write "
+                    "`extract: {mode: full}` or another mode"
+                )
 
 
 def _absent(entry: Entry, path: tuple[str, ...], names: Iterable[str], columns: list[str]) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from etl.config.models import FileSource, PostgreSQLSource, TableConfig
@@ -28,17 +28,31 @@ def definition_of(config: TableConfig, schema: Schema) -> TableDefinition | None
 
 def definitions_of(tables: Mapping[str, TableConfig]) -> dict[str, TableDefinition]:
     """Schemas by the table's own name; a foreign key names its parent so, too, where the parent is configured."""
-    own_names = {
-        config.source.table: name for name, config in tables.items() if isinstance(config.source, PostgreSQLSource)
-    }
+    parents = ParentNames(tables.values())
     return {
-        name: replace(
-            config.definition,
-            foreign_keys=tuple(
-                replace(key, parent_table=own_names.get(key.parent_table, key.parent_table))
-                for key in config.definition.foreign_keys
-            ),
-        )
+        name: parents.put_into(config.definition, config)
         for name, config in tables.items()
         if config.definition is not None
     }
+
+
+class ParentNames:
+    """Foreign keys name source tables; loaders and the order of publication know the configuration's names."""
+
+    def __init__(self, tables: Iterable[TableConfig]) -> None:
+        self._by_source: dict[tuple[str, str], str] = {}
+        self._by_table: dict[str, list[str]] = {}
+        for config in tables:
+            if isinstance(config.source, PostgreSQLSource):
+                self._by_source[config.source.schema_name, config.source.table] = config.name
+                self._by_table.setdefault(config.source.table, []).append(config.name)
+
+    def put_into(self, definition: TableDefinition, config: TableConfig) -> TableDefinition:
+        keys = (replace(key, parent_table=self._name(key.parent_table, config)) for key in definition.foreign_keys)
+        return replace(definition, name=config.name, foreign_keys=tuple(keys))
+
+    def _name(self, parent: str, child: TableConfig) -> str:
+        """A key does not say its parent's schema: the child's own, else the only one that has such a table."""
+        schema = child.source.schema_name if isinstance(child.source, PostgreSQLSource) else ""
+        elsewhere = self._by_table.get(parent, [])
+        return self._by_source.get((schema, parent)) or (elsewhere[0] if len(elsewhere) == 1 else parent)

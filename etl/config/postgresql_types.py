@@ -41,6 +41,17 @@ _TYPE = re.compile(
 _LENGTHS = {"numeric": 2, "character varying": 1, "character": 1, "timestamp": 1, "time": 1, "timestamptz": 1}
 
 
+WATERMARK_TYPES = "a date, a timestamp or a whole number"
+"""What has an order that a mark can be kept of as text, without loss and whatever the collation."""
+
+
+def is_watermark_type(name: str) -> bool:
+    """Of a type as format_type() spells it."""
+    if name.endswith("[]"):
+        return False
+    return name in ("date", "smallint", "integer", "bigint") or name.startswith("timestamp")
+
+
 def format_type(written: str) -> str:
     """`varchar(80)` → `character varying(80)`, `timestamptz` → `timestamp with time zone`, `int[]` → `integer[]`.
 

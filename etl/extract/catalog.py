@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
 from etl.config.nearest import suggestion
-from etl.errors import SourceError
+from etl.config.settings import PostgreSQLSettings
+from etl.errors import ContentionError, SourceError
+from etl.extract.door import source_door
 from etl.model import ColumnDefinition, ForeignKey, TableDefinition
 from etl.statements.source_catalog import NAMES, TABLES
+from etl.statements.source_window import lock_statement
 
 _LOCKABLE, _WITH_BLOCKS = frozenset("rp"), frozenset("rpm")
 
@@ -34,18 +38,61 @@ class SourceTable:
         return f"{self.schema}.{self.definition.name}"
 
 
-def read_tables(cursor: Cursor, tables: Sequence[tuple[str, str]]) -> dict[str, SourceTable]:
-    """By `schema.table`; all that are missing are named at once."""
+@dataclass(frozen=True)
+class Catalog:
+    """By `schema.table`: what was read and is locked for the run, and why the others cannot be read."""
+
+    tables: Mapping[str, SourceTable]
+    refused: Mapping[str, str]
+
+
+def read_catalog(cursor: Cursor, settings: PostgreSQLSettings, tables: Sequence[tuple[str, str]]) -> Catalog:
+    """All at once; where that fails, one by one: a table that is missing, locked or forbidden stops no other."""
     wanted = list(dict.fromkeys(tables))
-    cursor.execute(TABLES, {"schemas": [schema for schema, _ in wanted], "tables": [table for _, table in wanted]})
-    found = {table.qualified_name: table for table in map(_source_table, cursor.fetchall())}
-    missing = [f"{schema}.{table}" for schema, table in wanted if f"{schema}.{table}" not in found]
-    if missing:
-        cursor.execute(NAMES)
-        raise _missing_tables(missing, [f"{schema}.{table}" for schema, table in cursor.fetchall()])
-    for table in found.values():
-        _refuse_colliding_names(table)
+    try:
+        return Catalog(_read_and_lock(cursor, settings, wanted), {})
+    except ContentionError as error:
+        refusal = f"{error}; another session holds a lock on it: end that session, then start again"
+    except SourceError as error:
+        refusal = str(error)
+    if len(wanted) == 1:
+        return Catalog({}, {".".join(wanted[0]): refusal})
+    single = [read_catalog(cursor, settings, [table]) for table in wanted]
+    return Catalog(
+        {name: table for catalog in single for name, table in catalog.tables.items()},
+        {name: reason for catalog in single for name, reason in catalog.refused.items()},
+    )
+
+
+def _read_and_lock(
+    cursor: Cursor, settings: PostgreSQLSettings, wanted: Sequence[tuple[str, str]]
+) -> dict[str, SourceTable]:
+    names = [f"{schema}.{table}" for schema, table in wanted]
+    doing = f"reading the schema of {names[0] if len(names) == 1 else f'{len(names)} tables'}"
+    with _savepoint(cursor), source_door(settings, doing):
+        cursor.execute(TABLES, {"schemas": [schema for schema, _ in wanted], "tables": [table for _, table in wanted]})
+        found = {table.qualified_name: table for table in map(_source_table, cursor.fetchall())}
+        if missing := [name for name in names if name not in found]:
+            cursor.execute(NAMES)
+            raise _missing_tables(missing, [f"{schema}.{table}" for schema, table in cursor.fetchall()])
+        for table in found.values():
+            _refuse_colliding_names(table)
+        lockable = [(table.schema, table.definition.name) for table in found.values() if table.is_lockable]
+        if lockable:
+            cursor.execute(lock_statement(lockable))
     return found
+
+
+@contextmanager
+def _savepoint(cursor: Cursor) -> Iterator[None]:
+    """A statement that fails would end the transaction, and the run's snapshot with it."""
+    cursor.execute("SAVEPOINT catalog")
+    try:
+        yield
+    except (SourceError, ContentionError):
+        cursor.execute("ROLLBACK TO SAVEPOINT catalog")
+        raise
+    cursor.execute("RELEASE SAVEPOINT catalog")
 
 
 def _source_table(row: tuple[Any, ...]) -> SourceTable:

@@ -6,10 +6,9 @@ import calendar
 from collections.abc import Iterable
 from datetime import date
 
+from etl.config.capabilities import REPLACING_MODES
 from etl.config.models import LoadConfigBase, TableConfig
-from etl.model import WriteMode
-
-_REPLACING = frozenset({WriteMode.OVERWRITE_PARTITIONS, WriteMode.REPLACE_PARTITION})
+from etl.model import ExtractMode
 
 
 def whole_partitions(table: TableConfig, days: Iterable[date | None]) -> tuple[date, ...]:
@@ -20,9 +19,17 @@ def whole_partitions(table: TableConfig, days: Iterable[date | None]) -> tuple[d
     return tuple(sorted(touched))
 
 
+def touched_by(table: TableConfig) -> str | None:
+    """The source's column that says which partitions rows touch; None where no load must bring them whole."""
+    if table.extract.mode is ExtractMode.FULL or not any(replaces_partitions(load) for load in table.loads.values()):
+        return None
+    old_names = {new: old for old, new in table.transform.rename.items()}
+    return old_names.get(table.date_column or "", table.date_column)
+
+
 def replaces_partitions(load: LoadConfigBase) -> bool:
     """Whether an incremental load must bring whole partitions."""
-    return load.mode in _REPLACING and load.date_column is not None
+    return load.mode in REPLACING_MODES and load.date_column is not None
 
 
 def _replaces_months(load: LoadConfigBase) -> bool:

@@ -12,15 +12,16 @@ from psycopg2.extensions import cursor as Cursor
 
 from etl.config.models import PostgreSQLSource, TableConfig
 from etl.config.nearest import suggestion
+from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, SourceError
-from etl.extract.catalog import SourceTable, read_tables
+from etl.extract.catalog import SourceTable, read_catalog
 from etl.extract.door import SESSION, connect, source_door
-from etl.extract.partitions import whole_partitions
+from etl.extract.partitions import touched_by, whole_partitions
 from etl.extract.values import Measurement, Window
 from etl.model import ColumnDefinition, ExtractMode, TableDefinition
 from etl.statements.quoting import postgresql_literal
-from etl.statements.source_window import lock_statement, measure_statement
+from etl.statements.source_window import measure_statement
 
 OLDEST_SERVER = 140000
 """Ranges of ctid are scanned by range, and extract(epoch) is exact, from PostgreSQL 14 on."""
@@ -41,6 +42,7 @@ class SourceSnapshot:
         self._connection: Connection | None = None
         self._guard = threading.Lock()
         self._tables: dict[str, SourceTable] = {}
+        self._refused: dict[str, str] = {}
 
     def __enter__(self) -> SourceSnapshot:
         with source_door(self.settings, "opening the run's snapshot"):
@@ -65,22 +67,29 @@ class SourceSnapshot:
             self._connection = None
 
     def catalog(self, tables: Sequence[tuple[str, str]]) -> dict[str, TableDefinition]:
-        """The live schema of these (schema, table) pairs, by `schema.table`; locks the tables for the run."""
+        """The live schema of these (schema, table) pairs, by `schema.table`; locks the tables for the run.
+
+        One that cannot be read is left out: `source_table` says why to whoever asks for it.
+        """
         if not tables:
             return {}
         with self._guard, source_door(self.settings, "reading the source's schema"), self._cursor() as cursor:
-            found = read_tables(cursor, tables)
-            lockable = [(table.schema, table.definition.name) for table in found.values() if table.is_lockable]
-            if lockable:
-                cursor.execute(lock_statement(lockable))
-            self._tables.update(found)
-        return {name: table.definition for name, table in found.items()}
+            catalog = read_catalog(cursor, self.settings, tables)
+            self._tables.update(catalog.tables)
+            self._refused.update(catalog.refused)
+        return {name: table.definition for name, table in catalog.tables.items()}
 
     def measure(self, table: TableConfig, window: Window, expression_hash: str = "") -> Measurement:
         """One statement inside the snapshot. `expression_hash` stands for what is done to the rows afterwards."""
         source = self.source_table(table)
         watermark = self._column(source, watermark_name(table), table.name)
-        date_column = self._column(source, table.date_column, table.name)
+        if watermark is not None and not is_watermark_type(watermark.type):
+            raise SourceError(
+                f"{source.qualified_name}: expected the watermark {watermark.name!r} to be {WATERMARK_TYPES}, "
+                f"found {watermark.type}",
+                table=table.name,
+            )
+        date_column = self._column(source, touched_by(table), table.name)
         statement = measure_statement(
             source.schema,
             source.definition.name,
@@ -90,7 +99,7 @@ class SourceSnapshot:
             table.extract.overlap_seconds,
             clock=f"timestamptz {postgresql_literal(self.exported_at)}",
         )
-        with self._joined_cursor(table.name) as cursor:
+        with self.blamed(), self._joined_cursor(table.name) as cursor:
             cursor.execute(statement)
             rows, mark, fingerprint, tail, days = _only_row(cursor)
         stamp = f"{expression_hash}:" if expression_hash else ""
@@ -104,13 +113,15 @@ class SourceSnapshot:
         )
 
     def source_table(self, table: TableConfig) -> SourceTable:
-        """What the catalog said of a table; asks it where nobody has yet."""
+        """What the catalog said of a table; asks it where nobody has yet. SourceError where it cannot be read."""
         if not isinstance(table.source, PostgreSQLSource):
             raise SourceError(f"expected a table of PostgreSQL, found one of files: {table.name}", table=table.name)
         pair = (table.source.schema_name, table.source.table)
         name = ".".join(pair)
-        if name not in self._tables:
+        if name not in self._tables and name not in self._refused:
             self.catalog([pair])
+        if name in self._refused:
+            raise SourceError(self._refused[name], table=table.name)
         return self._tables[name]
 
     def check_alive(self) -> None:
@@ -120,6 +131,15 @@ class SourceSnapshot:
                 cursor.execute("SELECT 1")
         except EtlError as error:
             raise self._died() from error
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Around a read: where it fails since the snapshot died, the error says so, whatever the reader heard."""
+        try:
+            yield
+        except Exception:
+            self.check_alive()
+            raise
 
     def session_statement(self) -> str:
         """Joins a reader's open transaction to the snapshot."""

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from etl.config.models import TableConfig
 from etl.config.settings import PostgreSQLSettings, RunSettings
+from etl.extract.partitions import touched_by
 from etl.extract.snapshot import SourceSnapshot, watermark_name
 from etl.extract.values import Measurement, Window
 from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK, TableDefinition
@@ -63,7 +64,7 @@ def _query(
 ) -> str:
     source = snapshot.source_table(table)
     by_name = {column.name: column for column in definition.columns}
-    watermark, date_column = by_name.get(watermark_name(table) or ""), by_name.get(table.date_column or "")
+    watermark, date_column = by_name.get(watermark_name(table) or ""), by_name.get(touched_by(table) or "")
     place = "ctid" if source.blocks else "NULL::tid"
     return (
         f"(SELECT {select_list(readings, with_unreadable=with_unreadable)}, {place} AS {_PLACE}"

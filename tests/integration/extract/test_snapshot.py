@@ -11,13 +11,21 @@ from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 
-from etl.config.models import ExtractConfig, TableConfig
+from etl.config.models import ExtractConfig, S3TableLoadConfig, TableConfig, TransformConfig
 from etl.config.settings import PostgreSQLSettings, RunSettings
-from etl.errors import ContentionError, SourceError
+from etl.errors import SourceError
 from etl.extract.snapshot import SourceSnapshot
 from etl.extract.tables import read_table
 from etl.extract.values import Window
-from etl.model import WATERMARK, ColumnDefinition, ExtractMode, ForeignKey, TableDefinition
+from etl.model import (
+    WATERMARK,
+    ColumnDefinition,
+    Destination,
+    ExtractMode,
+    ForeignKey,
+    TableDefinition,
+    WriteMode,
+)
 from tests.conftest import RunningStack
 from tests.integration.extract.conftest import source_table
 
@@ -149,9 +157,17 @@ def test_every_type_arrives_exactly_or_is_named(
     assert kinds["n"] == ("decimal(38,18)", "numeric")
 
 
-def incremental(schema: str, **fields: object) -> TableConfig:
+def incremental(schema: str, date_column: str = "day", **fields: object) -> TableConfig:
     extract = ExtractConfig(mode=ExtractMode.INCREMENTAL, watermark="updated_at", overlap_seconds=600)
-    return source_table(schema, "t", extract=extract, date_column="day", **fields)
+    lake = S3TableLoadConfig(
+        table_name="t",
+        path="t",
+        mode=WriteMode.OVERWRITE_PARTITIONS,
+        partition_by=("partition_date",),
+        date_column=date_column,
+    )
+    loads = {Destination.S3: lake}
+    return source_table(schema, "t", extract=extract, date_column=date_column, loads=loads, **fields)
 
 
 def test_an_unchanged_tail_has_the_same_fingerprint_and_a_late_row_another(
@@ -198,6 +214,46 @@ def test_touched_days_are_read_whole_with_their_watermarks(
     assert touched == (dt.date(2025, 1, 2),)
     assert sorted(map(tuple, rows)) == [(2, dt.datetime(2025, 1, 2)), (3, dt.datetime(2025, 2, 1))]
     assert (measured.rows, measured.upper_mark) == (2, "2025-02-01 00:00:00+00")
+
+
+def test_touched_days_are_asked_of_the_column_that_is_renamed(
+    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE t (id int PRIMARY KEY, day date, updated_at timestamptz NOT NULL);"
+            "INSERT INTO t VALUES (1, '2025-01-02', '2025-01-01'), (2, '2025-01-02', '2025-02-01'),"
+            " (3, '2025-01-03', '2025-01-01')"
+        )
+    table = incremental(schema, "happened_on", transform=TransformConfig(rename={"day": "happened_on"}))
+    with SourceSnapshot(source) as snapshot:
+        touched = snapshot.measure(table, Window("2025-01-15")).touched_dates
+        rows = read(spark, snapshot, table, Window("2025-01-15", partitions=touched)).select("id").collect()
+    assert touched == (dt.date(2025, 1, 2),)
+    assert sorted(row["id"] for row in rows) == [1, 2]
+
+
+def test_a_date_column_that_transform_makes_is_not_asked_of_the_source(
+    source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    """Where no destination replaces partitions."""
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (id int PRIMARY KEY, updated_at timestamptz); INSERT INTO t VALUES (1, now())")
+    table = incremental(schema, "derived").model_copy(update={"loads": {}})
+    with SourceSnapshot(source) as snapshot:
+        assert snapshot.measure(table, Window("2025-01-15")).rows == 1
+
+
+def test_a_watermark_without_a_lossless_order_is_refused(
+    source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (id int PRIMARY KEY, day date, updated_at numeric)")
+    with (
+        SourceSnapshot(source) as snapshot,
+        pytest.raises(SourceError, match="'updated_at' to be a date, a timestamp or a whole number, found numeric"),
+    ):
+        snapshot.measure(incremental(schema), Window())
 
 
 def test_one_absurd_date_hides_no_later_row(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
@@ -259,15 +315,34 @@ def test_catalog(source: PostgreSQLSettings, schema: str, database: Connection) 
     assert catalog[f"{schema}.parent"].primary_key == ("a", "b")
 
 
-def test_all_missing_tables_are_named_at_once(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
+def test_a_table_that_cannot_be_read_stops_no_other(
+    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    """Missing, locked by another session, forbidden by its columns: each fails alone, and the snapshot lives on."""
     with database.cursor() as cursor:
-        cursor.execute("CREATE TABLE articles (id int)")
-    with SourceSnapshot(source) as snapshot:
-        with pytest.raises(SourceError) as caught:
-            snapshot.catalog([(schema, "artikles"), (schema, "articles"), ("nowhere", "zzzzzzz")])
-        snapshot.check_alive()
-    assert f"{schema}.artikles: did you mean '{schema}.articles'?" in str(caught.value)
-    assert "nowhere.zzzzzzz" in str(caught.value)
+        cursor.execute(
+            "CREATE TABLE articles (id int); INSERT INTO articles VALUES (1);"
+            'CREATE TABLE locked (id int); CREATE TABLE twice (id int, "Id" int)'
+        )
+        cursor.execute("BEGIN; LOCK TABLE locked IN ACCESS EXCLUSIVE MODE")
+        names = ("artikles", "locked", "articles", "twice")
+        with SourceSnapshot(source, lock_timeout_seconds=1) as snapshot:
+            found = snapshot.catalog([(schema, name) for name in names])
+            cursor.execute("ROLLBACK")
+            assert list(found) == [f"{schema}.articles"]
+            said = {name: _refusal(snapshot, source_table(schema, name)) for name in names if name != "articles"}
+            assert read(spark, snapshot, source_table(schema, "articles")).count() == 1
+    assert f"{schema}.artikles: did you mean '{schema}.articles'?" in said["artikles"]
+    assert f"{schema}.locked: canceling statement due to lock timeout" in said["locked"]
+    assert "end that session, then start again" in said["locked"]
+    assert "'id' and 'Id'" in said["twice"]
+
+
+def _refusal(snapshot: SourceSnapshot, table: TableConfig) -> str:
+    with pytest.raises(SourceError) as caught:
+        snapshot.measure(table, Window())
+    assert caught.value.table == table.name
+    return str(caught.value)
 
 
 def test_a_missing_watermark_is_named(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
@@ -275,15 +350,6 @@ def test_a_missing_watermark_is_named(source: PostgreSQLSettings, schema: str, d
         cursor.execute("CREATE TABLE t (id int, day date, updatet_at timestamptz)")
     with SourceSnapshot(source) as snapshot, pytest.raises(SourceError, match="did you mean 'updatet_at'"):
         snapshot.measure(incremental(schema), Window())
-
-
-def test_names_that_differ_by_case_only_are_refused(
-    source: PostgreSQLSettings, schema: str, database: Connection
-) -> None:
-    with database.cursor() as cursor:
-        cursor.execute('CREATE TABLE t (id int, "Id" int)')
-    with SourceSnapshot(source) as snapshot, pytest.raises(SourceError, match="'id' and 'Id'"):
-        snapshot.catalog([(schema, "t")])
 
 
 def test_truncate_waits_for_the_run(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
@@ -298,17 +364,6 @@ def test_truncate_waits_for_the_run(source: PostgreSQLSettings, schema: str, dat
         cursor.execute("TRUNCATE t")
 
 
-def test_a_table_locked_by_another_is_a_transient_error(
-    source: PostgreSQLSettings, schema: str, database: Connection
-) -> None:
-    with database.cursor() as cursor:
-        cursor.execute("CREATE TABLE t (id int)")
-        cursor.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
-        with SourceSnapshot(source, lock_timeout_seconds=1) as snapshot, pytest.raises(ContentionError):
-            snapshot.catalog([(schema, "t")])
-        cursor.execute("ROLLBACK")
-
-
 def test_a_snapshot_that_died_says_so(source: PostgreSQLSettings, schema: str, database: Connection) -> None:
     with SourceSnapshot(source) as snapshot:
         snapshot.check_alive()
@@ -317,8 +372,10 @@ def test_a_snapshot_that_died_says_so(source: PostgreSQLSettings, schema: str, d
             cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [snapshot._connection.info.backend_pid])
         with pytest.raises(SourceError, match="is gone: its transaction was ended"):
             snapshot.check_alive()
-        with pytest.raises(SourceError):
+        with pytest.raises(SourceError, match="is gone: its transaction was ended"):
             snapshot.measure(source_table("pg_catalog", "pg_class"), Window())
+        with pytest.raises(SourceError, match="is gone: its transaction was ended"), snapshot.blamed():
+            raise RuntimeError("what Spark said of a reader that lost its snapshot")
 
 
 def test_a_wrong_password_is_refused_without_showing_it(source: PostgreSQLSettings) -> None:

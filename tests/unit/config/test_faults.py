@@ -261,6 +261,43 @@ CASES = {
         6,
         "extract.watermark: table orders has no column 'create_at'; did you mean 'created_at'?",
     ),
+    "a watermark that has no lossless order": (
+        "extract: {watermark: order_date}",
+        "extract: {watermark: amount}",
+        6,
+        "extract.watermark: 'amount' of table orders is numeric(12,2); expected a date, a timestamp or a whole number",
+    ),
+    "a watermark of text": (
+        "extract: {watermark: order_date}",
+        "extract: {watermark: order_id}",
+        6,
+        "extract.watermark: 'order_id' of table orders is uuid; expected a date, a timestamp or a whole number",
+    ),
+    "replaced partitions of a date that transform derives": (
+        "clickhouse: {mode: merge}\ntransform:\n  derive:\n    order_date: date(created_at)",
+        "clickhouse: {mode: replace_partition}\ntransform:\n  derive:\n    order_date: date(created_at)",
+        9,
+        "transform.derive: 'order_date' is the date_column of table orders, and clickhouse replaces whole partitions "
+        "(replace_partition): which ones an incremental load touches can only be asked of a column of the source; "
+        "name one as date_column, write `extract: {mode: full}` or another mode",
+    ),
+    "replaced partitions of a date with a default": (
+        "extract: {mode: full}\ns3: {format: parquet, mode: overwrite_partitions}\n"
+        "transform:\n  default: {order_date: 2026-01-01}",
+        "extract: {mode: incremental}\ns3: {format: parquet, mode: overwrite_partitions}\n"
+        "transform:\n  default: {order_date: 2026-01-01}",
+        9,
+        "transform.default: 'order_date' is the date_column of table orders, and s3 replaces whole partitions "
+        "(overwrite_partitions): which ones an incremental load touches can only be asked of a column of the source; "
+        "name one as date_column, write `extract: {mode: full}` or another mode",
+    ),
+    "files that are read incrementally": (
+        "extract: {mode: full}\nsource: {type: file, format: parquet, path: orders}",
+        "extract: {mode: incremental}\nsource: {type: file, format: parquet, path: orders}",
+        6,
+        "table orders is incremental, but its files are read whole (and only when they changed); "
+        "write `extract: {mode: full}`",
+    ),
     "a table that the schema lacks": (
         "source: {table: orders}",
         "source: {table: order}",
@@ -293,15 +330,15 @@ CASES = {
         "source.columns: unknown PostgreSQL type 'uid'; did you mean 'uuid'?",
     ),
     "CSV files without columns": (
-        "source: {type: file, format: parquet, path: orders}",
-        "source: {type: file, format: csv, path: orders}",
-        6,
+        "extract: {mode: full}\nsource: {type: file, format: parquet, path: orders}",
+        "extract: {mode: full}\nsource: {type: file, format: csv, path: orders}",
+        7,
         "CSV files of table orders need `columns`: a name and type for each",
     ),
     "a file source without a format": (
-        "source: {type: file, format: parquet, path: orders}",
-        "source: {type: file, path: orders}",
-        6,
+        "extract: {mode: full}\nsource: {type: file, format: parquet, path: orders}",
+        "extract: {mode: full}\nsource: {type: file, path: orders}",
+        7,
         "source: key 'format' is missing",
     ),
     "a renamed column that is not there": (
@@ -421,6 +458,13 @@ CASES = {
         "key: table orders has no column 'order_id'; did you mean 'order_date'?",
     ),
 }
+
+
+def test_a_date_column_that_transform_renames_is_one_of_the_source(folder: Folder) -> None:
+    renamed = GOOD.replace("order_date", "ordered_on") + _indented(
+        "clickhouse: {mode: replace_partition}\ntransform: {rename: {order_date: ordered_on}}"
+    )
+    assert folder.tables(renamed).faults() == []
 
 
 @pytest.mark.parametrize(("good", "bad", "line", "message"), CASES.values(), ids=CASES)
