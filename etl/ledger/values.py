@@ -75,7 +75,7 @@ class LoadPlan:
 
     `rows_rejected`, `rows_deduplicated` and `rows_filtered` are the transform's; the loader's own rejects are added
     when the load completes, and filtered rows count as skipped. The `next_…` values become the watermark then; a load
-    with neither mark nor fingerprint (a backfill) leaves the watermark alone.
+    with neither mark nor fingerprint (a backfill), or one that is skipped as a whole, leaves the watermark alone.
     """
 
     table_name: str

@@ -109,6 +109,22 @@ def test_the_status_says_what_came_of_it(ledger: Ledger, run: Run, outcome: Load
     assert load_of(ledger, run).status is status
 
 
+def test_a_load_that_is_skipped_as_a_whole_moves_no_watermark(ledger: Ledger, run: Run) -> None:
+    """The destination holds no row more: another mode must find them still to be read."""
+    skipped = result(rows_inserted=0, rows_updated=0, rows_unchanged=0, rows_skipped=5, skipped_reason="target exists")
+    ledger.begin_load(run.run_id, plan())
+    ledger.complete_load(run.run_id, skipped)
+    assert ledger.watermarks() == {}
+    ledger.finish_run(run.run_id, RunStatus.SUCCESS)
+    first, second = start_run(ledger), start_run(ledger)
+    ledger.begin_load(first.run_id, plan(next_watermark="1"))
+    ledger.complete_load(first.run_id, result())
+    before = ledger.watermarks()
+    ledger.begin_load(second.run_id, plan(next_watermark="2"))
+    ledger.complete_load(second.run_id, skipped)
+    assert ledger.watermarks() == before
+
+
 def test_counts_that_do_not_add_up_are_refused_and_nothing_moves(ledger: Ledger, run: Run) -> None:
     ledger.begin_load(run.run_id, plan())
     with pytest.raises(ReconciliationError, match=r"expected 10 rows read, found 9 accounted for \(inserted 1,"):

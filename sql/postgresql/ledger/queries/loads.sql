@@ -48,7 +48,8 @@ WHERE table_name = %(table_name)s AND destination = %(destination)s AND status =
 -- name: complete_load
 -- Status, counts and watermark in one statement, so that they stand or fall with the caller's transaction.
 -- Nothing happens (no row) unless the load was begun, its counts add up, and no other run has taken its lease; the
--- lease is locked until the commit, so that nobody takes it in between. A watermark never falls back to an older run's.
+-- lease is locked until the commit, so that nobody takes it in between. A watermark never falls back to an older run's,
+-- and a load that was skipped as a whole moves none: the destination holds no row more than before.
 WITH lease AS (
     SELECT run_id, expires_at FROM etl.leases
     WHERE table_name = %(table_name)s AND destination = %(destination)s
@@ -69,7 +70,7 @@ WITH lease AS (
         table_name, destination, mark, fingerprint, tail, config_hash, target, run_id, updated_at
     )
     SELECT table_name, destination, next_watermark, next_fingerprint, next_tail, config_hash, target, run_id, finished_at
-    FROM completed WHERE next_watermark IS NOT NULL OR next_fingerprint IS NOT NULL
+    FROM completed WHERE status <> 'skipped' AND (next_watermark IS NOT NULL OR next_fingerprint IS NOT NULL)
     ON CONFLICT (table_name, destination) DO UPDATE SET
         mark = excluded.mark, fingerprint = excluded.fingerprint, tail = excluded.tail,
         config_hash = excluded.config_hash, target = excluded.target, run_id = excluded.run_id,
