@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from etl.config.configuration import Configuration
-from etl.config.models import TableConfig
+from etl.config.models import PostgreSQLSource, TableConfig
 from etl.errors import UsageError
 from etl.ledger.ledger import Ledger
-from etl.ledger.values import LoadRecord, Run
+from etl.ledger.values import FrozenWindow, LoadRecord, Run
 from etl.model import Destination, RunStatus
 from etl.pipeline.context import Work
 from etl.pipeline.options import RunOptions
 
 
 @dataclass(frozen=True)
+class Lineage:
+    """The runs that this one continues, the latest first: a resumed run may itself have been resumed.
+
+    `begun` has of each load the latest try that got as far as a store: if that one has not published, none before it
+    has, as each run looks for its forerunners' work first. `frozen` is how far each table is read.
+    """
+
+    runs: tuple[Run, ...]
+    begun: Mapping[tuple[str, Destination], LoadRecord] = field(default_factory=dict)
+    frozen: Mapping[str, FrozenWindow] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Assignment:
-    """`earlier` and its loads are there where an earlier run is resumed."""
+    """`lineage` is there where an earlier run is resumed."""
 
     work: tuple[Work, ...]
     destinations: tuple[Destination, ...]
-    earlier: Run | None = None
-    earlier_loads: tuple[LoadRecord, ...] = ()
+    lineage: Lineage | None = None
+
+    @property
+    def reads_postgresql(self) -> bool:
+        return any(isinstance(work.table.source, PostgreSQLSource) for work in self.work)
 
 
 def new_assignment(tables: Sequence[TableConfig], destinations: tuple[Destination, ...]) -> Assignment:
@@ -34,21 +50,37 @@ def new_assignment(tables: Sequence[TableConfig], destinations: tuple[Destinatio
 
 
 def resumed_assignment(configuration: Configuration, ledger: Ledger, run_id: str) -> Assignment:
-    """The loads that run did not publish. UsageError where it is unknown or still alive."""
+    """The loads that neither that run nor those it continued published. UsageError where it is unknown or alive."""
     earlier = ledger.get_run(run_id)
     if earlier is None:
         known = ", ".join(run.run_id for run in ledger.runs(limit=5)) or "none"
         raise UsageError(f"--resume: expected a run of the ledger, found {run_id!r}; the latest are {known}")
     if earlier.status is RunStatus.RUNNING:
         raise UsageError(f"--resume: run {run_id} is still alive; wait until it has finished, or stop it")
-    loads = tuple(ledger.loads(run_id))
+    runs = _lineage(ledger, earlier)
+    latest: dict[tuple[str, Destination], LoadRecord] = {}
+    begun: dict[tuple[str, Destination], LoadRecord] = {}
+    frozen: dict[str, FrozenWindow] = {}
+    for run in reversed(runs):
+        loads = {(load.table_name, load.destination): load for load in ledger.loads(run.run_id)}
+        latest |= loads
+        begun |= {pair: load for pair, load in loads.items() if load.target is not None}
+        frozen |= ledger.frozen_tables(run.run_id)
     left: dict[str, list[Destination]] = {}
-    for load in loads:
+    for (table, destination), load in latest.items():
         if not load.status.is_published:
-            left.setdefault(load.table_name, []).append(load.destination)
+            left.setdefault(table, []).append(destination)
     work = tuple(Work(configuration.table(name), tuple(names)) for name, names in left.items())
     destinations = tuple(name for name in Destination if any(name in each.destinations for each in work))
-    return Assignment(work, destinations, earlier, loads)
+    return Assignment(work, destinations, Lineage(runs, begun, frozen))
+
+
+def _lineage(ledger: Ledger, run: Run) -> tuple[Run, ...]:
+    """The run and those before it that it continued, the latest first."""
+    runs = [run]
+    while runs[-1].resumed_from is not None and (before := ledger.get_run(runs[-1].resumed_from)) is not None:
+        runs.append(before)
+    return tuple(runs)
 
 
 def resumed_options(options: RunOptions, earlier: Run) -> RunOptions:

@@ -35,7 +35,8 @@ class Work:
 
 @dataclass(frozen=True)
 class RunContext:
-    """`definitions` is the source's live schema; `frozen` and `earlier` are of the run that is resumed."""
+    """`definitions` is the source's live schema; `frozen`, `earlier` and `earlier_loaders` (by run and destination) are
+    of the runs that this one continues."""
 
     run: Run
     options: RunOptions
@@ -50,7 +51,7 @@ class RunContext:
     snapshot: SourceSnapshot | None = None
     frozen: Mapping[str, FrozenWindow] = field(default_factory=dict)
     earlier: Mapping[tuple[str, Destination], LoadRecord] = field(default_factory=dict)
-    earlier_loaders: Mapping[Destination, BaseLoader[Any]] = field(default_factory=dict)
+    earlier_loaders: Mapping[tuple[str, Destination], BaseLoader[Any]] = field(default_factory=dict)
     live_runs: frozenset[str] = frozenset()
     require_alive: Callable[[], None] = lambda: None
     """Raises LockedError where this run was declared dead: its leases are gone and another may be loading."""

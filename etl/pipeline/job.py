@@ -13,17 +13,26 @@ from rich.console import Console
 
 from etl.config.configuration import Configuration, load_configuration
 from etl.config.models import TableConfig
-from etl.config.settings import PostgreSQLSettings, Settings
-from etl.errors import ConfigurationError, EtlError, UsageError
+from etl.config.settings import Settings
+from etl.errors import ConfigurationError, EtlError, TerminalError, UsageError
 from etl.ledger.ledger import Ledger
 from etl.model import Destination, RunStatus
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
-from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED, EXIT_USAGE, RunOptions, parse_options
+from etl.pipeline.options import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_LOADED,
+    EXIT_USAGE,
+    RunOptions,
+    parse_options,
+)
 from etl.pipeline.rehearsal import rehearse
-from etl.pipeline.run import run_tables
+from etl.pipeline.run import run_tables, start_run
+from etl.pipeline.servers import configured_destinations, ledger_settings, require_servers
+from etl.pipeline.source import source_settings
 from etl.report.json_report import check_report_path, write_report
 from etl.report.logging import LogFormat, configure_logging
-from etl.report.progress import open_progress
+from etl.report.progress import Progress, open_progress
 from etl.report.summary import print_summary
 from etl.report.values import report_of
 from etl.spark import build_session, configure_s3
@@ -33,12 +42,14 @@ log = structlog.get_logger(__name__)
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """0 all loaded or unchanged, 1 something failed, 2 bad use or configuration."""
+    """0 all loaded or unchanged, 1 something failed, 2 bad use or configuration, 130 interrupted (Ctrl-C)."""
     try:
         options = parse_options(arguments)
         configuration = load_configuration(options.config_dir, environ)
         tables = configuration.select(options.tables, options.domains, options.exclude)
-        destinations = _destinations(configuration, options)
+        destinations = options.destinations or configured_destinations(configuration.settings)
+        if not options.resume:
+            require_servers(configuration.settings, destinations)
         if options.report:
             check_report_path(options.report)
         configure_logging(LogFormat(options.log_format), secrets=secrets_of(configuration.settings))
@@ -49,24 +60,9 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except EtlError as error:
         log.error("run failed", error=str(error), error_class=type(error).__name__)
         return EXIT_FAILED
-
-
-def _destinations(configuration: Configuration, options: RunOptions) -> tuple[Destination, ...]:
-    """Those asked for; for a bare --load every one that is configured."""
-    settings = configuration.settings
-    configured = {
-        Destination.S3: settings.s3,
-        Destination.POSTGRESQL: settings.postgresql,
-        Destination.CLICKHOUSE: settings.clickhouse,
-    }
-    chosen = options.destinations or tuple(name for name, server in configured.items() if server is not None)
-    missing = [name.value for name in chosen if configured[name] is None]
-    if missing or not chosen:
-        raise UsageError(
-            f"expected servers for {', '.join(missing) or 'at least one destination'}, found none configured; "
-            "set their variables or entries in etl.yaml (docs/configuration.md)"
-        )
-    return chosen
+    except KeyboardInterrupt:
+        log.error("run interrupted")
+        return EXIT_INTERRUPTED
 
 
 def _run(
@@ -75,18 +71,21 @@ def _run(
     tables: Sequence[TableConfig],
     destinations: tuple[Destination, ...],
 ) -> int:
-    ledger_settings = _ledger_settings(configuration)
+    settings = configuration.settings
+    ledger_at = ledger_settings(settings)
     spark = build_session()
     check_expressions(spark, tables, configuration.definitions)
-    if configuration.settings.s3:
-        configure_s3(spark, configuration.settings.s3)
-    with closing(Ledger(ledger_settings, secrets=secrets_of(configuration.settings))) as ledger:
+    if settings.s3:
+        configure_s3(spark, settings.s3)
+    with closing(Ledger(ledger_at, secrets=secrets_of(settings))) as ledger:
         if options.dry_run or not (options.load or options.resume):
             return rehearse(configuration, options, new_assignment(tables, destinations), spark, ledger)
         ledger.migrate()
         for run_id in ledger.mark_dead_runs():
             log.warning("dead run found", run_id=run_id, next_step=f"--resume {run_id}")
         assignment = _assignment(configuration, options, ledger, tables, destinations)
+        if assignment.reads_postgresql:
+            source_settings(configuration)
         return _load(configuration, options, assignment, spark, ledger)
 
 
@@ -97,25 +96,45 @@ def _assignment(
     tables: Sequence[TableConfig],
     destinations: tuple[Destination, ...],
 ) -> Assignment:
-    if options.resume:
-        return resumed_assignment(configuration, ledger, options.resume)
-    return new_assignment(tables, destinations)
+    if not options.resume:
+        return new_assignment(tables, destinations)
+    assignment = resumed_assignment(configuration, ledger, options.resume)
+    if assignment.work:
+        require_servers(configuration.settings, assignment.destinations)
+    return assignment
 
 
 def _load(
     configuration: Configuration, options: RunOptions, assignment: Assignment, spark: SparkSession, ledger: Ledger
 ) -> int:
-    if assignment.earlier:
-        options = resumed_options(options, assignment.earlier)
+    """Work begins here: whatever breaks it off, what was loaded until then is reported."""
+    if assignment.lineage:
+        options = resumed_options(options, assignment.lineage.runs[0])
+    run = start_run(ledger, options, assignment)
     with open_progress(LogFormat(options.log_format)) as progress:
-        run = run_tables(configuration, options, assignment, spark, ledger, progress)
-        report = report_of(run, ledger.loads(run.run_id))
+        try:
+            run_tables(configuration, options, assignment, run, spark, ledger, progress)
+        finally:
+            has_succeeded = _report(ledger, run.run_id, options, progress)
+    return EXIT_LOADED if has_succeeded else EXIT_FAILED
+
+
+def _report(ledger: Ledger, run_id: str, options: RunOptions, progress: Progress) -> bool:
+    """Whether the run is a success and its report is where it was asked for; never hides what broke the run off."""
+    try:
+        run = ledger.get_run(run_id)
+        if run is None or run.finished_at is None:
+            raise TerminalError(f"expected run {run_id} to have ended in the ledger, found it unfinished or gone")
+        report = report_of(run, ledger.loads(run_id))
         progress.run_finished(report)
-    if options.log_format == LogFormat.CONSOLE:
-        print_summary(report, Console(file=sys.stderr))
-    if options.report:
-        write_report(report, options.report)
-    return EXIT_LOADED if run.status is RunStatus.SUCCESS else EXIT_FAILED
+        if options.log_format == LogFormat.CONSOLE:
+            print_summary(report, Console(file=sys.stderr))
+        if options.report:
+            write_report(report, options.report)
+    except EtlError as error:
+        log.error("run not reported", run_id=run_id, error=str(error))
+        return False
+    return run.status is RunStatus.SUCCESS
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
@@ -125,9 +144,3 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     return tuple(
         value.get_secret_value() for value in values if isinstance(value, SecretStr) and value.get_secret_value()
     )
-
-
-def _ledger_settings(configuration: Configuration) -> PostgreSQLSettings:
-    if configuration.settings.ledger is None:
-        raise UsageError("expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL")
-    return configuration.settings.ledger

@@ -12,10 +12,11 @@ from etl.config.configuration import parse_destination
 from etl.errors import UsageError
 from etl.model import Destination
 
-EXIT_LOADED, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+EXIT_LOADED, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 EPILOG = """\
-exit codes: 0 everything loaded (or was unchanged), 1 a table or destination failed, 2 bad use or configuration
+exit codes: 0 everything loaded (or was unchanged), 1 a table or destination failed, 2 bad use or configuration,
+130 interrupted (Ctrl-C); --resume RUN_ID does what is left of a run that ended with 1 or 130
 """
 
 

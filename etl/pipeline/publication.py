@@ -13,15 +13,16 @@ WAIT_SECONDS = 4 * 3600
 
 
 class PublicationOrder:
-    """One event a table, set when its load ended (well or not).
+    """One event a table, set when its load into the store with foreign keys ended (well or not).
 
-    Units are started in the order of their parents, so whoever is waited for has been started: no deadlock.
+    `units` are started in the order of their parents, so whoever is waited for has been started: no deadlock.
     """
 
     def __init__(self, names: Iterable[str], definitions: Mapping[str, TableDefinition]) -> None:
         self._definitions = definitions
         self._ended = {name: Event() for name in names}
-        self._unit_of = {name: unit for unit in publication_units(self._ended, definitions) for name in unit}
+        self.units = publication_units(self._ended, definitions)
+        self._unit_of = {name: unit for unit in self.units for name in unit}
 
     def wait_for_parents(self, table: str) -> None:
         """Returns when every parent's load has ended; orphans of a parent that failed are the loader's to reject.

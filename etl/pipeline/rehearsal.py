@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 from rich.console import Console
 
 from etl.config.configuration import Configuration
-from etl.config.models import PostgreSQLSource
-from etl.extract.snapshot import SourceSnapshot
+from etl.errors import EtlError
 from etl.ledger.ledger import Ledger
+from etl.ledger.values import Run
 from etl.load.frames import columns_of
+from etl.model import RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import RunContext, Work
-from etl.pipeline.options import EXIT_LOADED, RunOptions
-from etl.pipeline.run import rehearsal_context, source_settings
+from etl.pipeline.opening import reading_context
+from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED, RunOptions
 from etl.pipeline.shares import is_unchanged, plan_shares, read_frame
+from etl.pipeline.source import snapshot_for
 from etl.pipeline.tally import refuse_bad_keys, tally
+from etl.report.progress import LogProgress
 
 
 def rehearse(
     configuration: Configuration, options: RunOptions, assignment: Assignment, spark: SparkSession, ledger: Ledger
 ) -> int:
-    """Reads the source and the ledger, prints to standard output, writes nothing anywhere."""
+    """Reads the source and the ledger, prints to standard output, writes nothing. 1 where a table would fail."""
     console = Console(soft_wrap=True, highlight=False)
-    reads_postgresql = any(isinstance(work.table.source, PostgreSQLSource) for work in assignment.work)
-    snapshot = SourceSnapshot(source_settings(configuration)) if reads_postgresql else nullcontext()
-    with snapshot as opened:
-        context = rehearsal_context(configuration, options, assignment, spark, ledger, opened)
-        describe = _planned if options.dry_run else _checked
+    now = datetime.now(UTC)
+    run = Run("rehearsal", 0, RunStatus.RUNNING, assignment.destinations, (), {}, None, None, now, now, None)
+    describe = _planned if options.dry_run else _checked
+    exit_code = EXIT_LOADED
+    with snapshot_for(configuration, assignment) as snapshot:
+        context = reading_context(configuration, options, assignment, spark, ledger, LogProgress(), run, snapshot)
         for work in assignment.work:
-            for line in describe(context, work):
-                console.print(line, markup=False)
-    return EXIT_LOADED
+            try:
+                for line in describe(context, work):
+                    console.print(line, markup=False)
+            except EtlError as error:
+                console.print(f"{work.table.name}: would fail: {error}", markup=False)
+                exit_code = EXIT_FAILED
+    return exit_code
 
 
 def _planned(context: RunContext, work: Work) -> Iterator[str]:

@@ -8,20 +8,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+import structlog
 from pyspark.sql import DataFrame
 
+from etl.config.capabilities import REPLACING_MODES
 from etl.config.models import PostgreSQLSource, TableLoadConfig
 from etl.errors import SourceError
 from etl.extract.files import measure_files, read_files
 from etl.extract.tables import read_table
 from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
-from etl.model import Destination, TableDefinition, WriteMode
+from etl.model import Destination, TableDefinition
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.windows import Bounds, bounds_for, next_mark, widest
 
-_REPLACES_DAYS = {WriteMode.OVERWRITE_PARTITIONS, WriteMode.REPLACE_PARTITION}
-
+log = structlog.get_logger(__name__)
 
 Measured = dict[Bounds, Measurement]
 
@@ -42,9 +43,18 @@ class Share:
         return self.watermark.mark if self.watermark else None
 
     @property
+    def keeps_rows_of_another_configuration(self) -> bool:
+        """Only what is read now comes as the configuration says; whatever was loaded before stays as it is."""
+        return (
+            self.watermark is not None
+            and self.bounds.lower is not None
+            and self.watermark.config_hash != self.config_hash
+        )
+
+    @property
     def takes_whole_days(self) -> bool:
         """Only a part of a partition would be lost rows: such a share takes all that was extracted."""
-        return self.config.mode in _REPLACES_DAYS and bool(self.config.partition_by) and not self.bounds.is_whole_table
+        return self.config.mode in REPLACING_MODES and bool(self.config.partition_by) and not self.bounds.is_whole_table
 
 
 def plan_shares(context: RunContext, work: Work) -> list[Share]:
@@ -78,6 +88,14 @@ def is_unchanged(context: RunContext, share: Share) -> bool:
         return False
     before = known.fingerprint if share.bounds.is_whole_table else known.tail
     return before is not None and before == share.measurement.fingerprint
+
+
+def warn_of_changed_configuration(context: RunContext, work: Work, shares: Iterable[Share]) -> None:
+    """A destination goes on from its mark: the rows that it holds keep the shape of the configuration before."""
+    stale = [share.destination.value for share in shares if share.keeps_rows_of_another_configuration]
+    if stale:
+        command = f"--full-refresh --tables {work.table.name} --load-destinations {','.join(stale)}"
+        log.warning("configuration changed", table=work.table.name, destinations=stale, next_step=command)
 
 
 def _watermark_of(context: RunContext, work: Work, destination: Destination) -> Watermark | None:

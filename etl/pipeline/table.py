@@ -10,21 +10,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark import StorageLevel
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from tenacity import Retrying
 
 from etl.errors import LockedError, ReconciliationError, ValidationError
-from etl.ledger.values import LoadPlan
-from etl.load.base import LoadFacts
+from etl.ledger.values import LoadPlan, LoadRecord
+from etl.load.base import BaseLoader, LoadFacts
 from etl.load.frames import columns_of
 from etl.model import WATERMARK, Destination, LoadResult
 from etl.pipeline.context import RunContext, Work
-from etl.pipeline.shares import Measured, Share, freeze, is_unchanged, marks_after, plan_share, read_frame
+from etl.pipeline.retrying import retrying
+from etl.pipeline.shares import (
+    Measured,
+    Share,
+    freeze,
+    is_unchanged,
+    marks_after,
+    plan_share,
+    read_frame,
+    warn_of_changed_configuration,
+)
 from etl.pipeline.tally import Tally, refuse_bad_keys, tally
 from etl.transform.outcome import Outcome, Transformed
 
@@ -48,13 +60,17 @@ class Delivery:
 
 def process_unit(context: RunContext, unit: Sequence[Work]) -> None:
     """Loads the unit's tables into their destinations; what fails is recorded and stops nothing else."""
+    names = [work.table.name for work in unit]
     with ExitStack() as held:
-        held.callback(context.order.ended, [work.table.name for work in unit])
+        held.callback(context.order.ended, names)
         deliveries: list[Delivery] = []
         for work in unit:
             with table_boundary(context, [(work.table.name, destination) for destination in work.destinations]):
                 deliveries += _prepare(context, work, held)
         context.snapshot_is_read(len(unit))
+        # children wait for what the store with foreign keys gets, and for nothing else
+        awaited = {each.work.table.name for each in deliveries if _has_foreign_keys(context, each)}
+        context.order.ended(name for name in names if name not in awaited)
         _deliver_all(context, deliveries)
 
 
@@ -78,16 +94,18 @@ def _prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]
     for destination in work.destinations:
         # a store that is down fails its own load, not the table's others
         with table_boundary(context, [(work.table.name, destination)]):
-            share = plan_share(context, work, destination, measured)
+            share = _retrying(context, work, destination)(plan_share, context, work, destination, measured)
             if not _is_settled(context, work, share):
                 shares.append(share)
     if not shares:
         return []
     freeze(context, work, shares)
+    warn_of_changed_configuration(context, work, shares)
     transformed = context.transformer(work).transform(read_frame(context, work, shares))
     tagged = transformed.tagged.persist(StorageLevel.MEMORY_AND_DISK)
     held.callback(tagged.unpersist)
-    deliveries = _cut(context, work, shares, transformed.with_tagged(tagged))
+    with context.snapshot.blamed() if context.snapshot else nullcontext():
+        deliveries = _cut(context, work, shares, transformed.with_tagged(tagged))
     _keep_rejects(context, work, transformed.with_tagged(tagged), deliveries)
     return deliveries
 
@@ -103,28 +121,35 @@ def _is_settled(context: RunContext, work: Work, share: Share) -> bool:
 
 
 def _is_published_earlier(context: RunContext, work: Work, share: Share) -> bool:
-    """The store has the resumed run's load although the ledger had not heard of it: the process died in between.
+    """A store has the load of a run that this one continues, although the ledger had not heard of it: the process died
+    in between.
 
     What that run had planned still stands in the ledger; its counts and marks complete the load in this run.
     """
-    loader = context.earlier_loaders.get(share.destination)
-    record = context.earlier.get((work.table.name, share.destination))
-    if loader is None or record is None or record.target is None or record.mode is None:
+    table, destination = work.table.name, share.destination
+    record = context.earlier.get((table, destination))
+    if record is None or record.error_class in _PUBLISHED_WRONG:
         return False
-    if record.error_class in _PUBLISHED_WRONG:
-        return False
-    # what a kill left half exchanged is put right before the store's evidence is believed
-    loader.remove_orphans(share.config, context.live_runs)
-    done = loader.published(share.config)
-    if done is None:
-        return False
+    loader = context.earlier_loaders[record.run_id, destination]
+    with _lease(context, table, destination):
+        # what a kill left half exchanged is put right before the store's evidence is believed
+        _remove_orphans(context, loader, work, share)
+        done = _retrying(context, work, destination)(loader.published, share.config)
+        if done is None:
+            return False
+        _adopt(context, record, done)
+    return True
+
+
+def _adopt(context: RunContext, record: LoadRecord, done: LoadResult) -> None:
+    """The load that an earlier run planned and published becomes this run's."""
     context.ledger.begin_load(
         context.run.run_id,
         LoadPlan(
-            work.table.name,
-            share.destination,
-            record.target,
-            record.mode,
+            record.table_name,
+            record.destination,
+            done.target,
+            done.mode,
             configuration=record.configuration,
             rows_read=record.rows_read,
             rows_rejected=record.rows_rejected,
@@ -138,7 +163,20 @@ def _is_published_earlier(context: RunContext, work: Work, share: Share) -> bool
     )
     context.ledger.complete_load(context.run.run_id, done)
     context.progress.load_finished(done, record.rows_read)
-    return True
+
+
+def _retrying(context: RunContext, work: Work, destination: Destination) -> Retrying:
+    return retrying(context.configuration.settings.run.retries, work.table.name, destination)
+
+
+def _remove_orphans(context: RunContext, loader: BaseLoader[Any], work: Work, share: Share) -> None:
+    """Only under the lease: what stands in the way then is nobody's."""
+    _retrying(context, work, share.destination)(loader.remove_orphans, share.config, context.live_runs)
+
+
+def _lease(context: RunContext, table: str, destination: Destination) -> AbstractContextManager[None]:
+    seconds = context.configuration.settings.run.lock_timeout_seconds
+    return context.ledger.lease(context.run.run_id, table, destination, seconds)
 
 
 def _record_unchanged(context: RunContext, work: Work, share: Share) -> None:
@@ -216,6 +254,12 @@ def _deliver(context: RunContext, deliveries: list[Delivery]) -> None:
     for group in groups:
         with table_boundary(context, [(each.work.table.name, each.share.destination) for each in group]):
             _load_group(context, group)
+    if loader.has_foreign_keys:
+        context.order.ended(each.work.table.name for each in deliveries)
+
+
+def _has_foreign_keys(context: RunContext, delivery: Delivery) -> bool:
+    return context.loaders[delivery.share.destination].has_foreign_keys
 
 
 def _load_group(context: RunContext, group: list[Delivery]) -> None:
@@ -237,11 +281,10 @@ def _load_group(context: RunContext, group: list[Delivery]) -> None:
 
 def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
     share, run_id = delivery.share, context.run.run_id
-    seconds = context.configuration.settings.run.lock_timeout_seconds
-    leases.enter_context(context.ledger.lease(run_id, delivery.work.table.name, share.destination, seconds))
+    leases.enter_context(_lease(context, delivery.work.table.name, share.destination))
     _refuse_newer_load(context, delivery.work.table.name, share.destination)
     loader = context.loaders[share.destination]
-    loader.remove_orphans(share.config, context.live_runs)
+    _remove_orphans(context, loader, delivery.work, share)
     mark, fingerprint, tail = marks_after(context, delivery.work, share)
     context.ledger.begin_load(
         run_id,

@@ -14,10 +14,12 @@ from etl.load.postgresql.replay import replay_waiting
 from etl.load.postgresql.retrying import retrying
 from etl.model import Destination, LoadResult, RunStatus
 from etl.pipeline.order import publication_units
+from etl.pipeline.servers import require_one_database
 
 
 def retry_waiting(configuration: Configuration, ledger: Ledger, tables: Sequence[str] = ()) -> list[LoadResult]:
     """One result a table with waiting rows (of `tables`, or all); rows that still wait count as rejected."""
+    require_one_database(configuration.settings)
     configs = waiting_configs(configuration, ledger.waiting_tables(), tables)
     if not configs:
         return []

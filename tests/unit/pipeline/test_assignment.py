@@ -10,9 +10,9 @@ import pytest
 from etl.config.configuration import Configuration, load_configuration
 from etl.errors import UsageError
 from etl.ledger.ledger import Ledger
-from etl.ledger.values import LoadRecord, LoadState, Run
+from etl.ledger.values import FrozenWindow, LoadRecord, LoadState, Run
 from etl.model import Destination, RunStatus
-from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
+from etl.pipeline.assignment import Assignment, Lineage, new_assignment, resumed_assignment, resumed_options
 from etl.pipeline.context import Work
 from etl.pipeline.options import RunOptions
 
@@ -35,10 +35,11 @@ tables:
 
 @dataclass
 class KnownRuns:
-    """The three questions that resuming asks."""
+    """The questions that resuming asks."""
 
     known: tuple[Run, ...] = (EARLIER,)
     loads_of: dict[str, list[LoadRecord]] = field(default_factory=dict)
+    frozen_of: dict[str, dict[str, FrozenWindow]] = field(default_factory=dict)
 
     def get_run(self, run_id: str) -> Run | None:
         return next((run for run in self.known if run.run_id == run_id), None)
@@ -49,10 +50,14 @@ class KnownRuns:
     def loads(self, run_id: str) -> list[LoadRecord]:
         return self.loads_of.get(run_id, [])
 
+    def frozen_tables(self, run_id: str) -> dict[str, FrozenWindow]:
+        return self.frozen_of.get(run_id, {})
 
-def record(table: str, destination: Destination, status: LoadState) -> LoadRecord:
+
+def record(table: str, destination: Destination, status: LoadState, **known: Any) -> LoadRecord:
     facts: dict[str, Any] = dict.fromkeys(LoadRecord.__dataclass_fields__)
-    return LoadRecord(**facts | {"run_id": "r1", "table_name": table, "destination": destination, "status": status})
+    own = {"run_id": "r1", "table_name": table, "destination": destination, "status": status}
+    return LoadRecord(**facts | own | known)
 
 
 def resume(configuration: Configuration, ledger: KnownRuns, run_id: str = "r1") -> Assignment:
@@ -73,7 +78,7 @@ def configuration(tmp_path: Path) -> Configuration:
 def test_every_table_goes_into_every_destination_that_its_entry_leaves_on(configuration: Configuration) -> None:
     assignment = new_assignment(configuration.select(), (CLICKHOUSE, S3))
     one, two = configuration.table("one"), configuration.table("two")
-    assert assignment == Assignment((Work(one, (CLICKHOUSE, S3)), Work(two, (S3,))), (CLICKHOUSE, S3), None, ())
+    assert assignment == Assignment((Work(one, (CLICKHOUSE, S3)), Work(two, (S3,))), (CLICKHOUSE, S3))
 
 
 def test_a_table_that_no_destination_takes_is_no_work(configuration: Configuration) -> None:
@@ -96,7 +101,7 @@ def test_resuming_takes_up_all_that_was_not_published(configuration: Configurati
     assignment = resume(configuration, KnownRuns(loads_of={"r1": loads}))
     one, two = configuration.table("one"), configuration.table("two")
     assert assignment == Assignment(
-        (Work(one, (POSTGRESQL, CLICKHOUSE)), Work(two, (S3,))), (S3, POSTGRESQL, CLICKHOUSE), EARLIER, tuple(loads)
+        (Work(one, (POSTGRESQL, CLICKHOUSE)), Work(two, (S3,))), (S3, POSTGRESQL, CLICKHOUSE), Lineage((EARLIER,))
     )
 
 
@@ -109,7 +114,41 @@ def test_resuming_names_only_destinations_that_are_left(configuration: Configura
 def test_a_finished_run_leaves_nothing_to_resume(configuration: Configuration) -> None:
     loads = [record("one", S3, LoadState.SUCCESS)]
     assignment = resume(configuration, KnownRuns(loads_of={"r1": loads}))
-    assert assignment == Assignment((), (), EARLIER, tuple(loads))
+    assert assignment == Assignment((), (), Lineage((EARLIER,)))
+
+
+def test_a_resumed_run_that_was_resumed_itself_is_heir_to_all_before_it(configuration: Configuration) -> None:
+    """The second run died before it came to `two`: what the first had begun there is still to be asked for."""
+    second = replace(EARLIER, run_id="r2", resumed_from="r1")
+    first_begun = record("two", S3, LoadState.FAILED, target="two", error_class="Interrupted")
+    second_begun = record("one", S3, LoadState.FAILED, target="one", run_id="r2", error_class="Interrupted")
+    ledger = KnownRuns(
+        (second, EARLIER),
+        loads_of={
+            "r1": [
+                record("one", S3, LoadState.FAILED, target="one"),
+                record("one", CLICKHOUSE, LoadState.SUCCESS, target="one"),
+                first_begun,
+            ],
+            "r2": [second_begun, record("two", S3, LoadState.PENDING, run_id="r2")],
+        },
+        frozen_of={
+            "r1": {"one": FrozenWindow(None, "5", None, 5), "two": FrozenWindow(None, "7", None, 7)},
+            "r2": {"one": FrozenWindow("3", "5", None, 2)},
+        },
+    )
+    assignment = resume(configuration, ledger, "r2")
+    assert names_of(assignment) == {"one": (S3,), "two": (S3,)}
+    lineage = assignment.lineage
+    assert lineage is not None and [run.run_id for run in lineage.runs] == ["r2", "r1"]
+    assert (lineage.begun["one", S3], lineage.begun["two", S3]) == (second_begun, first_begun)
+    assert lineage.frozen == {"one": FrozenWindow("3", "5", None, 2), "two": FrozenWindow(None, "7", None, 7)}
+
+
+def test_a_resumed_run_that_died_before_it_planned_anything_leaves_all(configuration: Configuration) -> None:
+    second = replace(EARLIER, run_id="r2", resumed_from="r1")
+    ledger = KnownRuns((second, EARLIER), loads_of={"r1": [record("one", S3, LoadState.FAILED)]})
+    assert names_of(resume(configuration, ledger, "r2")) == {"one": (S3,)}
 
 
 def test_an_unknown_run_is_refused_with_the_latest_ones(configuration: Configuration) -> None:

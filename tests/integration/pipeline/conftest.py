@@ -1,0 +1,89 @@
+"""A small shop as a whole: a source schema, a database for target and ledger, a configuration, and the job itself."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import structlog
+from pyspark.sql import SparkSession
+
+from etl.config.configuration import load_configuration
+from etl.ledger import Ledger
+from etl.pipeline.job import main
+from tests.conftest import RunningStack
+
+RUN = "run: {lock_timeout_seconds: 3, retries: 2}\n"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """`name` is the source's schema, the domain, and the name of the database that holds target and ledger."""
+
+    name: str
+    folder: Path
+    environ: dict[str, str]
+    ledger: Ledger
+
+    def tables(self, text: str) -> None:
+        defaults = f"{{kind: reference, key: id, source: {{schema_name: {self.name}}}}}"
+        (self.folder / "tables" / "shop.yaml").write_text(f"domain: {self.name}\ndefaults: {defaults}\n{text}")
+
+    def source(self, statement: str) -> None:
+        _execute(self.environ["ETL_SOURCE_POSTGRES_URL"], f"SET search_path = {self.name}; {statement}")
+
+    def target(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        return _execute(self.environ["ETL_POSTGRES_URL"], statement, values)
+
+    def run(self, *arguments: str, destinations: str = "s3,postgresql") -> tuple[int, dict[str, Any]]:
+        """Exit code and report; {} where none was written."""
+        report = self.folder / "report.json"
+        report.unlink(missing_ok=True)
+        asked = () if "--resume" in arguments else ("--load-destinations", destinations)
+        own = ("--config-dir", str(self.folder), "--report", str(report), "--log-format", "json")
+        exit_code = main([*asked, *own, *arguments], self.environ)
+        return exit_code, json.loads(report.read_text()) if report.exists() else {}
+
+
+@pytest.fixture
+def shop(stack: RunningStack, spark: SparkSession, tmp_path: Path) -> Iterator[Shop]:
+    name = f"shop_{secrets.token_hex(4)}"
+    server = stack.postgres_url.rsplit("/", 1)[0]
+    environ = {**stack.environment, "ETL_POSTGRES_URL": f"{server}/{name}"}
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "etl.yaml").write_text(RUN)
+    (tmp_path / "tables" / "shop.yaml").write_text("tables: {one: {kind: reference, key: id}}\n")
+    _execute(stack.postgres_url, f"CREATE DATABASE {name}")
+    _execute(stack.source_postgres_url, f"CREATE SCHEMA {name}")
+    settings = load_configuration(tmp_path, environ).settings.ledger
+    assert settings is not None
+    try:
+        with closing(Ledger(settings)) as ledger:
+            yield Shop(name, tmp_path, environ, ledger)
+    finally:
+        structlog.reset_defaults()
+        _execute(stack.source_postgres_url, f"DROP SCHEMA {name} CASCADE")
+        _execute(stack.postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def status_of(report: dict[str, Any]) -> dict[tuple[str, str], str]:
+    return {(load["table"], load["destination"]): load["status"] for load in report["loads"]}
+
+
+def load_of(report: dict[str, Any], table: str, destination: str) -> dict[str, Any]:
+    return next(one for one in report["loads"] if (one["table"], one["destination"]) == (table, destination))
+
+
+def _execute(url: str, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
