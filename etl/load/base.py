@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
 
-from etl.config.models import LoadConfigBase
+from etl.config.models import LoadConfigBase, TableConfig
 from etl.config.settings import Settings
 from etl.ledger.values import Reject
 from etl.model import Checksums, Destination, LoadResult, TableDefinition, WriteMode
@@ -39,6 +39,8 @@ class LoaderConfig:
     run_id: str
     run_number: int
     definitions: Mapping[str, TableDefinition] = field(default_factory=dict)
+    tables: Mapping[str, TableConfig] = field(default_factory=dict)
+    """Every entry of the configuration: where another table stands is for its entry to say."""
     validate: bool = True
     record: PublishRecorder | None = None
     keep_rejects: RejectKeeper | None = None

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from pyspark.sql.types import StructType
 
-from etl.config.models import PostgreSQLTableLoadConfig
+from etl.config.models import PostgreSQLTableLoadConfig, TableConfig
 from etl.errors import SchemaMismatchError
 from etl.load.postgresql.target import TargetColumn, TargetTable, UniqueKey
-from etl.model import POSTGRESQL_TYPE, Column, ForeignKey, TableDefinition
+from etl.model import POSTGRESQL_TYPE, Column, Destination, ForeignKey, TableDefinition
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.tables import ForeignKeyLink, NewColumn
 from etl.statements.types import UNBOUNDED_NUMERIC, column_of, spark_type_of
 
 _MOST_COLUMNS = 1600
+
+NO_TABLES: Mapping[str, TableConfig] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,10 @@ class Design:
 
 
 def design_target(
-    schema: StructType, config: PostgreSQLTableLoadConfig, definitions: Mapping[str, TableDefinition]
+    schema: StructType,
+    config: PostgreSQLTableLoadConfig,
+    definitions: Mapping[str, TableDefinition],
+    tables: Mapping[str, TableConfig] = NO_TABLES,
 ) -> Design:
     columns = frame_columns(schema)
     match = config.conflict_target or config.key
@@ -54,7 +60,7 @@ def design_target(
         match=match,
         null_safe=null_safe,
         unique_keys=tuple(_unique_keys(config, definition, definitions, {column.name for column in columns})),
-        links=tuple(_links(config, definition, definitions, {column.name for column in columns})),
+        links=tuple(_links(config, definition, definitions, tables, {column.name for column in columns})),
     )
 
 
@@ -67,15 +73,31 @@ def frame_columns(schema: StructType) -> tuple[Column, ...]:
 
 
 def links_between(
-    parent: str, definitions: Mapping[str, TableDefinition], schema: str
-) -> list[tuple[str, ForeignKeyLink]]:
-    """(child's name, link) of every foreign key that points at `parent` from another table."""
+    parent: str, definitions: Mapping[str, TableDefinition], schema: str, tables: Mapping[str, TableConfig] = NO_TABLES
+) -> list[ForeignKeyLink]:
+    """Every foreign key that points at `parent` from another table, but for those of tables that want none."""
     return [
-        (child.name, _link(Table(schema, child.name), foreign_key, definitions, child.name, schema))
+        _link(target_of(child.name, tables, schema), foreign_key, definitions, tables, child.name)
         for child in definitions.values()
         for foreign_key in child.foreign_keys
-        if foreign_key.parent_table == parent and child.name != parent
+        if foreign_key.parent_table == parent and child.name != parent and _wants_links(child.name, tables)
     ]
+
+
+def target_of(name: str, tables: Mapping[str, TableConfig], schema: str) -> Table:
+    """Where a table's entry puts it; one without an entry stands in `schema` under its own name."""
+    entry = _entry(name, tables)
+    return Table(entry.target_schema, entry.target_name) if entry else Table(schema, name)
+
+
+def _entry(name: str, tables: Mapping[str, TableConfig]) -> PostgreSQLTableLoadConfig | None:
+    entry = tables[name].loads.get(Destination.POSTGRESQL) if name in tables else None
+    return entry if isinstance(entry, PostgreSQLTableLoadConfig) else None
+
+
+def _wants_links(name: str, tables: Mapping[str, TableConfig]) -> bool:
+    entry = _entry(name, tables)
+    return entry is None or entry.foreign_keys
 
 
 def _declared_type(spark_type: str, declared: str | None) -> str | None:
@@ -151,24 +173,29 @@ def _links(
     config: PostgreSQLTableLoadConfig,
     definition: TableDefinition | None,
     definitions: Mapping[str, TableDefinition],
+    tables: Mapping[str, TableConfig],
     present: set[str],
 ) -> list[ForeignKeyLink]:
     if definition is None or not config.foreign_keys:
         return []
     child = Table(config.target_schema, config.target_name)
     return [
-        _link(child, foreign_key, definitions, config.table_name, config.target_schema)
+        _link(child, foreign_key, definitions, tables, config.table_name)
         for foreign_key in definition.foreign_keys
         if present.issuperset(foreign_key.columns)
     ]
 
 
 def _link(
-    child: Table, foreign_key: ForeignKey, definitions: Mapping[str, TableDefinition], child_name: str, schema: str
+    child: Table,
+    foreign_key: ForeignKey,
+    definitions: Mapping[str, TableDefinition],
+    tables: Mapping[str, TableConfig],
+    child_name: str,
 ) -> ForeignKeyLink:
-    """A parent stands in its child's schema under its own name; a self-reference in the child itself."""
+    """A self-reference points at the child itself, wherever that stands."""
     is_self = foreign_key.parent_table == child_name
-    parent = child if is_self else Table(schema, foreign_key.parent_table)
+    parent = child if is_self else target_of(foreign_key.parent_table, tables, child.schema)
     deferred = is_self or child_name in _ancestors(foreign_key.parent_table, definitions)
     return ForeignKeyLink(child, foreign_key.columns, parent, foreign_key.parent_columns, deferred)
 

@@ -109,7 +109,7 @@ def publish(cursor: Any, publications: Sequence[Publication], config: LoaderConf
             verification.verify(cursor, publication, found.written, found.accepted, found.rejected)
     # last: they lock the parents against writers until the end of the transaction
     references.create_links(cursor, publications, catalog)
-    late = references.create_late_links(cursor, publications, catalog, config.definitions)
+    late = references.create_late_links(cursor, publications, catalog, config)
     results = [_conclude(cursor, p, w, config, started) for p, w in zip(publications, counted, strict=True)]
     return Outcome(tuple(results), tuple(late))
 

@@ -34,7 +34,7 @@ def find_target(settings: Settings, table: Table) -> TargetTable | None:
 
 def prepare(schema: StructType, config: PostgreSQLTableLoadConfig, loader_config: LoaderConfig) -> Publication:
     """Reads the catalog only; `evolve` does what the agreement asks for."""
-    design = design_target(schema, config, loader_config.definitions)
+    design = design_target(schema, config, loader_config.definitions, loader_config.tables)
     return publication_of(design, find_target(loader_config.settings, design.table), config, loader_config.run_id)
 
 

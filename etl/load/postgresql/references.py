@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError
+from etl.load.base import LoaderConfig
 from etl.load.postgresql.design import links_between
 from etl.load.postgresql.door import sqlstate, transaction
 from etl.load.postgresql.publishing import Publication
 from etl.load.postgresql.target import TargetTable, describe
 from etl.load.postgresql.violations import Reference
-from etl.model import TableDefinition
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.sqlstates import FOREIGN_KEY_VIOLATION
 from etl.statements.postgresql.tables import ForeignKeyLink, add_foreign_key, validate_constraint
@@ -67,7 +67,7 @@ def create_late_links(
     cursor: Any,
     publications: Sequence[Publication],
     catalog: TargetCatalog,
-    definitions: Mapping[str, TableDefinition],
+    config: LoaderConfig,
 ) -> list[Table]:
     """Children that stood before their new parent: their rows are not looked at here. Returns those children."""
     created_here = {publication.write.target for publication in publications if publication.is_new}
@@ -75,7 +75,8 @@ def create_late_links(
     for publication in publications:
         if not publication.is_new or not publication.config.foreign_keys:
             continue
-        for _, link in links_between(publication.config.table_name, definitions, publication.config.target_schema):
+        name, schema = publication.config.table_name, publication.config.target_schema
+        for link in links_between(name, config.definitions, schema, config.tables):
             if link.child in created_here or not is_linkable(link, catalog) or _is_linked(link, catalog):
                 continue
             cursor.execute(add_foreign_key(link, valid=False))

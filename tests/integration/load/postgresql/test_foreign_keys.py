@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from etl.config.models import PostgreSQLSource, PostgreSQLTableLoadConfig, TableConfig
 from etl.errors import ConflictError
 from etl.load.base import LoadFacts
-from etl.model import ColumnDefinition, ForeignKey, TableDefinition, WriteMode
+from etl.model import ColumnDefinition, Destination, ForeignKey, TableDefinition, TableKind, WriteMode
 from tests.integration.load.postgresql.conftest import Database, counts, table_config
 
 pytestmark = pytest.mark.stack
@@ -113,6 +114,29 @@ def test_parent_created_after_its_children_gets_the_foreign_key_then(family: Dat
     assert foreign_keys(family) == [("children", "children", True, True)]
     family.load(family.frame(PARENT, [(1, "a"), (2, "b")]), table_config("parents"))
     assert foreign_keys(family) == [("children", "children", True, True), ("children", "parents", False, True)]
+
+
+@pytest.mark.parametrize("parents_come_first", [True, False])
+def test_a_parent_that_its_entry_puts_elsewhere_is_found_there(family: Database, parents_come_first: bool) -> None:
+    parents = table_config("parents", target_schema="other", target_name="Mothers & Fathers")
+    children = table_config("children", target_name="kids")
+    loads = [(parents, family.frame(PARENT, [(1, "a")])), (children, family.frame(CHILD, [(1, 1, None)]))]
+    family.execute("CREATE TABLE parents (id int PRIMARY KEY)")  # somebody else's
+    for config, df in loads if parents_come_first else reversed(loads):
+        loader = family.loader(tables={each.table_name: entry_of(each) for each in (parents, children)})
+        assert counts(loader.load(df, config)) == {"inserted": 1}
+    assert foreign_keys(family) == [
+        ("kids", "kids", True, True),
+        ("kids", 'other."Mothers & Fathers"', False, True),
+    ]
+    orphans = family.frame(CHILD, [(2, 9, None)])
+    assert counts(family.loader("run-2").load(orphans, children)) == {"rejected": 1}
+
+
+def entry_of(load: PostgreSQLTableLoadConfig) -> TableConfig:
+    source = PostgreSQLSource(schema_name="public", table=load.table_name)
+    loads = {Destination.POSTGRESQL: load}
+    return TableConfig(name=load.table_name, domain="test", kind=TableKind.REFERENCE, source=source, loads=loads)
 
 
 def test_foreign_key_stays_unvalidated_where_orphans_came_first(family: Database) -> None:

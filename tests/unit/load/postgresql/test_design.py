@@ -12,11 +12,20 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from etl.config.models import PostgreSQLTableLoadConfig
+from etl.config.models import PostgreSQLSource, PostgreSQLTableLoadConfig, TableConfig
 from etl.errors import SchemaMismatchError
 from etl.load.postgresql.design import design_target, frame_columns, links_between
 from etl.load.postgresql.target import UniqueKey
-from etl.model import POSTGRESQL_TYPE, Column, ColumnDefinition, ForeignKey, TableDefinition, WriteMode
+from etl.model import (
+    POSTGRESQL_TYPE,
+    Column,
+    ColumnDefinition,
+    Destination,
+    ForeignKey,
+    TableDefinition,
+    TableKind,
+    WriteMode,
+)
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.tables import ForeignKeyLink, NewColumn
 
@@ -85,8 +94,28 @@ def test_foreign_keys_of_cycles_are_checked_at_commit() -> None:
     plain, itself = design_target(SCHEMA, config("c", target_name="C"), definitions).links
     assert (plain.parent, plain.deferred) == (Table("public", "a"), False)
     assert (itself.parent, itself.deferred) == (Table("public", "C"), True)
-    assert [name for name, _ in links_between("a", definitions, "public")] == ["b", "c"]
+    assert [link.child.name for link in links_between("a", definitions, "public")] == ["b", "c"]
     assert design_target(SCHEMA, config("a", foreign_keys=False), definitions).links == ()
+
+
+def test_parents_and_children_stand_where_their_entries_put_them() -> None:
+    definitions = {"a": definition("a"), "b": definition("b", ForeignKey(("other",), "a", ("id",)))}
+    entries = {"a": config("a", target_schema="core", target_name="A table"), "b": config("b", target_name="B")}
+
+    def tables(**changes: Any) -> dict[str, TableConfig]:
+        loads = entries | {name: entries[name].model_copy(update=change) for name, change in changes.items()}
+        return {name: table(name, load) for name, load in loads.items()}
+
+    link = ForeignKeyLink(Table("public", "B"), ("other",), Table("core", "A table"), ("id",))
+    assert design_target(SCHEMA, entries["b"], definitions, tables()).links == (link,)
+    assert links_between("a", definitions, "core", tables()) == [link]
+    assert links_between("a", definitions, "core", tables(b={"foreign_keys": False})) == []
+
+
+def table(name: str, load: PostgreSQLTableLoadConfig) -> TableConfig:
+    source = PostgreSQLSource(schema_name="public", table=name)
+    kind = TableKind.REFERENCE
+    return TableConfig(name=name, domain="test", kind=kind, source=source, loads={Destination.POSTGRESQL: load})
 
 
 def test_foreign_key_of_a_dropped_column_goes_with_it() -> None:
