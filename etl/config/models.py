@@ -143,6 +143,14 @@ class S3Format(StrEnum):
     JSON = "json"
 
 
+Compression = Literal["zstd", "snappy", "gzip", "none"]
+
+
+def _compression_of(known: dict[str, Any]) -> Compression:
+    """The default; of what is known already only the format counts."""
+    return "gzip" if known.get("format") is S3Format.JSON else "zstd"
+
+
 class S3TableLoadConfig(LoadConfigBase):
     """`partition_by` is `("partition_date",)` or empty. `path` stands under s3a://{bucket}/data-lake/."""
 
@@ -150,17 +158,10 @@ class S3TableLoadConfig(LoadConfigBase):
     path: str
     format: S3Format = S3Format.PARQUET
     partition_by: tuple[str, ...] = ()
-    compression: Literal["zstd", "snappy", "gzip", "none"] = "zstd"
+    compression: Compression = Field(default_factory=_compression_of)
     target_file_size_mb: int = Field(default=128, ge=1)
     retention_days: int | None = Field(default=None, ge=1)
     vacuum_hours: int = Field(default=168, ge=0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gzip_is_the_default_of_json(cls, written: Any) -> Any:
-        if isinstance(written, dict) and written.get("format") == S3Format.JSON:
-            return {"compression": "gzip", **written}
-        return written
 
     @model_validator(mode="after")
     def _readers_take_the_compression(self) -> S3TableLoadConfig:

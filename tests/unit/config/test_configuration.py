@@ -127,6 +127,12 @@ def test_what_an_entry_says_once_holds_for_all_destinations(folder: Folder) -> N
     }
 
 
+def test_json_files_are_gzipped_where_nobody_says_otherwise(folder: Folder) -> None:
+    folder.tables("tables:\n  orders: {kind: reference, s3: {format: json}}\n  customers: {kind: reference}\n")
+    lakes = [folder.load().get_table_load_config(name, "s3") for name in ("orders", "customers")]
+    assert [lake.compression for lake in lakes if isinstance(lake, S3TableLoadConfig)] == ["gzip", "zstd"]
+
+
 def test_a_full_table_follows_no_watermark(folder: Folder) -> None:
     folder.tables("tables:\n  orders: {kind: snapshot, date_column: order_date, extract: {mode: full}}\n")
     assert folder.load().tables["orders"].extract.watermark is None
