@@ -146,11 +146,6 @@ class S3Format(StrEnum):
 Compression = Literal["zstd", "snappy", "gzip", "none"]
 
 
-def _compression_of(known: dict[str, Any]) -> Compression:
-    """The default; of what is known already only the format counts."""
-    return "gzip" if known.get("format") is S3Format.JSON else "zstd"
-
-
 class S3TableLoadConfig(LoadConfigBase):
     """`partition_by` is `("partition_date",)` or empty. `path` stands under s3a://{bucket}/data-lake/."""
 
@@ -158,14 +153,20 @@ class S3TableLoadConfig(LoadConfigBase):
     path: str
     format: S3Format = S3Format.PARQUET
     partition_by: tuple[str, ...] = ()
-    compression: Compression = Field(default_factory=_compression_of)
+    compression: Compression = "zstd"
+    """Of JSON files gzip is the default, and zstd and snappy are refused."""
     target_file_size_mb: int = Field(default=128, ge=1)
     retention_days: int | None = Field(default=None, ge=1)
     vacuum_hours: int = Field(default=168, ge=0)
 
     @model_validator(mode="after")
     def _readers_take_the_compression(self) -> S3TableLoadConfig:
-        if self.format is S3Format.JSON and self.compression in ("zstd", "snappy"):
+        if self.format is not S3Format.JSON:
+            return self
+        if "compression" not in self.model_fields_set:
+            # a default factory would add a fault of its own to every other one of the entry
+            object.__setattr__(self, "compression", "gzip")
+        if self.compression in ("zstd", "snappy"):
             raise ValueError(
                 f"compression {self.compression} does not go with format json: Spark reads such text only with native "
                 "libraries; valid: gzip, none"
