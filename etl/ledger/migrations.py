@@ -1,17 +1,30 @@
-"""Brings the schema `etl` up to date: numbered files, each once, each in its own transaction."""
+"""Brings a schema up to date: numbered files, each once, each in its own transaction.
+
+`named` gives the statements that lock, look and record; the ledger's own are the default.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from etl.errors import TerminalError
-from etl.ledger.connection import Database
 from etl.ledger.statements import MIGRATIONS_DIRECTORY, statement
 
 MIGRATION_TIMEOUT_SECONDS = 300
+
+
+Named = Callable[[str], str]
+
+
+class Transactions(Protocol):
+    """A database; rows come as dicts."""
+
+    def transaction(self, name: str, **limits: float) -> AbstractContextManager[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -29,48 +42,48 @@ def read_migrations(directory: Path = MIGRATIONS_DIRECTORY) -> list[Migration]:
     return [Migration(file.stem, file.read_text(encoding="utf-8")) for file in sorted(directory.glob("*.sql"))]
 
 
-def migrate(database: Database, migrations: list[Migration]) -> list[str]:
+def migrate(database: Transactions, migrations: list[Migration], named: Named = statement) -> list[str]:
     """Applies what is missing and returns its names; runs that start at once wait for one another."""
     with database.transaction("read migrations") as cursor:
-        missing = _missing(migrations, _applied(cursor))
-    return [migration.name for migration in missing if _apply(database, migration, migrations)]
+        missing = _missing(migrations, _applied(cursor, named))
+    return [migration.name for migration in missing if _apply(database, migration, migrations, named)]
 
 
-def exist(cursor: Any) -> bool:
+def exist(cursor: Any, named: Named = statement) -> bool:
     """Whether any has been applied: a first migration stands with all it makes, or not at all."""
-    cursor.execute(statement("ledger_exists"))
+    cursor.execute(named("ledger_exists"))
     return bool(cursor.fetchone()["has_table"])
 
 
-def _apply(database: Database, migration: Migration, migrations: list[Migration]) -> bool:
+def _apply(database: Transactions, migration: Migration, migrations: list[Migration], named: Named) -> bool:
     """False where another run was faster."""
     limits = {
         "statement_timeout_seconds": MIGRATION_TIMEOUT_SECONDS,
         "lock_timeout_seconds": MIGRATION_TIMEOUT_SECONDS,
     }
     with database.transaction(f"migration {migration.name}", **limits) as cursor:
-        cursor.execute(statement("lock_migrations"))
-        _bootstrap(cursor)
-        if migration not in _missing(migrations, _applied(cursor)):
+        cursor.execute(named("lock_migrations"))
+        _bootstrap(cursor, named)
+        if migration not in _missing(migrations, _applied(cursor, named)):
             return False
         cursor.execute(migration.text)
-        cursor.execute(statement("record_migration"), {"name": migration.name, "sha256": migration.sha256})
+        cursor.execute(named("record_migration"), {"name": migration.name, "sha256": migration.sha256})
         return True
 
 
-def _bootstrap(cursor: Any) -> None:
-    cursor.execute(statement("ledger_exists"))
+def _bootstrap(cursor: Any, named: Named) -> None:
+    cursor.execute(named("ledger_exists"))
     found = cursor.fetchone()
     if not found["has_schema"]:
-        cursor.execute(statement("create_schema"))
+        cursor.execute(named("create_schema"))
     if not found["has_table"]:
-        cursor.execute(statement("create_migrations"))
+        cursor.execute(named("create_migrations"))
 
 
-def _applied(cursor: Any) -> dict[str, str]:
-    if not exist(cursor):
+def _applied(cursor: Any, named: Named) -> dict[str, str]:
+    if not exist(cursor, named):
         return {}
-    cursor.execute(statement("applied_migrations"))
+    cursor.execute(named("applied_migrations"))
     return {row["name"]: row["sha256"] for row in cursor.fetchall()}
 
 

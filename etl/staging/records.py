@@ -23,6 +23,8 @@ class RejectReason(StrEnum):
     NUL_CHARACTER = "nul_character"
     NUMBER_OUT_OF_RANGE = "number_out_of_range"
     TOO_LARGE = "too_large"
+    UNSTORABLE = "unstorable"
+    """PostgreSQL's own refusal, with its words."""
 
 
 @dataclass(frozen=True)

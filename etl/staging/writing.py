@@ -6,8 +6,8 @@ transaction, and no statement is prepared: PgBouncer in transaction mode serves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
@@ -56,6 +56,22 @@ def store_rows(cursor: Cursor, target: Target, batch: PreparedBatch) -> Stored:
         (unchanged,) = _row(cursor)
     # what was left alone and is not equal is older than what stands
     return Stored(inserted, updated, skipped + unchanged, batch.rows_deduplicated + left_alone - unchanged)
+
+
+def without_rows(batch: PreparedBatch, places: Set[int]) -> PreparedBatch:
+    """The batch less some of its rows; the caller accounts for them."""
+    kept = [place for place in range(len(batch.source_ids)) if place not in places]
+    errors = [batch.errors[place] for place in kept]
+    return replace(
+        batch,
+        source_ids=[batch.source_ids[place] for place in kept],
+        documents=[batch.documents[place] for place in kept],
+        ordinals=[batch.ordinals[place] for place in kept],
+        source_updated_at=[batch.source_updated_at[place] for place in kept],
+        hash_digests=[batch.hash_digests[place] for place in kept],
+        errors=errors,
+        rows_invalid=sum(error is not None for error in errors),
+    )
 
 
 def _changed(cursor: Cursor, target: Target, batch: PreparedBatch) -> list[int]:

@@ -1,0 +1,88 @@
+"""The staging database: a bounded pool, and transactions that set their schema and limits themselves.
+
+All limits are transaction-local: behind PgBouncer in transaction mode a session is somebody else's a moment later.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import RealDictCursor
+
+from etl.config.settings import PostgreSQLSettings
+from etl.errors import OverloadedError
+from etl.ledger.connection import Database
+from etl.statements.quoting import postgresql_identifier
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds. `pool`: how long a worker waits for a free connection."""
+
+    statement: float = 60
+    lock: float = 15
+    pool: float = 30
+
+
+class StagingDatabase:
+    """At most `connections` at once; idle ones are kept for the next transaction."""
+
+    def __init__(
+        self,
+        settings: PostgreSQLSettings,
+        schema: str = "public",
+        connections: int = 8,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.schema = schema
+        self.settings = settings
+        self._timeouts = timeouts or Timeouts()
+        self._connections = connections
+        self._free = threading.BoundedSemaphore(connections)
+        self._database = Database(settings)
+
+    @contextmanager
+    def transaction(self, name: str, *, is_durable: bool = True) -> Iterator[Cursor]:
+        """A cursor whose rows are tuples. Not durable: a crash of the server may lose it, which saves waiting for its
+        disk; for what is only watched."""
+        with self._dict_transaction(name, is_durable) as held, held.connection.cursor(cursor_factory=Cursor) as cursor:
+            yield cursor
+
+    @contextmanager
+    def rows(self, name: str, **limits: float) -> Iterator[RealDictCursor]:
+        """As `transaction`, with rows as dicts; `limits` instead of the job's own timeouts."""
+        with self._dict_transaction(name, is_durable=True, **limits) as cursor:
+            yield cursor
+
+    def close(self) -> None:
+        self._database.close()
+
+    @contextmanager
+    def _dict_transaction(self, name: str, is_durable: bool, **limits: float) -> Iterator[RealDictCursor]:
+        own = {
+            "statement_timeout_seconds": self._timeouts.statement,
+            "lock_timeout_seconds": self._timeouts.lock,
+        }
+        with self._slot(), self._database.transaction(name, **{**own, **limits}) as cursor:
+            cursor.execute(self._settings_of_transaction(is_durable))
+            yield cursor
+
+    def _settings_of_transaction(self, is_durable: bool) -> str:
+        search_path = f"SET LOCAL search_path = {postgresql_identifier(self.schema)}"
+        return search_path if is_durable else f"{search_path}; SET LOCAL synchronous_commit = off"
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        if not self._free.acquire(timeout=self._timeouts.pool):
+            raise OverloadedError(
+                f"waited {self._timeouts.pool:g} s for one of {self._connections} connections; "
+                "raise timeouts.pool or lower the number of workers"
+            )
+        try:
+            yield
+        finally:
+            self._free.release()

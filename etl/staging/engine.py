@@ -1,0 +1,66 @@
+"""Batches in flight: one reader prepares them, `workers` threads store them, neither far ahead of the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from etl.staging.preparing import Rules, prepare
+from etl.staging.records import PreparedBatch, RawBatch
+from etl.staging.storing import BatchStore
+
+AHEAD = 2
+"""Prepared batches that may wait for each worker: enough to keep it busy, and all that memory has to hold."""
+
+Locate = Callable[[RawBatch, int], dict[str, Any]]
+
+
+@dataclass
+class Engine:
+    """`stop` ends the run after the batches in flight; `stopped_by` says why it was set here."""
+
+    store: BatchStore
+    rules: Rules
+    workers: int
+    locate: Locate
+    refuse: Callable[[PreparedBatch], str | None]
+    stop: threading.Event
+    stopped_by: str | None = field(default=None, init=False)
+
+    def run(self, batches: Iterable[RawBatch]) -> bool:
+        """Whether all were handed out. Raises what is no single batch's fault: the source's error, or the ledger's."""
+        slots = threading.BoundedSemaphore(self.workers * (1 + AHEAD))
+        failed: list[BaseException] = []
+
+        def done(future: Future[None]) -> None:
+            slots.release()
+            error = future.exception()
+            if error is not None:
+                failed.append(error)
+                self.stop.set()
+
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="batch") as pool:
+            is_complete = True
+            for raw in batches:
+                prepared = prepare(raw, self.rules)
+                slots.acquire()
+                if not self._may_go_on(prepared):
+                    is_complete = False
+                    break
+                pool.submit(self._store, prepared, raw).add_done_callback(done)
+        if failed:
+            raise failed[0]
+        return is_complete
+
+    def _may_go_on(self, prepared: PreparedBatch) -> bool:
+        if not self.stop.is_set():
+            self.stopped_by = self.refuse(prepared)
+        if self.stopped_by:
+            self.stop.set()
+        return not self.stop.is_set()
+
+    def _store(self, prepared: PreparedBatch, raw: RawBatch) -> None:
+        self.store.store(prepared, lambda ordinal: self.locate(raw, ordinal))

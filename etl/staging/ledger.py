@@ -1,0 +1,289 @@
+"""What is known of a run, written as it happens: jobs, runs, batches, rejects. A page can be drawn from it alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from psycopg2.extensions import cursor as Cursor
+
+from etl.errors import LockedError, UsageError
+from etl.ledger.statements import named_statements
+from etl.staging.database import StagingDatabase
+from etl.staging.records import PreparedBatch, RawBatch, Reject
+from etl.staging.writing import Stored
+
+SQL_DIRECTORY = Path(__file__).resolve().parents[2] / "sql" / "postgresql" / "staging"
+GRACE_SECONDS = 60.0
+"""A run that has not been heard of for so long has died."""
+
+_RECORD_CHARACTERS = 4000
+_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class NewStagingRun:
+    run_id: str
+    job_id: str
+    target_table: str
+    batch_size: int
+    workers: int
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt at a batch failed."""
+
+    code: str
+    message: str
+
+
+def statement(name: str) -> str:
+    return named_statements(SQL_DIRECTORY / "queries")[name]
+
+
+class StagingLedger:
+    def __init__(self, database: StagingDatabase) -> None:
+        self._database = database
+
+    # Runs
+
+    def start_run(self, run: NewStagingRun, *, force: bool = False) -> int:
+        """The run's number. Refuses a run id that is taken, and a job that is running unless forced."""
+        with self._database.transaction("start run") as cursor:
+            self._enter_job(cursor, run.job_id, force)
+            cursor.execute(
+                statement("register_job"),
+                {"job_id": run.job_id, "target_table": run.target_table, "description": run.description},
+            )
+            cursor.execute(
+                statement("start_run"),
+                {
+                    "run_id": run.run_id,
+                    "job_id": run.job_id,
+                    "target_table": run.target_table,
+                    "batch_size": run.batch_size,
+                    "workers": run.workers,
+                    "parameters": _json(run.parameters or {}),
+                    **_process(),
+                },
+            )
+            row = cursor.fetchone()
+        if row is None:
+            raise UsageError(f"run {run.run_id} is in the ledger already; retry --run {run.run_id}, or another run id")
+        return int(row[0])
+
+    def resume_run(self, run_id: str, job_id: str, *, force: bool = False) -> int:
+        """The same run goes on: its number and its ordinals stay."""
+        with self._database.transaction("resume run") as cursor:
+            self._enter_job(cursor, job_id, force)
+            cursor.execute(statement("resume_run"), {"run_id": run_id, **_process()})
+            row = cursor.fetchone()
+        if row is None:
+            raise LockedError(f"run {run_id} is running; cancel it first, or wait for its end")
+        return int(row[0])
+
+    def _enter_job(self, cursor: Cursor, job_id: str, force: bool) -> None:
+        cursor.execute(statement("lock_job"), {"job_id": job_id})
+        _bury_dead_runs(cursor)
+        cursor.execute(statement("live_runs"), {"job_id": job_id})
+        live = cursor.fetchone()
+        if live is not None and not force:
+            run_id, host, process_id, started_at = live
+            raise LockedError(
+                f"job {job_id} is being loaded by run {run_id} (process {process_id} on {host}, since {started_at}); "
+                "wait for its end, cancel it, or --force"
+            )
+
+    def bury_dead_runs(self) -> list[str]:
+        """Ends the runs whose process has died, and names them."""
+        with self._database.transaction("find dead runs") as cursor:
+            return _bury_dead_runs(cursor)
+
+    def get_run(self, run_id: str) -> dict[str, Any]:
+        with self._database.rows("read run") as cursor:
+            cursor.execute(statement("get_run"), {"run_id": run_id})
+            row = cursor.fetchone()
+        if row is None:
+            raise UsageError(f"expected run {run_id!r} in the ledger, found none; `status` lists the latest")
+        return dict(row)
+
+    def recent_runs(self, job_id: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+        with self._database.rows("read runs") as cursor:
+            cursor.execute(statement("recent_runs"), {"job_id": job_id, "limit": limit})
+            return [dict(row) for row in cursor.fetchall()]
+
+    def newer_run(self, run_id: str) -> str | None:
+        """A later run of the same job that has stored something."""
+        with self._database.transaction("look for newer runs") as cursor:
+            cursor.execute(statement("newer_run"), {"run_id": run_id})
+            row = cursor.fetchone()
+            return str(row[0]) if row else None
+
+    def set_phase(self, run_id: str, phase: str) -> None:
+        self._watched("set phase", "set_phase", {"run_id": run_id, "phase": phase})
+
+    def end_input(self, run_id: str) -> None:
+        with self._database.transaction("end of input") as cursor:
+            cursor.execute(statement("end_input"), {"run_id": run_id})
+
+    def beat(self, run_id: str) -> bool | None:
+        """Refreshes the run's totals. Whether it is cancelled; None where it has been declared dead."""
+        with self._database.transaction("heartbeat", is_durable=False) as cursor:
+            cursor.execute(statement("beat"), {"run_id": run_id})
+            row = cursor.fetchone()
+            return bool(row[0]) if row else None
+
+    def finish_run(self, run_id: str, failure: str | None = None) -> dict[str, Any]:
+        """Success where all of the input was cut into batches and all were stored; the run as it stands then."""
+        with self._database.transaction("finish run") as cursor:
+            cursor.execute(statement("beat"), {"run_id": run_id})
+            cursor.execute(statement("finish_run"), {"run_id": run_id, "failure": failure})
+        return self.get_run(run_id)
+
+    def cancel(self, run_id: str, cancelled_by: str) -> bool:
+        """False where it had ended, or was cancelled before."""
+        with self._database.transaction("cancel run") as cursor:
+            cursor.execute(statement("cancel_run"), {"run_id": run_id, "cancelled_by": cancelled_by})
+            return cursor.fetchone() is not None
+
+    # Batches
+
+    def register_batch(self, run_id: str, batch: RawBatch) -> None:
+        parameters = {
+            "run_id": run_id,
+            "batch_index": batch.index,
+            "source_position": _json(batch.position),
+            "first_ordinal": batch.ordinals[0] if batch.ordinals else 0,
+        }
+        self._watched("register batch", "register_batch", parameters)
+
+    def begin_batch(self, run_id: str, batch_index: int) -> bool:
+        """False where the batch is stored already: the answer to its COMMIT had been lost."""
+        with self._database.transaction("begin batch", is_durable=False) as cursor:
+            cursor.execute(statement("begin_batch"), {"run_id": run_id, "batch_index": batch_index})
+            return cursor.fetchone() is not None
+
+    @contextmanager
+    def batch_transaction(self) -> Iterator[Cursor]:
+        """Rows, rejects and `complete_batch` of one batch."""
+        with self._database.transaction("store batch") as cursor:
+            yield cursor
+
+    def complete_batch(
+        self, cursor: Cursor, run_id: str, batch: PreparedBatch, stored: Stored, locate: Any, logs: str
+    ) -> None:
+        if batch.rejects:
+            rejects = [_reject(each, locate(each.ordinal)) for each in batch.rejects]
+            parameters = {"run_id": run_id, "batch_index": batch.index, "rejects": _json(rejects)}
+            cursor.execute(statement("add_rejects"), parameters)
+        cursor.execute(
+            statement("complete_batch"),
+            {
+                "run_id": run_id,
+                "batch_index": batch.index,
+                "rows_attempted": batch.rows_attempted,
+                "rows_inserted": stored.rows_inserted,
+                "rows_updated": stored.rows_updated,
+                "rows_unchanged": stored.rows_unchanged,
+                "rows_deduplicated": stored.rows_deduplicated,
+                "rows_rejected": len(batch.rejects),
+                "rows_invalid": batch.rows_invalid,
+                "required_field_errors": batch.required_field_errors,
+                "shape_errors": batch.shape_errors,
+                "logs": logs,
+            },
+        )
+
+    def retry_batch(
+        self, run_id: str, batch_index: int, attempt: int, failure: Failure, at: datetime, wait_seconds: float
+    ) -> None:
+        entry = {
+            "attempt": attempt,
+            "at": at.isoformat(),
+            "error_code": failure.code,
+            "error_message": failure.message,
+            "wait_seconds": round(wait_seconds, 3),
+        }
+        parameters = {"run_id": run_id, "batch_index": batch_index, "entry": _json(entry)}
+        parameters |= {"logs": f"{at.isoformat()} attempt {attempt}: {failure.message}\n"}
+        self._watched("retry batch", "retry_batch", {**parameters, **_failure(failure)})
+
+    def fail_batch(self, run_id: str, batch: PreparedBatch, failure: Failure, at: datetime) -> None:
+        parameters = {"run_id": run_id, "batch_index": batch.index, "rows_attempted": batch.rows_attempted}
+        parameters |= {"logs": f"{at.isoformat()} failed: {failure.message}\n"}
+        with self._database.transaction("fail batch") as cursor:
+            cursor.execute(statement("fail_batch"), {**parameters, **_failure(failure)})
+
+    def open_batches(self, run_id: str, batch_indexes: Sequence[int] | None = None) -> list[dict[str, Any]]:
+        with self._database.rows("read open batches") as cursor:
+            cursor.execute(
+                statement("open_batches"),
+                {"run_id": run_id, "batch_indexes": list(batch_indexes) if batch_indexes else None},
+            )
+            return [dict(row) for row in cursor.fetchall()]
+
+    def last_batch(self, run_id: str) -> dict[str, Any] | None:
+        with self._database.rows("read last batch") as cursor:
+            cursor.execute(statement("last_batch"), {"run_id": run_id})
+            row = cursor.fetchone()
+            return dict(row) if row else None
+
+    def batches(self, run_id: str, status: str | None = None, limit: int = 1000) -> list[dict[str, Any]]:
+        with self._database.rows("read batches") as cursor:
+            cursor.execute(statement("batches_of_run"), {"run_id": run_id, "status": status, "limit": limit})
+            return [dict(row) for row in cursor.fetchall()]
+
+    def rejects(self, run_id: str) -> Iterator[dict[str, Any]]:
+        """In the order of the input, a page at a time: there may be many."""
+        after = -1
+        while True:
+            with self._database.rows("read rejects") as cursor:
+                cursor.execute(statement("rejects_of_run"), {"run_id": run_id, "after": after, "limit": _PAGE})
+                page = [dict(row) for row in cursor.fetchall()]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1]["ordinal"]
+
+    def _watched(self, doing: str, name: str, parameters: dict[str, Any]) -> None:
+        """For the eyes of those who watch; what counts commits with the rows."""
+        with self._database.transaction(doing, is_durable=False) as cursor:
+            cursor.execute(statement(name), parameters)
+
+
+def _bury_dead_runs(cursor: Cursor) -> list[str]:
+    cursor.execute(statement("bury_dead_runs"), {"grace_seconds": GRACE_SECONDS})
+    return [str(row[0]) for row in cursor.fetchall()]
+
+
+def _process() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "process_id": os.getpid()}
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {"error_code": failure.code, "error_message": failure.message}
+
+
+def _reject(reject: Reject, position: dict[str, Any]) -> dict[str, Any]:
+    text = reject.record.decode(errors="backslashreplace").replace("\0", "\\x00")
+    return {
+        "ordinal": reject.ordinal,
+        "position": position,
+        "reason": reject.reason.value,
+        "message": reject.message,
+        "record": text[:_RECORD_CHARACTERS],
+    }
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

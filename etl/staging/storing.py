@@ -1,0 +1,164 @@
+"""Stores one prepared batch, come what may: retried where a retry may help, alone where it fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from threading import Event
+from typing import Any
+
+import psycopg2
+import structlog
+from psycopg2.extensions import cursor as Cursor
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_when_event_set,
+    wait_exponential_jitter,
+)
+
+from etl.errors import EtlError, TransientError
+from etl.staging.ledger import Failure, StagingLedger
+from etl.staging.observing import Observer
+from etl.staging.records import PreparedBatch, Reject, RejectReason
+from etl.staging.writing import Stored, Target, store_rows, without_rows
+
+LONGEST_WAIT_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class BatchStore:
+    """`locate` says where a record stands in its source, for its reject."""
+
+    ledger: StagingLedger
+    target: Target
+    observer: Observer
+    retries: int
+    cancelled: Event
+
+    def store(self, batch: PreparedBatch, locate: Callable[[int], dict[str, Any]]) -> None:
+        """Raises nothing of the batch's own: what fails stands in the ledger and the next batch goes on."""
+        started = time.perf_counter()
+        try:
+            stored = self._retrying(batch)(self._attempt, batch, locate)
+        except EtlError as error:
+            self._record_failure(batch, failure_of(error))
+            return
+        self.observer.batch_stored(batch, stored, time.perf_counter() - started)
+
+    def _attempt(self, batch: PreparedBatch, locate: Callable[[int], dict[str, Any]]) -> Stored | None:
+        """None where an earlier attempt had been stored after all."""
+        if not self.ledger.begin_batch(self.target.run_id, batch.index):
+            return None
+        try:
+            return self._write(batch, locate)
+        except EtlError as error:
+            if not is_data_error(error):
+                raise
+            kept = self._without_unstorable(batch)
+            if kept is None:
+                raise
+            return self._write(kept, locate)
+
+    def _write(self, batch: PreparedBatch, locate: Callable[[int], dict[str, Any]]) -> Stored:
+        with self.ledger.batch_transaction() as cursor:
+            stored = store_rows(cursor, self.target, batch)
+            logs = f"{_now().isoformat()} stored: {stored}\n"
+            self.ledger.complete_batch(cursor, self.target.run_id, batch, stored, locate, logs)
+        return stored
+
+    def _without_unstorable(self, batch: PreparedBatch) -> PreparedBatch | None:
+        """What is JSON for us and not for PostgreSQL is told apart by PostgreSQL; None where that is not the fault."""
+        with self.ledger.batch_transaction() as cursor:
+            faults = _unstorable(cursor, batch)
+        if not faults:
+            return None
+        rejects = [
+            Reject(batch.ordinals[place], RejectReason.UNSTORABLE, message, batch.documents[place])
+            for place, message in faults.items()
+        ]
+        return replace(without_rows(batch, set(faults)), rejects=[*batch.rejects, *rejects])
+
+    # Retries
+
+    def _retrying(self, batch: PreparedBatch) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception_type(TransientError),
+            stop=stop_after_attempt(self.retries + 1) | stop_when_event_set(self.cancelled),
+            wait=wait_exponential_jitter(initial=0.2, max=LONGEST_WAIT_SECONDS, jitter=0.5),
+            before_sleep=partial(self._record_retry, batch),
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        """A cancelled run does not wait."""
+        self.cancelled.wait(seconds)
+
+    def _record_retry(self, batch: PreparedBatch, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        failure = failure_of(error) if isinstance(error, EtlError) else Failure("unknown", str(error))
+        wait_seconds = state.upcoming_sleep
+        log.warning(
+            "batch retried",
+            run_id=self.target.run_id,
+            batch=batch.index,
+            attempt=state.attempt_number,
+            error=failure.message,
+            wait_seconds=round(wait_seconds, 2),
+        )
+        self.observer.batch_retried(batch)
+        # the ledger is in the database that just failed: the next attempt says more
+        with suppress(TransientError):
+            self.ledger.retry_batch(
+                self.target.run_id, batch.index, state.attempt_number, failure, _now(), wait_seconds
+            )
+
+    def _record_failure(self, batch: PreparedBatch, failure: Failure) -> None:
+        log.error(
+            "batch failed",
+            run_id=self.target.run_id,
+            batch=batch.index,
+            error_code=failure.code,
+            error=failure.message,
+            next_step=f"retry --run {self.target.run_id} --batch {batch.index}",
+        )
+        self.observer.batch_failed(batch, failure)
+        # where even this cannot be written the batch is left `running`, which a retry takes up as well
+        with suppress(TransientError):
+            self.ledger.fail_batch(self.target.run_id, batch, failure, _now())
+
+
+def failure_of(error: EtlError) -> Failure:
+    """Its SQLSTATE where the database gave one, else the name of its class."""
+    cause = error.__cause__
+    code = cause.pgcode if isinstance(cause, psycopg2.Error) else None
+    return Failure(code or type(error).__name__, error.message)
+
+
+def is_data_error(error: EtlError) -> bool:
+    """SQLSTATE classes 22 (data exception) and 54 (a limit of PostgreSQL): some record is at fault."""
+    return failure_of(error).code[:2] in ("22", "54")
+
+
+def _unstorable(cursor: Cursor, batch: PreparedBatch) -> dict[int, str]:
+    """Place in the batch → what PostgreSQL says of the document there."""
+    cursor.execute(
+        """SELECT place - 1, (pg_input_error_info(document, 'jsonb')).message
+        FROM unnest(string_to_array(%(documents)s, E'\\n')) WITH ORDINALITY AS input (document, place)
+        WHERE NOT pg_input_is_valid(document, 'jsonb')""",
+        {"documents": b"\n".join(batch.documents).decode()},
+    )
+    return {int(place): str(message) for place, message in cursor.fetchall()}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,61 @@
+-- Batches and rejects of a run.
+
+-- name: register_batch
+INSERT INTO etl_run_batches (etl_run_id, batch_index, source_position, first_ordinal)
+VALUES (%(run_id)s, %(batch_index)s, %(source_position)s, %(first_ordinal)s);
+
+-- name: begin_batch
+-- Answers nothing where the batch has been stored already: the answer to its COMMIT was lost.
+UPDATE etl_run_batches SET status = 'running', attempts = attempts + 1, started_at = clock_timestamp()
+WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded'
+RETURNING attempts;
+
+-- name: complete_batch
+-- In the transaction that stores the rows.
+UPDATE etl_run_batches SET status = 'succeeded', committed_at = clock_timestamp(), error_code = NULL,
+    error_message = NULL, rows_attempted = %(rows_attempted)s, rows_inserted = %(rows_inserted)s,
+    rows_updated = %(rows_updated)s, rows_unchanged = %(rows_unchanged)s, rows_deduplicated = %(rows_deduplicated)s,
+    rows_rejected = %(rows_rejected)s, rows_invalid = %(rows_invalid)s,
+    required_field_errors = %(required_field_errors)s, shape_errors = %(shape_errors)s,
+    duration_ms = extract(epoch FROM clock_timestamp() - started_at) * 1000,
+    logs_fragment = right(logs_fragment || %(logs)s, 8192)
+WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s;
+
+-- name: retry_batch
+UPDATE etl_run_batches SET status = 'retried', error_code = %(error_code)s, error_message = %(error_message)s,
+    retry_timeline = retry_timeline || %(entry)s::jsonb, logs_fragment = right(logs_fragment || %(logs)s, 8192)
+WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded';
+
+-- name: fail_batch
+UPDATE etl_run_batches SET status = 'failed', error_code = %(error_code)s, error_message = %(error_message)s,
+    rows_attempted = %(rows_attempted)s, duration_ms = extract(epoch FROM clock_timestamp() - started_at) * 1000,
+    logs_fragment = right(logs_fragment || %(logs)s, 8192)
+WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded';
+
+-- name: open_batches
+-- What a retry has to run: all but the succeeded ones, or those of them that were named.
+SELECT batch_index, source_position, status FROM etl_run_batches
+WHERE etl_run_id = %(run_id)s AND status <> 'succeeded'
+    AND (%(batch_indexes)s::integer[] IS NULL OR batch_index = ANY (%(batch_indexes)s::integer[]))
+ORDER BY batch_index;
+
+-- name: last_batch
+SELECT batch_index, source_position FROM etl_run_batches WHERE etl_run_id = %(run_id)s
+ORDER BY batch_index DESC LIMIT 1;
+
+-- name: batches_of_run
+SELECT * FROM etl_run_batches WHERE etl_run_id = %(run_id)s
+    AND (%(status)s::text IS NULL OR status = %(status)s)
+ORDER BY batch_index LIMIT %(limit)s;
+
+-- name: add_rejects
+INSERT INTO etl_run_rejects (etl_run_id, ordinal, batch_index, source_position, reason, message, record)
+SELECT %(run_id)s, ordinal, %(batch_index)s, position, reason, message, record
+FROM jsonb_to_recordset(%(rejects)s::jsonb)
+    AS reject (ordinal bigint, position jsonb, reason text, message text, record text)
+ON CONFLICT (etl_run_id, ordinal) DO NOTHING;
+
+-- name: rejects_of_run
+-- A page at a time.
+SELECT ordinal, batch_index, source_position, reason, message, record FROM etl_run_rejects
+WHERE etl_run_id = %(run_id)s AND ordinal > %(after)s ORDER BY ordinal LIMIT %(limit)s;

@@ -1,0 +1,28 @@
+-- What is asked of a database and a table before a run may begin.
+
+-- name: server_state
+SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS is_read_only,
+    to_regnamespace(quote_ident(%(schema)s)) IS NOT NULL AS has_schema,
+    to_regclass('etl_runs') IS NOT NULL AND to_regclass('etl_run_batches') IS NOT NULL AS has_ledger;
+
+-- name: missing_privileges
+-- One row for each right that is lacking; tables that do not stand are somebody else's fault.
+SELECT wanted.table_name, wanted.privilege
+FROM (VALUES (%(table)s, 'SELECT'), (%(table)s, 'INSERT'), (%(table)s, 'UPDATE'),
+    ('etl_jobs', 'SELECT'), ('etl_jobs', 'INSERT'), ('etl_jobs', 'UPDATE'),
+    ('etl_runs', 'SELECT'), ('etl_runs', 'INSERT'), ('etl_runs', 'UPDATE'),
+    ('etl_run_batches', 'SELECT'), ('etl_run_batches', 'INSERT'), ('etl_run_batches', 'UPDATE'),
+    ('etl_run_rejects', 'SELECT'), ('etl_run_rejects', 'INSERT')) AS wanted (table_name, privilege)
+WHERE to_regclass(quote_ident(wanted.table_name)) IS NOT NULL
+    AND NOT has_table_privilege(to_regclass(quote_ident(wanted.table_name)), wanted.privilege);
+
+-- name: table_columns
+SELECT attname, format_type(atttypid, atttypmod) AS type, attnotnull FROM pg_attribute
+WHERE attrelid = to_regclass(quote_ident(%(table)s)) AND attnum > 0 AND NOT attisdropped;
+
+-- name: has_unique_source_id
+SELECT EXISTS (
+    SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attname = 'source_id'
+    WHERE indrelid = to_regclass(quote_ident(%(table)s)) AND indisunique AND indisvalid AND indpred IS NULL
+        AND indnkeyatts = 1 AND indkey[0] = attnum
+);

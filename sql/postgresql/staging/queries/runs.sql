@@ -1,0 +1,96 @@
+-- Jobs and runs of the staging loader. The schema comes from search_path.
+
+-- name: register_job
+-- A job is made known by its first run; its table may change with its configuration.
+INSERT INTO etl_jobs (id, target_table, description) VALUES (%(job_id)s, %(target_table)s, %(description)s)
+ON CONFLICT (id) DO UPDATE SET target_table = excluded.target_table, description = excluded.description,
+    updated_at = clock_timestamp()
+WHERE (etl_jobs.target_table, etl_jobs.description) IS DISTINCT FROM (excluded.target_table, excluded.description);
+
+-- name: lock_job
+-- Two loads of a job that start at once see one another; ends with the transaction.
+SELECT pg_advisory_xact_lock(hashtext('etl_jobs'), hashtext(%(job_id)s));
+
+-- name: live_runs
+SELECT id, host, process_id, started_at FROM etl_runs
+WHERE etl_job_id = %(job_id)s AND status IN ('pending', 'running') ORDER BY run_number;
+
+-- name: start_run
+INSERT INTO etl_runs (id, etl_job_id, status, phase, target_table, batch_size, workers, parameters, host, process_id,
+    started_at)
+VALUES (%(run_id)s, %(job_id)s, 'running', 'validating', %(target_table)s, %(batch_size)s, %(workers)s,
+    %(parameters)s, %(host)s, %(process_id)s, clock_timestamp())
+ON CONFLICT (id) DO NOTHING
+RETURNING run_number;
+
+-- name: resume_run
+-- A retry is the same run again: its number and its ordinals stay.
+UPDATE etl_runs SET status = 'running', phase = 'validating', finished_at = NULL, failure = NULL,
+    cancelled_at = NULL, cancelled_by = NULL, host = %(host)s, process_id = %(process_id)s,
+    heartbeat_at = clock_timestamp(), started_at = coalesce(started_at, clock_timestamp())
+WHERE id = %(run_id)s AND status NOT IN ('pending', 'running')
+RETURNING run_number;
+
+-- name: get_run
+SELECT * FROM etl_runs WHERE id = %(run_id)s;
+
+-- name: recent_runs
+SELECT * FROM etl_runs WHERE %(job_id)s::text IS NULL OR etl_job_id = %(job_id)s
+ORDER BY run_number DESC LIMIT %(limit)s;
+
+-- name: newer_run
+-- What was loaded since by the same job: a retry of older records must not undo it.
+SELECT newer.id FROM etl_runs AS newer JOIN etl_runs AS old ON old.etl_job_id = newer.etl_job_id
+WHERE old.id = %(run_id)s AND newer.run_number > old.run_number AND newer.batches_succeeded > 0
+ORDER BY newer.run_number DESC LIMIT 1;
+
+-- name: set_phase
+UPDATE etl_runs SET phase = %(phase)s, heartbeat_at = clock_timestamp() WHERE id = %(run_id)s;
+
+-- name: end_input
+UPDATE etl_runs SET input_ended_at = clock_timestamp() WHERE id = %(run_id)s;
+
+-- name: beat
+-- Says that the run is alive, sums up its batches, and hears whether it has been cancelled or given up for dead.
+UPDATE etl_runs AS run SET heartbeat_at = clock_timestamp(), batches = total.batches,
+    batches_succeeded = total.succeeded, batches_failed = total.failed, rows_attempted = total.rows_attempted,
+    rows_inserted = total.rows_inserted, rows_updated = total.rows_updated, rows_unchanged = total.rows_unchanged,
+    rows_deduplicated = total.rows_deduplicated, rows_rejected = total.rows_rejected,
+    rows_validated = total.rows_attempted, rows_invalid = total.rows_invalid,
+    required_field_errors = total.required_field_errors, shape_errors = total.shape_errors, retries = total.retries
+FROM (
+    SELECT count(*) AS batches, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
+        count(*) FILTER (WHERE status = 'failed') AS failed, coalesce(sum(rows_attempted), 0) AS rows_attempted,
+        coalesce(sum(rows_inserted), 0) AS rows_inserted, coalesce(sum(rows_updated), 0) AS rows_updated,
+        coalesce(sum(rows_unchanged), 0) AS rows_unchanged, coalesce(sum(rows_deduplicated), 0) AS rows_deduplicated,
+        coalesce(sum(rows_rejected), 0) AS rows_rejected, coalesce(sum(rows_invalid), 0) AS rows_invalid,
+        coalesce(sum(required_field_errors), 0) AS required_field_errors,
+        coalesce(sum(shape_errors), 0) AS shape_errors,
+        coalesce(sum(jsonb_array_length(retry_timeline)), 0) AS retries
+    FROM etl_run_batches WHERE etl_run_id = %(run_id)s
+) AS total
+WHERE run.id = %(run_id)s AND run.status = 'running'
+RETURNING run.cancelled_at IS NOT NULL AS is_cancelled;
+
+-- name: finish_run
+-- After the last `beat`. Batches that no worker took stay pending: a retry runs them.
+UPDATE etl_runs SET finished_at = clock_timestamp(), failure = %(failure)s, phase = 'committing',
+    status = CASE
+        WHEN batches_succeeded < batches OR input_ended_at IS NULL OR %(failure)s::text IS NOT NULL
+        THEN CASE WHEN batches_succeeded > 0 THEN 'partial' ELSE 'failed' END
+        ELSE 'success' END
+WHERE id = %(run_id)s AND status = 'running'
+RETURNING status;
+
+-- name: cancel_run
+UPDATE etl_runs SET cancelled_at = clock_timestamp(), cancelled_by = %(cancelled_by)s
+WHERE id = %(run_id)s AND status IN ('pending', 'running') AND cancelled_at IS NULL
+RETURNING id;
+
+-- name: bury_dead_runs
+-- By the database's clock: a process that has not been heard of for so long has died.
+UPDATE etl_runs SET finished_at = clock_timestamp(),
+    status = CASE WHEN batches_succeeded > 0 THEN 'partial' ELSE 'failed' END,
+    failure = format('the process died: process %%s on %%s was last heard of at %%s', process_id, host, heartbeat_at)
+WHERE status IN ('pending', 'running') AND heartbeat_at < clock_timestamp() - make_interval(secs => %(grace_seconds)s)
+RETURNING id;

@@ -1,0 +1,75 @@
+"""A database of the staging tests' own, with an empty staging ledger and one job's table for each test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pytest
+
+from etl.config.settings import PostgreSQLSettings
+from etl.ledger.connection import connect
+from etl.staging.database import StagingDatabase
+from etl.staging.installing import install_ledger
+from etl.statements.staging import StagingTable, staging_table_statements
+
+if TYPE_CHECKING:
+    from tests.conftest import RunningStack
+
+Execute = Callable[..., list[Any]]
+
+TABLE = StagingTable("stg_events")
+
+
+@pytest.fixture(scope="session")
+def staging_settings(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
+    assert stack.settings.postgresql is not None
+    server = stack.settings.postgresql
+    database = f"staging_test_{secrets.token_hex(4)}"
+    with closing(connect(server)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{database}"')
+        yield server.model_copy(update={"database": database})
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+
+@pytest.fixture
+def execute(staging_settings: PostgreSQLSettings) -> Execute:
+    """One statement outside the loader; returns its rows as tuples."""
+
+    def run(statement: str, values: Any = None) -> list[Any]:
+        with (
+            closing(connect(staging_settings)) as connection,
+            connection,
+            connection.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor,
+        ):
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+@pytest.fixture
+def empty(execute: Execute) -> None:
+    execute("DROP SCHEMA IF EXISTS public CASCADE")
+    execute("CREATE SCHEMA public")
+
+
+@pytest.fixture
+def database(staging_settings: PostgreSQLSettings, empty: None) -> Iterator[StagingDatabase]:
+    with closing(StagingDatabase(staging_settings)) as database:
+        install_ledger(database)
+        yield database
+
+
+@pytest.fixture
+def events(database: StagingDatabase) -> StagingTable:
+    with database.transaction("create table") as cursor:
+        for statement in staging_table_statements(TABLE):
+            cursor.execute(statement)
+    return TABLE

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from etl.staging.paths import getter
+from etl.staging.preparing import Rules, prepare
+from etl.staging.records import PreparedBatch, RawBatch, RejectReason
+from etl.staging.shapes import Shape
+
+RULES = Rules(getter("id"), getter("at"), datetime.fromisoformat)
+
+
+def raw(*records: Any) -> RawBatch:
+    texts = [each if isinstance(each, bytes) else orjson.dumps(each) for each in records]
+    return RawBatch(0, {}, range(10, 10 + len(texts)), texts)
+
+
+def accounted(batch: PreparedBatch) -> int:
+    return len(batch.source_ids) + batch.rows_deduplicated + len(batch.rejects)
+
+
+def test_a_record_keeps_the_text_that_was_read() -> None:
+    text = b'{"id": "a", "big": 750727362669608961, "exact": 0.10, "at": "2026-01-02T03:04:05Z"}'
+    prepared = prepare(raw(text), RULES)
+    assert prepared.documents == [text]
+    assert prepared.source_ids == ["a"]
+    assert prepared.ordinals == [10]
+    assert prepared.source_updated_at == [datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)]
+    assert prepared.errors == [None]
+
+
+def test_a_raw_newline_between_tokens_becomes_a_space() -> None:
+    prepared = prepare(raw(b'{"id": "a",\n"text": "one\\ntwo"}'), RULES)
+    assert prepared.documents == [b'{"id": "a", "text": "one\\ntwo"}']
+
+
+def test_whole_numbers_are_source_ids() -> None:
+    assert prepare(raw({"id": 7}), RULES).source_ids == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (b"{", RejectReason.NOT_JSON),
+        (b'{"id": NaN}', RejectReason.NOT_JSON),
+        (b'{"id": "\xff"}', RejectReason.INVALID_UTF8),
+        (b"[1]", RejectReason.NOT_AN_OBJECT),
+        (b"null", RejectReason.NOT_AN_OBJECT),
+        (b'{"other": 1}', RejectReason.NO_SOURCE_ID),
+        (b'{"id": null}', RejectReason.NO_SOURCE_ID),
+        (b'{"id": ""}', RejectReason.NO_SOURCE_ID),
+        (b'{"id": 1.5}', RejectReason.BAD_SOURCE_ID),
+        (b'{"id": true}', RejectReason.BAD_SOURCE_ID),
+        (b'{"id": "' + b"x" * 3000 + b'"}', RejectReason.BAD_SOURCE_ID),
+        (b'{"id": "a", "text": "\\u0000"}', RejectReason.NUL_CHARACTER),
+        (b'{"id": "a", "\\u0000": 1}', RejectReason.NUL_CHARACTER),
+        (b'{"id": "a", "number": 1e400}', RejectReason.NUMBER_OUT_OF_RANGE),
+        (b'{"id": "a", "text": "\\ud800"}', RejectReason.NOT_JSON),
+    ],
+)
+def test_what_postgresql_cannot_hold_is_rejected_with_its_place(record: bytes, reason: RejectReason) -> None:
+    prepared = prepare(raw({"id": "good"}, record), RULES)
+    assert prepared.source_ids == ["good"]
+    (reject,) = prepared.rejects
+    assert (reject.ordinal, reject.reason, reject.record) == (11, reason, record)
+    assert "expected" in reject.message
+
+
+def test_text_that_only_looks_like_nul_is_kept() -> None:
+    assert prepare(raw(b'{"id": "a", "text": "\\\\u0000"}'), RULES).rejects == []
+
+
+def test_a_record_that_is_too_large_is_rejected() -> None:
+    rules = Rules(getter("id"), None, datetime.fromisoformat, maximum_record_bytes=20)
+    (reject,) = prepare(raw({"id": "a", "text": "x" * 100}), rules).rejects
+    assert reject.reason is RejectReason.TOO_LARGE
+    assert "maximum_record_bytes" in reject.message
+
+
+def test_a_record_that_breaks_the_rules_is_kept_with_its_errors() -> None:
+    shape = Shape({"properties": {"amount": {"type": "number"}}})
+    rules = Rules(getter("id"), getter("at"), datetime.fromisoformat, (("user.id", getter("user.id")),), shape)
+    prepared = prepare(raw({"id": "a", "user": {"id": None}, "amount": "ten", "at": "soon"}), rules)
+    errors = orjson.loads(prepared.errors[0] or b"null")
+    assert [(each["path"], each["sample"]) for each in errors] == [
+        ("source_updated_at", "soon"),
+        ("user.id", None),
+        ("amount", "ten"),
+    ]
+    assert (prepared.rows_invalid, prepared.required_field_errors, prepared.shape_errors) == (1, 1, 1)
+    assert prepared.source_updated_at == [None]
+
+
+def test_a_large_sample_is_cut() -> None:
+    shape = Shape({"properties": {"amount": {"type": "number"}}})
+    prepared = prepare(
+        raw({"id": "a", "amount": "x" * 5000}), Rules(getter("id"), None, datetime.fromisoformat, (), shape)
+    )
+    (error,) = orjson.loads(prepared.errors[0] or b"null")
+    assert len(error["sample"]) == 201
+    assert len(error["message"]) <= 301
+
+
+def test_the_latest_record_of_a_source_id_wins_else_the_last() -> None:
+    old, new = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+    prepared = prepare(
+        raw(
+            {"id": "a", "at": new, "n": 1},
+            {"id": "a", "at": old, "n": 2},
+            {"id": "b", "n": 1},
+            {"id": "b", "n": 2},
+            {"id": "c", "at": old, "n": 1},
+            {"id": "c", "n": 2},
+        ),
+        RULES,
+    )
+    assert prepared.source_ids == ["a", "b", "c"]
+    assert [orjson.loads(each)["n"] for each in prepared.documents] == [1, 2, 1]
+    assert prepared.ordinals == [10, 13, 14]
+    assert prepared.rows_deduplicated == 3
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+RECORDS = st.dictionaries(st.sampled_from(["id", "at", "x"]), JSON).map(lambda record: json.dumps(record).encode())
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.lists(st.binary(max_size=30) | RECORDS, max_size=10))
+def test_whatever_comes_nothing_is_lost_and_nothing_raised(records: list[bytes]) -> None:
+    prepared = prepare(raw(*records), RULES)
+    assert accounted(prepared) == prepared.rows_attempted == len(records)
+    assert len(set(prepared.source_ids)) == len(prepared.source_ids)
+    assert not any(b"\n" in each for each in prepared.documents)
