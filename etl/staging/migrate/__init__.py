@@ -1,0 +1,18 @@
+"""Brings existing stg_* tables to the contract while writers write."""
+
+from etl.staging.migrate.migration import plan_migration, run_migration
+from etl.staging.migrate.plan import Defects, MigrationPlan, TablePlan
+from etl.staging.migrate.report import MigrationReport, TableReport, TableStatus
+from etl.staging.migrate.settings import MigrationSettings
+
+__all__ = [
+    "Defects",
+    "MigrationPlan",
+    "MigrationReport",
+    "MigrationSettings",
+    "TablePlan",
+    "TableReport",
+    "TableStatus",
+    "plan_migration",
+    "run_migration",
+]

@@ -1,0 +1,88 @@
+"""A database of these tests' own, with an empty staging ledger for each test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pytest
+
+from etl.config.settings import PostgreSQLSettings
+from etl.ledger.connection import connect
+from etl.ledger.migrations import read_migrations
+from etl.stack.embedded import Stack
+from etl.stack.layout import Layout
+from etl.staging.ledger import SQL_DIRECTORY
+from etl.staging.migrate import MigrationSettings
+
+if TYPE_CHECKING:
+    from tests.conftest import RunningStack
+
+Execute = Callable[..., list[Any]]
+
+_TOUCH = """CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql
+AS 'BEGIN NEW.updated_at := now(); RETURN NEW; END'"""
+
+
+@pytest.fixture(scope="session")
+def migrate_database(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
+    assert stack.settings.postgresql is not None
+    server = stack.settings.postgresql
+    database = f"migrate_test_{secrets.token_hex(4)}"
+    with closing(connect(server)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{database}"')
+        yield server.model_copy(update={"database": database})
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+
+@pytest.fixture
+def execute(migrate_database: PostgreSQLSettings) -> Execute:
+    """One statement, committed; returns its rows as tuples."""
+
+    def run(statement: str, values: Sequence[Any] | None = None) -> list[Any]:
+        with closing(connect(migrate_database)) as connection:
+            connection.autocommit = True
+            with connection.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor:
+                cursor.execute(statement, values)
+                return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+@pytest.fixture
+def database(migrate_database: PostgreSQLSettings, execute: Execute) -> PostgreSQLSettings:
+    execute("DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public")
+    for migration in read_migrations(SQL_DIRECTORY / "migrations"):
+        execute(migration.text)
+    execute(_TOUCH)
+    return migrate_database
+
+
+@pytest.fixture
+def settings() -> MigrationSettings:
+    return MigrationSettings(lock_timeout_seconds=0.5, longest_pause_seconds=0.5)
+
+
+@pytest.fixture
+def silenced_triggers(stack: RunningStack) -> Iterator[None]:
+    """What an administrator grants so that triggers of the users' own do not fire for a migration."""
+    admin = Stack(Layout(stack.data_dir), say=print).credentials()
+    assert admin is not None
+    assert stack.settings.postgresql is not None
+    user = stack.settings.postgresql.user
+    parameters = stack.settings.postgresql.connection_parameters | {
+        "user": "postgres",
+        "password": admin.postgresql_admin,
+    }
+    with closing(psycopg2.connect(**parameters)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"GRANT SET ON PARAMETER session_replication_role TO {user}")
+            yield
+            cursor.execute(f"REVOKE SET ON PARAMETER session_replication_role FROM {user}")
