@@ -107,7 +107,7 @@ class _Loading:
         self.faults += collisions(entries)
         self.faults += overwritten_sources(entries, settings)
         if self.faults:
-            raise ConfigurationError(_telling(self.faults))
+            raise ConfigurationError(telling(self.faults))
         tables = {entry.name: entry.config for entry in entries}
         return Configuration(settings, MappingProxyType(tables), MappingProxyType(definitions_of(tables)))
 
@@ -199,7 +199,7 @@ def shown_path(path: Path) -> Path:
     return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
 
 
-def _telling(faults: Iterable[Fault]) -> list[Fault]:
+def telling(faults: Iterable[Fault]) -> list[Fault]:
     """In the order of files and lines; what only follows from an unknown value is left out."""
     unknown = {(fault.file, fault.line) for fault in faults if isinstance(fault, UnknownValueFault)}
     kept = {f for f in faults if isinstance(f, UnknownValueFault) or (f.file, f.line) not in unknown}

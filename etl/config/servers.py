@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +21,12 @@ SettingsT = TypeVar("SettingsT", bound=FrozenModel)
 ENVIRONMENT = "environment"
 """Stands for the file in faults of variables."""
 
-SERVER_KEYS = ("source", "ledger", "postgresql", "clickhouse", "s3", "run")
+SERVER_KEYS = ("source", "ledger", "postgresql", "staging", "clickhouse", "s3", "run")
 _SECRETS = ("password", "access_key", "secret_key", "session_token")
 _KEPT = (*_SECRETS[1:], "bucket", "prefix", "region", "connect_timeout_seconds", "timeout_seconds")
 """What etl.yaml still says of a server whose URL a variable gives: nothing of where it is or whom to trust."""
+
+_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 _S3_VARIABLES = {
     "bucket": ("ETL_S3_BUCKET",),
@@ -44,6 +47,8 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
         source=reader.postgresql("source", "ETL_SOURCE_POSTGRES_URL", "ETL_SOURCE_POSTGRES_CA_FILE"),
         ledger=ledger or postgresql,
         postgresql=postgresql,
+        staging=reader.staging(),
+        staging_schema=reader.staging_schema(),
         clickhouse=reader.clickhouse(),
         s3=reader.s3(),
         run=reader.run() or RunSettings(),
@@ -67,6 +72,24 @@ class _Reader:
         host = node.get("host")
         defaults: Fields = {"sslmode": "prefer" if host and is_loopback(str(host.value)) else "verify-full"}
         return self._validate(block, PostgreSQLSettings, self._with_ca(node, ca_variable), defaults)
+
+    def staging(self) -> PostgreSQLSettings | None:
+        """The block may name no more than the schema: then the tables are in the postgresql server."""
+        node = self.document.get("staging") or _environment({})
+        server = {key: value for key, value in node.mapping.items() if key != "schema"}
+        block = node.child(server) if server or not isinstance(node.value, dict) else node.child(None)
+        reader = replace(self, document=self.document.child({"staging": block}))
+        return reader.postgresql("staging", "ETL_STAGING_POSTGRES_URL", "ETL_POSTGRES_CA_FILE")
+
+    def staging_schema(self) -> str:
+        node = self.document.get("staging", "schema")
+        if node is None or node.value is None:
+            return "public"
+        if not isinstance(node.value, str) or not _SCHEMA_NAME.fullmatch(node.value):
+            self.faults.append(
+                node.fault("staging.schema: expected lower-case letters, digits and _, and no more than 63 of them")
+            )
+        return str(node.value)
 
     def clickhouse(self) -> ClickHouseSettings | None:
         node = self._server("clickhouse", "ETL_CLICKHOUSE_URL", clickhouse_fields)

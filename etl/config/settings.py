@@ -115,6 +115,9 @@ class Settings(FrozenModel):
     source: PostgreSQLSettings | None = None
     ledger: PostgreSQLSettings | None = None
     postgresql: PostgreSQLSettings | None = None
+    staging: PostgreSQLSettings | None = None
+    """Where the staging loader's tables are; the postgresql server where None."""
+    staging_schema: str = "public"
     clickhouse: ClickHouseSettings | None = None
     s3: S3Settings | None = None
     run: RunSettings = RunSettings()
