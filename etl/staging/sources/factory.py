@@ -1,0 +1,45 @@
+"""A job's configuration → its source."""
+
+from __future__ import annotations
+
+import sys
+
+from etl.config.staging import StagingConfiguration
+from etl.config.staging_models import (
+    CsvFiles,
+    FileFormat,
+    PostgreSQLQuery,
+    StagingJob,
+    StandardInputSource,
+)
+from etl.staging.sources.base import Format, Source
+from etl.staging.sources.csv import CsvFormat
+from etl.staging.sources.files import FileSource, find_files
+from etl.staging.sources.json_array import JsonArrayFormat
+from etl.staging.sources.ndjson import NdjsonFormat
+from etl.staging.sources.parquet import ParquetFormat
+from etl.staging.sources.spool import Spool, SpooledSource
+from etl.staging.sources.streams import Query, StandardInput
+
+
+def open_source(job: StagingJob, configuration: StagingConfiguration) -> Source:
+    """Finds the files, and says which are missing; nothing is read yet, and no server is asked."""
+    source = job.source
+    spool = Spool(configuration.spool_dir)
+    if isinstance(source, PostgreSQLQuery):
+        return SpooledSource(Query(configuration.query_server(source), source.query), spool)
+    if isinstance(source, StandardInputSource):
+        form = _format(source.format, job.maximum_record_bytes, source.delimiter)
+        return SpooledSource(StandardInput(form, lambda: sys.stdin.buffer), spool)
+    delimiter = source.delimiter if isinstance(source, CsvFiles) else ","
+    return FileSource(_format(FileFormat(source.type), job.maximum_record_bytes, delimiter), find_files(source.path))
+
+
+def _format(name: FileFormat, longest: int, delimiter: str) -> Format:
+    formats: dict[FileFormat, Format] = {
+        FileFormat.NDJSON: NdjsonFormat(longest),
+        FileFormat.JSON_ARRAY: JsonArrayFormat(longest),
+        FileFormat.CSV: CsvFormat(longest, delimiter),
+        FileFormat.PARQUET: ParquetFormat(),
+    }
+    return formats[name]

@@ -1,0 +1,94 @@
+"""Files of one format, one after the other in the order of their names. A batch never spans two of them."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etl.errors import SourceError
+from etl.staging.records import RawBatch
+from etl.staging.sources.base import After, Format, Place, Slice
+from etl.staging.sources.opening import fingerprint, is_readable, reading, refuse_changed
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A batch's position is its file as it was, and the slice of it that its format can find again."""
+
+    format: Format
+    files: tuple[Path, ...]
+    can_be_read_again: bool = True
+
+    def for_run(self, run_id: str) -> FileSource:
+        return self
+
+    def forget(self, index: int) -> None:
+        """Nothing is kept."""
+
+    def batches(self, batch_size: int, after: After | None = None) -> Iterator[RawBatch]:
+        index, ordinal, files, start = self._behind(after)
+        for path in files:
+            known = {"file": str(path), **fingerprint(path)}
+            for piece in _slices(self.format, path, batch_size, start):
+                position = {**known, "ordinal": ordinal, **piece.position}
+                ordinals = range(ordinal, ordinal + len(piece.records))
+                yield RawBatch(index, position, ordinals, piece.records)
+                index, ordinal = index + 1, ordinals.stop
+            start = None
+
+    def read_again(self, index: int, position: dict[str, Any]) -> RawBatch:
+        path, count, ordinal = Path(position["file"]), position["records"], position["ordinal"]
+        refuse_changed(path, position)
+        # a failure behind the batch is not the batch's
+        with reading(path) as stream:
+            piece = next(iter(self.format.slices(stream, count, position["start"])), None)
+        found = piece.records if piece else []
+        if len(found) != count:
+            raise SourceError(f"{path}: expected {count} records of batch {index}, found {len(found)}")
+        return RawBatch(index, position, range(ordinal, ordinal + count), found)
+
+    def locate(self, batch: RawBatch, ordinal: int) -> dict[str, Any]:
+        position = batch.position
+        return {"file": position["file"], **self.format.locate(position, ordinal - position["ordinal"])}
+
+    def _behind(self, after: After | None) -> tuple[int, int, tuple[Path, ...], Place | None]:
+        if after is None:
+            return 0, 0, self.files, None
+        index, position = after
+        path = Path(position["file"])
+        if path not in self.files:
+            raise SourceError(f"{path}, which the run was reading, is not among the job's files any more; put it back")
+        refuse_changed(path, position)
+        ordinal = position["ordinal"] + position["records"]
+        return index + 1, ordinal, self.files[self.files.index(path) :], position["end"]
+
+
+def find_files(patterns: Sequence[str]) -> tuple[Path, ...]:
+    """Each file once, those of a pattern in the order of their names; every pattern must match something."""
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        is_pattern = glob.has_magic(pattern) and not Path(pattern).is_file()
+        # unlike Path.glob it takes absolute patterns
+        matched = sorted(glob.glob(pattern, recursive=True)) if is_pattern else [pattern]  # noqa: PTH207
+        files = [path for path in map(Path, matched) if path.is_file()]
+        if not files:
+            raise SourceError(_nothing(pattern, is_pattern))
+        found |= dict.fromkeys(files)
+    for path in found:
+        if not is_readable(path):
+            raise SourceError(f"{path} cannot be read: this user lacks the permission")
+    return tuple(found)
+
+
+def _nothing(pattern: str, is_pattern: bool) -> str:
+    if is_pattern:
+        return f"no file matches {pattern}"
+    return f"{pattern} is a folder; name its files, as {pattern}/*" if Path(pattern).is_dir() else f"no file {pattern}"
+
+
+def _slices(form: Format, path: Path, size: int, start: Place | None) -> Iterator[Slice]:
+    with reading(path) as stream:
+        yield from form.slices(stream, size, start)

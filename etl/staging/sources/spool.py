@@ -1,0 +1,109 @@
+"""What cannot be read twice is kept on disk until it is stored: a file of NDJSON for each batch, named by its run.
+
+A batch's file is on the disk before anything else is done with the batch, and gone when the batch is stored. What a
+dead run leaves stays for its retry.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from etl.errors import SourceError
+from etl.staging.records import RawBatch
+from etl.staging.sources.base import After, Stream
+from etl.staging.sources.opening import naming
+
+DEFAULT_DIRECTORY = Path(".data/spool")
+
+
+@dataclass(frozen=True)
+class Spool:
+    directory: Path = DEFAULT_DIRECTORY
+
+    def write(self, run_id: str, batch: RawBatch) -> RawBatch:
+        """The batch, to be found again by its position."""
+        path = self._path(run_id, batch.index)
+        position = {**batch.position, "spool": str(path.absolute())}
+        unfinished = path.with_suffix(".tmp")
+        with naming(f"spool file {path}", "written"):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as file:
+                file.writelines(record + b"\n" for record in batch.records)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+            _sync(self.directory)
+        return replace(batch, position=position)
+
+    def read(self, index: int, position: dict[str, Any]) -> RawBatch:
+        path, count, ordinal = Path(position["spool"]), position["records"], position["ordinal"]
+        if not path.is_file():
+            raise SourceError(f"batch {index} is not in the spool any more: no file {path}; load the input again")
+        with naming(f"spool file {path}"):
+            records = path.read_bytes().split(b"\n")[:-1]
+        if len(records) != count:
+            raise SourceError(f"spool file {path}: expected {count} records, found {len(records)}")
+        return RawBatch(index, position, range(ordinal, ordinal + count), records)
+
+    def remove(self, run_id: str, index: int) -> None:
+        path = self._path(run_id, index)
+        with naming(f"spool file {path}", "removed"):
+            path.unlink(missing_ok=True)
+
+    def leftovers(self) -> dict[str, int]:
+        """Run → how many of its batches are kept."""
+        return dict(Counter(path.name.split(".")[0] for path in sorted(self.directory.glob("*.*.ndjson"))))
+
+    def _path(self, run_id: str, index: int) -> Path:
+        # a run id has no dot
+        return self.directory / f"{run_id}.{index:06d}.ndjson"
+
+
+@dataclass(frozen=True)
+class SpooledSource:
+    """A stream that can be read again, batch by batch, as far as it was read."""
+
+    stream: Stream
+    spool: Spool
+    run_id: str | None = None
+    can_be_read_again: bool = False
+
+    def for_run(self, run_id: str) -> SpooledSource:
+        return replace(self, run_id=run_id)
+
+    def batches(self, batch_size: int, after: After | None = None) -> Iterator[RawBatch]:
+        if after is not None:
+            raise SourceError(
+                f"the input was not read to its end, and cannot be read again behind batch {after[0]}; "
+                "what was read is kept and can be retried; load the input anew for the rest"
+            )
+        for batch in self.stream.batches(batch_size):
+            yield self.spool.write(self._named(), batch)
+
+    def read_again(self, index: int, position: dict[str, Any]) -> RawBatch:
+        return self.spool.read(index, position)
+
+    def locate(self, batch: RawBatch, ordinal: int) -> dict[str, Any]:
+        return self.stream.locate(batch, ordinal)
+
+    def forget(self, index: int) -> None:
+        self.spool.remove(self._named(), index)
+
+    def _named(self) -> str:
+        if self.run_id is None:
+            raise ValueError("a source that is spooled needs a run: for_run(run_id)")
+        return self.run_id
+
+
+def _sync(directory: Path) -> None:
+    """The name, too, must survive a crash."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,83 @@
+"""Inputs that can be read once: standard input, and the answer to a query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from psycopg2.extensions import connection
+from psycopg2.extensions import cursor as Cursor
+
+from etl.config.settings import PostgreSQLSettings
+from etl.errors import SourceError, StoreError
+from etl.ledger.connection import connect, door
+from etl.staging.records import RawBatch
+from etl.staging.sources.base import Format, Slice, numbered_slices
+from etl.staging.sources.opening import naming
+
+_ROWS_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class StandardInput:
+    """`stream` is called when reading begins: a retry that only needs the spool leaves standard input alone."""
+
+    format: Format
+    stream: Callable[[], BinaryIO]
+
+    def batches(self, batch_size: int) -> Iterator[RawBatch]:
+        with naming("standard input"):
+            yield from _numbered(self.format.slices(self.stream(), batch_size))
+
+    def locate(self, batch: RawBatch, ordinal: int) -> dict[str, Any]:
+        return self.format.locate(batch.position, ordinal - batch.position["ordinal"])
+
+
+@dataclass(frozen=True)
+class Query:
+    """Rows of one snapshot, through a cursor of the server. PostgreSQL itself writes the JSON: nothing is rounded."""
+
+    server: PostgreSQLSettings
+    query: str
+
+    def batches(self, batch_size: int) -> Iterator[RawBatch]:
+        return _numbered(numbered_slices(self._records(), batch_size, None))
+
+    def locate(self, batch: RawBatch, ordinal: int) -> dict[str, Any]:
+        return {"row": ordinal + 1}
+
+    def _records(self) -> Iterator[bytes]:
+        try:
+            with (
+                door(self.server.address, "read the query", (self.server.password.get_secret_value(),)),
+                closing(connect(self.server)) as held,
+            ):
+                # a column of type json keeps its line breaks; within its texts they are escaped
+                yield from (text.encode().replace(b"\n", b" ") for text in self._texts(held))
+        except StoreError as error:
+            raise SourceError(error.message) from error
+
+    def _texts(self, held: connection) -> Iterator[str]:
+        """One transaction, since a pooler may give the next one another session; a long reading is no mistake."""
+        held.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        with held.cursor() as limits:
+            limits.execute(
+                "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
+                "SET LOCAL timezone = 'UTC'"
+            )
+        with held.cursor("staging_source", cursor_factory=Cursor) as rows:
+            rows.itersize = _ROWS_AT_ONCE
+            # on lines of its own: the query may end in a comment
+            rows.execute(f"SELECT row_to_json(record)::text FROM (\n{self.query}\n) AS record")
+            for (text,) in rows:
+                yield text
+
+
+def _numbered(slices: Iterator[Slice]) -> Iterator[RawBatch]:
+    ordinal = 0
+    for index, piece in enumerate(slices):
+        ordinals = range(ordinal, ordinal + len(piece.records))
+        yield RawBatch(index, {"ordinal": ordinal, **piece.position}, ordinals, piece.records)
+        ordinal = ordinals.stop

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from etl.errors import SourceError
+from etl.staging.sources.files import find_files
+from etl.staging.sources.ndjson import NdjsonFormat
+from tests.unit.staging.sources.support import LONGEST, PACKERS, check_batches, records_of, source_of, write
+
+NDJSON = NdjsonFormat(LONGEST)
+
+
+def test_a_batch_ends_with_its_file_and_ordinals_go_on(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.ndjson", b"1\n2\n3\n")
+    empty = write(tmp_path / "b.ndjson", b"")
+    last = write(tmp_path / "c.ndjson.gz", b"4\n5\n")
+    source = source_of(NDJSON, first, empty, last)
+    batches = check_batches(source, 2)
+    assert [batch.records for batch in batches] == [[b"1", b"2"], [b"3"], [b"4", b"5"]]
+    assert source.can_be_read_again
+    assert source.locate(batches[2], 4) == {"file": str(last), "line": 2}
+
+
+def test_patterns_are_taken_in_order_and_files_once(tmp_path: Path) -> None:
+    for name in ("b.json", "a.json", "c.txt", "deep/er/d.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.json").mkdir()
+    patterns = [f"{tmp_path}/c.txt", f"{tmp_path}/*.json", f"{tmp_path}/**/*.json"]
+    names = [str(path.relative_to(tmp_path)) for path in find_files(patterns)]
+    assert names == ["c.txt", "a.json", "b.json", "deep/er/d.json"]
+
+
+def test_a_name_with_brackets_is_a_name_where_there_is_such_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a[1].json"
+    path.touch()
+    assert find_files([str(path)]) == (path,)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("none.json", "no file .*none.json"), ("*.json", "no file matches .*json"), ("", "is a folder; name its files")],
+)
+def test_what_is_not_there_is_told(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        find_files([str(tmp_path / name)])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_without_permission_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", b"1")
+    path.chmod(0)
+    with pytest.raises(SourceError, match="this user lacks the permission"):
+        find_files([str(path)])
+
+
+@pytest.mark.parametrize("change", ["content", "time"])
+def test_a_file_that_changed_since_is_refused(tmp_path: Path, change: str) -> None:
+    path = write(tmp_path / "a.ndjson", b"1\n2\n3\n4\n")
+    source = source_of(NDJSON, path)
+    first, second = source.batches(2)
+    if change == "content":
+        write(path, b"1\n2\n3\n44\n")
+    else:
+        os.utime(path, ns=(0, 0))
+    with pytest.raises(SourceError, match=r"has been changed since the run read it \(8 bytes then, \d now\)"):
+        source.read_again(second.index, second.position)
+    with pytest.raises(SourceError, match="has been changed since"):
+        next(source.batches(2, (first.index, first.position)))
+
+
+def test_a_file_that_went_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ndjson", b"1\n2\n")
+    source = source_of(NDJSON, path)
+    first, _ = source.batches(1)
+    path.unlink()
+    with pytest.raises(SourceError, match=r"a.ndjson cannot be read: No such file"):
+        source.read_again(first.index, first.position)
+    with pytest.raises(SourceError, match="is not among the job's files any more"):
+        next(source_of(NDJSON).batches(1, (first.index, first.position)))
+
+
+@pytest.mark.parametrize("suffix", sorted(set(PACKERS) - {""}))
+def test_what_is_not_packed_as_its_name_says_is_told(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.ndjson{suffix}"
+    path.write_bytes(b"not packed at all")
+    with pytest.raises(SourceError, match=f"a.ndjson{suffix} cannot be read"):
+        list(source_of(NDJSON, path).batches(10))
+
+
+@pytest.mark.parametrize("suffix", sorted(set(PACKERS) - {""}))
+def test_a_packed_file_that_ends_early_is_told(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path / f"a.ndjson{suffix}", b"".join(b"%d\n" % n for n in range(1000)))
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(SourceError, match=f"a.ndjson{suffix} cannot be read: Truncated compressed stream"):
+        records_of(list(source_of(NDJSON, path).batches(10)))
