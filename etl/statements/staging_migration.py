@@ -175,6 +175,11 @@ def alter(table: str, actions: Sequence[str]) -> str:
     return f"ALTER TABLE {quoted(table)} {', '.join(actions)}"
 
 
+def keep_maintenance_away(table: str) -> str:
+    """Readers and writers go on; (auto)vacuum and other DDL wait."""
+    return f"LOCK TABLE {quoted(table)} IN SHARE UPDATE EXCLUSIVE MODE"
+
+
 def add_column(name: str, type_name: str, *, default: str | None = None, is_required: bool = False) -> str:
     """A default that is not volatile costs no rewrite: PostgreSQL keeps it beside the rows that stand already."""
     required = " NOT NULL" if is_required else ""

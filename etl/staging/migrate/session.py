@@ -18,9 +18,12 @@ from etl.ledger.connection import connect, door, transaction
 from etl.staging.ledger import statement
 from etl.staging.migrate.settings import MigrationSettings
 from etl.statements.quoting import postgresql_identifier, postgresql_name
+from etl.statements.staging_migration import keep_maintenance_away
 
 _FIRST_PAUSE_SECONDS = 0.1
 _ROW_LOCK_SECONDS = 10.0
+_MAINTENANCE_SECONDS = 10.0
+"""Longer than deadlock_timeout (1 s): only then does an autovacuum give way. Nobody else waits for this lock."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,10 +70,12 @@ class Session:
 
     def change(self, table: str, what: str, statements: Sequence[str]) -> None:
         """DDL in one transaction. Whoever comes after it in the lock's queue waits too: it gives up soon, and again."""
-        timeout = self.settings.lock_timeout_seconds
+        milliseconds = int(self.settings.lock_timeout_seconds * 1000)
         for pause in self.pauses():
             try:
-                with self.transaction(f"{table}: {what}", lock_timeout_seconds=timeout) as cursor:
+                with self.transaction(f"{table}: {what}", lock_timeout_seconds=_MAINTENANCE_SECONDS) as cursor:
+                    cursor.execute(keep_maintenance_away(table))
+                    cursor.execute("SET LOCAL lock_timeout = %s", (milliseconds,))
                     for text in statements:
                         cursor.execute(text)
                 return

@@ -136,7 +136,7 @@ SELECT relname::text AS name FROM pg_class WHERE relnamespace = %(schema)s::regn
 
 -- name: legacy_holders
 -- Who holds a lock on the table, the oldest transaction first.
-SELECT pid, usename::text AS user_name, application_name, state,
+SELECT pid, coalesce(usename::text, backend_type) AS user_name, application_name, state,
     extract(epoch FROM clock_timestamp() - xact_start)::integer AS seconds
 FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'relation' AND pg_locks.relation = to_regclass(%(table)s) AND granted AND pid <> pg_backend_pid()
@@ -144,7 +144,7 @@ ORDER BY xact_start NULLS LAST, pid;
 
 -- name: legacy_oldest_transactions
 -- Whom an index that is built CONCURRENTLY may be waiting for.
-SELECT pid, usename::text AS user_name, application_name, state,
+SELECT pid, coalesce(usename::text, backend_type) AS user_name, application_name, state,
     extract(epoch FROM clock_timestamp() - xact_start)::integer AS seconds
 FROM pg_stat_activity
 WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()

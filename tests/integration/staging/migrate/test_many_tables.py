@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.staging.migrate import MigrationSettings, TableStatus, plan_migration, run_migration
+from etl.staging.migrate import Defects, MigrationSettings, TableStatus, plan_migration, run_migration
 from etl.statements.quoting import postgresql_identifier as quoted
 from tests.integration.staging.legacy import LegacyTable, legacy_tables
 from tests.integration.staging.migrate.checking import (
@@ -21,7 +21,7 @@ from tests.integration.staging.migrate.checking import (
     check_winners,
     tokens_of,
 )
-from tests.integration.staging.migrate.expected import token
+from tests.integration.staging.migrate.expected import expected, token
 from tests.integration.staging.migrate.writers import Writers
 
 
@@ -55,11 +55,18 @@ def test_106_tables_are_migrated_under_writers_and_every_row_is_accounted_for(
     planned = plan_migration(database, settings)
     assert [plan.skipped for plan in planned.tables] == [None] * len(tables)
     assert all(plan.steps for plan in planned.tables)
+    for table, plan in zip(sorted(tables, key=lambda each: each.name.encode()), planned.tables, strict=True):
+        reasons = list(expected(table)[1].values())
+        assert plan.table == table.name
+        duplicates = reasons.count("duplicate")
+        assert plan.defects in (None, Defects(len(table.rows), len(reasons) - duplicates, duplicates)), table
+        assert plan.defects is not None or not reasons, table
 
     with Writers(database, tables) as writers:
         report = run_migration(database, settings)
 
     assert writers.failures == []
+    assert sum(map(len, writers.tokens.values())) > 100
     assert [(each.table, each.reason) for each in report.tables if each.status is not TableStatus.MIGRATED] == []
     assert _files(execute) == files, "a table was written anew as a whole"
     check_contract(execute, tables)
