@@ -1,9 +1,10 @@
-"""python -m bench main: the loaders against their baselines, on embedded servers of the benchmark's own."""
+"""python -m bench main | staging: the tools against their baselines, on embedded servers of the benchmark's own."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from bench.printing import print_results, write_json
 from bench.races import Course, race_clickhouse, race_postgresql, race_s3
 from bench.servers import embedded_servers, read_settings
 from bench.small import measure_small
+from bench.staging import measure_staging
 from bench.together import fill_source, measure_together
 from etl.config.settings import Settings
 from etl.spark import build_session, configure_s3
 
 RACES = {"postgresql": race_postgresql, "clickhouse": race_clickhouse, "s3": race_s3}
+STAGING_ROWS, STAGING_LARGE_ROWS = 500_000, 5_800_000
+"""At most so many records, of which the promises of the staging loader speak."""
 SECTIONS = (*RACES, "together", "small", "large")
 
 
@@ -29,7 +33,11 @@ def main(arguments: Sequence[str]) -> int:
     machine, results = describe_machine(), Results()
     try:
         with embedded_servers() as variables:
-            _measure(options, read_settings(variables), variables, results)
+            settings = read_settings(variables)
+            if options.suite == "staging":
+                _measure_staging(options, settings, results)
+            else:
+                _measure(options, settings, variables, results)
     finally:
         # also what was measured before somebody lost patience
         print_results(machine, results)
@@ -54,6 +62,14 @@ def _measure(options: argparse.Namespace, settings: Settings, variables: dict[st
         _add(results, measure_large(settings, variables, options.large_rows, _say))
 
 
+def _measure_staging(options: argparse.Namespace, settings: Settings, results: Results) -> None:
+    assert settings.postgresql is not None
+    with tempfile.TemporaryDirectory(prefix="ownlens-etl-bench-") as folder:
+        rows = min(options.rows, STAGING_ROWS)
+        large = min(options.large_rows, STAGING_LARGE_ROWS) if "large" in options.only else 0
+        _add(results, measure_staging(settings.postgresql, Path(folder), rows, large, options.rounds, _say))
+
+
 def _race(options: argparse.Namespace, spark: SparkSession, settings: Settings, results: Results) -> None:
     wanted = [race for name, race in RACES.items() if name in options.only]
     if not wanted:
@@ -71,7 +87,7 @@ def _add(results: Results, more: Results) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the product; asserts no time.")
-    parser.add_argument("suite", choices=["main"], help="what to measure")
+    parser.add_argument("suite", choices=["main", "staging"], help="what to measure")
     parser.add_argument("--rows", type=int, default=2_000_000, help="of each race (2,000,000)")
     parser.add_argument("--rounds", type=int, default=3, help="times each contender takes its turn (3)")
     parser.add_argument("--only", type=_sections, default=SECTIONS, help=f"some of {','.join(SECTIONS)}")

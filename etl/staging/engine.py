@@ -6,16 +6,14 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 from etl.staging.preparing import Rules, prepare
 from etl.staging.records import PreparedBatch, RawBatch
+from etl.staging.sources.base import Source
 from etl.staging.storing import BatchStore
 
 AHEAD = 2
 """Prepared batches that may wait for each worker: enough to keep it busy, and all that memory has to hold."""
-
-Locate = Callable[[RawBatch, int], dict[str, Any]]
 
 
 @dataclass
@@ -25,7 +23,7 @@ class Engine:
     store: BatchStore
     rules: Rules
     workers: int
-    locate: Locate
+    source: Source
     refuse: Callable[[PreparedBatch], str | None]
     stop: threading.Event
     stopped_by: str | None = field(default=None, init=False)
@@ -63,4 +61,5 @@ class Engine:
         return not self.stop.is_set()
 
     def _store(self, prepared: PreparedBatch, raw: RawBatch) -> None:
-        self.store.store(prepared, lambda ordinal: self.locate(raw, ordinal))
+        if self.store.store(prepared, lambda ordinal: self.source.locate(raw, ordinal)):
+            self.source.forget(raw.index)

@@ -156,6 +156,9 @@ class StagingLedger:
             cursor.execute(statement("cancel_run"), {"run_id": run_id, "cancelled_by": cancelled_by})
             return cursor.fetchone() is not None
 
+    def is_cancelled(self, run_id: str) -> bool:
+        return self.get_run(run_id)["cancelled_at"] is not None
+
     # Batches
 
     def register_batch(self, run_id: str, batch: RawBatch) -> None:

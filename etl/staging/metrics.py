@@ -11,14 +11,17 @@ from etl.staging.ledger import Failure
 from etl.staging.records import PreparedBatch
 from etl.staging.writing import Stored
 
-_LABELS = ("job",)
+_LABELS = ("staging_job",)
 _BUCKETS_MS = (5, 10, 15, 20, 30, 40, 60, 80, 120, 200, 400, 800, 1600, 5000, 15000, 60000)
 
 log = structlog.get_logger(__name__)
 
 
 class Metrics:
-    """An observer. Every series carries the job; the run is in the ledger, where it costs no series of its own."""
+    """An observer. Every series carries `staging_job`, since `job` is what a scraper calls itself.
+
+    The run is in the ledger, where it costs no series of its own.
+    """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()

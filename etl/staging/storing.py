@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class BatchStore:
-    """`locate` says where a record stands in its source, for its reject."""
+    """The workers share it. `locate`, where it is asked for, says where a record stands in its source."""
 
     ledger: StagingLedger
     target: Target
@@ -44,15 +44,16 @@ class BatchStore:
     retries: int
     cancelled: Event
 
-    def store(self, batch: PreparedBatch, locate: Callable[[int], dict[str, Any]]) -> None:
-        """Raises nothing of the batch's own: what fails stands in the ledger and the next batch goes on."""
+    def store(self, batch: PreparedBatch, locate: Callable[[int], dict[str, Any]]) -> bool:
+        """Whether it is stored. What fails is not raised: it stands in the ledger and the next batch goes on."""
         started = time.perf_counter()
         try:
             stored = self._retrying(batch)(self._attempt, batch, locate)
         except EtlError as error:
             self._record_failure(batch, failure_of(error))
-            return
+            return False
         self.observer.batch_stored(batch, stored, time.perf_counter() - started)
+        return True
 
     def _attempt(self, batch: PreparedBatch, locate: Callable[[int], dict[str, Any]]) -> Stored | None:
         """None where an earlier attempt had been stored after all."""
@@ -93,7 +94,7 @@ class BatchStore:
         return Retrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_after_attempt(self.retries + 1) | stop_when_event_set(self.cancelled),
-            wait=wait_exponential_jitter(initial=0.2, max=LONGEST_WAIT_SECONDS, jitter=0.5),
+            wait=wait_exponential_jitter(multiplier=0.2, max=LONGEST_WAIT_SECONDS, jitter=0.5),
             before_sleep=partial(self._record_retry, batch),
             sleep=self._sleep,
             reraise=True,

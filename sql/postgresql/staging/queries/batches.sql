@@ -1,8 +1,10 @@
 -- Batches and rejects of a run.
 
 -- name: register_batch
+-- A Spark task that runs again registers its batches again.
 INSERT INTO etl_run_batches (etl_run_id, batch_index, source_position, first_ordinal)
-VALUES (%(run_id)s, %(batch_index)s, %(source_position)s, %(first_ordinal)s);
+VALUES (%(run_id)s, %(batch_index)s, %(source_position)s, %(first_ordinal)s)
+ON CONFLICT (etl_run_id, batch_index) DO NOTHING;
 
 -- name: begin_batch
 -- Answers nothing where the batch has been stored already: the answer to its COMMIT was lost.

@@ -1,0 +1,218 @@
+"""`python -m etl.staging load | retry | cancel | status | init | migrate`: JSON records into stg_* tables.
+
+Exit codes: 0 all stored, 1 some were not (run partial or failed), 2 bad use, configuration or database, before anything
+was written, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+
+from etl.config.configuration import DEFAULT_CONFIG_DIR
+from etl.config.staging import StagingConfiguration, load_staging_configuration
+from etl.config.staging_models import StagingJob, StagingTimeouts
+from etl.errors import ConfigurationError, EtlError, UsageError
+from etl.report.logging import LogFormat, configure_logging
+from etl.staging.database import StagingDatabase, Timeouts
+from etl.staging.installing import install
+from etl.staging.ledger import StagingLedger
+from etl.staging.loader import LoadOptions, StagingLoader, Summary
+from etl.staging.metrics import Metrics
+from etl.staging.observing import Observer
+from etl.staging.progress import ProgressBar
+from etl.staging.rendering import print_batches, print_runs, print_summary, run_json
+from etl.staging.rules import table_of
+from etl.staging.sources.factory import open_source
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
+
+ConfigDir = Annotated[Path, typer.Option(help="The folder that holds staging/*.yaml and, if need be, etl.yaml.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="As conf/staging names it.")]
+Force = Annotated[bool, typer.Option("--force", help="Although another run of the job is under way, or newer.")]
+Workers = Annotated[int | None, typer.Option(min=1, max=64, help="Batches in flight.")]
+LogOption = Annotated[LogFormat | None, typer.Option(help="Default: console on a terminal, else JSON.")]
+MetricsPort = Annotated[int | None, typer.Option(help="Serve Prometheus metrics here while the run goes.")]
+PushGateway = Annotated[str | None, typer.Option(help="Push the metrics there at the end, as host:port.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@dataclass(frozen=True)
+class Opened:
+    configuration: StagingConfiguration
+    database: StagingDatabase
+
+
+@app.command()
+def load(
+    job: JobId,
+    file: Annotated[list[str] | None, typer.Option(help="Instead of the job's paths; may be repeated.")] = None,
+    run_id: Annotated[str | None, typer.Option(help="Text of letters, digits, _ and -; default: made up.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="100 to 10,000; before ETL_BATCH_SIZE and the job.")] = None,
+    workers: Workers = None,
+    force: Force = False,
+    metrics_port: MetricsPort = None,
+    push_gateway: PushGateway = None,
+    log_format: LogOption = None,
+    as_json: AsJson = False,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """Load a job's records."""
+    metrics = Metrics()
+    with _opened(config_dir, log_format, job, workers) as opened:
+        chosen = opened.configuration.job(job, batch_size=batch_size, workers=workers, files=file or ())
+        if metrics_port:
+            metrics.serve(metrics_port)
+        loader = StagingLoader(opened.database, _observers(metrics, log_format))
+        source = open_source(chosen, opened.configuration)
+        summary = loader.load(chosen, source, LoadOptions(run_id=run_id, force=force))
+    _end(summary, metrics, push_gateway, as_json)
+
+
+@app.command()
+def retry(
+    run: Annotated[str, typer.Option(help="The run whose batches to run again.")],
+    batch: Annotated[list[int] | None, typer.Option(help="Only this batch; may be repeated.")] = None,
+    workers: Workers = None,
+    force: Force = False,
+    metrics_port: MetricsPort = None,
+    push_gateway: PushGateway = None,
+    log_format: LogOption = None,
+    as_json: AsJson = False,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """Run what a run left: failed batches, those a kill broke off, input that was never read."""
+    metrics = Metrics()
+    with _opened(config_dir, log_format, None, workers) as opened:
+        job = _job_of(opened, run, workers)
+        if metrics_port:
+            metrics.serve(metrics_port)
+        loader = StagingLoader(opened.database, _observers(metrics, log_format))
+        source = open_source(job, opened.configuration)
+        summary = loader.retry(job, source, run, batch or (), LoadOptions(force=force))
+    _end(summary, metrics, push_gateway, as_json)
+
+
+@app.command()
+def cancel(
+    run: Annotated[str, typer.Option(help="The run to end after the batches in flight.")],
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """End a run between two batches; what is stored stays."""
+    with _opened(config_dir) as opened:
+        StagingLoader(opened.database).cancel(run, getpass.getuser())
+    print(f"run {run} ends after the batches in flight")
+
+
+@app.command()
+def status(
+    run: Annotated[str | None, typer.Option(help="One run, with its batches.")] = None,
+    job: Annotated[str | None, typer.Option(help="Only runs of this job.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 20,
+    as_json: AsJson = False,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """Show the latest runs, or one with its batches; runs whose process died are found and said to be so."""
+    with _opened(config_dir) as opened:
+        ledger = StagingLedger(opened.database)
+        ledger.bury_dead_runs()
+        runs = [ledger.get_run(run)] if run else ledger.recent_runs(job, limit)
+        batches = ledger.batches(run) if run else []
+    if as_json:
+        print(orjson.dumps({"runs": list(map(run_json, runs)), "batches": list(map(run_json, batches))}).decode())
+        return
+    print_runs(runs, _console())
+    if run:
+        print_batches(batches, _console())
+
+
+@app.command()
+def init(
+    job: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Default: all jobs.")] = None,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """Create the staging ledger and the jobs' tables; what stands already is left as it is."""
+    with _opened(config_dir) as opened:
+        jobs = [opened.configuration.job(each) for each in job] if job else list(opened.configuration.jobs.values())
+        made = install(opened.database, map(table_of, jobs))
+    for name in made:
+        print(f"created {name}")
+    if not made:
+        print("all stand already")
+
+
+def _job_of(opened: Opened, run_id: str, workers: int | None) -> StagingJob:
+    """The job of a run, with the batch size that its batches were cut with."""
+    run = StagingLedger(opened.database).get_run(run_id)
+    return opened.configuration.job(run["etl_job_id"], batch_size=run["batch_size"], workers=workers)
+
+
+@contextmanager
+def _opened(
+    config_dir: Path, log_format: LogFormat | None = None, job: str | None = None, workers: int | None = None
+) -> Iterator[Opened]:
+    """Configuration and database; our errors become one line and an exit code."""
+    try:
+        configuration = load_staging_configuration(config_dir, os.environ)
+        chosen = configuration.jobs.get(job) if job else None
+        timeouts = chosen.timeouts if chosen else StagingTimeouts()
+        settings = configuration.database.model_copy(update={"connect_timeout_seconds": timeouts.connect})
+        configure_logging(
+            log_format or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON),
+            secrets=(settings.password.get_secret_value(),),
+        )
+        limits = Timeouts(timeouts.statement, timeouts.lock, timeouts.pool)
+        connections = (workers or (chosen.workers if chosen else 1)) + 3
+        with closing(StagingDatabase(settings, configuration.schema_name, connections, limits)) as database:
+            yield Opened(configuration, database)
+    except (UsageError, ConfigurationError) as error:
+        typer.echo(error.message, err=True)
+        raise typer.Exit(EXIT_USAGE) from None
+    except EtlError as error:
+        # what goes wrong after a run has begun ends in its status: this was before
+        typer.echo(f"{type(error).__name__}: {error.message}", err=True)
+        raise typer.Exit(EXIT_USAGE) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the batches that were stored stay, `retry` runs the rest", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _observers(metrics: Metrics, log_format: LogFormat | None) -> list[Observer]:
+    console = Console(stderr=True)
+    bar: list[Observer] = [ProgressBar(console)] if console.is_terminal and log_format is not LogFormat.JSON else []
+    return [metrics, *bar]
+
+
+def _end(summary: Summary, metrics: Metrics, push_gateway: str | None, as_json: bool) -> None:
+    if push_gateway:
+        metrics.push(push_gateway)
+    if as_json:
+        print(orjson.dumps(run_json(summary.run)).decode())
+    else:
+        print_summary(summary, _console())
+    if not summary.is_success:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _console() -> Console:
+    """Wide enough not to break identifiers where nobody watches."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m etl.staging")

@@ -1,0 +1,207 @@
+"""Loads JSON records into a stg_* table, batch by batch. Read this page first.
+
+    check database and table → start the run → cut the source into batches → prepare each (parse, validate, hash)
+      → workers store them, one transaction each, with the batch's entry in the ledger → finish the run
+
+A failing batch rolls back alone and the rest goes on; `retry` runs what is left. The ledger knows all of it while it
+happens, so that a page or another process can watch and cancel.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from etl.config.staging import StagingJob
+from etl.errors import EtlError, UsageError
+from etl.staging.checks import check_database, check_table
+from etl.staging.database import StagingDatabase
+from etl.staging.engine import Engine
+from etl.staging.ledger import NewStagingRun, StagingLedger
+from etl.staging.observing import Observer, Observers
+from etl.staging.records import RawBatch
+from etl.staging.reject_file import write_reject_file
+from etl.staging.rules import rules_of, tolerance_of
+from etl.staging.sources.base import Source
+from etl.staging.storing import BatchStore
+from etl.staging.watching import Watch
+from etl.staging.writing import Target
+from etl.statements.staging import StagingTable, has_rows
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What a command line says on top of the job. `retries` are those of one batch, after transient errors."""
+
+    run_id: str | None = None
+    force: bool = False
+    retries: int = 5
+    reject_dir: Path | None = None
+
+
+DEFAULT_OPTIONS = LoadOptions()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The run as it stands in the ledger when it ended; `reject_file` where records could not be stored."""
+
+    run: dict[str, Any]
+    reject_file: Path | None
+
+    @property
+    def is_success(self) -> bool:
+        return bool(self.run["status"] == "success")
+
+
+class StagingLoader:
+    """Safe to use from several processes at once, also for one table: rows are locked in the order of their keys."""
+
+    def __init__(self, database: StagingDatabase, observers: Sequence[Observer] = ()) -> None:
+        self._database = database
+        self._ledger = StagingLedger(database)
+        self._observer = Observers(observers)
+
+    def load(self, job: StagingJob, source: Source, options: LoadOptions = DEFAULT_OPTIONS) -> Summary:
+        """Loads all of the source. A second load of the same records updates nothing where `skip_unchanged` is set."""
+        check_database(self._database)
+        target = target_of(self._database, job, options.run_id or f"{job.id}-{uuid.uuid4()}")
+        number = self._ledger.start_run(new_run(job, target), force=options.force)
+        source = source.for_run(target.run_id)
+        batches = self._registered(target.run_id, source.batches(job.batch_size))
+        return self._run(job, replace(target, run_number=number), source, batches, options, reads_to_end=True)
+
+    def retry(
+        self,
+        job: StagingJob,
+        source: Source,
+        run_id: str,
+        batches: Sequence[int] = (),
+        options: LoadOptions = DEFAULT_OPTIONS,
+    ) -> Summary:
+        """Runs again what is not stored: failed batches, those that a kill left, and input that was never read.
+
+        With `batches`, only these. Records keep their place in the order of all runs.
+        """
+        check_database(self._database)
+        self._ledger.bury_dead_runs()
+        run = self._ledger.get_run(run_id)
+        self._refuse_overtaken(run_id, options.force)
+        target = target_of(self._database, job, run_id)
+        open_batches = self._ledger.open_batches(run_id, batches)
+        self._refuse_unknown(run_id, batches, [each["batch_index"] for each in open_batches])
+        number = self._ledger.resume_run(run_id, job.id, force=options.force)
+        source = source.for_run(run_id)
+        reads_to_end = run["input_ended_at"] is None and not batches
+        again = (source.read_again(each["batch_index"], each["source_position"]) for each in open_batches)
+        rest = self._rest(run, source) if reads_to_end else iter(())
+        return self._run(job, replace(target, run_number=number), source, chain(again, rest), options, reads_to_end)
+
+    def cancel(self, run_id: str, cancelled_by: str) -> None:
+        """The run ends after the batches in flight; what they store stays."""
+        run = self._ledger.get_run(run_id)
+        if not self._ledger.cancel(run_id, cancelled_by):
+            raise UsageError(f"run {run_id} cannot be cancelled: it is {run['status']}")
+
+    # The run
+
+    def _run(
+        self,
+        job: StagingJob,
+        target: Target,
+        source: Source,
+        batches: Iterable[RawBatch],
+        options: LoadOptions,
+        reads_to_end: bool,
+    ) -> Summary:
+        run_id, stop, tolerance = target.run_id, threading.Event(), tolerance_of(job)
+        store = BatchStore(self._ledger, target, self._observer, options.retries, stop)
+        engine = Engine(store, rules_of(job), job.workers, source, tolerance.refuse, stop)
+        self._observer.run_started(run_id, job.id)
+        log.info("run started", run_id=run_id, job=job.id, table=job.target_table)
+        failure: str | None = "interrupted"
+        try:
+            with Watch(self._ledger, run_id, stop) as watch:
+                failure = self._load_all(engine, batches, run_id, reads_to_end)
+                failure = watch.reason or failure or tolerance.at_end()
+        finally:
+            run = self._ledger.finish_run(run_id, failure)
+            self._observer.run_finished(run)
+        log.info("run finished", run_id=run_id, job=job.id, status=run["status"], failure=failure)
+        return Summary(run, write_reject_file(self._ledger, run_id, options.reject_dir))
+
+    def _load_all(self, engine: Engine, batches: Iterable[RawBatch], run_id: str, reads_to_end: bool) -> str | None:
+        """Why not all was handed out, where it was not."""
+        self._ledger.set_phase(run_id, "loading")
+        try:
+            is_complete = engine.run(batches)
+        except EtlError as error:
+            # the source broke off: what it gave until then is stored
+            log.error("source failed", run_id=run_id, error=error.message)
+            return error.message
+        self._ledger.set_phase(run_id, "committing")
+        if is_complete and reads_to_end:
+            self._ledger.end_input(run_id)
+        return engine.stopped_by
+
+    def _registered(self, run_id: str, batches: Iterable[RawBatch]) -> Iterator[RawBatch]:
+        """Each batch stands in the ledger, with its place in the source, before anything is done with it."""
+        for batch in batches:
+            self._ledger.register_batch(run_id, batch)
+            yield batch
+
+    def _rest(self, run: dict[str, Any], source: Source) -> Iterator[RawBatch]:
+        last = self._ledger.last_batch(run["id"])
+        batches = source.batches(run["batch_size"], (last["batch_index"], last["source_position"]) if last else None)
+        return self._registered(run["id"], batches)
+
+    # What must be so
+
+    def _refuse_overtaken(self, run_id: str, force: bool) -> None:
+        newer = self._ledger.newer_run(run_id)
+        if newer and not force:
+            raise UsageError(
+                f"run {newer} of the same job has stored newer records since; load the source again instead, or --force"
+            )
+
+    def _refuse_unknown(self, run_id: str, wanted: Sequence[int], found: Sequence[int]) -> None:
+        missing = sorted(set(wanted) - set(found))
+        if missing:
+            raise UsageError(
+                f"run {run_id} has no batch to retry with index {', '.join(map(str, missing))}; "
+                f"those left are {', '.join(map(str, found)) or 'none'}"
+            )
+
+
+def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target:
+    """The job's table as it stands; refused where it is not as the contract says. The run has no number yet."""
+    table = check_table(database, job.target_table)
+    return Target(table, job.id, run_id, 0, job.skip_unchanged, job.skip_unchanged and _has_rows(database, table))
+
+
+def new_run(job: StagingJob, target: Target) -> NewStagingRun:
+    return NewStagingRun(
+        target.run_id,
+        job.id,
+        job.target_table,
+        job.batch_size,
+        job.workers,
+        job.description,
+        job.model_dump(mode="json"),
+    )
+
+
+def _has_rows(database: StagingDatabase, table: StagingTable) -> bool:
+    with database.transaction("look for rows") as cursor:
+        cursor.execute(has_rows(table))
+        ((found,),) = cursor.fetchall()
+        return bool(found)

@@ -1,0 +1,92 @@
+"""Runs and batches for the eye, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from etl.staging.loader import Summary
+
+_COUNTS = ("inserted", "updated", "unchanged", "deduplicated", "rejected")
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    run = summary.run
+    counts = ", ".join(f"{run[f'rows_{name}']:,} {name}" for name in _COUNTS)
+    console.print(f"run {run['id']}: {run['status']} in {_seconds(run):.1f} s", highlight=False)
+    console.print(f"  {run['rows_attempted']:,} records: {counts}{_left(run)}", highlight=False)
+    if run["rows_invalid"]:
+        console.print(
+            f"  {run['rows_invalid']:,} stored as invalid ({run['required_field_errors']:,} required fields missing, "
+            f"{run['shape_errors']:,} faults of shape): SELECT source_id, validation_errors FROM {run['target_table']} "
+            "WHERE NOT is_valid",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if summary.reject_file:
+        console.print(f"  rejected records: {summary.reject_file}", highlight=False)
+    if run["failure"]:
+        console.print(f"  {run['failure']}", highlight=False, soft_wrap=True)
+    if run["status"] != "success":
+        console.print(f"  next: python -m etl.staging retry --run {run['id']}", highlight=False)
+
+
+def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:
+    table = Table("run", "job", "status", "phase", "started", "batches", *_COUNTS, "invalid", "retries")
+    for run in runs:
+        table.add_row(
+            run["id"],
+            run["etl_job_id"],
+            run["status"],
+            run["phase"],
+            f"{run['started_at']:%Y-%m-%d %H:%M:%S}" if run["started_at"] else "",
+            f"{run['batches_succeeded']} of {run['batches']}",
+            *(f"{run[f'rows_{name}']:,}" for name in _COUNTS),
+            f"{run['rows_invalid']:,}",
+            str(run["retries"]),
+        )
+    console.print(table)
+    for run in runs:
+        if run["failure"]:
+            console.print(f"{run['id']}: {run['failure']}", highlight=False)
+
+
+def print_batches(batches: Sequence[dict[str, Any]], console: Console) -> None:
+    table = Table("batch", "status", "attempts", "records", *_COUNTS, "ms", "error")
+    for batch in batches:
+        table.add_row(
+            str(batch["batch_index"]),
+            batch["status"],
+            str(batch["attempts"]),
+            f"{batch['rows_attempted']:,}",
+            *(f"{batch[f'rows_{name}']:,}" for name in _COUNTS),
+            f"{batch['duration_ms']:,.0f}" if batch["duration_ms"] is not None else "",
+            batch["error_message"] or "",
+        )
+    console.print(table)
+
+
+def run_json(row: dict[str, Any]) -> dict[str, Any]:
+    """Of a row of the ledger; sums come as Decimal and go as whole numbers."""
+    return {name: _plain(value) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value)
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _left(run: dict[str, Any]) -> str:
+    """Records of failed batches: with them the counts add up to what was read."""
+    left = run["rows_attempted"] - sum(run[f"rows_{name}"] for name in _COUNTS)
+    return f", {left:,} in {run['batches_failed']:,} failed batches" if left else ""
+
+
+def _seconds(run: dict[str, Any]) -> float:
+    return float((run["finished_at"] - run["started_at"]).total_seconds())

@@ -1,0 +1,121 @@
+"""A Spark DataFrame into a stg_* table: each partition is a worker that stores its own batches.
+
+A task that Spark runs again stores nothing twice: its batches have the same indexes and are found stored. That holds
+where a partition has the same rows each time it is computed; persist or checkpoint a frame that has not.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from pyspark import TaskContext
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from etl.config.settings import PostgreSQLSettings
+from etl.config.staging_models import StagingJob
+from etl.staging.checks import check_database
+from etl.staging.database import StagingDatabase
+from etl.staging.ledger import StagingLedger
+from etl.staging.loader import DEFAULT_OPTIONS, LoadOptions, Summary, new_run, target_of
+from etl.staging.observing import Observers
+from etl.staging.preparing import prepare
+from etl.staging.records import RawBatch
+from etl.staging.reject_file import write_reject_file
+from etl.staging.rules import rules_of, tolerance_of
+from etl.staging.storing import BatchStore
+from etl.staging.watching import Watch
+from etl.staging.writing import Target
+
+PARTITION_BATCHES = 1_000_000
+PARTITION_RECORDS = 1 << 30
+"""So many batches and records a partition may have: its first index and ordinal are its number times these."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What travels to the executors."""
+
+    settings: PostgreSQLSettings
+    schema: str
+    job: StagingJob
+    target: Target
+    retries: int
+
+
+def load_dataframe(
+    frame: DataFrame,
+    job: StagingJob,
+    settings: PostgreSQLSettings,
+    schema: str = "public",
+    options: LoadOptions = DEFAULT_OPTIONS,
+) -> Summary:
+    """Stores the rows as JSON, a column a key; the job's own source is not used. Connections: one a running task.
+
+    A failed batch cannot be read again from here: load the frame again, which leaves what is stored unchanged.
+    """
+    with closing(StagingDatabase(settings, schema, connections=3)) as database:
+        ledger = StagingLedger(database)
+        check_database(database)
+        target = target_of(database, job, options.run_id or f"{job.id}-{uuid.uuid4()}")
+        number = ledger.start_run(new_run(job, target), force=options.force)
+        work = _Work(settings, schema, job, replace(target, run_number=number), options.retries)
+        failure = _run(frame, work, ledger)
+        run = ledger.finish_run(target.run_id, failure)
+        return Summary(run, write_reject_file(ledger, target.run_id, options.reject_dir))
+
+
+def _run(frame: DataFrame, work: _Work, ledger: StagingLedger) -> str | None:
+    """Why the run is no success, where batches alone do not say it."""
+    run_id = work.target.run_id
+    records = frame.select(F.to_json(F.struct("*"), {"ignoreNullFields": "false"}).alias("record"))
+    ledger.set_phase(run_id, "loading")
+    with Watch(ledger, run_id, threading.Event()) as watch:
+        try:
+            records.mapInArrow(partial(_store_partition, work=work), "batches int").collect()
+        except Exception as error:  # noqa: BLE001 - whatever Spark raises: the run must end in the ledger
+            return f"Spark: {str(error).splitlines()[0]}"
+    ledger.set_phase(run_id, "committing")
+    if watch.reason is None:
+        ledger.end_input(run_id)
+    return watch.reason
+
+
+def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator[pa.RecordBatch]:
+    context = TaskContext.get()
+    part = context.partitionId() if context else 0
+    run_id, stop, tolerance, rules = work.target.run_id, threading.Event(), tolerance_of(work.job), rules_of(work.job)
+    stored = 0
+    with closing(StagingDatabase(work.settings, work.schema, connections=3)) as database:
+        ledger = StagingLedger(database)
+        store = BatchStore(ledger, work.target, Observers(), work.retries, stop)
+        for raw in _batches(batches, part, work.job.batch_size):
+            if ledger.is_cancelled(run_id):
+                break
+            ledger.register_batch(run_id, raw)
+            prepared = prepare(raw, rules)
+            if refusal := tolerance.refuse(prepared):
+                raise RuntimeError(refusal)
+            stored += store.store(prepared, _locate(raw))
+    yield pa.RecordBatch.from_pydict({"batches": pa.array([stored], pa.int32())})
+
+
+def _batches(batches: Iterator[pa.RecordBatch], part: int, size: int) -> Iterator[RawBatch]:
+    records = (value.as_py().encode() for batch in batches for value in batch.column(0))
+    index, ordinal = part * PARTITION_BATCHES, part * PARTITION_RECORDS
+    while taken := list(islice(records, size)):
+        position = {"partition": part, "ordinal": ordinal, "records": len(taken)}
+        yield RawBatch(index, position, range(ordinal, ordinal + len(taken)), taken)
+        index, ordinal = index + 1, ordinal + len(taken)
+
+
+def _locate(raw: RawBatch) -> Callable[[int], dict[str, Any]]:
+    return lambda ordinal: {"partition": raw.position["partition"], "row": ordinal % PARTITION_RECORDS + 1}

@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg2
+import pytest
+
+from etl.config.settings import PostgreSQLSettings
+from etl.config.staging_models import JsonFiles, MaximumInvalid, StagingJob
+from etl.errors import ConnectionLostError, LockedError, UsageError
+from etl.staging.database import StagingDatabase
+from etl.staging.ledger import StagingLedger
+from etl.staging.loader import LoadOptions, StagingLoader, Summary
+from etl.staging.sources.base import Source
+from etl.staging.sources.files import FileSource
+from etl.staging.sources.ndjson import NdjsonFormat
+from etl.statements.staging import StagingTable
+from tests.integration.staging.conftest import Execute
+
+pytestmark = pytest.mark.stack
+
+COUNTS = ("inserted", "updated", "unchanged", "deduplicated", "rejected")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "events.ndjson"
+
+
+@pytest.fixture
+def job(events: StagingTable, file: Path) -> StagingJob:
+    return StagingJob(
+        id="events",
+        target_table=events.name,
+        source=JsonFiles(type="ndjson", path=(str(file),)),
+        source_id="id",
+        required=("n",),
+        batch_size=100,
+        workers=3,
+    )
+
+
+def write(file: Path, records: list[Any]) -> None:
+    file.write_bytes(b"".join((r if isinstance(r, bytes) else orjson.dumps(r)) + b"\n" for r in records))
+
+
+def some(count: int, **changes: Any) -> list[Any]:
+    return [{"id": f"k{i:05}", "n": i, **changes} for i in range(count)]
+
+
+def source(file: Path) -> Source:
+    return FileSource(NdjsonFormat(1 << 20), (file,))
+
+
+@pytest.fixture
+def load(database: StagingDatabase, job: StagingJob, file: Path, tmp_path: Path) -> Callable[..., Summary]:
+    def run(run_id: str, **options: Any) -> Summary:
+        chosen = LoadOptions(run_id=run_id, reject_dir=tmp_path / "rejects", **options)
+        return StagingLoader(database).load(job, source(file), chosen)
+
+    return run
+
+
+@pytest.fixture
+def retry(database: StagingDatabase, job: StagingJob, file: Path, tmp_path: Path) -> Callable[..., Summary]:
+    def run(run_id: str, *batches: int, force: bool = False) -> Summary:
+        options = LoadOptions(force=force, reject_dir=tmp_path / "rejects")
+        return StagingLoader(database).retry(job, source(file), run_id, batches, options)
+
+    return run
+
+
+def counts(summary: Summary) -> tuple[int, ...]:
+    return tuple(int(summary.run[f"rows_{name}"]) for name in COUNTS)
+
+
+def batch_states(execute: Execute, run_id: str) -> list[str]:
+    found = execute("SELECT status FROM etl_run_batches WHERE etl_run_id = %s ORDER BY batch_index", (run_id,))
+    return [status for (status,) in found]
+
+
+def test_a_load_and_the_same_again(load: Callable[..., Summary], file: Path, execute: Execute) -> None:
+    write(file, some(950))
+    first = load("first")
+    assert first.is_success
+    assert counts(first) == (950, 0, 0, 0, 0)
+    assert batch_states(execute, "first") == ["succeeded"] * 10
+    again = load("again")
+    assert counts(again) == (0, 0, 950, 0, 0)
+    ((run,),) = execute("SELECT array_agg(DISTINCT etl_run_id) FROM stg_events")
+    assert run == ["first"]
+
+
+def test_counts_add_up_whatever_comes(load: Callable[..., Summary], file: Path, execute: Execute) -> None:
+    bad = [b"{broken", b'{"n": 1}', b'{"id": "nul", "n": "\\u0000"}', b'{"id": "tiny", "n": 1e-20000}', {"id": "no n"}]
+    write(file, [*some(150), *bad, *some(50, again=True)])
+    summary = load("mixed")
+    assert summary.is_success
+    assert summary.run["rows_attempted"] == 205 == sum(counts(summary))
+    assert summary.run["rows_rejected"] == 4
+    assert (summary.run["rows_invalid"], summary.run["required_field_errors"]) == (1, 1)
+    ((rows,),) = execute("SELECT count(*) FROM stg_events")
+    assert rows == 151
+    assert summary.reject_file is not None
+    rejects = [orjson.loads(line) for line in summary.reject_file.read_bytes().splitlines()]
+    assert [(each["reason"], each["source_position"]["line"]) for each in rejects] == [
+        ("not_json", 151),
+        ("no_source_id", 152),
+        ("nul_character", 153),
+        ("unstorable", 154),
+    ]
+    assert rejects[0]["record"] == "{broken"
+
+
+def test_a_failing_batch_fails_alone_and_is_retried(
+    load: Callable[..., Summary], retry: Callable[..., Summary], file: Path, execute: Execute
+) -> None:
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_k00250 CHECK (source_id <> 'k00250')")
+    write(file, some(500))
+    partial = load("partial")
+    assert partial.run["status"] == "partial"
+    assert batch_states(execute, "partial") == ["succeeded", "succeeded", "failed", "succeeded", "succeeded"]
+    ((code, message, attempts),) = execute(
+        "SELECT error_code, error_message, attempts FROM etl_run_batches WHERE status = 'failed'"
+    )
+    assert (code, attempts) == ("23514", 1)
+    assert "no_k00250" in message
+    assert sum(counts(partial)) == 400 == partial.run["rows_attempted"] - 100
+
+    execute("ALTER TABLE stg_events DROP CONSTRAINT no_k00250")
+    whole = retry("partial")
+    assert whole.is_success
+    assert counts(whole) == (500, 0, 0, 0, 0)
+
+
+def test_nothing_stored_is_a_failed_run(load: Callable[..., Summary], file: Path, execute: Execute) -> None:
+    execute("ALTER TABLE stg_events ADD CONSTRAINT nothing CHECK (false)")
+    write(file, some(150))
+    assert load("nothing").run["status"] == "failed"
+
+
+def test_connections_that_die_lose_and_double_nothing(
+    load: Callable[..., Summary], file: Path, execute: Execute, staging_settings: PostgreSQLSettings
+) -> None:
+    write(file, some(20_000))
+    with closing(psycopg2.connect(**staging_settings.connection_parameters)) as killer, killer.cursor() as cursor:
+        killer.autocommit = True
+        done = threading.Event()
+
+        def kill() -> None:
+            while not done.wait(0.1):
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+                    "AND query LIKE '%INSERT INTO \"stg_events\"%' LIMIT 1"
+                )
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        try:
+            summary = load("killed", retries=50)
+        finally:
+            done.set()
+            thread.join()
+    assert summary.is_success
+    assert summary.run["retries"] > 0
+    assert counts(summary) == (20_000, 0, 0, 0, 0)
+    ((rows,),) = execute("SELECT count(*) FROM stg_events")
+    assert rows == 20_000
+
+
+def test_a_lost_answer_to_commit_doubles_nothing(
+    load: Callable[..., Summary], file: Path, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = StagingLedger.batch_transaction
+    lost: list[int] = []
+
+    @contextmanager
+    def losing(ledger: StagingLedger) -> Iterator[Any]:
+        with whole(ledger) as cursor:
+            yield cursor
+        if not lost:
+            lost.append(1)
+            raise ConnectionLostError("the answer to COMMIT was lost")
+
+    monkeypatch.setattr(StagingLedger, "batch_transaction", losing)
+    write(file, some(300))
+    summary = load("lost")
+    assert lost
+    assert summary.is_success
+    assert counts(summary) == (300, 0, 0, 0, 0)
+
+
+def test_a_retry_never_undoes_a_newer_run(
+    load: Callable[..., Summary], retry: Callable[..., Summary], file: Path, execute: Execute
+) -> None:
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_old CHECK (NOT (data ? 'old'))")
+    write(file, some(100, old=True))
+    assert load("old").run["status"] == "failed"
+    before = file.stat()
+    fresh = file.with_name("fresh.ndjson")
+    write(fresh, some(100))
+    file_of_old = file.read_bytes()
+    file.write_bytes(fresh.read_bytes())
+    assert load("new").is_success
+    file.write_bytes(file_of_old)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    execute("ALTER TABLE stg_events DROP CONSTRAINT no_old")
+    with pytest.raises(UsageError, match="newer records"):
+        retry("old")
+    forced = retry("old", force=True)
+    assert counts(forced) == (0, 0, 0, 100, 0)
+    ((old,),) = execute("SELECT count(*) FROM stg_events WHERE data ? 'old'")
+    assert old == 0
+
+
+def test_a_cancelled_run_ends_between_batches_and_goes_on_later(
+    load: Callable[..., Summary],
+    retry: Callable[..., Summary],
+    database: StagingDatabase,
+    file: Path,
+    execute: Execute,
+    staging_settings: PostgreSQLSettings,
+) -> None:
+    write(file, some(5000))
+    ended: list[Summary] = []
+    with closing(psycopg2.connect(**staging_settings.connection_parameters)) as blocker, blocker.cursor() as cursor:
+        cursor.execute("LOCK TABLE stg_events IN SHARE MODE")
+        thread = threading.Thread(target=lambda: ended.append(load("cancelled")))
+        thread.start()
+        _wait_for(lambda: bool(execute("SELECT 1 FROM etl_run_batches WHERE status = 'running'")))
+        with pytest.raises(LockedError, match="is being loaded by run cancelled"):
+            load("second")
+        StagingLoader(database).cancel("cancelled", "somebody")
+        # the coordinator hears of it with its next heartbeat
+        time.sleep(2.5)
+        blocker.rollback()
+        thread.join(timeout=60)
+    (summary,) = ended
+    assert summary.run["status"] == "partial"
+    assert summary.run["cancelled_by"] == "somebody"
+    assert "cancelled" in summary.run["failure"]
+    ((rows,),) = execute("SELECT count(*) FROM stg_events")
+    assert 0 < rows < 5000
+    assert rows == summary.run["rows_inserted"]
+    whole = retry("cancelled")
+    assert whole.is_success
+    assert counts(whole) == (5000, 0, 0, 0, 0)
+
+
+def test_too_many_invalid_records_end_the_run(
+    load: Callable[..., Summary], database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
+) -> None:
+    write(file, [*some(200), *({"id": f"bad{i}"} for i in range(100))])
+    strict = job.model_copy(update={"maximum_invalid": MaximumInvalid.model_validate(20)})
+    summary = StagingLoader(database).load(strict, source(file), LoadOptions(run_id="strict"))
+    assert summary.run["status"] == "partial"
+    assert "at most 20 invalid records, found 100" in summary.run["failure"]
+    ((rows,),) = execute("SELECT count(*) FROM stg_events")
+    assert rows == 200
+
+
+def test_a_run_whose_process_died_is_found_and_finished(
+    load: Callable[..., Summary],
+    retry: Callable[..., Summary],
+    database: StagingDatabase,
+    file: Path,
+    execute: Execute,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Killed(BaseException):
+        """As a kill would: nothing after it runs but what the interpreter itself unwinds."""
+
+    def die(*_: Any) -> None:
+        raise Killed
+
+    write(file, some(1000))
+    monkeypatch.setattr(StagingLedger, "end_input", die)
+    monkeypatch.setattr(StagingLedger, "finish_run", die)
+    with pytest.raises(Killed):
+        load("dead")
+    monkeypatch.undo()
+    execute("UPDATE etl_runs SET heartbeat_at = now() - interval '2 minutes'")
+    execute("DELETE FROM etl_run_batches WHERE batch_index >= 7")
+    execute("UPDATE etl_run_batches SET status = 'running', committed_at = NULL WHERE batch_index = 6")
+    execute("DELETE FROM stg_events WHERE data ->> 'n' >= '600' AND length(data ->> 'n') = 3")
+    assert StagingLedger(database).bury_dead_runs() == ["dead"]
+    ((status, failure),) = execute("SELECT status, failure FROM etl_runs")
+    assert status in ("partial", "failed")
+    assert "the process died" in failure
+    whole = retry("dead")
+    assert whole.is_success
+    assert counts(whole) == (1000, 0, 0, 0, 0)
+    ((rows,),) = execute("SELECT count(*) FROM stg_events")
+    assert rows == 1000
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        ("DROP TABLE stg_events", "no table stg_events"),
+        ("ALTER TABLE stg_events DROP CONSTRAINT stg_events_source_id_key", "no valid UNIQUE"),
+        ("ALTER TABLE stg_events DROP COLUMN is_valid", "no column is_valid"),
+        ("ALTER TABLE stg_events ALTER COLUMN data TYPE json", "data is json, expected jsonb"),
+        ("DROP TABLE etl_run_batches", "run `python -m etl.staging init`"),
+    ],
+)
+def test_what_is_not_ready_is_refused_before_anything_is_written(
+    load: Callable[..., Summary], file: Path, execute: Execute, prepare: str, message: str
+) -> None:
+    write(file, some(10))
+    execute(prepare)
+    with pytest.raises(UsageError, match=message):
+        load("refused")
+    ((runs,),) = execute("SELECT count(*) FROM etl_runs")
+    assert runs == 0
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import socket
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import promql_parser
+import pytest
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from etl.config.staging_models import JsonFiles, StagingJob
+from etl.stack.layout import PROJECT_DIR
+from etl.staging.database import StagingDatabase
+from etl.staging.loader import LoadOptions, StagingLoader
+from etl.staging.metrics import Metrics
+from etl.staging.sources.files import FileSource
+from etl.staging.sources.ndjson import NdjsonFormat
+from etl.statements.staging import StagingTable
+from tests.integration.staging.conftest import Execute
+
+pytestmark = pytest.mark.stack
+
+DASHBOARD = PROJECT_DIR / "conf" / "grafana" / "staging.json"
+VARIABLES = {"$__rate_interval": "5m", "$staging_job": ".*"}
+
+
+@pytest.fixture
+def scraped(database: StagingDatabase, events: StagingTable, execute: Execute, tmp_path: Path) -> list[Metric]:
+    """What a scraper reads after a run with inserted, invalid, rejected, deduplicated and failed records."""
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_k0 CHECK (source_id <> 'k0')")
+    file = tmp_path / "events.ndjson"
+    records = [{"id": f"k{i}", "n": i} for i in range(250)]
+    file.write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in [*records, records[-1], {"id": "invalid"}, {"n": 1}]))
+    job = StagingJob(
+        id="events", target_table=events.name, source=JsonFiles(type="ndjson", path=(str(file),)), source_id="id",
+        required=("n",), batch_size=100, workers=1,
+    )  # fmt: skip
+    metrics = Metrics(CollectorRegistry())
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    metrics.serve(port)
+    source = FileSource(NdjsonFormat(1 << 20), (file,))
+    StagingLoader(database, [metrics]).load(job, source, LoadOptions(run_id="run", reject_dir=tmp_path))
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        return list(text_string_to_metric_families(answer.read().decode()))
+
+
+def test_the_metrics_say_what_the_ledger_says(scraped: list[Metric], execute: Execute) -> None:
+    values = {sample.name: sample.value for metric in scraped for sample in metric.samples if "le" not in sample.labels}
+    ((inserted, rejected, invalid, deduplicated, attempted),) = execute(
+        "SELECT rows_inserted, rows_rejected, rows_invalid, rows_deduplicated, rows_attempted FROM etl_runs"
+    )
+    assert (inserted, rejected, invalid, deduplicated, attempted) == (151, 1, 1, 1, 253)
+    assert values["staging_rows_inserted_total"] == inserted
+    assert values["staging_rows_rejected_total"] == rejected
+    assert values["staging_rows_invalid_total"] == invalid
+    assert values["staging_rows_deduplicated_total"] == deduplicated
+    assert values["staging_batches_total"] == values["staging_batch_duration_ms_count"] == 2
+    assert values["staging_batch_failures_total"] == 1
+    assert values["staging_run_success"] == 0
+    # 100 of the failed batch, the rejected and the invalid one
+    assert values["staging_error_rate"] == pytest.approx(102 / 253)
+
+
+def test_every_query_of_the_dashboard_finds_its_series(scraped: list[Metric]) -> None:
+    series = [(sample.name, sample.labels) for metric in scraped for sample in metric.samples]
+    queries = list(_queries(json.loads(DASHBOARD.read_text())))
+    assert len(queries) >= 8
+    for query in queries:
+        selectors = list(_selectors(query))
+        assert selectors, query
+        for name, labels in selectors:
+            assert any(name == found and labels <= set(kept) for found, kept in series), f"{query}: no series {name}"
+
+
+def _queries(dashboard: dict[str, Any]) -> Iterator[str]:
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            query = target["expr"]
+            for variable, value in VARIABLES.items():
+                query = query.replace(variable, value)
+            yield query
+
+
+def _selectors(query: str) -> Iterator[tuple[str, set[str]]]:
+    """(metric, labels it is chosen by) of every selector; a query that is not PromQL raises."""
+    found: list[tuple[str, set[str]]] = []
+
+    def visit(expression: Any) -> bool:
+        if isinstance(expression, promql_parser.VectorSelector):
+            found.append((str(expression.name), {matcher.name for matcher in expression.matchers.matchers}))
+        return True
+
+    promql_parser.walk(promql_parser.parse(query), visit)
+    return iter(found)

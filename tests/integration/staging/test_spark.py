@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from etl.config.settings import PostgreSQLSettings
+from etl.config.staging_models import StagingJob, StandardInputSource
+from etl.staging.database import StagingDatabase
+from etl.staging.loader import LoadOptions
+from etl.staging.spark import load_dataframe
+from etl.statements.staging import StagingTable
+from tests.integration.staging.conftest import Execute
+
+pytestmark = pytest.mark.stack
+
+
+def test_each_partition_stores_its_rows(
+    spark: SparkSession,
+    database: StagingDatabase,
+    events: StagingTable,
+    staging_settings: PostgreSQLSettings,
+    execute: Execute,
+    tmp_path: Path,
+) -> None:
+    job = StagingJob(
+        id="frame",
+        target_table=events.name,
+        source=StandardInputSource(type="stdin"),
+        source_id="key",
+        required=("amount",),
+        batch_size=100,
+    )
+    frame = spark.range(0, 1000, numPartitions=4).select(
+        F.when(F.col("id") != 999, F.concat(F.lit("k"), F.col("id"))).alias("key"),
+        F.when(F.col("id") != 5, (F.col("id") / 4).cast("decimal(20,2)")).alias("amount"),
+        F.lit(True).alias("is_new"),
+    )
+    options = LoadOptions(run_id="frame", reject_dir=tmp_path)
+    summary = load_dataframe(frame, job, staging_settings, options=options)
+    assert summary.is_success
+    assert (summary.run["rows_inserted"], summary.run["rows_rejected"], summary.run["rows_invalid"]) == (999, 1, 1)
+    assert execute("SELECT count(*), count(data ->> 'amount') FROM stg_events") == [(999, 998)]
+    assert execute("SELECT data ->> 'amount' FROM stg_events WHERE source_id = 'k7'") == [("1.75",)]
+    again = load_dataframe(frame, job, staging_settings, options=LoadOptions(run_id="again", reject_dir=tmp_path))
+    assert again.run["rows_unchanged"] == 999
+    ((reject,),) = execute("SELECT source_position FROM etl_run_rejects WHERE etl_run_id = 'frame'")
+    assert reject == {"partition": 3, "row": 250}
