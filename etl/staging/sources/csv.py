@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import dropwhile
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
@@ -18,11 +18,14 @@ from etl.errors import SourceError
 from etl.staging.sources.base import Place, Slice, until_failure
 from etl.staging.sources.lines import LinePlace, line_blocks, line_of
 
+_CLOSED = re.compile(rb'(?:[^"]++|"")*+"')
 _QUOTED = re.compile(r'"((?:[^"]++|"")*+)("?)')
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
+    """`fields`: where they cannot be read, the record that says so."""
+
+    fields: list[str | None] | bytes
     text: bytes
     start: LinePlace
     end: LinePlace
@@ -69,7 +72,7 @@ class CsvFormat:
                 begin = row.start
             elif row.start.line > place.line:  # blank lines
                 _skip(gaps, len(records), row.start.line - place.line)
-            records.append(self._record(row.text, names))
+            records.append(self._record(row, names))
             place = row.end
             _skip(gaps, len(records), place.line - row.start.line - 1)
             if len(records) == size:
@@ -88,35 +91,43 @@ class CsvFormat:
         start = place
         for lines, taken in blocks:
             for line in lines:
-                end = place.after([line], taken)
-                if not held:
-                    start = place
+                start = start if held else place
+                place = place.after([line], taken)
                 held.append(line)
-                place = end
-                if self._goes_on(held):
-                    self._refuse_endless(held, start)
+                fields = self._read(held)
+                if fields is None:
+                    if place.offset - start.offset > self.longest:
+                        raise _endless(start)
                     continue
                 text = _joined(held)
                 held = []
                 if text:
-                    yield _Row(text, start, end)
+                    yield _Row(fields, text, start, place)
         if held:
             raise _endless(start)
 
-    def _goes_on(self, held: list[bytes]) -> bool:
-        if b'"' not in held[-1]:
-            return len(held) > 1
+    def _read(self, lines: list[bytes]) -> list[str | None] | bytes | None:
+        """None where the row goes on in the next line. All of a long field is not read again for each of its lines."""
+        if len(lines) > 1 and not _CLOSED.match(lines[-1]):
+            return None
+        row = _joined(lines)
         try:
-            self._fields(_joined(held).decode(errors="replace"))
+            return self._fields(row.decode())
+        except _UnclosedError:
+            return None
+        except _BrokenRowError as error:
+            return orjson.dumps(f"{error}: {row.decode()}")
+        except UnicodeDecodeError:
+            return None if self._is_open(row) else row.replace(b"\n", b" ")
+
+    def _is_open(self, row: bytes) -> bool:
+        try:
+            self._fields(row.decode(errors="replace"))
         except _UnclosedError:
             return True
         except _BrokenRowError:
-            return False
+            pass
         return False
-
-    def _refuse_endless(self, held: list[bytes], start: LinePlace) -> None:
-        if sum(map(len, held)) > self.longest:
-            raise _endless(start)
 
     def _fields(self, text: str) -> list[str | None]:
         if '"' not in text:
@@ -146,29 +157,24 @@ class CsvFormat:
     # Values
 
     def _names(self, header: _Row) -> list[str]:
-        try:
-            names = [name or "" for name in self._fields(header.text.decode())]
-        except (UnicodeDecodeError, _BrokenRowError) as error:
-            raise SourceError(f"the header row cannot be read: {error}") from None
+        if isinstance(header.fields, bytes):
+            raise SourceError(f"the header row cannot be read: {header.fields.decode(errors='replace')}")
+        names = [name or "" for name in header.fields]
         wrong = [name for number, name in enumerate(names) if not name or name in names[:number]]
         if wrong:
             raise SourceError(f"expected a name of its own for each column, found {wrong[0]!r} in the header")
         return names
 
-    def _record(self, row: bytes, names: list[str]) -> bytes:
+    def _record(self, row: _Row, names: list[str]) -> bytes:
         """A broken row becomes a text that says so, and with it a reject like any other that is no object."""
-        if len(row) > self.longest:
-            return row.replace(b"\n", b" ")
-        try:
-            text = row.decode()
-            fields = self._fields(text)
-        except UnicodeDecodeError:
-            return row.replace(b"\n", b" ")
-        except _BrokenRowError as error:
-            return orjson.dumps(f"{error}: {text}")
-        if len(fields) != len(names):
-            return orjson.dumps(f"expected {len(names)} fields, as the header has, found {len(fields)}: {text}")
-        return orjson.dumps(dict(zip(names, fields, strict=True)))
+        if len(row.text) > self.longest:
+            return row.text.replace(b"\n", b" ")
+        if isinstance(row.fields, bytes):
+            return row.fields
+        if len(row.fields) != len(names):
+            found = f"expected {len(names)} fields, as the header has, found {len(row.fields)}"
+            return orjson.dumps(f"{found}: {row.text.decode()}")
+        return orjson.dumps(dict(zip(names, row.fields, strict=True)))
 
 
 def _joined(lines: list[bytes]) -> bytes:

@@ -95,7 +95,9 @@ def test_a_row_too_long_is_left_to_be_judged() -> None:
     assert piece.records == [b"x" * 30 + b",1", b'{"a":"2","b":"3"}']
 
 
-@pytest.mark.parametrize("content", ['a,b\n1,2\n3,"x\n4,5\n', 'a,b\n1,2\n3,"x\n' + "4,5\n" * 20_000])
+@pytest.mark.parametrize(
+    "content", ['a,b\n1,2\n3,"x\n' + rest for rest in ("4,5\n", "4,5\n" * 20_000, '4,""\n' * 20_000)]
+)
 def test_a_quote_that_never_closes_is_no_silent_end(content: str) -> None:
     slices = CSV.slices(io.BytesIO(content.encode()), 10)
     assert next(slices).records == [b'{"a":"1","b":"2"}']
