@@ -51,9 +51,18 @@ class Indexes:
             return None
         unbuilt = self.unbuilt_unique()
         index = usable.name if usable else unbuilt.name if unbuilt else self._constraint
-        was_primary = any(each.is_primary and each.columns == ("source_id",) for each in self._found)
-        constraint = self._free(self._constraint, {index, *self._leaving()})
-        return adopt_index(constraint, index, is_primary=was_primary and "source_id" in self._replaced)
+        going = {*self._leaving(), *(each.name for each in self.deferrable())}
+        was_primary = any(
+            each.is_primary and each.columns == ("source_id",) for each in self._found if each.name in going
+        )
+        constraint = self._free(self._constraint, {index, *going})
+        return adopt_index(constraint, index, is_primary=was_primary)
+
+    def deferrable(self) -> list[IndexFacts]:
+        """Of constraints on source_id alone: beside the best of indexes they make ON CONFLICT (source_id) an error."""
+        if "source_id" in self._replaced:
+            return []
+        return [each for each in self._found if not each.is_immediate and each.columns == ("source_id",)]
 
     def missing(self) -> list[Index]:
         return [

@@ -13,11 +13,12 @@ from etl.config.settings import PostgreSQLSettings
 from etl.staging.migrate.columns import Columns
 from etl.staging.migrate.facts import TableFacts
 from etl.staging.migrate.find import find_tables
+from etl.staging.migrate.lease import Lease
 from etl.staging.migrate.plan import Defects, MigrationPlan, TablePlan, plan_table
 from etl.staging.migrate.preflight import check_reading, check_writing, register_historical_run
 from etl.staging.migrate.report import MigrationReport
 from etl.staging.migrate.running import OnStep, TableMigration
-from etl.staging.migrate.session import Lease, Session
+from etl.staging.migrate.session import Session
 from etl.staging.migrate.settings import MigrationSettings
 from etl.staging.migrate.steps import ArchiveDuplicates, ArchiveUnusable, Step
 from etl.statements.staging_migration import count_defects

@@ -30,6 +30,8 @@ def _lost(columns: Columns) -> Iterator[str]:
     for plan in replaced:
         if plan.found and plan.found.default_text and not columns.default(plan.wanted.name):
             yield f"the default of {plan.wanted.name} ({plan.found.default_text}) goes: writers must give the value"
+    for index in Indexes(columns).deferrable():
+        yield f"constraint {index.constraint_name} goes: while it is deferrable, ON CONFLICT (source_id) is refused"
     for index in Indexes(columns).leaving():
         yield f"index {index.name} ({', '.join(index.columns)}) goes with the column that is replaced"
     for constraint in facts.constraints:

@@ -6,7 +6,7 @@ from typing import Any
 
 from etl.errors import UsageError
 from etl.staging.ledger import statement
-from etl.staging.migrate.session import Session, refuse_pooler
+from etl.staging.migrate.session import Session
 
 _OWN_TABLES = ("etl_jobs", "etl_runs", "etl_staging_archive")
 _OLDEST_VERSION = 160000
@@ -26,7 +26,7 @@ def check_reading(session: Session) -> None:
 
 def check_writing(session: Session) -> None:
     settings, address = session.settings, session.database.address
-    refuse_pooler(session)
+    _refuse_pooler(session)
     found = _surroundings(session)
     if found["is_read_only"]:
         raise UsageError(f"{address} is read-only (a standby, or default_transaction_read_only); name the primary")
@@ -61,6 +61,14 @@ def register_historical_run(session: Session) -> None:
                 f"run {settings.historical_run_id} is of job {owner}, not of {settings.historical_job_id}; "
                 "name another historical run"
             )
+
+
+def _refuse_pooler(session: Session) -> None:
+    if not session.is_direct:
+        raise UsageError(
+            f"{session.database.address} is a connection pooler (PgBouncer or the like): migrate builds indexes"
+            " CONCURRENTLY and needs a direct connection; name the server itself in ETL_STAGING_POSTGRES_URL"
+        )
 
 
 def _surroundings(session: Session) -> Any:

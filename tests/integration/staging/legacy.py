@@ -128,7 +128,7 @@ def legacy_tables() -> list[LegacyTable]:
 
 def _table(number: int) -> LegacyTable:
     columns = {
-        "token": "bigint NOT NULL",
+        "token": "bigint",
         "source_id": _IDS[number % len(_IDS)],
         "data": _DOCUMENTS[number % len(_DOCUMENTS)],
         **_COLUMNS[number % len(_COLUMNS)],

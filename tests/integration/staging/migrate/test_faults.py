@@ -16,7 +16,7 @@ import pytest
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import LockedError, UsageError
 from etl.staging.migrate import MigrationSettings, TableStatus, plan_migration, run_migration
-from etl.staging.migrate.session import Lease
+from etl.staging.migrate.lease import Lease
 from etl.staging.migrate.steps import BuildIndex, ChangeTable, Fill, Step
 from tests.integration.staging.legacy import LegacyTable, legacy_tables
 from tests.integration.staging.migrate.checking import Execute, check_contract, check_quiet_rows
@@ -68,6 +68,32 @@ def _stop_everywhere(database: PostgreSQLSettings, settings: MigrationSettings) 
         assert [each.reason for each in report.tables] == [None]
         return
     raise AssertionError("never came to an end")
+
+
+def test_an_old_writer_may_write_before_every_step(
+    database: PostgreSQLSettings, execute: Execute, settings: MigrationSettings
+) -> None:
+    """It knows neither lineage nor new types, and its ON CONFLICT finds a unique index at every moment."""
+    execute("CREATE TABLE stg_a (source_id integer PRIMARY KEY, data text, loaded_at date, hash_digest char(4))")
+    steps: list[str] = []
+
+    def write(_table: str, step: Step) -> None:
+        steps.append(step.what)
+        for number in (0, len(steps)):
+            execute(
+                "INSERT INTO stg_a (source_id, data, loaded_at, hash_digest) VALUES (%s, %s, '2024-05-01', 'ab')"
+                " ON CONFLICT (source_id) DO UPDATE SET data = excluded.data",
+                (str(number), f'{{"step": {len(steps)}}}'),
+            )
+
+    (report,) = run_migration(database, settings, on_step=write).tables
+    assert report.reason is None
+    stored = execute(
+        "SELECT source_id::integer, (data ->> 'step')::integer, loaded_at::date::text, hash_digest FROM stg_a"
+    )
+    expected = [(0, len(steps)), *((number, number) for number in range(1, len(steps) + 1))]
+    assert sorted(stored) == [(*each, "2024-05-01", "ab") for each in expected]
+    assert len(steps) > 10
 
 
 def test_lost_connections_are_opened_again(

@@ -17,6 +17,7 @@ from tests.integration.staging.migrate.checking import (
     archive_of,
     check_archived_rows,
     check_contract,
+    check_loadable,
     check_quiet_rows,
     check_winners,
     tokens_of,
@@ -84,6 +85,8 @@ def test_106_tables_are_migrated_under_writers_and_every_row_is_accounted_for(
             check_archived_rows(execute, table)
             assert (found.rows_before, found.rows_written_meanwhile) == (len(table.rows), 0)
 
+    for table in tables:
+        check_loadable(execute, table)
     assert plan_migration(database, settings).is_empty
     again = run_migration(database, settings)
     assert {each.status for each in again.tables} == {TableStatus.UNCHANGED}

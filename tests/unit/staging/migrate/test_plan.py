@@ -196,6 +196,19 @@ def test_a_unique_index_of_another_name_becomes_the_constraint() -> None:
     assert len(plan.steps) == 1
 
 
+@pytest.mark.parametrize(("is_primary", "kind"), [(False, "UNIQUE"), (True, "PRIMARY KEY")])
+def test_a_deferrable_key_gives_way_in_the_moment_its_successor_stands(is_primary: bool, kind: str) -> None:
+    facts = finished()
+    old = IndexFacts("old", ("source_id",), is_unique=True, is_immediate=False, constraint_name="old")
+    old = replace(old, is_primary=is_primary)
+    plan = plan_table(replace(facts, indexes=(old, *facts.indexes[1:])), SETTINGS)
+    assert statements(plan) == [
+        'ALTER TABLE "stg_x" DROP CONSTRAINT "old"',
+        f'ALTER TABLE "stg_x" ADD CONSTRAINT "stg_x_source_id_key" {kind} USING INDEX "stg_x_source_id_key"',
+    ]
+    assert any("constraint old goes" in note for note in plan.notes)
+
+
 def test_an_invalid_index_is_dropped_and_built_again_under_its_name() -> None:
     facts = finished()
     broken = IndexFacts("stg_x_etl_job_id_idx", ("etl_job_id",), is_valid=False)
@@ -228,6 +241,16 @@ def test_indexes_and_checks_that_go_with_a_column_are_told() -> None:
     notes = plan_table(facts, SETTINGS).notes
     assert "index both (tenant, source_id) goes with the column that is replaced" in notes
     assert "CHECK positive goes with the column that is replaced" in notes
+
+
+def test_a_column_that_numbers_itself_becomes_a_plain_one() -> None:
+    facts = finished()
+    identity = column("input_position", "int8", is_required=True, is_identity=True)
+    plan = plan_table(replace(facts, columns={**facts.columns, "input_position": identity}), SETTINGS)
+    assert statements(plan) == [
+        'ALTER TABLE "stg_x" ALTER COLUMN "input_position" DROP IDENTITY',
+        'ALTER TABLE "stg_x" ALTER COLUMN "input_position" SET DEFAULT 0',
+    ]
 
 
 def test_every_step_says_what_it_does() -> None:
