@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,13 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import jsonschema_rs
-
 from etl.config.configuration import shown_path, telling
-from etl.config.document import Node, Plain, read_document
+from etl.config.document import Node, read_document
 from etl.config.nearest import suggestion
 from etl.config.servers import ENVIRONMENT, read_settings
 from etl.config.settings import PostgreSQLSettings
+from etl.config.shapes import with_shape
 from etl.config.staging_models import (
     LARGEST_BATCH,
     SMALLEST_BATCH,
@@ -167,10 +165,10 @@ class _Loading:
         if not isinstance(node.value, dict):
             self.faults.append(node.fault(f"job {name!r} must be a mapping of keys"))
             return None
-        shaped = self._with_shape(node)
+        shaped, shape_faults = with_shape(node, self.config_dir)
         identified = shaped.child({"id": node.child(name), **shaped.mapping})
         job, faults = validate(StagingJob, identified, _KEYS_AT)
-        self.faults += [replace(fault, message=f"job {name}: {fault.message}") for fault in faults]
+        self.faults += [replace(fault, message=f"job {name}: {fault.message}") for fault in (*shape_faults, *faults)]
         if "id" in node.mapping:
             self.faults.append(node.mapping["id"].fault(f"job {name}: the id is the entry's name; leave `id` out"))
         if job is None:
@@ -199,48 +197,6 @@ class _Loading:
             self.faults.append(
                 url.fault(f"job {name}: source.url holds a password; it must come from the environment: ${{NAME}}")
             )
-
-    # Shapes
-
-    def _with_shape(self, node: Node) -> Node:
-        """The schema itself in place of the file that holds it; faults where it is none."""
-        shape = node.get("shape")
-        if shape is None or shape.value is None:
-            return node
-        try:
-            schema = self._schema_of(shape)
-            jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_refuse_reference)
-        except (OSError, ValueError) as error:
-            self.faults.append(shape.fault(f"shape: {_first_line(error)}"))
-            return node.child({key: value for key, value in node.mapping.items() if key != "shape"})
-        return node.child({**node.mapping, "shape": _tree(schema, shape)})
-
-    def _schema_of(self, shape: Node) -> Any:
-        if not isinstance(shape.value, str):
-            return shape.plain()
-        path = self.config_dir / shape.value
-        if not path.is_file():
-            raise ValueError(f"no file {path}; expected a JSON Schema")
-        try:
-            return json.loads(path.read_bytes())
-        except ValueError as error:
-            raise ValueError(f"{path} is not JSON: {error}") from None
-
-
-def _tree(plain: Plain, at: Node) -> Node:
-    if isinstance(plain, dict):
-        return at.child({key: _tree(value, at) for key, value in plain.items()})
-    if isinstance(plain, list):
-        return at.child(tuple(_tree(value, at) for value in plain))
-    return at.child(plain)
-
-
-def _refuse_reference(uri: str) -> Any:
-    raise ValueError(f"the schema refers to {uri}; put what it needs into its own $defs")
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _in_range(batch_size: int, name: str) -> int:

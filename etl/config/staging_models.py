@@ -79,7 +79,6 @@ class StandardInputSource(FrozenModel):
     delimiter: Delimiter = ","
 
 
-Files = JsonFiles | CsvFiles
 StagingSource = Annotated[JsonFiles | CsvFiles | PostgreSQLQuery | StandardInputSource, Field(discriminator="type")]
 
 

@@ -18,12 +18,10 @@ from etl.staging.records import RawBatch
 from etl.staging.sources.base import After, Stream
 from etl.staging.sources.opening import naming
 
-DEFAULT_DIRECTORY = Path(".data/spool")
-
 
 @dataclass(frozen=True)
 class Spool:
-    directory: Path = DEFAULT_DIRECTORY
+    directory: Path
 
     def write(self, run_id: str, batch: RawBatch) -> RawBatch:
         """The batch, to be found again by its position."""

@@ -162,12 +162,6 @@ BAD_LINES = {
         "job events: maximum_invalid: expected a count such as 100 or a share such as 5%; found '120%'",
     ),
     "shape that is no schema": ("shape: {type: strin}", 8, None),
-    "shape that fetches": (
-        "shape: {$ref: 'https://example.com/a.json'}",
-        8,
-        None,
-    ),
-    "shape without a file": ("shape: staging/none.json", 8, None),
     "an id of its own": ("id: other", 8, "job events: the id is the entry's name; leave `id` out"),
 }
 
@@ -179,17 +173,6 @@ def test_a_bad_line_is_told_with_its_place(folder: Folder, name: str) -> None:
     assert fault.startswith(f"staging/jobs.yaml:{line}: ")
     if message:
         assert fault == f"staging/jobs.yaml:{line}: {message}"
-
-
-def test_a_shape_says_what_is_wrong_with_it(folder: Folder) -> None:
-    assert "strin" in faults(folder, with_lines("shape: {type: strin}"))[0]
-    assert (
-        "put what it needs into its own $defs"
-        in faults(folder, with_lines("shape: {$ref: 'https://example.com/a.json'}"))[0]
-    )
-    assert "no file" in faults(folder, with_lines("shape: staging/none.json"))[0]
-    folder.write("staging/broken.json", "{")
-    assert "is not JSON" in faults(folder, with_lines("shape: staging/broken.json"))[0]
 
 
 BAD_SOURCES = {
