@@ -25,10 +25,12 @@ from etl.config.staging_models import StagingJob, StagingTimeouts
 from etl.errors import ConfigurationError, EtlError, UsageError
 from etl.report.logging import LogFormat, configure_logging
 from etl.staging.database import StagingDatabase, Timeouts
-from etl.staging.installing import install
+from etl.staging.installing import install, install_ledger
 from etl.staging.ledger import StagingLedger
 from etl.staging.loader import LoadOptions, StagingLoader, Summary
 from etl.staging.metrics import Metrics
+from etl.staging.migrate import MigrationSettings, plan_migration, run_migration
+from etl.staging.migrate.rendering import print_plan, print_report
 from etl.staging.observing import Observer
 from etl.staging.progress import ProgressBar
 from etl.staging.rendering import print_batches, print_runs, print_summary, run_json
@@ -155,6 +157,37 @@ def init(
         print("all stand already")
 
 
+@app.command("migrate")
+def migrate_tables(
+    pattern: Annotated[str, typer.Option(help="Which tables; % stands for anything.")] = "stg_%",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; nothing is touched.")] = False,
+    historical_job: Annotated[str, typer.Option(help="The job of rows whose job is not known.")] = "historical",
+    historical_run: Annotated[str, typer.Option(help="The run of rows whose run is not known.")] = "historical",
+    time_zone: Annotated[str, typer.Option(help="Of instants that were stored without one.")] = "UTC",
+    gin_index: Annotated[bool, typer.Option("--gin-index", help="A GIN index on data, too.")] = False,
+    log_format: LogOption = None,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """Bring existing stg_* tables to the contract while writers write. Needs a direct connection, not a pooler."""
+    with _opened(config_dir, log_format) as opened:
+        settings = MigrationSettings(
+            schema=opened.configuration.schema_name,
+            pattern=pattern,
+            historical_job_id=historical_job,
+            historical_run_id=historical_run,
+            time_zone=time_zone,
+            has_gin_index=gin_index,
+        )
+        if dry_run:
+            print_plan(plan_migration(opened.database.settings, settings), _console())
+            return
+        install_ledger(opened.database)
+        report = run_migration(opened.database.settings, settings)
+    print_report(report, _console())
+    if not report.is_success:
+        raise typer.Exit(EXIT_FAILED)
+
+
 def _job_of(opened: Opened, run_id: str, workers: int | None) -> StagingJob:
     """The job of a run, with the batch size that its batches were cut with."""
     run = StagingLedger(opened.database).get_run(run_id)
@@ -211,7 +244,7 @@ def _end(summary: Summary, metrics: Metrics, push_gateway: str | None, as_json: 
 def _console() -> Console:
     """Wide enough not to break identifiers where nobody watches."""
     console = Console()
-    return console if console.is_terminal else Console(width=200)
+    return console if console.is_terminal else Console(width=220)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ happens, so that a page or another process can watch and cancel.
 
 from __future__ import annotations
 
+import secrets
 import threading
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ class StagingLoader:
     def load(self, job: StagingJob, source: Source, options: LoadOptions = DEFAULT_OPTIONS) -> Summary:
         """Loads all of the source. A second load of the same records updates nothing where `skip_unchanged` is set."""
         check_database(self._database)
-        target = target_of(self._database, job, options.run_id or f"{job.id}-{uuid.uuid4()}")
+        target = target_of(self._database, job, options.run_id or new_run_id(job))
         number = self._ledger.start_run(new_run(job, target), force=options.force)
         source = source.for_run(target.run_id)
         batches = self._registered(target.run_id, source.batches(job.batch_size))
@@ -136,7 +137,9 @@ class StagingLoader:
         finally:
             run = self._ledger.finish_run(run_id, failure)
             self._observer.run_finished(run)
-        log.info("run finished", run_id=run_id, job=job.id, status=run["status"], failure=failure)
+        log.info(
+            "run finished", run_id=run_id, job=job.id, status=run["status"], **({"failure": failure} if failure else {})
+        )
         return Summary(run, write_reject_file(self._ledger, run_id, options.reject_dir))
 
     def _load_all(self, engine: Engine, batches: Iterable[RawBatch], run_id: str, reads_to_end: bool) -> str | None:
@@ -186,6 +189,11 @@ def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target
     """The job's table as it stands; refused where it is not as the contract says. The run has no number yet."""
     table = check_table(database, job.target_table)
     return Target(table, job.id, run_id, 0, job.skip_unchanged, job.skip_unchanged and _has_rows(database, table))
+
+
+def new_run_id(job: StagingJob) -> str:
+    """Said aloud more easily than a UUID, and as unlikely to meet another run of the job."""
+    return f"{job.id}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def new_run(job: StagingJob, target: Target) -> NewStagingRun:

@@ -7,7 +7,6 @@ where a partition has the same rows each time it is computed; persist or checkpo
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from etl.config.staging_models import StagingJob
 from etl.staging.checks import check_database
 from etl.staging.database import StagingDatabase
 from etl.staging.ledger import StagingLedger
-from etl.staging.loader import DEFAULT_OPTIONS, LoadOptions, Summary, new_run, target_of
+from etl.staging.loader import DEFAULT_OPTIONS, LoadOptions, Summary, new_run, new_run_id, target_of
 from etl.staging.observing import Observers
 from etl.staging.preparing import prepare
 from etl.staging.records import RawBatch
@@ -65,7 +64,7 @@ def load_dataframe(
     with closing(StagingDatabase(settings, schema, connections=3)) as database:
         ledger = StagingLedger(database)
         check_database(database)
-        target = target_of(database, job, options.run_id or f"{job.id}-{uuid.uuid4()}")
+        target = target_of(database, job, options.run_id or new_run_id(job))
         number = ledger.start_run(new_run(job, target), force=options.force)
         work = _Work(settings, schema, job, replace(target, run_number=number), options.retries)
         failure = _run(frame, work, ledger)
