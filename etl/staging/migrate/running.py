@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -55,7 +56,7 @@ class TableMigration:
             status, reason, kept = self._migrate()
         except EtlError as error:
             log.error("migrate_failed", table=self._table, error=error.message)
-            status, reason, kept = TableStatus.FAILED, error.message, 0
+            status, reason, kept = TableStatus.FAILED, error.message, self._left()
         return TableReport(
             table=self._table,
             status=status,
@@ -98,6 +99,12 @@ class TableMigration:
 
     def _kept(self) -> int:
         return self._work(silences_triggers=False).count() if self._before is not None else 0
+
+    def _left(self) -> int:
+        """After a failure; the server may be gone."""
+        with suppress(EtlError):
+            return self._kept()
+        return (self._before or 0) - self._archived - self._quarantined
 
     def _take(self, plan: TablePlan, facts: TableFacts) -> None:
         self._notes = self._notes or plan.notes

@@ -17,7 +17,7 @@ from etl.errors import ContentionError
 from etl.ledger.connection import connect, door, transaction
 from etl.staging.ledger import statement
 from etl.staging.migrate.settings import MigrationSettings
-from etl.statements.quoting import postgresql_identifier, postgresql_name
+from etl.statements.quoting import postgresql_identifier
 from etl.statements.staging_migration import keep_maintenance_away
 
 _FIRST_PAUSE_SECONDS = 0.1
@@ -107,7 +107,7 @@ class Session:
 
     def holders(self, table: str) -> str:
         """Who holds the table, in words."""
-        return self._told("legacy_holders", {"table": postgresql_name(self.settings.schema, table)})
+        return self._told("legacy_holders", {"table": table, "schema": self.settings.schema})
 
     def pauses(self) -> Iterator[float]:
         """One for each attempt, growing, never quite the same for two processes."""
@@ -161,8 +161,9 @@ class Session:
 
     def _transaction_settings(self) -> str:
         # row_security off: rows that a policy hides would be missed without a word
+        schema = postgresql_identifier(self.settings.schema).replace("%", "%%")
         return (
-            f"SET LOCAL search_path = {postgresql_identifier(self.settings.schema)};"
+            f"SET LOCAL search_path = {schema};"
             " SET LOCAL timezone = %(time_zone)s; SET LOCAL row_security = off;"
             " SET LOCAL idle_in_transaction_session_timeout = 0"
         )

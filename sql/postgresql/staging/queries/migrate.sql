@@ -19,7 +19,7 @@ SELECT has_parameter_privilege('session_replication_role', 'SET') AS may;
 -- name: legacy_lacking_privileges
 SELECT privilege || ' on ' || own.relname AS lacking
 FROM unnest(ARRAY['SELECT', 'INSERT', 'REFERENCES']) AS privilege, pg_class AS own
-WHERE own.relnamespace = %(schema)s::regnamespace
+WHERE own.relnamespace = quote_ident(%(schema)s)::regnamespace
     AND own.relname IN ('etl_jobs', 'etl_runs', 'etl_staging_archive')
     AND NOT has_table_privilege(own.oid, privilege)
 ORDER BY own.relname, privilege;
@@ -40,7 +40,7 @@ SELECT pg_class.oid::bigint AS oid, relname::text AS name, relkind::text AS kind
     pg_has_role(relowner, 'USAGE') AS is_owned, pg_get_userbyid(relowner)::text AS owner,
     relhasrules AND relkind = 'r' AS has_rules
 FROM pg_class
-WHERE relnamespace = %(schema)s::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relname LIKE %(pattern)s
+WHERE relnamespace = quote_ident(%(schema)s)::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relname LIKE %(pattern)s
     AND relname NOT IN ('etl_jobs', 'etl_runs', 'etl_run_batches', 'etl_run_rejects', 'etl_staging_archive')
 ORDER BY relname;
 
@@ -88,7 +88,7 @@ SELECT conrelid::bigint AS oid, conname::text AS name, contype::text AS kind, co
         FROM unnest(conkey) WITH ORDINALITY AS key (number, place)
         JOIN pg_attribute ON attrelid = conrelid AND attnum = number
     ) AS columns,
-    CASE WHEN parent.relnamespace = %(schema)s::regnamespace THEN parent.relname::text END AS parent,
+    CASE WHEN parent.relnamespace = quote_ident(%(schema)s)::regnamespace THEN parent.relname::text END AS parent,
     pg_get_constraintdef(pg_constraint.oid) AS definition
 FROM pg_constraint
 LEFT JOIN pg_class AS parent ON parent.oid = confrelid
@@ -132,14 +132,18 @@ ORDER BY tgname;
 
 -- name: legacy_names
 -- Names of tables and indexes that are taken.
-SELECT relname::text AS name FROM pg_class WHERE relnamespace = %(schema)s::regnamespace;
+SELECT relname::text AS name FROM pg_class WHERE relnamespace = quote_ident(%(schema)s)::regnamespace;
 
 -- name: legacy_holders
--- Who holds a lock on the table, the oldest transaction first.
+-- Who holds a lock on the table, or writes to those its foreign keys refer to; the oldest transaction first.
 SELECT pid, coalesce(usename::text, backend_type) AS user_name, application_name, state,
     extract(epoch FROM clock_timestamp() - xact_start)::integer AS seconds
 FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'relation' AND pg_locks.relation = to_regclass(%(table)s) AND granted AND pid <> pg_backend_pid()
+JOIN pg_class ON pg_class.oid = pg_locks.relation AND relnamespace = quote_ident(%(schema)s)::regnamespace
+WHERE locktype = 'relation' AND granted AND pid <> pg_backend_pid() AND datname = current_database() AND (
+    relname = %(table)s OR (relname IN ('etl_jobs', 'etl_runs') AND mode NOT IN ('AccessShareLock', 'RowShareLock'))
+)
+GROUP BY pid, usename, backend_type, application_name, state, xact_start
 ORDER BY xact_start NULLS LAST, pid;
 
 -- name: legacy_oldest_transactions

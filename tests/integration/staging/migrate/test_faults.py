@@ -162,6 +162,7 @@ def test_a_table_that_is_held_fails_alone_and_names_the_holder(
     database: PostgreSQLSettings, execute: Execute, settings: MigrationSettings
 ) -> None:
     execute("CREATE TABLE stg_a (source_id text, data jsonb); CREATE TABLE stg_b (source_id text, data jsonb)")
+    execute("INSERT INTO stg_a VALUES ('a', '{}'), ('a', '{}'), (NULL, '{}')")
     hasty = replace(settings, lock_timeout_seconds=0.1, lock_attempts=2)
     with connected(database) as holding, holding.cursor() as cursor:
         cursor.execute("SELECT FROM stg_a")
@@ -169,6 +170,7 @@ def test_a_table_that_is_held_fails_alone_and_names_the_holder(
         assert (held.status, free.status) == (TableStatus.FAILED, TableStatus.MIGRATED)
         assert f"process {holding.info.backend_pid}" in str(held.reason)
         assert "idle in transaction" in str(held.reason)
+        assert (held.rows_before, held.rows_kept, held.rows_archived, held.rows_quarantined) == (3, 1, 1, 1)
     assert [each.status for each in run_migration(database, hasty).tables] == [
         TableStatus.MIGRATED,
         TableStatus.UNCHANGED,

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
+from etl.ledger.migrations import read_migrations
+from etl.staging.ledger import SQL_DIRECTORY
 from etl.staging.migrate import Defects, MigrationSettings, TableStatus, plan_migration, run_migration
 from tests.integration.staging.migrate.checking import Execute
 
@@ -117,6 +119,18 @@ def test_the_pattern_takes_an_underscore_for_itself(
 ) -> None:
     execute("CREATE TABLE stgx (source_id text, data jsonb); CREATE TABLE stg_x (source_id text, data jsonb)")
     assert [plan.table for plan in plan_migration(database, settings).tables] == ["stg_x"]
+
+
+def test_a_schema_of_any_name(database: PostgreSQLSettings, execute: Execute, settings: MigrationSettings) -> None:
+    execute('DROP SCHEMA IF EXISTS "Odd %schema" CASCADE; CREATE SCHEMA "Odd %schema"')
+    here = 'SET search_path = "Odd %schema"'
+    for migration in read_migrations(SQL_DIRECTORY / "migrations"):
+        execute(f"{here}; {migration.text}")
+    execute(f"{here}; CREATE TABLE stg_x (source_id integer, data text); INSERT INTO stg_x VALUES (1, '1'), (1, '2')")
+    odd = replace(settings, schema="Odd %schema")
+    (report,) = run_migration(database, odd).tables
+    assert (report.status, report.reason, report.rows_archived) == (TableStatus.MIGRATED, None, 1)
+    assert plan_migration(database, odd).is_empty
 
 
 def test_instants_without_a_zone_are_of_the_named_one(
