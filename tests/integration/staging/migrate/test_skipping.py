@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -121,13 +122,21 @@ def test_the_pattern_takes_an_underscore_for_itself(
     assert [plan.table for plan in plan_migration(database, settings).tables] == ["stg_x"]
 
 
-def test_a_schema_of_any_name(database: PostgreSQLSettings, execute: Execute, settings: MigrationSettings) -> None:
-    execute('DROP SCHEMA IF EXISTS "Odd %schema" CASCADE; CREATE SCHEMA "Odd %schema"')
-    here = 'SET search_path = "Odd %schema"'
+@pytest.fixture
+def odd_schema(database: PostgreSQLSettings, execute: Execute) -> Iterator[str]:
+    execute('CREATE SCHEMA "Odd %schema"')
     for migration in read_migrations(SQL_DIRECTORY / "migrations"):
-        execute(f"{here}; {migration.text}")
-    execute(f"{here}; CREATE TABLE stg_x (source_id integer, data text); INSERT INTO stg_x VALUES (1, '1'), (1, '2')")
-    odd = replace(settings, schema="Odd %schema")
+        execute(f'SET search_path = "Odd %schema"; {migration.text}')
+    yield "Odd %schema"
+    execute('DROP SCHEMA "Odd %schema" CASCADE')
+
+
+def test_a_schema_of_any_name(
+    database: PostgreSQLSettings, execute: Execute, settings: MigrationSettings, odd_schema: str
+) -> None:
+    execute(f'CREATE TABLE "{odd_schema}".stg_x (source_id integer, data text)')
+    execute(f"""INSERT INTO "{odd_schema}".stg_x VALUES (1, '1'), (1, '2')""")
+    odd = replace(settings, schema=odd_schema)
     (report,) = run_migration(database, odd).tables
     assert (report.status, report.reason, report.rows_archived) == (TableStatus.MIGRATED, None, 1)
     assert plan_migration(database, odd).is_empty
