@@ -189,9 +189,10 @@ def migrate_tables(
 
 
 def _job_of(opened: Opened, run_id: str, workers: int | None) -> StagingJob:
-    """The job of a run, with the batch size that its batches were cut with."""
+    """The job of a run, with the files it read and the batch size that they were cut with."""
     run = StagingLedger(opened.database).get_run(run_id)
-    return opened.configuration.job(run["etl_job_id"], batch_size=run["batch_size"], workers=workers)
+    files = run["parameters"].get("source", {}).get("path", ())
+    return opened.configuration.job(run["etl_job_id"], batch_size=run["batch_size"], workers=workers, files=files)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -227,12 +227,10 @@ class StagingLedger:
         with self._database.transaction("fail batch") as cursor:
             cursor.execute(statement("fail_batch"), {**parameters, **_failure(failure)})
 
-    def open_batches(self, run_id: str, batch_indexes: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    def open_batches(self, run_id: str) -> list[dict[str, Any]]:
+        """All but the stored ones: what a retry has to run."""
         with self._database.rows("read open batches") as cursor:
-            cursor.execute(
-                statement("open_batches"),
-                {"run_id": run_id, "batch_indexes": list(batch_indexes) if batch_indexes else None},
-            )
+            cursor.execute(statement("open_batches"), {"run_id": run_id})
             return [dict(row) for row in cursor.fetchall()]
 
     def last_batch(self, run_id: str) -> dict[str, Any] | None:

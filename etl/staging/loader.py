@@ -9,6 +9,7 @@ happens, so that a page or another process can watch and cancel.
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +36,8 @@ from etl.staging.storing import BatchStore
 from etl.staging.watching import Watch
 from etl.staging.writing import Target
 from etl.statements.staging import StagingTable, has_rows
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +78,7 @@ class StagingLoader:
     def load(self, job: StagingJob, source: Source, options: LoadOptions = DEFAULT_OPTIONS) -> Summary:
         """Loads all of the source. A second load of the same records updates nothing where `skip_unchanged` is set."""
         check_database(self._database)
-        target = target_of(self._database, job, options.run_id or new_run_id(job))
+        target = target_of(self._database, job, checked_run_id(options.run_id or new_run_id(job)))
         number = self._ledger.start_run(new_run(job, target), force=options.force)
         source = source.for_run(target.run_id)
         batches = self._registered(target.run_id, source.batches(job.batch_size))
@@ -98,8 +101,10 @@ class StagingLoader:
         run = self._ledger.get_run(run_id)
         self._refuse_overtaken(run_id, options.force)
         target = target_of(self._database, job, run_id)
-        open_batches = self._ledger.open_batches(run_id, batches)
+        open_batches = self._ledger.open_batches(run_id)
         self._refuse_unknown(run_id, batches, [each["batch_index"] for each in open_batches])
+        if batches:
+            open_batches = [each for each in open_batches if each["batch_index"] in batches]
         number = self._ledger.resume_run(run_id, job.id, force=options.force)
         source = source.for_run(run_id)
         reads_to_end = run["input_ended_at"] is None and not batches
@@ -189,6 +194,12 @@ def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target
     """The job's table as it stands; refused where it is not as the contract says. The run has no number yet."""
     table = check_table(database, job.target_table)
     return Target(table, job.id, run_id, 0, job.skip_unchanged, job.skip_unchanged and _has_rows(database, table))
+
+
+def checked_run_id(run_id: str) -> str:
+    if not _RUN_ID.fullmatch(run_id):
+        raise UsageError(f"expected a run id of letters, digits, _ and - (at most 128), found {run_id!r}")
+    return run_id
 
 
 def new_run_id(job: StagingJob) -> str:

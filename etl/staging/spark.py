@@ -24,7 +24,7 @@ from etl.config.staging_models import StagingJob
 from etl.staging.checks import check_database
 from etl.staging.database import StagingDatabase
 from etl.staging.ledger import StagingLedger
-from etl.staging.loader import DEFAULT_OPTIONS, LoadOptions, Summary, new_run, new_run_id, target_of
+from etl.staging.loader import DEFAULT_OPTIONS, LoadOptions, Summary, checked_run_id, new_run, new_run_id, target_of
 from etl.staging.observing import Observers
 from etl.staging.preparing import prepare
 from etl.staging.records import RawBatch
@@ -64,7 +64,7 @@ def load_dataframe(
     with closing(StagingDatabase(settings, schema, connections=3)) as database:
         ledger = StagingLedger(database)
         check_database(database)
-        target = target_of(database, job, options.run_id or new_run_id(job))
+        target = target_of(database, job, checked_run_id(options.run_id or new_run_id(job)))
         number = ledger.start_run(new_run(job, target), force=options.force)
         work = _Work(settings, schema, job, replace(target, run_number=number), options.retries)
         failure = _run(frame, work, ledger)

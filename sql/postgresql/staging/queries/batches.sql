@@ -35,10 +35,8 @@ UPDATE etl_run_batches SET status = 'failed', error_code = %(error_code)s, error
 WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded';
 
 -- name: open_batches
--- What a retry has to run: all but the succeeded ones, or those of them that were named.
 SELECT batch_index, source_position, status FROM etl_run_batches
 WHERE etl_run_id = %(run_id)s AND status <> 'succeeded'
-    AND (%(batch_indexes)s::integer[] IS NULL OR batch_index = ANY (%(batch_indexes)s::integer[]))
 ORDER BY batch_index;
 
 -- name: last_batch

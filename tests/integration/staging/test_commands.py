@@ -1,0 +1,247 @@
+"""`python -m etl.staging …` as a user runs it: exit codes, one clear line for each mistake, and a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from etl.config.settings import PostgreSQLSettings
+from etl.stack.layout import PROJECT_DIR
+from etl.staging.database import StagingDatabase
+from tests.integration.staging.conftest import Execute
+
+pytestmark = pytest.mark.stack
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+JOB = """
+jobs:
+  events:
+    target_table: stg_events
+    source: {{type: ndjson, path: {path}}}
+    source_id: id
+    required: [n]
+    batch_size: 100
+"""
+
+
+def url_of(server: PostgreSQLSettings, **changes: Any) -> str:
+    changed = server.model_copy(update=changes)
+    password = quote(changed.password.get_secret_value(), safe="")
+    return f"postgresql://{changed.user}:{password}@{changed.host}:{changed.port}/{changed.database}"
+
+
+@pytest.fixture
+def environment(staging_settings: PostgreSQLSettings, tmp_path: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETL_", "AWS_"))}
+    return {**kept, "ETL_STAGING_POSTGRES_URL": url_of(staging_settings), "PYTHONPATH": str(PROJECT_DIR)}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "conf" / "staging").mkdir(parents=True)
+    path = tmp_path / "events.ndjson"
+    (tmp_path / "conf" / "staging" / "jobs.yaml").write_text(JOB.format(path=path))
+    path.write_bytes(b"".join(orjson.dumps({"id": f"k{i}", "n": i}) + b"\n" for i in range(250)))
+    return path
+
+
+@pytest.fixture
+def run(environment: dict[str, str], file: Path, tmp_path: Path) -> Run:
+    def command(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "etl.staging", *arguments, "--config-dir", str(tmp_path / "conf")],
+            cwd=tmp_path,
+            env={**environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return command
+
+
+@pytest.fixture
+def ready(empty: None, run: Run) -> None:
+    assert run("init").returncode == 0
+
+
+def test_init_load_status(empty: None, run: Run) -> None:
+    made = run("init")
+    assert (made.returncode, "created stg_events" in made.stdout) == (0, True)
+    assert run("init").stdout == "all stand already\n"
+    loaded = run("load", "events", "--run-id", "nightly", "--json")
+    assert loaded.returncode == 0, loaded.stderr
+    assert json.loads(loaded.stdout)["rows_inserted"] == 250
+    told = json.loads(run("status", "--run", "nightly", "--json").stdout)
+    assert told["runs"][0]["status"] == "success"
+    assert [batch["rows_inserted"] for batch in told["batches"]] == [100, 100, 50]
+    again = run("load", "events")
+    assert "250 records: 0 inserted, 0 updated, 250 unchanged" in again.stdout
+    assert "events-" in run("status").stdout
+
+
+def test_a_failed_batch_exits_1_and_says_how_to_retry(ready: None, run: Run, execute: Execute) -> None:
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
+    partial = run("load", "events", "--run-id", "partial")
+    assert partial.returncode == 1
+    assert "partial" in partial.stdout
+    assert "next: python -m etl.staging retry --run partial" in partial.stdout
+    execute("ALTER TABLE stg_events DROP CONSTRAINT no_k150")
+    unknown = run("retry", "--run", "partial", "--batch", "7")
+    assert (unknown.returncode, "those left are 1" in unknown.stderr) == (2, True)
+    assert run("retry", "--run", "partial", "--batch", "1").returncode == 0
+    assert execute("SELECT count(*) FROM stg_events") == [(250,)]
+
+
+def test_a_retry_reads_the_files_that_its_run_was_given(
+    ready: None, run: Run, file: Path, tmp_path: Path, execute: Execute
+) -> None:
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
+    given = tmp_path / "given.ndjson"
+    file.rename(given)
+    assert run("load", "events", "--run-id", "given", "--file", "given.ndjson").returncode == 1
+    execute("ALTER TABLE stg_events DROP CONSTRAINT no_k150")
+    retried = run("retry", "--run", "given")
+    assert retried.returncode == 0, retried.stderr
+    assert execute("SELECT count(*) FROM stg_events") == [(250,)]
+
+
+def test_a_killed_run_is_found_and_finished(
+    ready: None, run: Run, environment: dict[str, str], file: Path, tmp_path: Path, execute: Execute
+) -> None:
+    file.write_bytes(b"".join(orjson.dumps({"id": f"k{i}", "n": i}) + b"\n" for i in range(50_000)))
+    command = [sys.executable, "-m", "etl.staging", "load", "events", "--run-id", "killed", "--config-dir"]
+    process = subprocess.Popen(
+        [*command, str(tmp_path / "conf")], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 60
+    while not execute("SELECT 1 FROM etl_run_batches WHERE batch_index >= 5 AND status = 'succeeded'"):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=30)
+    ((stored,),) = execute("SELECT count(*) FROM stg_events")
+    assert 0 < stored < 50_000
+    assert stored % 100 == 0
+
+    refused = run("load", "events")
+    assert (refused.returncode, "is being loaded by run killed" in refused.stderr) == (2, True)
+    # a minute without a heartbeat
+    execute("UPDATE etl_runs SET heartbeat_at = heartbeat_at - interval '61 seconds'")
+    assert "the process died" in run("status").stdout
+    assert run("retry", "--run", "killed").returncode == 0
+    assert execute("SELECT count(*), sum((data ->> 'n')::bigint) FROM stg_events") == [(50_000, sum(range(50_000)))]
+    assert execute("SELECT rows_inserted, rows_attempted FROM etl_runs") == [(50_000, 50_000)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("load", "evnts"), "unknown job 'evnts'"),
+        (("load", "events", "--batch-size", "5"), "100 to 10,000"),
+        (("load", "events", "--run-id", "no/slash"), "letters"),
+        (("load", "events", "--file", "/nowhere/at-all.ndjson"), "/nowhere/at-all.ndjson"),
+        (("retry", "--run", "nobody"), "expected run 'nobody' in the ledger, found none"),
+        (("cancel", "--run", "nobody"), "expected run 'nobody' in the ledger, found none"),
+    ],
+)
+def test_bad_use_is_one_clear_line_and_exit_2(
+    ready: None, run: Run, execute: Execute, arguments: tuple[str, ...], said: str
+) -> None:
+    refused = run(*arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert said in refused.stderr
+    assert execute("SELECT count(*) FROM etl_runs") == [(0,)]
+
+
+def test_a_batch_size_of_the_environment_is_checked(ready: None, run: Run) -> None:
+    refused = run("load", "events", ETL_BATCH_SIZE="50")
+    assert (refused.returncode, "ETL_BATCH_SIZE" in refused.stderr) == (2, True)
+
+
+def test_a_server_that_does_not_answer(run: Run, staging_settings: PostgreSQLSettings) -> None:
+    refused = run("load", "events", ETL_STAGING_POSTGRES_URL=url_of(staging_settings, port=1))
+    assert refused.returncode == 2
+    assert "Connection refused" in refused.stderr
+    assert staging_settings.password.get_secret_value() not in refused.stderr
+
+
+def test_a_database_without_the_ledger(empty: None, run: Run) -> None:
+    refused = run("load", "events")
+    assert (refused.returncode, "run `python -m etl.staging init`" in refused.stderr) == (2, True)
+
+
+def test_a_table_without_the_contract(ready: None, run: Run, execute: Execute) -> None:
+    execute("DROP TABLE stg_events")
+    execute("CREATE TABLE stg_events (source_id text, data jsonb)")
+    refused = run("load", "events")
+    assert (refused.returncode, "run `python -m etl.staging migrate`" in refused.stderr) == (2, True)
+    assert run("migrate").returncode == 0
+    assert run("load", "events").returncode == 0
+
+
+def test_a_read_only_database_and_a_user_without_rights(
+    ready: None, database: StagingDatabase, run: Run, staging_settings: PostgreSQLSettings, execute: Execute
+) -> None:
+    assert run("init").returncode == 0
+    execute("DROP ROLE IF EXISTS staging_reader")
+    execute("CREATE ROLE staging_reader LOGIN PASSWORD 'a reader''s password'")
+    execute("GRANT USAGE ON SCHEMA public TO staging_reader")
+    execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO staging_reader")
+    reader = url_of(staging_settings, user="staging_reader", password=SecretStr("a reader's password"))
+    try:
+        refused = run("load", "events", ETL_STAGING_POSTGRES_URL=reader)
+        assert (refused.returncode, "lacks INSERT on stg_events" in refused.stderr) == (2, True), refused.stderr
+        execute("ALTER ROLE staging_reader SET default_transaction_read_only = on")
+        refused = run("load", "events", ETL_STAGING_POSTGRES_URL=reader)
+        assert (refused.returncode, "is read-only" in refused.stderr) == (2, True), refused.stderr
+    finally:
+        execute("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM staging_reader")
+        execute("REVOKE ALL ON SCHEMA public FROM staging_reader")
+        execute("DROP ROLE staging_reader")
+
+
+def test_what_standard_input_gave_is_kept_until_it_is_stored(
+    ready: None, environment: dict[str, str], tmp_path: Path, file: Path, execute: Execute
+) -> None:
+    jobs = tmp_path / "conf" / "staging" / "jobs.yaml"
+    jobs.write_text(JOB.replace("ndjson, path: {path}", "stdin").format())
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
+    command = [sys.executable, "-m", "etl.staging"]
+    config = ["--config-dir", str(tmp_path / "conf")]
+    spool = {**environment, "ETL_SPOOL_DIR": str(tmp_path / "spool")}
+    piped = subprocess.run(
+        [*command, "load", "events", "--run-id", "piped", *config],
+        cwd=tmp_path, env=spool, input=file.read_bytes(), capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert piped.returncode == 1, piped.stderr
+    assert len(list((tmp_path / "spool").iterdir())) == 1
+    execute("ALTER TABLE stg_events DROP CONSTRAINT no_k150")
+    retried = subprocess.run(
+        [*command, "retry", "--run", "piped", *config], cwd=tmp_path, env=spool, stdin=subprocess.DEVNULL,
+        capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert retried.returncode == 0, retried.stderr
+    assert execute("SELECT count(*) FROM stg_events") == [(250,)]
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_no_output_holds_the_password(ready: None, run: Run, staging_settings: PostgreSQLSettings) -> None:
+    secret = staging_settings.password.get_secret_value()
+    told = [run(*arguments) for arguments in (("load", "events"), ("status",), ("migrate", "--dry-run"))]
+    told.append(run("status", ETL_STAGING_POSTGRES_URL=url_of(staging_settings, database="nowhere")))
+    assert not any(secret in each.stdout + each.stderr for each in told)
