@@ -138,7 +138,7 @@ class Planner:
             steps.append(self._change("refuse NULL in new rows", sql.alter(self.facts.name, refusals)))
         steps += [*clearing, *filling, *(Validate(name) for name in checks)]
         actions = [f"ALTER COLUMN {quoted(place)} SET NOT NULL" for place in required]
-        drops = [f"DROP CONSTRAINT {quoted(self._check_name(place))}" for place in required]
+        drops = [f"DROP CONSTRAINT {quoted(self._check_name(plan))}" for plan in self._unrequired()]
         # dropped afterwards: while it stands, SET NOT NULL needs not look at the rows
         statements = [sql.alter(self.facts.name, part) for part in (actions, drops) if part]
         return [*steps, self._change(f"set {', '.join(required)} NOT NULL", *statements)] if required else steps
@@ -163,8 +163,7 @@ class Planner:
 
     def _checks(self) -> dict[str, str]:
         checks = {
-            self._check_name(plan.place): sql.refuse_null(self._check_name(plan.place), plan.place)
-            for plan in self._unrequired()
+            self._check_name(plan): sql.refuse_null(self._check_name(plan), plan.place) for plan in self._unrequired()
         }
         for plan in self.columns.partial():
             if not plan.wanted.is_required:
@@ -172,8 +171,8 @@ class Planner:
                 checks[name] = sql.refuse_unreadable(name, plan.wanted.name, plan.place)
         return checks
 
-    def _check_name(self, place: str) -> str:
-        return derived_name(self.columns.contract, f"{place}_not_null")
+    def _check_name(self, plan: ColumnPlan) -> str:
+        return derived_name(self.columns.contract, f"{plan.wanted.name}_not_null")
 
     def _uniqueness(self) -> list[Step]:
         index = self.indexes.unbuilt_unique()

@@ -141,12 +141,12 @@ def _table(number: int) -> LegacyTable:
 
 
 def _name(number: int) -> str:
-    match number % 13:
-        case 3:
+    match number % 7:
+        case 2:
             return f"stg_MixedCase{number}"
-        case 7:
+        case 4:
             return f"stg_{number}_a_rather_long_name_of_a_legacy_staging_table_as_some_have_it"[:63]
-        case 11:
+        case 5:
             return f'stg_50%_"odd" name {number}'
         case _:
             return f"stg_legacy_{number}"

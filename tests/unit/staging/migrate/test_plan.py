@@ -253,6 +253,13 @@ def test_a_column_that_numbers_itself_becomes_a_plain_one() -> None:
     ]
 
 
+def test_names_made_from_the_longest_name_are_not_cut_off() -> None:
+    unread = dict.fromkeys(("loaded_at", "created_at", "updated_at", "source_updated_at", "is_valid"), "text")
+    facts = legacy(source_id="int4", data="text", **unread, input_position="int4", hash_digest="bpchar")
+    for length in (32, 36, 63):
+        assert plan_table(replace(facts, name="x" * length), SETTINGS).steps
+
+
 def test_every_step_says_what_it_does() -> None:
     steps: list[Step] = list(plan_table(legacy(source_id="int4", data="text", etl_job_id="text"), SETTINGS).steps)
     assert all(step.what for step in steps)
