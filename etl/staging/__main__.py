@@ -29,7 +29,7 @@ from etl.staging.installing import install, install_ledger
 from etl.staging.ledger import StagingLedger
 from etl.staging.loader import LoadOptions, StagingLoader, Summary
 from etl.staging.metrics import Metrics
-from etl.staging.migrate import MigrationSettings, plan_migration, run_migration
+from etl.staging.migrate import MigrationSettings, check_database, plan_migration, run_migration
 from etl.staging.migrate.rendering import print_plan, print_report
 from etl.staging.observing import Observer
 from etl.staging.progress import ProgressBar
@@ -181,6 +181,7 @@ def migrate_tables(
         if dry_run:
             print_plan(plan_migration(opened.database.settings, settings), _console())
             return
+        check_database(opened.database.settings, settings)
         install_ledger(opened.database)
         report = run_migration(opened.database.settings, settings)
     print_report(report, _console())

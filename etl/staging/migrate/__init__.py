@@ -1,6 +1,6 @@
 """Brings existing stg_* tables to the contract while writers write."""
 
-from etl.staging.migrate.migration import plan_migration, run_migration
+from etl.staging.migrate.migration import check_database, plan_migration, run_migration
 from etl.staging.migrate.plan import Defects, MigrationPlan, TablePlan
 from etl.staging.migrate.report import MigrationReport, TableReport, TableStatus
 from etl.staging.migrate.settings import MigrationSettings
@@ -13,6 +13,7 @@ __all__ = [
     "TablePlan",
     "TableReport",
     "TableStatus",
+    "check_database",
     "plan_migration",
     "run_migration",
 ]

@@ -15,7 +15,7 @@ from etl.staging.migrate.facts import TableFacts
 from etl.staging.migrate.find import find_tables
 from etl.staging.migrate.lease import Lease
 from etl.staging.migrate.plan import Defects, MigrationPlan, TablePlan, plan_table
-from etl.staging.migrate.preflight import check_reading, check_writing, register_historical_run
+from etl.staging.migrate.preflight import check_connection, check_reading, check_writing, register_historical_run
 from etl.staging.migrate.report import MigrationReport
 from etl.staging.migrate.running import OnStep, TableMigration
 from etl.staging.migrate.session import Session
@@ -30,6 +30,13 @@ def plan_migration(database: PostgreSQLSettings, settings: MigrationSettings) ->
         check_reading(session)
         tables = [_with_defects(session, facts, plan_table(facts, settings)) for facts in _found(session)]
     return MigrationPlan(database.address, settings.schema, settings.pattern, tuple(tables))
+
+
+def check_database(database: PostgreSQLSettings, settings: MigrationSettings) -> None:
+    """Refuses what no migration could use; to be asked before the ledger is made there."""
+    with closing(Session(database, settings)) as session:
+        check_reading(session)
+        check_connection(session)
 
 
 def run_migration(

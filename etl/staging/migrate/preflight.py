@@ -24,12 +24,19 @@ def check_reading(session: Session) -> None:
         raise UsageError(f"expected a time zone that PostgreSQL knows (Europe/Berlin), found {settings.time_zone!r}")
 
 
-def check_writing(session: Session) -> None:
-    settings, address = session.settings, session.database.address
+def check_connection(session: Session) -> None:
+    """Before the ledger itself is made."""
     _refuse_pooler(session)
+    if _surroundings(session)["is_read_only"]:
+        raise UsageError(
+            f"{session.database.address} is read-only (a standby, or default_transaction_read_only); name the primary"
+        )
+
+
+def check_writing(session: Session) -> None:
+    check_connection(session)
+    settings, address = session.settings, session.database.address
     found = _surroundings(session)
-    if found["is_read_only"]:
-        raise UsageError(f"{address} is read-only (a standby, or default_transaction_read_only); name the primary")
     if not found["may_create"]:
         raise UsageError(
             f"{found['user_name']} may not create anything in schema {settings.schema!r} of {address}; "

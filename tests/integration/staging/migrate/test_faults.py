@@ -15,7 +15,7 @@ import pytest
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import LockedError, UsageError
-from etl.staging.migrate import MigrationSettings, TableStatus, plan_migration, run_migration
+from etl.staging.migrate import MigrationSettings, TableStatus, check_database, plan_migration, run_migration
 from etl.staging.migrate.lease import Lease
 from etl.staging.migrate.steps import BuildIndex, ChangeTable, Fill, Step
 from tests.integration.staging.legacy import LegacyTable, legacy_tables
@@ -225,6 +225,8 @@ def test_a_pooler_is_refused_and_nothing_is_touched(
     with pgbouncer(database, tmp_path) as pooled:
         with pytest.raises(UsageError, match="needs a direct connection"):
             run_migration(pooled, settings)
+        with pytest.raises(UsageError, match="needs a direct connection"):
+            check_database(pooled, settings)
         assert not plan_migration(pooled, settings).is_empty
     assert execute("SELECT count(*) FROM pg_attribute WHERE attrelid = 'stg_a'::regclass AND attnum > 0") == [(2,)]
 
