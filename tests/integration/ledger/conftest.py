@@ -14,6 +14,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.ledger import Ledger, LoadPlan, NewRun, Run
 from etl.ledger.connection import connect
 from etl.model import Destination, LoadResult, WriteMode
+from tests.databases import drop_database
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
@@ -32,7 +33,7 @@ def ledger_settings(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
             cursor.execute(f'CREATE DATABASE "{database}"')
         yield server.model_copy(update={"database": database})
         with connection.cursor() as cursor:
-            cursor.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+            drop_database(cursor.execute, database)
 
 
 @pytest.fixture

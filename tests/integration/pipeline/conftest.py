@@ -19,6 +19,7 @@ from etl.config.configuration import load_configuration
 from etl.ledger import Ledger
 from etl.pipeline.job import main
 from tests.conftest import RunningStack
+from tests.databases import drop_database
 
 RUN = "run: {lock_timeout_seconds: 3, retries: 2}\n"
 
@@ -70,7 +71,7 @@ def shop(stack: RunningStack, spark: SparkSession, tmp_path: Path) -> Iterator[S
     finally:
         structlog.reset_defaults()
         _execute(stack.source_postgres_url, f"DROP SCHEMA {name} CASCADE")
-        _execute(stack.postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+        drop_database(lambda statement: _execute(stack.postgres_url, statement), name)
 
 
 def status_of(report: dict[str, Any]) -> dict[tuple[str, str], str]:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from etl.sample.__main__ import app
 from etl.sample.source import TABLES
+from tests.databases import drop_database
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
@@ -65,7 +66,7 @@ def make_database(stack: RunningStack) -> Iterator[Callable[[], SampleDatabase]]
     yield make
     with _server(stack.postgres_url) as cursor:
         for name in made:
-            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            drop_database(cursor.execute, name)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from etl.ledger.connection import connect
 from etl.staging.database import StagingDatabase
 from etl.staging.installing import install_ledger
 from etl.statements.staging import StagingTable, staging_table_statements
+from tests.databases import drop_database
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
@@ -35,7 +36,7 @@ def staging_settings(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
             cursor.execute(f'CREATE DATABASE "{database}"')
         yield server.model_copy(update={"database": database})
         with connection.cursor() as cursor:
-            cursor.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+            drop_database(cursor.execute, database)
 
 
 @pytest.fixture

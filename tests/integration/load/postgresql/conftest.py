@@ -22,6 +22,7 @@ from etl.model import POSTGRESQL_TYPE, Checksums, ConflictResolution, LoadResult
 from etl.stack.layout import PROJECT_DIR
 from etl.statements.checksum import spark_checksum_columns
 from tests.conftest import RunningStack
+from tests.databases import drop_database
 
 
 @dataclass
@@ -141,7 +142,7 @@ def loader_server(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
     settings = administrator.model_copy(update={"database": name})
     _administrate(settings, (PROJECT_DIR / "sql/postgresql/ledger/schema.sql").read_text(encoding="utf-8"))
     yield settings
-    _administrate(administrator, f"DROP DATABASE {name} WITH (FORCE)")
+    drop_database(lambda statement: _administrate(administrator, statement), name)
 
 
 @pytest.fixture

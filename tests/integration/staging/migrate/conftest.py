@@ -17,6 +17,7 @@ from etl.stack.embedded import Stack
 from etl.stack.layout import Layout
 from etl.staging.ledger import SQL_DIRECTORY
 from etl.staging.migrate import MigrationSettings
+from tests.databases import drop_database
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
@@ -38,7 +39,7 @@ def migrate_database(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
             cursor.execute(f'CREATE DATABASE "{database}"')
         yield server.model_copy(update={"database": database})
         with connection.cursor() as cursor:
-            cursor.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+            drop_database(cursor.execute, database)
 
 
 @pytest.fixture
