@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from etl.statements.quoting import postgresql_identifier
 
+_LINE = ",\n        "
 _LONGEST_STEM = 36
 
 _INPUT = """unnest(
@@ -134,14 +135,18 @@ def upsert_batch(table: StagingTable, *, skip_unchanged: bool) -> str:
     if skip_unchanged:
         condition += (
             "\n        AND (target.data, target.is_valid, target.validation_errors)"
-            " IS DISTINCT FROM (excluded.data, excluded.is_valid, excluded.validation_errors)"
+            "\n        IS DISTINCT FROM (excluded.data, excluded.is_valid, excluded.validation_errors)"
         )
     return f"""WITH written AS (
-    INSERT INTO {postgresql_identifier(table.name)} AS target ({", ".join(columns)})
-    SELECT {", ".join(values)}
+    INSERT INTO {postgresql_identifier(table.name)} AS target (
+        {_LINE.join(columns)}
+    )
+    SELECT
+        {_LINE.join(values)}
     FROM {_INPUT}
     ORDER BY source_id
-    ON CONFLICT (source_id) DO UPDATE SET {", ".join(changes)}
+    ON CONFLICT (source_id) DO UPDATE SET
+        {_LINE.join(changes)}
     WHERE {condition}
     RETURNING xmax = 0 AS is_inserted
 )
@@ -165,7 +170,7 @@ def _is_not_older(table: StagingTable) -> str:
         return "excluded.input_position >= target.input_position"
     return (
         "(coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position)"
-        " >= (coalesce(target.source_updated_at, '-infinity'), target.input_position)"
+        "\n        >= (coalesce(target.source_updated_at, '-infinity'), target.input_position)"
     )
 
 

@@ -16,14 +16,36 @@ PLAIN = StagingTable("stg_plain", has_source_updated_at=False, has_hash_digest=F
 
 UPSERT = """\
 WITH written AS (
-    INSERT INTO "stg_plain" AS target (source_id, data, etl_job_id, etl_run_id, is_valid, validation_errors, input_position)
-    SELECT source_id, document::jsonb, %(job_id)s, %(run_id)s, validation_errors IS NULL, validation_errors, input_position
+    INSERT INTO "stg_plain" AS target (
+        source_id,
+        data,
+        etl_job_id,
+        etl_run_id,
+        is_valid,
+        validation_errors,
+        input_position
+    )
+    SELECT
+        source_id,
+        document::jsonb,
+        %(job_id)s,
+        %(run_id)s,
+        validation_errors IS NULL,
+        validation_errors,
+        input_position
     FROM unnest(
         %(source_ids)s::text[], string_to_array(%(documents)s, E'\\n'), %(positions)s::bigint[],
         %(errors)s::jsonb[], %(source_updated_at)s::timestamptz[], %(hash_digests)s::text[]
     ) AS input (source_id, document, input_position, validation_errors, source_updated_at, hash_digest)
     ORDER BY source_id
-    ON CONFLICT (source_id) DO UPDATE SET data = excluded.data, etl_run_id = excluded.etl_run_id, is_valid = excluded.is_valid, validation_errors = excluded.validation_errors, input_position = excluded.input_position, updated_at = clock_timestamp(), loaded_at = clock_timestamp()
+    ON CONFLICT (source_id) DO UPDATE SET
+        data = excluded.data,
+        etl_run_id = excluded.etl_run_id,
+        is_valid = excluded.is_valid,
+        validation_errors = excluded.validation_errors,
+        input_position = excluded.input_position,
+        updated_at = clock_timestamp(),
+        loaded_at = clock_timestamp()
     WHERE excluded.input_position >= target.input_position
     RETURNING xmax = 0 AS is_inserted
 )
@@ -31,16 +53,46 @@ SELECT count(*) FILTER (WHERE is_inserted), count(*) FILTER (WHERE NOT is_insert
 
 UPSERT_CHANGED = """\
 WITH written AS (
-    INSERT INTO "stg_events" AS target (source_id, data, etl_job_id, etl_run_id, is_valid, validation_errors, input_position, source_updated_at, hash_digest)
-    SELECT source_id, document::jsonb, %(job_id)s, %(run_id)s, validation_errors IS NULL, validation_errors, input_position, source_updated_at, hash_digest
+    INSERT INTO "stg_events" AS target (
+        source_id,
+        data,
+        etl_job_id,
+        etl_run_id,
+        is_valid,
+        validation_errors,
+        input_position,
+        source_updated_at,
+        hash_digest
+    )
+    SELECT
+        source_id,
+        document::jsonb,
+        %(job_id)s,
+        %(run_id)s,
+        validation_errors IS NULL,
+        validation_errors,
+        input_position,
+        source_updated_at,
+        hash_digest
     FROM unnest(
         %(source_ids)s::text[], string_to_array(%(documents)s, E'\\n'), %(positions)s::bigint[],
         %(errors)s::jsonb[], %(source_updated_at)s::timestamptz[], %(hash_digests)s::text[]
     ) AS input (source_id, document, input_position, validation_errors, source_updated_at, hash_digest)
     ORDER BY source_id
-    ON CONFLICT (source_id) DO UPDATE SET data = excluded.data, etl_run_id = excluded.etl_run_id, is_valid = excluded.is_valid, validation_errors = excluded.validation_errors, input_position = excluded.input_position, source_updated_at = excluded.source_updated_at, hash_digest = excluded.hash_digest, updated_at = clock_timestamp(), loaded_at = clock_timestamp()
-    WHERE (coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position) >= (coalesce(target.source_updated_at, '-infinity'), target.input_position)
-        AND (target.data, target.is_valid, target.validation_errors) IS DISTINCT FROM (excluded.data, excluded.is_valid, excluded.validation_errors)
+    ON CONFLICT (source_id) DO UPDATE SET
+        data = excluded.data,
+        etl_run_id = excluded.etl_run_id,
+        is_valid = excluded.is_valid,
+        validation_errors = excluded.validation_errors,
+        input_position = excluded.input_position,
+        source_updated_at = excluded.source_updated_at,
+        hash_digest = excluded.hash_digest,
+        updated_at = clock_timestamp(),
+        loaded_at = clock_timestamp()
+    WHERE (coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position)
+        >= (coalesce(target.source_updated_at, '-infinity'), target.input_position)
+        AND (target.data, target.is_valid, target.validation_errors)
+        IS DISTINCT FROM (excluded.data, excluded.is_valid, excluded.validation_errors)
     RETURNING xmax = 0 AS is_inserted
 )
 SELECT count(*) FILTER (WHERE is_inserted), count(*) FILTER (WHERE NOT is_inserted) FROM written"""
