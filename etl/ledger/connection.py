@@ -80,14 +80,17 @@ def connect(settings: PostgreSQLSettings) -> connection:
 
 @contextmanager
 def transaction(
-    held: connection, *, statement_timeout_seconds: float = 60, lock_timeout_seconds: float = 15
+    held: connection, *, statement_timeout_seconds: float = 60, lock_timeout_seconds: float = 15, settings: str = ""
 ) -> Iterator[cursor]:
-    """One transaction: commits, or rolls back and raises. Limits are set inside it, since sessions are not ours."""
+    """One transaction: commits, or rolls back and raises. Limits are set inside it, since sessions are not ours.
+
+    `settings`: further SET LOCAL statements, sent along with these.
+    """
     try:
         with held.cursor() as work:
             work.execute(
-                "SET LOCAL statement_timeout = %s; SET LOCAL lock_timeout = %s; SET LOCAL timezone = 'UTC'",
-                (int(statement_timeout_seconds * 1000), int(lock_timeout_seconds * 1000)),
+                f"SET LOCAL statement_timeout = {int(statement_timeout_seconds * 1000)}; "
+                f"SET LOCAL lock_timeout = {int(lock_timeout_seconds * 1000)}; SET LOCAL timezone = 'UTC'; {settings}"
             )
             yield work
         held.commit()
@@ -98,21 +101,22 @@ def transaction(
 
 
 class Database:
-    """Transactions on connections that threads borrow and give back; a handful stay open between calls."""
+    """Transactions on connections that threads borrow and give back; `maximum_idle` stay open between calls."""
 
-    def __init__(self, settings: PostgreSQLSettings) -> None:
+    def __init__(self, settings: PostgreSQLSettings, maximum_idle: int = MAXIMUM_IDLE) -> None:
         self.settings = settings
+        self.maximum_idle = maximum_idle
         self.secrets = (settings.password.get_secret_value(),)
         self._idle: list[tuple[float, connection]] = []
         self._guard = threading.Lock()
 
     @contextmanager
-    def transaction(self, name: str, **limits: float) -> Iterator[Any]:
+    def transaction(self, name: str, *, settings: str = "", **limits: float) -> Iterator[Any]:
         """A cursor inside one transaction; `name` says in errors what was being done."""
         with door(self.settings.address, name, self.secrets):
             held = self._borrow()
             try:
-                with transaction(held, **limits) as work:
+                with transaction(held, settings=settings, **limits) as work:
                     yield work
             finally:
                 self._give_back(held)
@@ -138,7 +142,7 @@ class Database:
     def _give_back(self, held: connection) -> None:
         is_clean = not held.closed and held.info.transaction_status == TRANSACTION_STATUS_IDLE
         with self._guard:
-            if is_clean and len(self._idle) < MAXIMUM_IDLE:
+            if is_clean and len(self._idle) < self.maximum_idle:
                 self._idle.append((time.monotonic(), held))
                 return
         held.close()

@@ -24,7 +24,9 @@ Named = Callable[[str], str]
 class Transactions(Protocol):
     """A database; rows come as dicts."""
 
-    def transaction(self, name: str, **limits: float) -> AbstractContextManager[Any]: ...
+    def transaction(
+        self, name: str, *, statement_timeout_seconds: float = ..., lock_timeout_seconds: float = ...
+    ) -> AbstractContextManager[Any]: ...
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from etl.staging.progress import ProgressBar
 from etl.staging.rendering import print_batches, print_runs, print_summary, run_json
 from etl.staging.rules import table_of
 from etl.staging.sources.factory import open_source
+from etl.staging.sources.spool import Spool
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -50,6 +51,7 @@ Workers = Annotated[int | None, typer.Option(min=1, max=64, help="Batches in fli
 LogOption = Annotated[LogFormat | None, typer.Option(help="Default: console on a terminal, else JSON.")]
 MetricsPort = Annotated[int | None, typer.Option(help="Serve Prometheus metrics here while the run goes.")]
 PushGateway = Annotated[str | None, typer.Option(help="Push the metrics there at the end, as host:port.")]
+RejectDir = Annotated[Path | None, typer.Option(help="Where the file of rejected records goes; .data/rejects.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
@@ -69,6 +71,7 @@ def load(
     force: Force = False,
     metrics_port: MetricsPort = None,
     push_gateway: PushGateway = None,
+    reject_dir: RejectDir = None,
     log_format: LogOption = None,
     as_json: AsJson = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
@@ -81,7 +84,7 @@ def load(
             metrics.serve(metrics_port)
         loader = StagingLoader(opened.database, _observers(metrics, log_format))
         source = open_source(chosen, opened.configuration)
-        summary = loader.load(chosen, source, LoadOptions(run_id=run_id, force=force))
+        summary = loader.load(chosen, source, LoadOptions(run_id=run_id, force=force, reject_dir=reject_dir))
     _end(summary, metrics, push_gateway, as_json)
 
 
@@ -93,6 +96,7 @@ def retry(
     force: Force = False,
     metrics_port: MetricsPort = None,
     push_gateway: PushGateway = None,
+    reject_dir: RejectDir = None,
     log_format: LogOption = None,
     as_json: AsJson = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
@@ -105,7 +109,7 @@ def retry(
             metrics.serve(metrics_port)
         loader = StagingLoader(opened.database, _observers(metrics, log_format))
         source = open_source(job, opened.configuration)
-        summary = loader.retry(job, source, run, batch or (), LoadOptions(force=force))
+        summary = loader.retry(job, source, run, batch or (), LoadOptions(force=force, reject_dir=reject_dir))
     _end(summary, metrics, push_gateway, as_json)
 
 
@@ -134,12 +138,15 @@ def status(
         ledger.bury_dead_runs()
         runs = [ledger.get_run(run)] if run else ledger.recent_runs(job, limit)
         batches = ledger.batches(run) if run else []
+        kept = Spool(opened.configuration.spool_dir).leftovers()
     if as_json:
         print(orjson.dumps({"runs": list(map(run_json, runs)), "batches": list(map(run_json, batches))}).decode())
         return
     print_runs(runs, _console())
     if run:
         print_batches(batches, _console())
+    for run_id, count in kept.items():
+        print(f"{run_id}: {count} batches wait in the spool for `retry`")
 
 
 @app.command()

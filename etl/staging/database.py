@@ -43,7 +43,7 @@ class StagingDatabase:
         self._timeouts = timeouts or Timeouts()
         self._connections = connections
         self._free = threading.BoundedSemaphore(connections)
-        self._database = Database(settings)
+        self._database = Database(settings, maximum_idle=connections)
 
     @contextmanager
     def transaction(self, name: str, *, is_durable: bool = True) -> Iterator[Cursor]:
@@ -67,8 +67,8 @@ class StagingDatabase:
             "statement_timeout_seconds": self._timeouts.statement,
             "lock_timeout_seconds": self._timeouts.lock,
         }
-        with self._slot(), self._database.transaction(name, **{**own, **limits}) as cursor:
-            cursor.execute(self._settings_of_transaction(is_durable))
+        settings = self._settings_of_transaction(is_durable)
+        with self._slot(), self._database.transaction(name, settings=settings, **{**own, **limits}) as cursor:
             yield cursor
 
     def _settings_of_transaction(self, is_durable: bool) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,10 @@ GRACE_SECONDS = 60.0
 
 _RECORD_CHARACTERS = 4000
 _PAGE = 1000
+
+
+Locate = Callable[[int], dict[str, Any]]
+"""Where the record with this ordinal stands in its source."""
 
 
 @dataclass(frozen=True)
@@ -161,20 +165,20 @@ class StagingLedger:
 
     # Batches
 
-    def register_batch(self, run_id: str, batch: RawBatch) -> None:
-        parameters = {
-            "run_id": run_id,
-            "batch_index": batch.index,
-            "source_position": _json(batch.position),
-            "first_ordinal": batch.ordinals[0] if batch.ordinals else 0,
-        }
-        self._watched("register batch", "register_batch", parameters)
+    def register_batches(self, run_id: str, batches: Sequence[RawBatch]) -> None:
+        registered = [
+            {
+                "batch_index": batch.index,
+                "source_position": batch.position,
+                "first_ordinal": batch.ordinals[0] if batch.ordinals else 0,
+            }
+            for batch in batches
+        ]
+        self._watched("register batches", "register_batches", {"run_id": run_id, "batches": _json(registered)})
 
-    def begin_batch(self, run_id: str, batch_index: int) -> bool:
-        """False where the batch is stored already: the answer to its COMMIT had been lost."""
-        with self._database.transaction("begin batch", is_durable=False) as cursor:
-            cursor.execute(statement("begin_batch"), {"run_id": run_id, "batch_index": batch_index})
-            return cursor.fetchone() is not None
+    def mark_running(self, run_id: str, batch_indexes: Sequence[int]) -> None:
+        parameters = {"run_id": run_id, "batch_indexes": list(batch_indexes)}
+        self._watched("mark batches as running", "mark_running", parameters)
 
     @contextmanager
     def batch_transaction(self) -> Iterator[Cursor]:
@@ -183,8 +187,9 @@ class StagingLedger:
             yield cursor
 
     def complete_batch(
-        self, cursor: Cursor, run_id: str, batch: PreparedBatch, stored: Stored, locate: Any, logs: str
-    ) -> None:
+        self, cursor: Cursor, run_id: str, batch: PreparedBatch, stored: Stored, locate: Locate, seconds: float
+    ) -> bool:
+        """False where the batch is stored already, by an attempt whose answer was lost: then roll back."""
         if batch.rejects:
             rejects = [_reject(each, locate(each.ordinal)) for each in batch.rejects]
             parameters = {"run_id": run_id, "batch_index": batch.index, "rejects": _json(rejects)}
@@ -203,13 +208,14 @@ class StagingLedger:
                 "rows_invalid": batch.rows_invalid,
                 "required_field_errors": batch.required_field_errors,
                 "shape_errors": batch.shape_errors,
-                "logs": logs,
+                "duration_ms": seconds * 1000,
+                "logs": f"{datetime.now(UTC).isoformat()} stored: {stored}\n",
             },
         )
+        return cursor.fetchone() is not None
 
-    def retry_batch(
-        self, run_id: str, batch_index: int, attempt: int, failure: Failure, at: datetime, wait_seconds: float
-    ) -> None:
+    def retry_batch(self, run_id: str, batch_index: int, attempt: int, failure: Failure, wait_seconds: float) -> None:
+        at = datetime.now(UTC)
         entry = {
             "attempt": attempt,
             "at": at.isoformat(),
@@ -221,9 +227,14 @@ class StagingLedger:
         parameters |= {"logs": f"{at.isoformat()} attempt {attempt}: {failure.message}\n"}
         self._watched("retry batch", "retry_batch", {**parameters, **_failure(failure)})
 
-    def fail_batch(self, run_id: str, batch: PreparedBatch, failure: Failure, at: datetime) -> None:
-        parameters = {"run_id": run_id, "batch_index": batch.index, "rows_attempted": batch.rows_attempted}
-        parameters |= {"logs": f"{at.isoformat()} failed: {failure.message}\n"}
+    def fail_batch(self, run_id: str, batch: PreparedBatch, failure: Failure, seconds: float) -> None:
+        parameters = {
+            "run_id": run_id,
+            "batch_index": batch.index,
+            "rows_attempted": batch.rows_attempted,
+            "duration_ms": seconds * 1000,
+            "logs": f"{datetime.now(UTC).isoformat()} failed: {failure.message}\n",
+        }
         with self._database.transaction("fail batch") as cursor:
             cursor.execute(statement("fail_batch"), {**parameters, **_failure(failure)})
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ from etl.staging.storing import BatchStore
 from etl.staging.watching import Watch
 from etl.staging.writing import Target
 from etl.statements.staging import StagingTable, has_rows
+
+REGISTERED_AT_ONCE = 8
+"""Batches read ahead of the workers, so that the ledger is told of several in one transaction."""
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
@@ -136,7 +139,7 @@ class StagingLoader:
         log.info("run started", run_id=run_id, job=job.id, table=job.target_table)
         failure: str | None = "interrupted"
         try:
-            with Watch(self._ledger, run_id, stop) as watch:
+            with Watch(self._ledger, run_id, stop, store.in_flight) as watch:
                 failure = self._load_all(engine, batches, run_id, reads_to_end)
                 failure = watch.reason or failure or tolerance.at_end()
         finally:
@@ -163,9 +166,16 @@ class StagingLoader:
 
     def _registered(self, run_id: str, batches: Iterable[RawBatch]) -> Iterator[RawBatch]:
         """Each batch stands in the ledger, with its place in the source, before anything is done with it."""
-        for batch in batches:
-            self._ledger.register_batch(run_id, batch)
-            yield batch
+        coming = iter(batches)
+        while True:
+            some, failure = _taken(coming, REGISTERED_AT_ONCE)
+            if some:
+                self._ledger.register_batches(run_id, some)
+            yield from some
+            if failure:
+                raise failure
+            if not some:
+                return
 
     def _rest(self, run: dict[str, Any], source: Source) -> Iterator[RawBatch]:
         last = self._ledger.last_batch(run["id"])
@@ -188,6 +198,17 @@ class StagingLoader:
                 f"run {run_id} has no batch to retry with index {', '.join(map(str, missing))}; "
                 f"those left are {', '.join(map(str, found)) or 'none'}"
             )
+
+
+def _taken(batches: Iterator[RawBatch], count: int) -> tuple[list[RawBatch], EtlError | None]:
+    """So many, or those that came before the source broke off."""
+    taken: list[RawBatch] = []
+    try:
+        for batch in islice(batches, count):
+            taken.append(batch)
+    except EtlError as error:
+        return taken, error
+    return taken, None
 
 
 def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target:

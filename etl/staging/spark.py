@@ -99,7 +99,7 @@ def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator
         for raw in _batches(batches, part, work.job.batch_size):
             if ledger.is_cancelled(run_id):
                 break
-            ledger.register_batch(run_id, raw)
+            ledger.register_batches(run_id, [raw])
             prepared = prepare(raw, rules)
             if refusal := tolerance.refuse(prepared):
                 raise RuntimeError(refusal)

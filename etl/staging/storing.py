@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
-from typing import Any
 
 import psycopg2
 import structlog
@@ -24,7 +22,7 @@ from tenacity import (
 )
 
 from etl.errors import EtlError, TransientError
-from etl.staging.ledger import Failure, StagingLedger
+from etl.staging.ledger import Failure, Locate, StagingLedger
 from etl.staging.observing import Observer
 from etl.staging.records import PreparedBatch, Reject, RejectReason
 from etl.staging.writing import Stored, Target, store_rows, without_rows
@@ -34,47 +32,73 @@ LONGEST_WAIT_SECONDS = 30.0
 log = structlog.get_logger(__name__)
 
 
+class _StoredAlready(Exception):
+    """Rolls back an attempt at a batch that an earlier one has stored."""
+
+
+class InFlight:
+    """The batches that workers are at, for the heartbeat to tell."""
+
+    def __init__(self) -> None:
+        self._indexes: set[int] = set()
+        self._guard = threading.Lock()
+
+    def add(self, index: int) -> None:
+        with self._guard:
+            self._indexes.add(index)
+
+    def remove(self, index: int) -> None:
+        with self._guard:
+            self._indexes.discard(index)
+
+    def indexes(self) -> list[int]:
+        with self._guard:
+            return sorted(self._indexes)
+
+
 @dataclass(frozen=True)
 class BatchStore:
-    """The workers share it. `locate`, where it is asked for, says where a record stands in its source."""
+    """The workers share it."""
 
     ledger: StagingLedger
     target: Target
     observer: Observer
     retries: int
     cancelled: Event
+    in_flight: InFlight = field(default_factory=InFlight)
 
-    def store(self, batch: PreparedBatch, locate: Callable[[int], dict[str, Any]]) -> bool:
+    def store(self, batch: PreparedBatch, locate: Locate) -> bool:
         """Whether it is stored. What fails is not raised: it stands in the ledger and the next batch goes on."""
         started = time.perf_counter()
+        self.in_flight.add(batch.index)
         try:
-            stored = self._retrying(batch)(self._attempt, batch, locate)
+            stored = self._retrying(batch)(self._attempt, batch, locate, started)
         except EtlError as error:
-            self._record_failure(batch, failure_of(error))
+            self._record_failure(batch, failure_of(error), time.perf_counter() - started)
             return False
+        finally:
+            self.in_flight.remove(batch.index)
         self.observer.batch_stored(batch, stored, time.perf_counter() - started)
         return True
 
-    def _attempt(self, batch: PreparedBatch, locate: Callable[[int], dict[str, Any]]) -> Stored | None:
+    def _attempt(self, batch: PreparedBatch, locate: Locate, started: float) -> Stored | None:
         """None where an earlier attempt had been stored after all."""
-        if not self.ledger.begin_batch(self.target.run_id, batch.index):
-            return None
         try:
-            return self._write(batch, locate)
+            return self._write(batch, locate, started)
         except EtlError as error:
-            if not is_data_error(error):
-                raise
-            kept = self._without_unstorable(batch)
+            kept = self._without_unstorable(batch) if is_data_error(error) else None
             if kept is None:
                 raise
-            return self._write(kept, locate)
+            return self._write(kept, locate, started)
 
-    def _write(self, batch: PreparedBatch, locate: Callable[[int], dict[str, Any]]) -> Stored:
-        with self.ledger.batch_transaction() as cursor:
+    def _write(self, batch: PreparedBatch, locate: Locate, started: float) -> Stored | None:
+        run_id = self.target.run_id
+        with suppress(_StoredAlready), self.ledger.batch_transaction() as cursor:
             stored = store_rows(cursor, self.target, batch)
-            logs = f"{_now().isoformat()} stored: {stored}\n"
-            self.ledger.complete_batch(cursor, self.target.run_id, batch, stored, locate, logs)
-        return stored
+            if not self.ledger.complete_batch(cursor, run_id, batch, stored, locate, time.perf_counter() - started):
+                raise _StoredAlready
+            return stored
+        return None
 
     def _without_unstorable(self, batch: PreparedBatch) -> PreparedBatch | None:
         """What is JSON for us and not for PostgreSQL is told apart by PostgreSQL; None where that is not the fault."""
@@ -119,11 +143,9 @@ class BatchStore:
         self.observer.batch_retried(batch)
         # the ledger is in the database that just failed: the next attempt says more
         with suppress(TransientError):
-            self.ledger.retry_batch(
-                self.target.run_id, batch.index, state.attempt_number, failure, _now(), wait_seconds
-            )
+            self.ledger.retry_batch(self.target.run_id, batch.index, state.attempt_number, failure, wait_seconds)
 
-    def _record_failure(self, batch: PreparedBatch, failure: Failure) -> None:
+    def _record_failure(self, batch: PreparedBatch, failure: Failure, seconds: float) -> None:
         log.error(
             "batch failed",
             run_id=self.target.run_id,
@@ -135,7 +157,7 @@ class BatchStore:
         self.observer.batch_failed(batch, failure)
         # where even this cannot be written the batch is left `running`, which a retry takes up as well
         with suppress(TransientError):
-            self.ledger.fail_batch(self.target.run_id, batch, failure, _now())
+            self.ledger.fail_batch(self.target.run_id, batch, failure, seconds)
 
 
 def failure_of(error: EtlError) -> Failure:
@@ -159,7 +181,3 @@ def _unstorable(cursor: Cursor, batch: PreparedBatch) -> dict[int, str]:
         {"documents": b"\n".join(batch.documents).decode()},
     )
     return {int(place): str(message) for place, message in cursor.fetchall()}
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -10,6 +10,7 @@ import structlog
 
 from etl.errors import EtlError
 from etl.staging.ledger import StagingLedger
+from etl.staging.storing import InFlight
 
 INTERVAL_SECONDS = 1.0
 
@@ -20,12 +21,18 @@ class Watch:
     """Sets `stop` when the run is cancelled, or was declared dead because no beat got through for a minute."""
 
     def __init__(
-        self, ledger: StagingLedger, run_id: str, stop: threading.Event, interval_seconds: float = INTERVAL_SECONDS
+        self,
+        ledger: StagingLedger,
+        run_id: str,
+        stop: threading.Event,
+        in_flight: InFlight | None = None,
+        interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self.reason: str | None = None
         self._ledger = ledger
         self._run_id = run_id
         self._stop = stop
+        self._in_flight = in_flight or InFlight()
         self._interval_seconds = interval_seconds
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch {run_id}", daemon=True)
@@ -43,7 +50,7 @@ class Watch:
     def _run(self) -> None:
         while not self._ended.wait(self._interval_seconds):
             try:
-                is_cancelled = self._ledger.beat(self._run_id)
+                is_cancelled = self._beat()
             except EtlError as error:
                 log.warning("heartbeat missed", run_id=self._run_id, error=error.message)
                 continue
@@ -54,3 +61,8 @@ class Watch:
             if self.reason:
                 self._stop.set()
                 return
+
+    def _beat(self) -> bool | None:
+        if indexes := self._in_flight.indexes():
+            self._ledger.mark_running(self._run_id, indexes)
+        return self._ledger.beat(self._run_id)

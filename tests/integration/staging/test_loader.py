@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gzip
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -300,6 +302,49 @@ def test_a_run_whose_process_died_is_found_and_finished(
     assert counts(whole) == (1000, 0, 0, 0, 0)
     ((rows,),) = execute("SELECT count(*) FROM stg_events")
     assert rows == 1000
+
+
+def test_runs_at_once_into_one_table_agree_on_the_latest(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
+) -> None:
+    """Two runs bring the same keys in opposite orders; of each key the record with the latest time stays."""
+    job = job.model_copy(update={"source_updated_at": "at"})
+    records = [{"id": f"k{i:04}", "n": i, "at": f"2026-01-{1 + i % 2:02}T00:00:00Z"} for i in range(3000)]
+    other = [{**record, "n": -1, "at": f"2026-01-{2 - i % 2:02}T12:00:00Z"} for i, record in enumerate(records)]
+    write(file, records)
+    second = file.with_name("other.ndjson")
+    write(second, other[::-1])
+    ended: list[Summary] = []
+
+    def load(path: Path, run_id: str) -> None:
+        ended.append(StagingLoader(database).load(job, source(path), LoadOptions(run_id=run_id, force=True)))
+
+    threads = [threading.Thread(target=load, args=each) for each in ((file, "one"), (second, "two"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert [summary.is_success for summary in ended] == [True, True]
+    assert sum(sum(counts(summary)) for summary in ended) == 6000
+    latest = {record["id"]: max(record["at"], newer["at"]) for record, newer in zip(records, other, strict=True)}
+    assert dict(execute("SELECT source_id, data ->> 'at' FROM stg_events")) == latest
+
+
+def test_a_source_that_breaks_off_is_stored_as_far_as_it_goes(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
+) -> None:
+    packed = file.with_name("events.ndjson.gz")
+    draw = random.Random(1)
+    records = [{**each, "noise": f"{draw.getrandbits(800):x}"} for each in some(30_000)]
+    whole = gzip.compress(b"".join(orjson.dumps(each) + b"\n" for each in records), mtime=0)
+    packed.write_bytes(whole[: len(whole) * 2 // 3])
+    summary = StagingLoader(database).load(job, source(packed), LoadOptions(run_id="broken"))
+    assert summary.run["status"] == "partial"
+    assert "events.ndjson.gz" in summary.run["failure"]
+    ((rows, first, last),) = execute(
+        "SELECT count(*), min((data ->> 'n')::int), max((data ->> 'n')::int) FROM stg_events"
+    )
+    assert 1000 < rows == last - first + 1 == summary.run["rows_inserted"]
 
 
 @pytest.mark.parametrize(

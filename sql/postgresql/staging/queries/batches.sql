@@ -1,36 +1,41 @@
 -- Batches and rejects of a run.
 
--- name: register_batch
--- A Spark task that runs again registers its batches again.
+-- name: register_batches
+-- Several at once. A Spark task that runs again registers its batches again.
 INSERT INTO etl_run_batches (etl_run_id, batch_index, source_position, first_ordinal)
-VALUES (%(run_id)s, %(batch_index)s, %(source_position)s, %(first_ordinal)s)
+SELECT %(run_id)s, batch_index, source_position, first_ordinal
+FROM jsonb_to_recordset(%(batches)s::jsonb) AS batch (batch_index integer, source_position jsonb, first_ordinal bigint)
 ON CONFLICT (etl_run_id, batch_index) DO NOTHING;
 
--- name: begin_batch
--- Answers nothing where the batch has been stored already: the answer to its COMMIT was lost.
-UPDATE etl_run_batches SET status = 'running', attempts = attempts + 1, started_at = clock_timestamp()
-WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded'
-RETURNING attempts;
+-- name: mark_running
+-- By the heartbeat, for those that take long enough to be seen. Waits for one that is being stored, and leaves it.
+UPDATE etl_run_batches SET status = 'running', started_at = coalesce(started_at, clock_timestamp())
+WHERE etl_run_id = %(run_id)s AND batch_index = ANY (%(batch_indexes)s) AND status IN ('pending', 'retried', 'failed');
 
 -- name: complete_batch
--- In the transaction that stores the rows.
-UPDATE etl_run_batches SET status = 'succeeded', committed_at = clock_timestamp(), error_code = NULL,
-    error_message = NULL, rows_attempted = %(rows_attempted)s, rows_inserted = %(rows_inserted)s,
+-- In the transaction that stores the rows. Answers nothing where the batch is stored already: the answer to an earlier
+-- COMMIT was lost, and the transaction must be given up.
+UPDATE etl_run_batches SET status = 'succeeded', committed_at = clock_timestamp(), attempts = attempts + 1,
+    error_code = NULL, error_message = NULL,
+    started_at = coalesce(started_at, clock_timestamp() - make_interval(secs => %(duration_ms)s / 1000)),
+    rows_attempted = %(rows_attempted)s, rows_inserted = %(rows_inserted)s,
     rows_updated = %(rows_updated)s, rows_unchanged = %(rows_unchanged)s, rows_deduplicated = %(rows_deduplicated)s,
     rows_rejected = %(rows_rejected)s, rows_invalid = %(rows_invalid)s,
     required_field_errors = %(required_field_errors)s, shape_errors = %(shape_errors)s,
-    duration_ms = extract(epoch FROM clock_timestamp() - started_at) * 1000,
-    logs_fragment = right(logs_fragment || %(logs)s, 8192)
-WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s;
+    duration_ms = %(duration_ms)s, logs_fragment = right(logs_fragment || %(logs)s, 8192)
+WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded'
+RETURNING batch_index;
 
 -- name: retry_batch
-UPDATE etl_run_batches SET status = 'retried', error_code = %(error_code)s, error_message = %(error_message)s,
+UPDATE etl_run_batches SET status = 'retried', attempts = attempts + 1,
+    started_at = coalesce(started_at, clock_timestamp()), error_code = %(error_code)s, error_message = %(error_message)s,
     retry_timeline = retry_timeline || %(entry)s::jsonb, logs_fragment = right(logs_fragment || %(logs)s, 8192)
 WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded';
 
 -- name: fail_batch
-UPDATE etl_run_batches SET status = 'failed', error_code = %(error_code)s, error_message = %(error_message)s,
-    rows_attempted = %(rows_attempted)s, duration_ms = extract(epoch FROM clock_timestamp() - started_at) * 1000,
+UPDATE etl_run_batches SET status = 'failed', attempts = attempts + 1,
+    started_at = coalesce(started_at, clock_timestamp()), error_code = %(error_code)s, error_message = %(error_message)s,
+    rows_attempted = %(rows_attempted)s, duration_ms = %(duration_ms)s,
     logs_fragment = right(logs_fragment || %(logs)s, 8192)
 WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded';
 
