@@ -72,7 +72,7 @@ class BatchStore:
         started = time.perf_counter()
         self.in_flight.add(batch.index)
         try:
-            stored = self._retrying(batch)(self._attempt, batch, locate, started)
+            batch, stored = self._retrying(batch)(self._attempt, batch, locate, started)
         except EtlError as error:
             self._record_failure(batch, failure_of(error), time.perf_counter() - started)
             return False
@@ -81,15 +81,15 @@ class BatchStore:
         self.observer.batch_stored(batch, stored, time.perf_counter() - started)
         return True
 
-    def _attempt(self, batch: PreparedBatch, locate: Locate, started: float) -> Stored | None:
-        """None where an earlier attempt had been stored after all."""
+    def _attempt(self, batch: PreparedBatch, locate: Locate, started: float) -> tuple[PreparedBatch, Stored | None]:
+        """The batch as it was stored; nothing stored where an earlier attempt had been after all."""
         try:
-            return self._write(batch, locate, started)
+            return batch, self._write(batch, locate, started)
         except EtlError as error:
             kept = self._without_unstorable(batch) if is_data_error(error) else None
             if kept is None:
                 raise
-            return self._write(kept, locate, started)
+            return kept, self._write(kept, locate, started)
 
     def _write(self, batch: PreparedBatch, locate: Locate, started: float) -> Stored | None:
         run_id = self.target.run_id
