@@ -40,6 +40,8 @@ from etl.pipeline.shares import (
 from etl.pipeline.tally import Tally, refuse_bad_keys, tally
 from etl.transform.outcome import Outcome, Transformed
 
+MOST_ROWS_IN_MEMORY = 2_000_000
+
 _PUBLISHED_WRONG = {ValidationError.__name__, ReconciliationError.__name__}
 """After these what stands in the store is no proof of a good load: it is loaded again, by key."""
 
@@ -102,12 +104,18 @@ def _prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]
     freeze(context, work, shares)
     warn_of_changed_configuration(context, work, shares)
     transformed = context.transformer(work).transform(read_frame(context, work, shares))
-    tagged = transformed.tagged.persist(StorageLevel.MEMORY_AND_DISK)
+    tagged = transformed.tagged.persist(_storage(shares))
     held.callback(tagged.unpersist)
     with context.snapshot.blamed() if context.snapshot else nullcontext():
         deliveries = _cut(context, work, shares, transformed.with_tagged(tagged))
     _keep_rejects(context, work, transformed.with_tagged(tagged), deliveries)
     return deliveries
+
+
+def _storage(shares: list[Share]) -> StorageLevel:
+    """A large frame stays on disk: in memory it would take the room that sorts and the stores' writers need."""
+    rows = max(share.measurement.rows or 0 for share in shares)
+    return StorageLevel.DISK_ONLY if rows > MOST_ROWS_IN_MEMORY else StorageLevel.MEMORY_AND_DISK
 
 
 def _is_settled(context: RunContext, work: Work, share: Share) -> bool:
