@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg2.errors
+
+from etl.config.settings import PostgreSQLSettings
+from etl.ledger.connection import connect
 
 PATIENCE_SECONDS = 60
 
@@ -23,3 +28,17 @@ def drop_database(execute: Callable[[str], Any], name: str) -> None:
             time.sleep(0.2)
         else:
             return
+
+
+@contextmanager
+def database_of_its_own(server: PostgreSQLSettings | None, prefix: str) -> Iterator[PostgreSQLSettings]:
+    """An empty one on this server, gone when the block ends."""
+    assert server is not None
+    name = f"{prefix}_{secrets.token_hex(4)}"
+    with closing(connect(server)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+        yield server.model_copy(update={"database": name})
+        with connection.cursor() as cursor:
+            drop_database(cursor.execute, name)

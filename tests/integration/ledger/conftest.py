@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.ledger import Ledger, LoadPlan, NewRun, Run
 from etl.ledger.connection import connect
 from etl.model import Destination, LoadResult, WriteMode
-from tests.databases import drop_database
+from tests.databases import database_of_its_own
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
@@ -24,16 +23,8 @@ Execute = Callable[..., list[Any]]
 
 @pytest.fixture(scope="session")
 def ledger_settings(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
-    assert stack.settings.ledger is not None
-    server = stack.settings.ledger
-    database = f"ledger_test_{secrets.token_hex(4)}"
-    with closing(connect(server)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{database}"')
-        yield server.model_copy(update={"database": database})
-        with connection.cursor() as cursor:
-            drop_database(cursor.execute, database)
+    with database_of_its_own(stack.settings.ledger, "ledger_test") as settings:
+        yield settings
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from etl.ledger.connection import connect
 from etl.staging.database import StagingDatabase
 from etl.staging.installing import install_ledger
 from etl.statements.staging import StagingTable, staging_table_statements
-from tests.databases import drop_database
+from tests.databases import database_of_its_own
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
@@ -27,16 +26,8 @@ TABLE = StagingTable("stg_events")
 
 @pytest.fixture(scope="session")
 def staging_settings(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
-    assert stack.settings.postgresql is not None
-    server = stack.settings.postgresql
-    database = f"staging_test_{secrets.token_hex(4)}"
-    with closing(connect(server)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{database}"')
-        yield server.model_copy(update={"database": database})
-        with connection.cursor() as cursor:
-            drop_database(cursor.execute, database)
+    with database_of_its_own(stack.settings.postgresql, "staging_test") as settings:
+        yield settings
 
 
 @pytest.fixture

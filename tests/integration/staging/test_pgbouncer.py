@@ -18,7 +18,7 @@ from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
 from etl.statements.staging import StagingTable
 from tests.integration.staging.conftest import Execute
-from tests.integration.staging.pgbouncer import pgbouncer
+from tests.pgbouncer import pgbouncer
 
 pytestmark = pytest.mark.stack
 

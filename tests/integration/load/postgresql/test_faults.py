@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +21,7 @@ from etl.load.postgresql.staging import Staged, stage_frame
 from etl.model import Checksums, LoadResult
 from etl.statements.postgresql.naming import Table, staging_table
 from tests.integration.load.postgresql.conftest import Database, counts, facts_of, table_config
+from tests.pgbouncer import pgbouncer
 
 pytestmark = pytest.mark.stack
 
@@ -271,31 +268,8 @@ def test_receipts_of_empty_partitions_need_no_connection(database: Database) -> 
 @pytest.fixture
 def pooled(database: Database, tmp_path: Path) -> Iterator[Database]:
     """The same database behind PgBouncer in transaction mode with two server connections."""
-    pgbouncer = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-    if pgbouncer is None:
-        pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
-    settings, port = database.settings, _free_port()
-    (tmp_path / "users.txt").write_text(f'"{settings.user}" "{settings.password.get_secret_value()}"\n')
-    (tmp_path / "pgbouncer.ini").write_text(
-        f"[databases]\n* = host={settings.host} port={settings.port}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = plain\n"
-        f"auth_file = {tmp_path}/users.txt\npool_mode = transaction\ndefault_pool_size = 2\nlogfile = {tmp_path}/log\n"
-    )
-    command = [pgbouncer, "-q", str(tmp_path / "pgbouncer.ini")]
-    if os.geteuid() == 0:  # it refuses to run as root
-        command[1:1] = ["-u", "nobody"]
-        for path in (tmp_path, *tmp_path.iterdir()):
-            shutil.chown(path, "nobody")
-        for parent in list(tmp_path.parents)[:3]:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    process = subprocess.Popen(command)
-    try:
-        _wait_for(port)
-        pooled_settings = settings.model_copy(update={"host": "127.0.0.1", "port": port})
-        yield Database(pooled_settings, database.spark)
-    finally:
-        process.terminate()
-        process.wait()
+    with pgbouncer(database.settings, tmp_path, default_pool_size="2") as settings:
+        yield Database(settings, database.spark)
 
 
 def test_everything_works_through_pgbouncer_in_transaction_mode(pooled: Database) -> None:
@@ -327,13 +301,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("pgbouncer did not start")

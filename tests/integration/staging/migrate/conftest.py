@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from etl.stack.embedded import Stack
 from etl.stack.layout import Layout
 from etl.staging.ledger import SQL_DIRECTORY
 from etl.staging.migrate import MigrationSettings
-from tests.databases import drop_database
+from tests.databases import database_of_its_own
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
@@ -30,16 +29,8 @@ AS 'BEGIN NEW.updated_at := now(); RETURN NEW; END'"""
 
 @pytest.fixture(scope="session")
 def migrate_database(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
-    assert stack.settings.postgresql is not None
-    server = stack.settings.postgresql
-    database = f"migrate_test_{secrets.token_hex(4)}"
-    with closing(connect(server)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{database}"')
-        yield server.model_copy(update={"database": database})
-        with connection.cursor() as cursor:
-            drop_database(cursor.execute, database)
+    with database_of_its_own(stack.settings.postgresql, "migrate_test") as settings:
+        yield settings
 
 
 @pytest.fixture

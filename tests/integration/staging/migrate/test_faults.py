@@ -21,7 +21,7 @@ from etl.staging.migrate.steps import BuildIndex, ChangeTable, Fill, Step
 from tests.integration.staging.legacy import LegacyTable, legacy_tables
 from tests.integration.staging.migrate.checking import Execute, check_contract, check_quiet_rows
 from tests.integration.staging.migrate.test_many_tables import create
-from tests.integration.staging.pgbouncer import pgbouncer
+from tests.pgbouncer import pgbouncer
 
 
 class Stopped(BaseException):
