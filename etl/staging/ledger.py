@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
 from psycopg2.extensions import cursor as Cursor
 
 from etl.errors import LockedError, UsageError
-from etl.ledger.statements import named_statements
 from etl.staging.database import StagingDatabase
 from etl.staging.records import PreparedBatch, RawBatch, Reject
 from etl.staging.writing import Stored
+from etl.statements.named import POSTGRESQL_DIRECTORY, named_statements
 
-SQL_DIRECTORY = Path(__file__).resolve().parents[2] / "sql" / "postgresql" / "staging"
+SQL_DIRECTORY = POSTGRESQL_DIRECTORY / "staging"
 GRACE_SECONDS = 60.0
 """A run that has not been heard of for so long has died."""
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from etl.ledger.statements import SQL_DIRECTORY, named_statements, parse_statements, statement
+from etl.ledger.statements import SQL_DIRECTORY, statement
+from etl.statements.named import named_statements, parse_statements
 
 
 def test_each_name_has_the_text_up_to_the_next() -> None:
