@@ -1,4 +1,4 @@
-"""python -m bench main | staging: the tools against their baselines, on embedded servers of the benchmark's own."""
+"""python -m bench main | staging | uploader: the tools against their baselines, on servers of the benchmark's own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from pyspark.sql import SparkSession
 from bench.large import measure_large
 from bench.machine import describe_machine
 from bench.measure import Results
+from bench.peers.environment import prepare_environment
 from bench.printing import print_results, write_json
 from bench.races import Course, race_clickhouse, race_postgresql, race_s3
 from bench.servers import embedded_servers, read_settings
 from bench.small import measure_small
 from bench.staging import measure_staging
 from bench.together import fill_source, measure_together
+from bench.uploader import CONTENDERS, Plan, measure_uploader
 from etl.config.settings import Settings
 from etl.spark import build_session, configure_s3
 
@@ -32,18 +34,25 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     machine, results = describe_machine(), Results()
     try:
-        with embedded_servers() as variables:
-            settings = read_settings(variables)
-            if options.suite == "staging":
-                _measure_staging(options, settings, results)
-            else:
-                _measure(options, settings, variables, results)
+        if options.suite == "uploader":
+            _measure_uploader(options, machine, results)
+        else:
+            _measure_with_all_servers(options, results)
     finally:
         # also what was measured before somebody lost patience
         print_results(machine, results)
         if options.json:
             write_json(options.json, machine, results)
     return 0
+
+
+def _measure_with_all_servers(options: argparse.Namespace, results: Results) -> None:
+    with embedded_servers() as variables:
+        settings = read_settings(variables)
+        if options.suite == "staging":
+            _measure_staging(options, settings, results)
+        else:
+            _measure(options, settings, variables, results)
 
 
 def _measure(options: argparse.Namespace, settings: Settings, variables: dict[str, str], results: Results) -> None:
@@ -70,6 +79,17 @@ def _measure_staging(options: argparse.Namespace, settings: Settings, results: R
         _add(results, measure_staging(settings.postgresql, Path(folder), rows, large, options.rounds, _say))
 
 
+def _measure_uploader(options: argparse.Namespace, machine: dict[str, str], results: Results) -> None:
+    peers = prepare_environment(_say)
+    machine["peers"] = ", ".join(f"{name} {version}" for name, version in peers.versions().items())
+    with (
+        embedded_servers("postgresql") as variables,
+        tempfile.TemporaryDirectory(prefix="ownlens-etl-bench-") as folder,
+    ):
+        plan = Plan(options.rows, options.rounds, options.contenders)
+        measure_uploader(variables["ETL_POSTGRES_URL"], peers, Path(folder), plan, results, _say)
+
+
 def _race(options: argparse.Namespace, spark: SparkSession, settings: Settings, results: Results) -> None:
     wanted = [race for name, race in RACES.items() if name in options.only]
     if not wanted:
@@ -87,7 +107,7 @@ def _add(results: Results, more: Results) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the product; asserts no time.")
-    parser.add_argument("suite", choices=["main", "staging"], help="what to measure")
+    parser.add_argument("suite", choices=["main", "staging", "uploader"], help="what to measure")
     parser.add_argument("--rows", type=int, default=2_000_000, help="of each race (2,000,000)")
     parser.add_argument("--rounds", type=int, default=3, help="times each contender takes its turn (3)")
     parser.add_argument("--only", type=_sections, default=SECTIONS, help=f"some of {','.join(SECTIONS)}")
@@ -95,15 +115,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--large-rows", type=int, default=10_000_000, help="of the run with a small driver (10,000,000)"
     )
+    parser.add_argument(
+        "--contenders", type=_contenders, default=CONTENDERS, help=f"of the uploader's: some of {','.join(CONTENDERS)}"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     return parser
 
 
 def _sections(text: str) -> tuple[str, ...]:
+    return _some_of(SECTIONS, text)
+
+
+def _contenders(text: str) -> tuple[str, ...]:
+    return _some_of(CONTENDERS, text)
+
+
+def _some_of(known: Sequence[str], text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
-    unknown = [name for name in names if name not in SECTIONS]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise argparse.ArgumentTypeError(f"expected some of {', '.join(SECTIONS)}, found {', '.join(unknown)}")
+        raise argparse.ArgumentTypeError(f"expected some of {', '.join(known)}, found {', '.join(unknown)}")
     return names
 
 

@@ -36,14 +36,14 @@ tables:
 
 
 @contextmanager
-def embedded_servers() -> Iterator[dict[str, str]]:
-    """The variables of empty servers; when it ends they are stopped and their data is gone."""
+def embedded_servers(*names: str) -> Iterator[dict[str, str]]:
+    """The variables of empty servers, all or those named; when it ends they are stopped and their data is gone."""
     stack = Stack(Layout(DATA_DIR), say=print)
     stack.reset()
     try:
         # by a process of its own, as a user would: the servers must not be our children
         subprocess.run(
-            [sys.executable, "-m", "etl.stack", "up"],
+            [sys.executable, "-m", "etl.stack", "up", *names],
             cwd=PROJECT_DIR,
             env={**os.environ, DATA_DIR_VARIABLE: str(DATA_DIR)},
             check=True,
