@@ -14,7 +14,7 @@ from etl.config.staging_models import (
 )
 from etl.staging.sources.base import Format, Source
 from etl.staging.sources.csv import CsvFormat
-from etl.staging.sources.files import FileSource, find_files
+from etl.staging.sources.files import FileSource, find_files, name_files
 from etl.staging.sources.json_array import JsonArrayFormat
 from etl.staging.sources.ndjson import NdjsonFormat
 from etl.staging.sources.parquet import ParquetFormat
@@ -22,8 +22,11 @@ from etl.staging.sources.spool import Spool, SpooledSource
 from etl.staging.sources.streams import Query, StandardInput
 
 
-def open_source(job: StagingJob, configuration: StagingConfiguration) -> Source:
-    """Finds the files, and says which are missing; nothing is read yet, and no server is asked."""
+def open_source(job: StagingJob, configuration: StagingConfiguration, *, is_retry: bool = False) -> Source:
+    """Finds the files, and says which are missing; nothing is read yet, and no server is asked.
+
+    For a retry a missing file is no fault of the command: it is one of the batches that stand in it.
+    """
     source = job.source
     spool = Spool(configuration.spool_dir)
     if isinstance(source, PostgreSQLQuery):
@@ -32,7 +35,8 @@ def open_source(job: StagingJob, configuration: StagingConfiguration) -> Source:
         form = _format(source.format, job.maximum_record_bytes, source.delimiter)
         return SpooledSource(StandardInput(form, lambda: sys.stdin.buffer), spool)
     delimiter = source.delimiter if isinstance(source, CsvFiles) else ","
-    return FileSource(_format(FileFormat(source.type), job.maximum_record_bytes, delimiter), find_files(source.path))
+    files = name_files(source.path) if is_retry else find_files(source.path)
+    return FileSource(_format(FileFormat(source.type), job.maximum_record_bytes, delimiter), files)
 
 
 def _format(name: FileFormat, longest: int, delimiter: str) -> Format:

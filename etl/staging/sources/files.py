@@ -30,14 +30,17 @@ class FileSource:
 
     def batches(self, batch_size: int, after: After | None = None) -> Iterator[RawBatch]:
         index, ordinal, files, start = self._behind(after)
-        for path in files:
-            known = {"file": str(path), **fingerprint(path)}
-            for piece in _slices(self.format, path, batch_size, start):
-                position = {**known, "ordinal": ordinal, **piece.position}
-                ordinals = range(ordinal, ordinal + len(piece.records))
-                yield RawBatch(index, position, ordinals, piece.records)
-                index, ordinal = index + 1, ordinals.stop
-            start = None
+        try:
+            for path in files:
+                known = {"file": str(path), **fingerprint(path)}
+                for piece in _slices(self.format, path, batch_size, start):
+                    position = {**known, "ordinal": ordinal, **piece.position}
+                    ordinals = range(ordinal, ordinal + len(piece.records))
+                    yield RawBatch(index, position, ordinals, piece.records)
+                    index, ordinal = index + 1, ordinals.stop
+                start = None
+        except SourceError as error:
+            raise SourceError(f"{error.message}; until then the input gave {ordinal:,} records") from error
 
     def read_again(self, index: int, position: dict[str, Any]) -> RawBatch:
         path, count, ordinal = Path(position["file"]), position["records"], position["ordinal"]
@@ -56,6 +59,8 @@ class FileSource:
 
     def _behind(self, after: After | None) -> tuple[int, int, tuple[Path, ...], Place | None]:
         if after is None:
+            if not self.files:
+                raise SourceError("none of the files that the job's paths name is there any more; put them back")
             return 0, 0, self.files, None
         index, position = after
         path = Path(position["file"])
@@ -70,12 +75,9 @@ def find_files(patterns: Sequence[str]) -> tuple[Path, ...]:
     """Each file once, those of a pattern in the order of their names; every pattern must match something."""
     found: dict[Path, None] = {}
     for pattern in patterns:
-        is_pattern = glob.has_magic(pattern) and not Path(pattern).is_file()
-        # unlike Path.glob it takes absolute patterns
-        matched = sorted(glob.glob(pattern, recursive=True)) if is_pattern else [pattern]  # noqa: PTH207
-        files = [path for path in map(Path, matched) if path.is_file()]
+        files = [path for path in _matched(pattern) if path.is_file()]
         if not files:
-            raise SourceError(_nothing(pattern, is_pattern))
+            raise SourceError(_nothing(pattern))
         found |= dict.fromkeys(files)
     for path in found:
         if not is_readable(path):
@@ -83,8 +85,24 @@ def find_files(patterns: Sequence[str]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _nothing(pattern: str, is_pattern: bool) -> str:
-    if is_pattern:
+def name_files(patterns: Sequence[str]) -> tuple[Path, ...]:
+    """As `find_files` where a run read them before: one that is missing now is told when it is to be read."""
+    return tuple(dict.fromkeys(path for pattern in patterns for path in _matched(pattern) if not path.is_dir()))
+
+
+def _matched(pattern: str) -> list[Path]:
+    if not _is_pattern(pattern):
+        return [Path(pattern)]
+    # unlike Path.glob it takes absolute patterns
+    return [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
+
+
+def _is_pattern(name: str) -> bool:
+    return glob.has_magic(name) and not Path(name).is_file()
+
+
+def _nothing(pattern: str) -> str:
+    if _is_pattern(pattern):
         return f"no file matches {pattern}"
     return f"{pattern} is a folder; name its files, as {pattern}/*" if Path(pattern).is_dir() else f"no file {pattern}"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import pyarrow as pa
-
 from etl.errors import SourceError
+from etl.staging.sources.unpacking import Unpacked
 
 PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
@@ -20,7 +20,7 @@ def reading(path: Path) -> Iterator[BinaryIO]:
     """The file's bytes, unpacked as its name says."""
     with naming(str(path)):
         codec = PACKED.get(path.suffix.lower())
-        opened: Any = path.open("rb") if codec is None else pa.CompressedInputStream(pa.OSFile(str(path)), codec)
+        opened: Any = path.open("rb") if codec is None else Unpacked(path, codec)
         with closing(opened):
             yield cast(BinaryIO, opened)
 
@@ -44,13 +44,22 @@ def fingerprint(path: Path) -> dict[str, int]:
 
 
 def refuse_changed(path: Path, known: dict[str, Any]) -> None:
+    if not path.exists():
+        raise SourceError(
+            f"{path} is gone: expected {_told(known)}, found no file; put it back, or load the input anew"
+        )
     found = fingerprint(path)
     if any(known[key] != value for key, value in found.items()):
         raise SourceError(
-            f"{path} has been changed since the run read it ({known['size']:,} bytes then, {found['size']:,} now); "
+            f"{path} has been changed since the run read it: expected {_told(known)}, found {_told(found)}; "
             "put the former file back, or load it anew"
         )
 
 
 def is_readable(path: Path) -> bool:
     return os.access(path, os.R_OK)
+
+
+def _told(known: dict[str, Any]) -> str:
+    written = datetime.fromtimestamp(known["mtime_ns"] / 1e9, UTC)
+    return f"{known['size']:,} bytes, written {written:%Y-%m-%d %H:%M:%S.%f} UTC"

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from etl.errors import SourceError
-from etl.staging.sources.files import find_files
+from etl.staging.records import RawBatch
+from etl.staging.sources.files import find_files, name_files
 from etl.staging.sources.ndjson import NdjsonFormat
+from etl.staging.sources.opening import PACKED
 from tests.unit.staging.sources.support import LONGEST, PACKERS, check_batches, records_of, source_of, write
 
 NDJSON = NdjsonFormat(LONGEST)
@@ -66,7 +70,9 @@ def test_a_file_that_changed_since_is_refused(tmp_path: Path, change: str) -> No
         write(path, b"1\n2\n3\n44\n")
     else:
         os.utime(path, ns=(0, 0))
-    with pytest.raises(SourceError, match=r"has been changed since the run read it \(8 bytes then, \d now\)"):
+    with pytest.raises(
+        SourceError, match=r"a.ndjson has been changed .*: expected 8 bytes, .* UTC, found \d bytes, .* UTC"
+    ):
         source.read_again(second.index, second.position)
     with pytest.raises(SourceError, match="has been changed since"):
         next(source.batches(2, (first.index, first.position)))
@@ -77,10 +83,20 @@ def test_a_file_that_went_is_told(tmp_path: Path) -> None:
     source = source_of(NDJSON, path)
     first, _ = source.batches(1)
     path.unlink()
-    with pytest.raises(SourceError, match=r"a.ndjson cannot be read: No such file"):
+    with pytest.raises(SourceError, match=r"a.ndjson is gone: expected 4 bytes, .* UTC, found no file"):
         source.read_again(first.index, first.position)
     with pytest.raises(SourceError, match="is not among the job's files any more"):
         next(source_of(NDJSON).batches(1, (first.index, first.position)))
+    with pytest.raises(SourceError, match="none of the files"):
+        next(source_of(NDJSON).batches(1))
+
+
+def test_of_files_that_a_run_has_read_those_that_went_keep_their_place(tmp_path: Path) -> None:
+    for name in ("a.json", "c.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.json").mkdir()
+    names = name_files([f"{tmp_path}/gone.json", f"{tmp_path}/*.json", f"{tmp_path}/none*"])
+    assert [path.name for path in names] == ["gone.json", "a.json", "c.json"]
 
 
 @pytest.mark.parametrize("suffix", sorted(set(PACKERS) - {""}))
@@ -92,8 +108,47 @@ def test_what_is_not_packed_as_its_name_says_is_told(tmp_path: Path, suffix: str
 
 
 @pytest.mark.parametrize("suffix", sorted(set(PACKERS) - {""}))
-def test_a_packed_file_that_ends_early_is_told(tmp_path: Path, suffix: str) -> None:
-    path = write(tmp_path / f"a.ndjson{suffix}", b"".join(b"%d\n" % n for n in range(1000)))
-    path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(SourceError, match=f"a.ndjson{suffix} cannot be read: Truncated compressed stream"):
-        records_of(list(source_of(NDJSON, path).batches(10)))
+def test_an_empty_file_is_no_packed_one(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.ndjson{suffix}"
+    path.touch()
+    with pytest.raises(SourceError, match=f"a.ndjson{suffix}: expected a file packed with .*, found an empty one"):
+        list(source_of(NDJSON, path).batches(10))
+
+
+RECORDS = [b"%d %x" % (n, n**12) for n in range(40_000)]
+"""Some two megabytes: more than is read at once, and than one block of any packer."""
+
+
+@pytest.mark.parametrize("suffix", sorted(set(PACKERS) - {""}))
+@pytest.mark.parametrize("kept", [1, 0.9, 0.5, 0.2, 0.02, 0.0])
+@pytest.mark.parametrize("count", [1000, 40_000])
+def test_of_a_packed_file_that_ends_early_all_whole_records_come_before_the_error(
+    tmp_path: Path, suffix: str, kept: float, count: int
+) -> None:
+    path = write(tmp_path / f"a.ndjson{suffix}", b"".join(record + b"\n" for record in RECORDS[:count]))
+    packed = path.read_bytes()
+    path.write_bytes(packed[: max(1, int(len(packed) * kept) - 9)])
+    found: list[RawBatch] = []
+    source = source_of(NDJSON, path)
+    with pytest.raises(SourceError) as told:
+        found.extend(source.batches(700))  # keeps what came before the error
+    records = records_of(found)
+    assert records == RECORDS[: len(records)]
+    unpacked = _unpacked(path)
+    assert len(records) == unpacked.count(b"\n")
+    assert told.value.message == (
+        f"{path} cannot be read: Truncated compressed stream behind byte {len(unpacked):,} of what it holds, unpacked; "
+        f"until then the input gave {len(records):,} records"
+    )
+    if found:
+        assert source.read_again(found[-1].index, found[-1].position) == found[-1]
+
+
+def _unpacked(path: Path) -> bytes:
+    """As far as it goes, byte by byte."""
+    stream = pa.CompressedInputStream(pa.OSFile(str(path)), PACKED[path.suffix])
+    found = bytearray()
+    with suppress(OSError):
+        while byte := stream.read(1):
+            found += byte
+    return bytes(found)

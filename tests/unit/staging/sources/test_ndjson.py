@@ -103,7 +103,8 @@ def test_what_is_whole_comes_before_the_error(tmp_path: Path) -> None:
             batches.append(batch)
     except SourceError as error:
         failure = error.message
-    assert failure == f"{path} cannot be read: Truncated compressed stream"
     found = records_of(batches)
+    assert failure.startswith(f"{path} cannot be read: Truncated compressed stream behind byte ")
+    assert failure.endswith(f"until then the input gave {len(found):,} records")
     assert len(found) > 100_000
     assert found == [b'{"number": %d}' % n for n in range(len(found))]
