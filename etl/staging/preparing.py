@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from etl.staging.paths import MISSING, Getter
-from etl.staging.records import PreparedBatch, RawBatch, Reject, RejectReason
+from etl.staging.records import Faults, PreparedBatch, RawBatch, Reject, RejectReason
 from etl.staging.shapes import Shape, ShapeError
 
 MAXIMUM_SOURCE_ID_BYTES = 2000
@@ -51,8 +51,10 @@ def prepare(batch: RawBatch, rules: Rules) -> PreparedBatch:
             continue
         errors: list[dict[str, Any]] = []
         updated_at = _source_updated_at(record, rules, errors)
-        _check_required(record, rules, errors, prepared)
-        _check_shape(record, rules, errors, prepared)
+        missing = _check_required(record, rules, errors)
+        misshapen = _check_shape(record, rules, errors)
+        if missing or misshapen:
+            prepared.faults[ordinal] = Faults(missing, misshapen)
         _keep(prepared, places, source_id, text, ordinal, updated_at, errors)
     prepared.rows_invalid = sum(error is not None for error in prepared.errors)
     return prepared
@@ -141,23 +143,23 @@ def _source_updated_at(record: dict[str, Any], rules: Rules, errors: list[dict[s
         return None
 
 
-def _check_required(
-    record: dict[str, Any], rules: Rules, errors: list[dict[str, Any]], prepared: PreparedBatch
-) -> None:
+def _check_required(record: dict[str, Any], rules: Rules, errors: list[dict[str, Any]]) -> int:
+    missing = 0
     for path, get in rules.required:
         value = get(record)
         if value is MISSING or value is None:
             found = "nothing" if value is MISSING else "null"
             errors.append({"path": path, "message": f"required, found {found}", "sample": None})
-            prepared.required_field_errors += 1
+            missing += 1
+    return missing
 
 
-def _check_shape(record: dict[str, Any], rules: Rules, errors: list[dict[str, Any]], prepared: PreparedBatch) -> None:
+def _check_shape(record: dict[str, Any], rules: Rules, errors: list[dict[str, Any]]) -> int:
     if rules.shape is None or rules.shape.is_valid(record):
-        return
+        return 0
     found: list[ShapeError] = rules.shape.errors(record)
-    prepared.shape_errors += len(found)
     errors += [{"path": each.path, "message": each.message, "sample": _sample(each.value)} for each in found]
+    return len(found)
 
 
 # --- each source_id once --------------------------------------------------------------------------------------------

@@ -41,6 +41,14 @@ class RawBatch:
 
 
 @dataclass(frozen=True)
+class Faults:
+    """How often a record breaks the job's rules."""
+
+    required_fields: int = 0
+    shape: int = 0
+
+
+@dataclass(frozen=True)
 class Reject:
     ordinal: int
     reason: RejectReason
@@ -50,7 +58,10 @@ class Reject:
 
 @dataclass
 class PreparedBatch:
-    """A batch ready to be stored, a list a column, each source_id once; and what was left out."""
+    """A batch ready to be stored, a list a column, each source_id once; and what was left out.
+
+    `faults` are those of records by their ordinal; only the records that are rows count.
+    """
 
     index: int
     position: dict[str, Any]
@@ -62,7 +73,17 @@ class PreparedBatch:
     hash_digests: list[str] = field(default_factory=list)
     errors: list[bytes | None] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    faults: dict[int, Faults] = field(default_factory=dict)
     rows_deduplicated: int = 0
     rows_invalid: int = 0
-    required_field_errors: int = 0
-    shape_errors: int = 0
+
+    @property
+    def required_field_errors(self) -> int:
+        return sum(each.required_fields for each in self._counted_faults())
+
+    @property
+    def shape_errors(self) -> int:
+        return sum(each.shape for each in self._counted_faults())
+
+    def _counted_faults(self) -> list[Faults]:
+        return [self.faults[ordinal] for ordinal in self.ordinals if ordinal in self.faults] if self.faults else []

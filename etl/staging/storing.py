@@ -84,21 +84,23 @@ class BatchStore:
     def _attempt(self, batch: PreparedBatch, locate: Locate, started: float) -> tuple[PreparedBatch, Stored | None]:
         """The batch as it was stored; nothing stored where an earlier attempt had been after all."""
         try:
-            return batch, self._write(batch, locate, started)
+            return self._write(batch, locate, started)
         except EtlError as error:
             kept = self._without_unstorable(batch) if is_data_error(error) else None
             if kept is None:
                 raise
-            return kept, self._write(kept, locate, started)
+            return self._write(kept, locate, started)
 
-    def _write(self, batch: PreparedBatch, locate: Locate, started: float) -> Stored | None:
+    def _write(self, batch: PreparedBatch, locate: Locate, started: float) -> tuple[PreparedBatch, Stored | None]:
         run_id = self.target.run_id
         with suppress(_StoredAlready), self.ledger.batch_transaction() as cursor:
             stored = store_rows(cursor, self.target, batch)
-            if not self.ledger.complete_batch(cursor, run_id, batch, stored, locate, time.perf_counter() - started):
+            # their faults stand nowhere: they do not count
+            counted = without_rows(batch, stored.superseded) if stored.superseded else batch
+            if not self.ledger.complete_batch(cursor, run_id, counted, stored, locate, time.perf_counter() - started):
                 raise _StoredAlready
-            return stored
-        return None
+            return counted, stored
+        return batch, None
 
     def _without_unstorable(self, batch: PreparedBatch) -> PreparedBatch | None:
         """What is JSON for us and not for PostgreSQL is told apart by PostgreSQL; None where that is not the fault."""

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 
 from etl.staging.records import RUN_POSITIONS, PreparedBatch
-from etl.statements.staging import StagingTable, count_unchanged, find_unchanged, upsert_batch
+from etl.statements.staging import StagingTable, count_unchanged, find_superseded, find_unchanged, upsert_batch
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a batch did to the table; with rejects and duplicates it adds up to the records attempted."""
+    """What a batch did to the table; with rejects and duplicates it adds up to the records attempted.
+
+    `superseded`: places of the invalid records that were not stored, since a newer one of their source_id stands.
+    """
 
     rows_inserted: int
     rows_updated: int
     rows_unchanged: int
     rows_deduplicated: int
+    superseded: frozenset[int] = frozenset()
 
 
 def store_rows(cursor: Cursor, target: Target, batch: PreparedBatch) -> Stored:
@@ -55,7 +59,9 @@ def store_rows(cursor: Cursor, target: Target, batch: PreparedBatch) -> Stored:
         cursor.execute(count_unchanged(target.table), parameters)
         (unchanged,) = _row(cursor)
     # what was left alone and is not equal is older than what stands
-    return Stored(inserted, updated, skipped + unchanged, batch.rows_deduplicated + left_alone - unchanged)
+    older = left_alone - unchanged
+    superseded = _superseded(cursor, target, batch, parameters) if older and parameters["errors"] else frozenset()
+    return Stored(inserted, updated, skipped + unchanged, batch.rows_deduplicated + older, superseded)
 
 
 def without_rows(batch: PreparedBatch, places: Set[int]) -> PreparedBatch:
@@ -82,6 +88,12 @@ def _changed(cursor: Cursor, target: Target, batch: PreparedBatch) -> list[int]:
     )
     unchanged = {row[0] for row in cursor.fetchall()}
     return [place for place, source_id in enumerate(batch.source_ids) if source_id not in unchanged]
+
+
+def _superseded(cursor: Cursor, target: Target, batch: PreparedBatch, parameters: dict[str, Any]) -> frozenset[int]:
+    cursor.execute(find_superseded(target.table, skip_unchanged=target.skip_unchanged), parameters)
+    found = {row[0] for row in cursor.fetchall()}
+    return frozenset(place for place, source_id in enumerate(batch.source_ids) if source_id in found)
 
 
 def _parameters(target: Target, batch: PreparedBatch, chosen: Sequence[int]) -> dict[str, Any]:

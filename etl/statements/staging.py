@@ -165,6 +165,21 @@ WHERE target.input_position <> input.input_position AND target.data = input.docu
     AND target.validation_errors IS NOT DISTINCT FROM input.validation_errors"""
 
 
+def find_superseded(table: StagingTable, *, skip_unchanged: bool) -> str:
+    """The source_ids of the batch's invalid records that were not stored, since what stands is newer.
+
+    To be asked as `count_unchanged` is.
+    """
+    unchanged = (
+        "\n    AND (target.data, target.validation_errors) IS DISTINCT FROM (document::jsonb, input.validation_errors)"
+    )
+    return f"""SELECT source_id
+FROM {_INPUT}
+JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
+WHERE input.validation_errors IS NOT NULL
+    AND target.input_position <> input.input_position{unchanged if skip_unchanged else ""}"""
+
+
 def _is_not_older(table: StagingTable) -> str:
     if not table.has_source_updated_at:
         return "excluded.input_position >= target.input_position"

@@ -13,6 +13,7 @@ from etl.staging.paths import getter
 from etl.staging.preparing import Rules, prepare
 from etl.staging.records import PreparedBatch, RawBatch, RejectReason
 from etl.staging.shapes import Shape
+from etl.staging.writing import without_rows
 
 RULES = Rules(getter("id"), getter("at"), datetime.fromisoformat)
 
@@ -125,6 +126,14 @@ def test_the_latest_record_of_a_source_id_wins_else_the_last() -> None:
     assert [orjson.loads(each)["n"] for each in prepared.documents] == [1, 2, 1]
     assert prepared.ordinals == [10, 13, 14]
     assert prepared.rows_deduplicated == 3
+
+
+def test_only_faults_of_records_that_are_rows_count() -> None:
+    rules = Rules(getter("id"), None, datetime.fromisoformat, (("n", getter("n")), ("m", getter("m"))))
+    prepared = prepare(raw({"id": "a"}, {"id": "a", "n": 1, "m": 1}, {"id": "b", "n": 1}, {"n": 1}, {"id": "c"}), rules)
+    assert (prepared.rows_invalid, prepared.required_field_errors) == (2, 3)
+    without_c = without_rows(prepared, {2})
+    assert (without_c.rows_invalid, without_c.required_field_errors) == (1, 1)
 
 
 JSON = st.recursive(
