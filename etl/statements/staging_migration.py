@@ -250,9 +250,36 @@ def synchronisation_trigger(name: str) -> str:
 
 def swap_column(table: str, old: str, new: str) -> list[str]:
     return [
+        carry_over(table, old, new),
         alter(table, [f"DROP COLUMN {quoted(old)}"]),
         f"ALTER TABLE {quoted(table)} RENAME COLUMN {quoted(new)} TO {quoted(old)}",
     ]
+
+
+def carry_over(table: str, old: str, new: str) -> str:
+    """The old column's comment and the grants on it alone, as they stand at that moment, go to the new one.
+
+    A grant that somebody else passed on becomes the owner's.
+    """
+    body = f"""DECLARE
+    carried text;
+BEGIN
+    FOR carried IN
+        SELECT format('GRANT %s (%I) ON TABLE %s TO %s%s', privilege_type, {literal(new)}, attrelid::regclass,
+            CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+            CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+        FROM pg_attribute, aclexplode(attacl)
+        WHERE attrelid = {literal(quoted(table))}::regclass AND attname = {literal(old)}
+        UNION ALL
+        SELECT format('COMMENT ON COLUMN %s.%I IS %L', attrelid::regclass, {literal(new)},
+            col_description(attrelid, attnum))
+        FROM pg_attribute
+        WHERE attrelid = {literal(quoted(table))}::regclass AND attname = {literal(old)}
+    LOOP
+        EXECUTE carried;
+    END LOOP;
+END"""
+    return f"DO {literal(body)}"
 
 
 def adopt_index(constraint: str, index: str, *, is_primary: bool = False) -> str:

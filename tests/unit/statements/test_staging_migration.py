@@ -120,9 +120,34 @@ def test_short_changes() -> None:
     assert sql.drop_index("i") == 'DROP INDEX CONCURRENTLY IF EXISTS "i"'
     assert sql.keep_maintenance_away("t") == 'LOCK TABLE "t" IN SHARE UPDATE EXCLUSIVE MODE'
     assert sql.swap_column("t", "a", "b") == [
+        sql.carry_over("t", "a", "b"),
         'ALTER TABLE "t" DROP COLUMN "a"',
         'ALTER TABLE "t" RENAME COLUMN "b" TO "a"',
     ]
+
+
+def test_a_new_column_takes_over_what_was_granted_and_said_of_the_old_one() -> None:
+    assert (
+        sql.carry_over("it's", "a", "b")
+        == """DO 'DECLARE
+    carried text;
+BEGIN
+    FOR carried IN
+        SELECT format(''GRANT %s (%I) ON TABLE %s TO %s%s'', privilege_type, ''b'', attrelid::regclass,
+            CASE grantee WHEN 0 THEN ''PUBLIC'' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+            CASE WHEN is_grantable THEN '' WITH GRANT OPTION'' ELSE '''' END)
+        FROM pg_attribute, aclexplode(attacl)
+        WHERE attrelid = ''"it''''s"''::regclass AND attname = ''a''
+        UNION ALL
+        SELECT format(''COMMENT ON COLUMN %s.%I IS %L'', attrelid::regclass, ''b'',
+            col_description(attrelid, attnum))
+        FROM pg_attribute
+        WHERE attrelid = ''"it''''s"''::regclass AND attname = ''a''
+    LOOP
+        EXECUTE carried;
+    END LOOP;
+END'"""
+    )
 
 
 def test_new_columns_follow_the_old_ones() -> None:
