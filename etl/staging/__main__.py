@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +26,7 @@ from etl.report.logging import LogFormat, configure_logging
 from etl.staging.database import StagingDatabase, Timeouts
 from etl.staging.installing import install, install_ledger
 from etl.staging.ledger import StagingLedger
-from etl.staging.loader import LoadOptions, StagingLoader, Summary
+from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader, Summary
 from etl.staging.metrics import Metrics
 from etl.staging.migrate import MigrationSettings, check_database, plan_migration, run_migration
 from etl.staging.migrate.rendering import print_plan, print_report
@@ -49,16 +48,12 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="As conf/staging names
 Force = Annotated[bool, typer.Option("--force", help="Although another run of the job is under way, or newer.")]
 Workers = Annotated[int | None, typer.Option(min=1, max=64, help="Batches in flight.")]
 LogOption = Annotated[LogFormat | None, typer.Option(help="Default: console on a terminal, else JSON.")]
-MetricsPort = Annotated[int | None, typer.Option(help="Serve Prometheus metrics here while the run goes.")]
+MetricsPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Serve Prometheus metrics here while the run goes.")
+]
 PushGateway = Annotated[str | None, typer.Option(help="Push the metrics there at the end, as host:port.")]
 RejectDir = Annotated[Path | None, typer.Option(help="Where the file of rejected records goes; .data/rejects.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-
-
-@dataclass(frozen=True)
-class Opened:
-    configuration: StagingConfiguration
-    database: StagingDatabase
 
 
 @app.command()
@@ -78,13 +73,13 @@ def load(
 ) -> None:
     """Load a job's records."""
     metrics = Metrics()
-    with _opened(config_dir, log_format, job, workers) as opened:
-        chosen = opened.configuration.job(job, batch_size=batch_size, workers=workers, files=file or ())
-        if metrics_port:
-            metrics.serve(metrics_port)
-        loader = StagingLoader(opened.database, _observers(metrics, log_format))
-        source = open_source(chosen, opened.configuration)
-        summary = loader.load(chosen, source, LoadOptions(run_id=run_id, force=force, reject_dir=reject_dir))
+    options = LoadOptions(run_id=run_id, force=force, reject_dir=reject_dir)
+    with _configured(config_dir, log_format) as configuration:
+        chosen = configuration.job(job, batch_size=batch_size, workers=workers, files=file or ())
+        source = open_source(chosen, configuration)
+        with _database(configuration, chosen) as database:
+            loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
+            summary = loader.load(chosen, source, options)
     _end(summary, metrics, push_gateway, as_json)
 
 
@@ -103,13 +98,13 @@ def retry(
 ) -> None:
     """Run what a run left: failed batches, those a kill broke off, input that was never read."""
     metrics = Metrics()
-    with _opened(config_dir, log_format, None, workers) as opened:
-        job = _job_of(opened, run, workers)
-        if metrics_port:
-            metrics.serve(metrics_port)
-        loader = StagingLoader(opened.database, _observers(metrics, log_format))
-        source = open_source(job, opened.configuration)
-        summary = loader.retry(job, source, run, batch or (), LoadOptions(force=force, reject_dir=reject_dir))
+    options = LoadOptions(force=force, reject_dir=reject_dir)
+    with _configured(config_dir, log_format) as configuration:
+        chosen = _job_of(configuration, run, workers)
+        source = open_source(chosen, configuration, is_retry=True)
+        with _database(configuration, chosen) as database:
+            loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
+            summary = loader.retry(chosen, source, run, batch or (), options)
     _end(summary, metrics, push_gateway, as_json)
 
 
@@ -119,8 +114,8 @@ def cancel(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """End a run between two batches; what is stored stays."""
-    with _opened(config_dir) as opened:
-        StagingLoader(opened.database).cancel(run, getpass.getuser())
+    with _configured(config_dir) as configuration, _database(configuration) as database:
+        StagingLoader(database).cancel(run, getpass.getuser())
     print(f"run {run} ends after the batches in flight")
 
 
@@ -133,12 +128,12 @@ def status(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Show the latest runs, or one with its batches; runs whose process died are found and said to be so."""
-    with _opened(config_dir) as opened:
-        ledger = StagingLedger(opened.database)
+    with _configured(config_dir) as configuration, _database(configuration) as database:
+        ledger = StagingLedger(database)
         ledger.bury_dead_runs()
         runs = [ledger.get_run(run)] if run else ledger.recent_runs(job, limit)
         batches = ledger.batches(run) if run else []
-        kept = Spool(opened.configuration.spool_dir).leftovers()
+        kept = Spool(configuration.spool_dir).leftovers()
     if as_json:
         print(orjson.dumps({"runs": list(map(run_json, runs)), "batches": list(map(run_json, batches))}).decode())
         return
@@ -155,9 +150,9 @@ def init(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Create the staging ledger and the jobs' tables; what stands already is left as it is."""
-    with _opened(config_dir) as opened:
-        jobs = [opened.configuration.job(each) for each in job] if job else list(opened.configuration.jobs.values())
-        made = install(opened.database, map(table_of, jobs))
+    with _configured(config_dir) as configuration, _database(configuration) as database:
+        jobs = [configuration.job(each) for each in job] if job else list(configuration.jobs.values())
+        made = install(database, map(table_of, jobs))
     for name in made:
         print(f"created {name}")
     if not made:
@@ -176,9 +171,9 @@ def migrate_tables(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Bring existing stg_* tables to the contract while writers write. Needs a direct connection, not a pooler."""
-    with _opened(config_dir, log_format) as opened:
+    with _configured(config_dir, log_format) as configuration, _database(configuration) as database:
         settings = MigrationSettings(
-            schema=opened.configuration.schema_name,
+            schema=configuration.schema_name,
             pattern=pattern,
             historical_job_id=historical_job,
             historical_run_id=historical_run,
@@ -186,41 +181,39 @@ def migrate_tables(
             has_gin_index=gin_index,
         )
         if dry_run:
-            print_plan(plan_migration(opened.database.settings, settings), _console())
+            print_plan(plan_migration(database.settings, settings), _console())
             return
-        check_database(opened.database.settings, settings)
-        install_ledger(opened.database)
-        report = run_migration(opened.database.settings, settings)
+        check_database(database.settings, settings)
+        install_ledger(database)
+        report = run_migration(database.settings, settings)
     print_report(report, _console())
     if not report.is_success:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _job_of(opened: Opened, run_id: str, workers: int | None) -> StagingJob:
+def _job_of(configuration: StagingConfiguration, run_id: str, workers: int | None) -> StagingJob:
     """The job of a run, with the files it read and the batch size that they were cut with."""
-    run = StagingLedger(opened.database).get_run(run_id)
-    files = run["parameters"].get("source", {}).get("path", ())
-    return opened.configuration.job(run["etl_job_id"], batch_size=run["batch_size"], workers=workers, files=files)
+    with _database(configuration) as database:
+        run = StagingLedger(database).get_run(run_id)
+    read = run["parameters"].get("source", {})
+    is_same_kind = read.get("type") == configuration.job(run["etl_job_id"]).source.type
+    files = read.get("path", ()) if is_same_kind else ()
+    return configuration.job(run["etl_job_id"], batch_size=run["batch_size"], workers=workers, files=files)
 
 
 @contextmanager
-def _opened(
-    config_dir: Path, log_format: LogFormat | None = None, job: str | None = None, workers: int | None = None
-) -> Iterator[Opened]:
-    """Configuration and database; our errors become one line and an exit code."""
+def _configured(config_dir: Path, log_format: LogFormat | None = None) -> Iterator[StagingConfiguration]:
+    """Our errors become one line and an exit code."""
     try:
         configuration = load_staging_configuration(config_dir, os.environ)
-        chosen = configuration.jobs.get(job) if job else None
-        timeouts = chosen.timeouts if chosen else StagingTimeouts()
-        settings = configuration.database.model_copy(update={"connect_timeout_seconds": timeouts.connect})
         configure_logging(
             log_format or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON),
-            secrets=(settings.password.get_secret_value(),),
+            secrets=(configuration.database.password.get_secret_value(),),
         )
-        limits = Timeouts(timeouts.statement, timeouts.lock, timeouts.pool)
-        connections = (workers or (chosen.workers if chosen else 1)) + 3
-        with closing(StagingDatabase(settings, configuration.schema_name, connections, limits)) as database:
-            yield Opened(configuration, database)
+        yield configuration
+    except BrokenOffError as error:
+        typer.echo(error.message, err=True)
+        raise typer.Exit(EXIT_FAILED) from None
     except (UsageError, ConfigurationError) as error:
         typer.echo(error.message, err=True)
         raise typer.Exit(EXIT_USAGE) from None
@@ -233,7 +226,22 @@ def _opened(
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _observers(metrics: Metrics, log_format: LogFormat | None) -> list[Observer]:
+@contextmanager
+def _database(configuration: StagingConfiguration, job: StagingJob | None = None) -> Iterator[StagingDatabase]:
+    """Limited as the job says; a connection for each of its workers, and a few for the ledger."""
+    timeouts = job.timeouts if job else StagingTimeouts()
+    settings = configuration.database
+    if "connect" in timeouts.model_fields_set:  # else the server's own setting stays
+        settings = settings.model_copy(update={"connect_timeout_seconds": timeouts.connect})
+    limits = Timeouts(timeouts.statement, timeouts.lock, timeouts.pool)
+    connections = (job.workers if job else 1) + 3
+    with closing(StagingDatabase(settings, configuration.schema_name, connections, limits)) as database:
+        yield database
+
+
+def _observers(metrics: Metrics, metrics_port: int | None, log_format: LogFormat | None) -> list[Observer]:
+    if metrics_port:
+        metrics.serve(metrics_port)
     console = Console(stderr=True)
     bar: list[Observer] = [ProgressBar(console)] if console.is_terminal and log_format is not LogFormat.JSON else []
     return [metrics, *bar]

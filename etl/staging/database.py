@@ -14,9 +14,11 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import RealDictCursor
 
 from etl.config.settings import PostgreSQLSettings
-from etl.errors import OverloadedError
+from etl.errors import ConnectionLostError, OverloadedError
 from etl.ledger.connection import Database
 from etl.statements.quoting import postgresql_identifier
+
+_NO_ANSWER = "timeout expired"
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,27 @@ class StagingDatabase:
             "lock_timeout_seconds": self._timeouts.lock,
         }
         settings = self._settings_of_transaction(is_durable)
-        with self._slot(), self._database.transaction(name, settings=settings, **{**own, **limits}) as cursor:
+        with (
+            self._slot(),
+            self._naming_timeout(),
+            self._database.transaction(name, settings=settings, **{**own, **limits}) as cursor,
+        ):
             yield cursor
 
     def _settings_of_transaction(self, is_durable: bool) -> str:
         search_path = f"SET LOCAL search_path = {postgresql_identifier(self.schema)}"
         return search_path if is_durable else f"{search_path}; SET LOCAL synchronous_commit = off"
+
+    @contextmanager
+    def _naming_timeout(self) -> Iterator[None]:
+        """libpq does not say how long it waited for a connection, nor who told it to."""
+        try:
+            yield
+        except ConnectionLostError as error:
+            if _NO_ANSWER not in error.message:
+                raise
+            seconds = self.settings.connect_timeout_seconds
+            raise ConnectionLostError(f"{error.message} (waited {seconds} s: timeouts.connect)") from error.__cause__
 
     @contextmanager
     def _slot(self) -> Iterator[None]:

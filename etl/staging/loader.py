@@ -22,17 +22,17 @@ from typing import Any
 import structlog
 
 from etl.config.staging import StagingJob
-from etl.errors import EtlError, UsageError
+from etl.errors import EtlError, SourceError, UsageError
 from etl.staging.checks import check_database, check_table
 from etl.staging.database import StagingDatabase
 from etl.staging.engine import Engine
 from etl.staging.ledger import NewStagingRun, StagingLedger
 from etl.staging.observing import Observer, Observers
-from etl.staging.records import RawBatch
-from etl.staging.reject_file import write_reject_file
+from etl.staging.records import PreparedBatch, RawBatch
+from etl.staging.reject_file import check_reject_directory, write_reject_file
 from etl.staging.rules import rules_of, tolerance_of
-from etl.staging.sources.base import Source
-from etl.staging.storing import BatchStore
+from etl.staging.sources.base import Source, until_failure
+from etl.staging.storing import BatchStore, failure_of
 from etl.staging.watching import Watch
 from etl.staging.writing import Target
 from etl.statements.staging import StagingTable, has_rows
@@ -70,6 +70,10 @@ class Summary:
         return bool(self.run["status"] == "success")
 
 
+class BrokenOffError(EtlError):
+    """The run has begun, and how it ended does not stand in the ledger."""
+
+
 class StagingLoader:
     """Safe to use from several processes at once, also for one table: rows are locked in the order of their keys."""
 
@@ -80,6 +84,7 @@ class StagingLoader:
 
     def load(self, job: StagingJob, source: Source, options: LoadOptions = DEFAULT_OPTIONS) -> Summary:
         """Loads all of the source. A second load of the same records updates nothing where `skip_unchanged` is set."""
+        check_reject_directory(options.reject_dir)
         check_database(self._database)
         target = target_of(self._database, job, checked_run_id(options.run_id or new_run_id(job)))
         number = self._ledger.start_run(new_run(job, target), force=options.force)
@@ -97,11 +102,14 @@ class StagingLoader:
     ) -> Summary:
         """Runs again what is not stored: failed batches, those that a kill left, and input that was never read.
 
-        With `batches`, only these. Records keep their place in the order of all runs.
+        With `batches`, only these. Records keep their place in the order of all runs. A batch whose input has changed
+        or is gone fails, alone.
         """
+        check_reject_directory(options.reject_dir)
         check_database(self._database)
         self._ledger.bury_dead_runs()
         run = self._ledger.get_run(run_id)
+        _refuse_other_source(run, job)
         self._refuse_overtaken(run_id, options.force)
         target = target_of(self._database, job, run_id)
         open_batches = self._ledger.open_batches(run_id)
@@ -111,7 +119,7 @@ class StagingLoader:
         number = self._ledger.resume_run(run_id, job.id, force=options.force)
         source = source.for_run(run_id)
         reads_to_end = run["input_ended_at"] is None and not batches
-        again = (source.read_again(each["batch_index"], each["source_position"]) for each in open_batches)
+        again = self._read_again(run_id, source, open_batches)
         rest = self._rest(run, source) if reads_to_end else iter(())
         return self._run(job, replace(target, run_number=number), source, chain(again, rest), options, reads_to_end)
 
@@ -143,7 +151,7 @@ class StagingLoader:
                 failure = self._load_all(engine, batches, run_id, reads_to_end)
                 failure = watch.reason or failure or tolerance.at_end()
         finally:
-            run = self._ledger.finish_run(run_id, failure)
+            run = self._finish(run_id, failure)
             self._observer.run_finished(run)
         log.info(
             "run finished", run_id=run_id, job=job.id, status=run["status"], **({"failure": failure} if failure else {})
@@ -152,30 +160,50 @@ class StagingLoader:
 
     def _load_all(self, engine: Engine, batches: Iterable[RawBatch], run_id: str, reads_to_end: bool) -> str | None:
         """Why not all was handed out, where it was not."""
-        self._ledger.set_phase(run_id, "loading")
         try:
+            self._ledger.set_phase(run_id, "loading")
             is_complete = engine.run(batches)
+            self._ledger.set_phase(run_id, "committing")
+            if is_complete and reads_to_end:
+                self._ledger.end_input(run_id)
         except EtlError as error:
-            # the source broke off: what it gave until then is stored
-            log.error("source failed", run_id=run_id, error=error.message)
+            # the source broke off, or the ledger: what came until then is stored
+            log.error("run broke off", run_id=run_id, error=error.message)
             return error.message
-        self._ledger.set_phase(run_id, "committing")
-        if is_complete and reads_to_end:
-            self._ledger.end_input(run_id)
         return engine.stopped_by
+
+    def _finish(self, run_id: str, failure: str | None) -> dict[str, Any]:
+        try:
+            return self._ledger.finish_run(run_id, failure)
+        except EtlError as error:
+            raise BrokenOffError(
+                f"run {run_id} has begun, and the ledger could not be told of its end: {error.message}; "
+                f"batches that were stored stay, `status` will find the run dead, `retry --run {run_id}` runs the rest"
+            ) from error
 
     def _registered(self, run_id: str, batches: Iterable[RawBatch]) -> Iterator[RawBatch]:
         """Each batch stands in the ledger, with its place in the source, before anything is done with it."""
-        coming = iter(batches)
-        while True:
-            some, failure = _taken(coming, REGISTERED_AT_ONCE)
-            if some:
-                self._ledger.register_batches(run_id, some)
+        failures: list[Exception] = []
+        coming = until_failure(batches, failures)
+        while some := list(islice(coming, REGISTERED_AT_ONCE)):
+            self._ledger.register_batches(run_id, some)
             yield from some
-            if failure:
-                raise failure
-            if not some:
-                return
+        if failures:
+            raise failures[0]
+
+    def _read_again(self, run_id: str, source: Source, open_batches: Sequence[dict[str, Any]]) -> Iterator[RawBatch]:
+        for each in open_batches:
+            index, position = each["batch_index"], each["source_position"]
+            try:
+                yield source.read_again(index, position)
+            except SourceError as error:
+                self._fail_unread(run_id, PreparedBatch(index, position, position["records"]), error)
+
+    def _fail_unread(self, run_id: str, batch: PreparedBatch, error: SourceError) -> None:
+        failure = failure_of(error)
+        log.error("batch cannot be read again", run_id=run_id, batch=batch.index, error=failure.message)
+        self._observer.batch_failed(batch, failure)
+        self._ledger.fail_batch(run_id, batch, failure, seconds=0)
 
     def _rest(self, run: dict[str, Any], source: Source) -> Iterator[RawBatch]:
         last = self._ledger.last_batch(run["id"])
@@ -198,17 +226,6 @@ class StagingLoader:
                 f"run {run_id} has no batch to retry with index {', '.join(map(str, missing))}; "
                 f"those left are {', '.join(map(str, found)) or 'none'}"
             )
-
-
-def _taken(batches: Iterator[RawBatch], count: int) -> tuple[list[RawBatch], EtlError | None]:
-    """So many, or those that came before the source broke off."""
-    taken: list[RawBatch] = []
-    try:
-        for batch in islice(batches, count):
-            taken.append(batch)
-    except EtlError as error:
-        return taken, error
-    return taken, None
 
 
 def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target:
@@ -238,6 +255,16 @@ def new_run(job: StagingJob, target: Target) -> NewStagingRun:
         job.description,
         job.model_dump(mode="json"),
     )
+
+
+def _refuse_other_source(run: dict[str, Any], job: StagingJob) -> None:
+    """Positions of another kind of source mean nothing to this one."""
+    found = run["parameters"].get("source", {}).get("type", job.source.type)
+    if found != job.source.type:
+        raise UsageError(
+            f"run {run['id']} read {found}, and job {job.id} is of source {job.source.type}: "
+            "what it read cannot be read again; load the input anew"
+        )
 
 
 def _has_rows(database: StagingDatabase, table: StagingTable) -> bool:

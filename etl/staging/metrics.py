@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from http.client import HTTPException
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, push_to_gateway, start_http_server
 
+from etl.errors import UsageError
 from etl.staging.ledger import Failure
 from etl.staging.records import PreparedBatch
 from etl.staging.writing import Stored
@@ -62,13 +64,18 @@ class Metrics:
 
     def serve(self, port: int) -> None:
         """On every interface, as a scraper needs it: the metrics hold counts and names of jobs."""
-        start_http_server(port, registry=self.registry)
+        try:
+            start_http_server(port, registry=self.registry)
+        except OSError as error:
+            raise UsageError(
+                f"metrics cannot be served on port {port}: {error.strerror or error}; name a free one"
+            ) from error
 
     def push(self, gateway: str) -> None:
         """A gateway that is down fails no run."""
         try:
             push_to_gateway(gateway, job=f"staging_{self._job}", registry=self.registry)
-        except OSError as error:
+        except (OSError, ValueError, HTTPException) as error:  # the latter of an address that is none
             log.warning("metrics not pushed", gateway=gateway, error=str(error))
 
     def run_started(self, run_id: str, job_id: str) -> None:

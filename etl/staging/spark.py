@@ -23,12 +23,12 @@ from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import StagingJob
 from etl.staging.checks import check_database
 from etl.staging.database import StagingDatabase
-from etl.staging.ledger import StagingLedger
+from etl.staging.ledger import NewStagingRun, StagingLedger
 from etl.staging.loader import DEFAULT_OPTIONS, LoadOptions, Summary, checked_run_id, new_run, new_run_id, target_of
 from etl.staging.observing import Observers
 from etl.staging.preparing import prepare
 from etl.staging.records import RawBatch
-from etl.staging.reject_file import write_reject_file
+from etl.staging.reject_file import check_reject_directory, write_reject_file
 from etl.staging.rules import rules_of, tolerance_of
 from etl.staging.storing import BatchStore
 from etl.staging.watching import Watch
@@ -61,11 +61,12 @@ def load_dataframe(
 
     A failed batch cannot be read again from here: load the frame again, which leaves what is stored unchanged.
     """
+    check_reject_directory(options.reject_dir)
     with closing(StagingDatabase(settings, schema, connections=3)) as database:
         ledger = StagingLedger(database)
         check_database(database)
         target = target_of(database, job, checked_run_id(options.run_id or new_run_id(job)))
-        number = ledger.start_run(new_run(job, target), force=options.force)
+        number = ledger.start_run(_of_a_frame(new_run(job, target)), force=options.force)
         work = _Work(settings, schema, job, replace(target, run_number=number), options.retries)
         failure = _run(frame, work, ledger)
         run = ledger.finish_run(target.run_id, failure)
@@ -86,6 +87,11 @@ def _run(frame: DataFrame, work: _Work, ledger: StagingLedger) -> str | None:
     if watch.reason is None:
         ledger.end_input(run_id)
     return watch.reason
+
+
+def _of_a_frame(run: NewStagingRun) -> NewStagingRun:
+    """The job's own source was not read: a retry must not look for the batches there."""
+    return replace(run, parameters={**(run.parameters or {}), "source": {"type": "a DataFrame"}})
 
 
 def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator[pa.RecordBatch]:

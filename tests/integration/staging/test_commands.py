@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -178,6 +179,95 @@ def test_a_server_that_does_not_answer(run: Run, staging_settings: PostgreSQLSet
     assert refused.returncode == 2
     assert "Connection refused" in refused.stderr
     assert staging_settings.password.get_secret_value() not in refused.stderr
+
+
+def test_a_server_that_accepts_and_says_nothing(
+    ready: None, run: Run, tmp_path: Path, staging_settings: PostgreSQLSettings
+) -> None:
+    jobs = tmp_path / "conf" / "staging" / "jobs.yaml"
+    jobs.write_text(jobs.read_text() + "    timeouts: {connect: 2}\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        refused = run("load", "events", ETL_STAGING_POSTGRES_URL=url_of(staging_settings, port=silent.getsockname()[1]))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "timeout expired" in refused.stderr
+    assert "(waited 2 s: timeouts.connect)" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_load_and_retry_keep_to_the_limits_of_the_job(ready: None, run: Run, tmp_path: Path, execute: Execute) -> None:
+    jobs = tmp_path / "conf" / "staging" / "jobs.yaml"
+    jobs.write_text(jobs.read_text() + "    timeouts: {statement: 7, lock: 3}\n")
+    execute(
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'limits: % %',"
+        " current_setting('statement_timeout'), current_setting('lock_timeout'); END $$;"
+        "CREATE TRIGGER tell BEFORE INSERT ON stg_events FOR EACH ROW EXECUTE FUNCTION tell()"
+    )
+    look = "SELECT DISTINCT attempts, substring(error_message FROM 'limits: \\w+ \\w+') FROM etl_run_batches"
+    assert run("load", "events", "--run-id", "limited").returncode == 1
+    assert execute(look) == [(1, "limits: 7s 3s")]
+    assert run("retry", "--run", "limited").returncode == 1
+    assert execute(look) == [(2, "limits: 7s 3s")]
+
+
+def test_a_retry_fails_the_batches_of_a_file_that_went_and_runs_the_others(
+    ready: None, run: Run, file: Path, tmp_path: Path, execute: Execute
+) -> None:
+    other = tmp_path / "other.ndjson"
+    other.write_bytes(orjson.dumps({"id": "other", "n": 1}) + b"\n")
+    execute("ALTER TABLE stg_events ADD CONSTRAINT nothing CHECK (false)")
+    arguments = ("--file", str(file), "--file", str(other))
+    assert run("load", "events", "--run-id", "files", *arguments).returncode == 1
+    execute("ALTER TABLE stg_events DROP CONSTRAINT nothing")
+    file.unlink()
+    retried = run("retry", "--run", "files")
+    assert (retried.returncode, "run files: partial" in retried.stdout) == (1, True), retried.stderr
+    assert execute("SELECT source_id FROM stg_events") == [("other",)]
+    told = json.loads(run("status", "--run", "files", "--json").stdout)["batches"]
+    assert [each["status"] for each in told] == ["failed", "failed", "failed", "succeeded"]
+    assert all(f"{file} is gone: expected" in each["error_message"] for each in told[:3])
+
+
+def test_rejected_records_go_to_the_folder_that_is_named(ready: None, run: Run, file: Path, tmp_path: Path) -> None:
+    with file.open("ab") as more:
+        more.write(b'{"n": 1}\n')
+    for run_id, arguments, folder in (
+        ("here", (), tmp_path / ".data" / "rejects"),
+        ("there", ("--reject-dir", "deep/er"), tmp_path / "deep" / "er"),
+    ):
+        loaded = run("load", "events", "--run-id", run_id, *arguments)
+        assert loaded.returncode == 0, loaded.stderr
+        assert f"{run_id}.ndjson" in loaded.stdout
+        (line,) = (folder / f"{run_id}.ndjson").read_bytes().splitlines()
+        reject = orjson.loads(line)
+        assert (reject["reason"], reject["record"]) == ("no_source_id", '{"n": 1}')
+        assert reject["source_position"] == {"file": str(file), "line": 251}
+        assert [path.name for path in folder.iterdir()] == [f"{run_id}.ndjson"]
+
+
+def test_what_cannot_serve_is_refused_before_the_run_begins(
+    ready: None, run: Run, file: Path, execute: Execute
+) -> None:
+    refused = run("load", "events", "--reject-dir", str(file))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"rejected records cannot be written to {file}: expected a folder" in refused.stderr
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = run("load", "events", "--metrics-port", port)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"metrics cannot be served on port {port}: Address already in use" in refused.stderr
+    assert execute("SELECT count(*) FROM etl_runs") == [(0,)]
+
+
+def test_a_run_whose_end_cannot_be_told_exits_1(ready: None, run: Run, execute: Execute) -> None:
+    execute(
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no end'; END $$;"
+        "CREATE TRIGGER keep BEFORE UPDATE ON etl_runs FOR EACH ROW WHEN (NEW.finished_at IS NOT NULL)"
+        " EXECUTE FUNCTION keep()"
+    )
+    broken = run("load", "events", "--run-id", "endless")
+    assert broken.returncode == 1
+    assert "run endless has begun, and the ledger could not be told of its end" in broken.stderr
+    assert execute("SELECT count(*) FROM stg_events") == [(250,)]
 
 
 def test_a_database_without_the_ledger(empty: None, run: Run) -> None:

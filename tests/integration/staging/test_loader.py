@@ -5,6 +5,7 @@ import os
 import random
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import psycopg2
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import JsonFiles, MaximumInvalid, StagingJob
+from etl.config.staging_models import CsvFiles, JsonFiles, MaximumInvalid, StagingJob, StandardInputSource
 from etl.errors import ConnectionLostError, LockedError, UsageError
 from etl.staging.database import StagingDatabase
 from etl.staging.ledger import StagingLedger
@@ -23,6 +24,8 @@ from etl.staging.loader import LoadOptions, StagingLoader, Summary
 from etl.staging.sources.base import Source
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
+from etl.staging.sources.spool import Spool, SpooledSource
+from etl.staging.sources.streams import StandardInput
 from etl.statements.staging import StagingTable
 from tests.integration.staging.conftest import Execute
 
@@ -142,6 +145,68 @@ def test_a_failing_batch_fails_alone_and_is_retried(
     assert counts(whole) == (500, 0, 0, 0, 0)
 
 
+def test_a_batch_whose_file_has_changed_or_is_gone_fails_alone_in_a_retry(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
+) -> None:
+    files = [file.with_name(f"{name}.ndjson") for name in ("changed", "gone", "same")]
+    for number, path in enumerate(files):
+        write(path, [{"id": f"{path.stem}{i}", "n": i + number * 1000} for i in range(100)])
+    changed, gone, _ = files
+    former, times = changed.read_bytes(), changed.stat()
+    loader, read = StagingLoader(database), FileSource(NdjsonFormat(1 << 20), tuple(files))
+    execute("ALTER TABLE stg_events ADD CONSTRAINT nothing CHECK (false)")
+    assert loader.load(job, read, LoadOptions(run_id="again")).run["status"] == "failed"
+    execute("ALTER TABLE stg_events DROP CONSTRAINT nothing")
+
+    write(changed, some(7))
+    content = gone.read_bytes()
+    gone.unlink()
+    retried = loader.retry(job, read, "again")
+    assert (retried.run["status"], retried.run["rows_inserted"]) == ("partial", 100)
+    assert retried.run["rows_attempted"] == 300
+    told = execute("SELECT status, error_code, error_message FROM etl_run_batches ORDER BY batch_index")
+    assert [each[:2] for each in told] == [("failed", "SourceError"), ("failed", "SourceError"), ("succeeded", None)]
+    assert f"{changed} has been changed since the run read it: expected {len(former):,} bytes" in told[0][2]
+    assert f"found {changed.stat().st_size:,} bytes" in told[0][2]
+    assert f"{gone} is gone: expected {len(content):,} bytes" in told[1][2]
+    assert "found no file" in told[1][2]
+
+    changed.write_bytes(former)
+    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    again = loader.retry(job, read, "again")
+    assert (again.run["status"], again.run["rows_inserted"]) == ("partial", 200)
+    assert batch_states(execute, "again") == ["succeeded", "failed", "succeeded"]
+
+
+def test_a_batch_that_is_not_in_the_spool_any_more_fails_alone(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute, tmp_path: Path
+) -> None:
+    job = job.model_copy(update={"source": StandardInputSource(type="stdin")})
+    write(file, some(300))
+    spool = Spool(tmp_path / "spool")
+    piped = SpooledSource(StandardInput(NdjsonFormat(1 << 20), lambda: file.open("rb")), spool)
+    loader = StagingLoader(database)
+    execute("ALTER TABLE stg_events ADD CONSTRAINT nothing CHECK (false)")
+    assert loader.load(job, piped, LoadOptions(run_id="piped")).run["status"] == "failed"
+    execute("ALTER TABLE stg_events DROP CONSTRAINT nothing")
+    (tmp_path / "spool" / "piped.000001.ndjson").unlink()
+    retried = loader.retry(job, piped, "piped")
+    assert (retried.run["status"], retried.run["rows_inserted"]) == ("partial", 200)
+    assert batch_states(execute, "piped") == ["succeeded", "failed", "succeeded"]
+    ((message,),) = execute("SELECT error_message FROM etl_run_batches WHERE status = 'failed'")
+    assert "batch 1 is not in the spool any more" in message
+
+
+def test_a_job_whose_source_is_of_another_kind_now_cannot_retry(
+    load: Callable[..., Summary], database: StagingDatabase, job: StagingJob, file: Path
+) -> None:
+    write(file, some(10))
+    load("files")
+    other = job.model_copy(update={"source": CsvFiles(type="csv", path=(str(file),))})
+    with pytest.raises(UsageError, match="run files read ndjson, and job events is of source csv"):
+        StagingLoader(database).retry(other, source(file), "files")
+
+
 def test_nothing_stored_is_a_failed_run(load: Callable[..., Summary], file: Path, execute: Execute) -> None:
     execute("ALTER TABLE stg_events ADD CONSTRAINT nothing CHECK (false)")
     write(file, some(150))
@@ -257,6 +322,45 @@ def test_a_cancelled_run_ends_between_batches_and_goes_on_later(
     assert counts(whole) == (5000, 0, 0, 0, 0)
 
 
+def test_faults_count_where_they_stand_in_the_table(
+    load: Callable[..., Summary], database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
+) -> None:
+    """Not those of a record that PostgreSQL refuses, that a later one stands for, or that is older than what stands."""
+    job = job.model_copy(update={"required": ("n", "m"), "source_updated_at": "at", "skip_unchanged": True})
+    old, new = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+    write(file, [{"id": "newer", "n": 1, "m": 1, "at": new}])
+    assert StagingLoader(database).load(job, source(file), LoadOptions(run_id="before")).is_success
+    write(
+        file,
+        [
+            {"id": "good", "n": 1, "m": 1},
+            {"id": "bad"},
+            {"id": "twice"},
+            {"id": "twice", "n": 1, "m": 1},
+            {"id": "newer", "n": 2, "at": old},
+            b'{"id": "tiny", "o": 1e-20000}',
+        ],
+    )
+    run = StagingLoader(database).load(job, source(file), LoadOptions(run_id="exact")).run
+    counted = {name: run[f"rows_{name}"] for name in ("attempted", *COUNTS, "invalid")}
+    assert counted == {
+        "attempted": 6,
+        "inserted": 3,
+        "updated": 0,
+        "unchanged": 0,
+        "deduplicated": 2,
+        "rejected": 1,
+        "invalid": 1,
+    }
+    assert run["required_field_errors"] == 2
+    ((invalid, faults, valid),) = execute(
+        "SELECT count(*) FILTER (WHERE NOT is_valid), sum(jsonb_array_length(validation_errors)),"
+        " count(*) FILTER (WHERE is_valid) FROM stg_events WHERE etl_run_id = 'exact'"
+    )
+    assert (invalid, faults) == (run["rows_invalid"], run["required_field_errors"])
+    assert valid + invalid + run["rows_rejected"] + run["rows_deduplicated"] == run["rows_attempted"]
+
+
 def test_too_many_invalid_records_end_the_run(
     load: Callable[..., Summary], database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
 ) -> None:
@@ -345,6 +449,26 @@ def test_a_source_that_breaks_off_is_stored_as_far_as_it_goes(
         "SELECT count(*), min((data ->> 'n')::int), max((data ->> 'n')::int) FROM stg_events"
     )
     assert 1000 < rows == last - first + 1 == summary.run["rows_inserted"]
+
+
+@pytest.mark.parametrize(("count", "kept"), [(5000, 0.99), (5000, 0.5), (300, 0.5), (300, 0.9), (5000, 0.0)])
+def test_of_a_truncated_file_all_whole_records_are_stored_whatever_its_size(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute, count: int, kept: float
+) -> None:
+    """Also where it holds less than is unpacked at once."""
+    packed = file.with_name("events.ndjson.gz")
+    text = b"".join(orjson.dumps(each) + b"\n" for each in some(count))
+    whole = gzip.compress(text, mtime=0)
+    packed.write_bytes(whole[: max(4, int(len(whole) * kept))])
+    readable = zlib.decompressobj(wbits=31).decompress(packed.read_bytes()).count(b"\n")
+    summary = StagingLoader(database).load(job, source(packed), LoadOptions(run_id="cut"))
+    assert readable < count
+    assert bool(readable) == bool(kept)
+    assert summary.run["status"] == ("partial" if readable else "failed")
+    assert counts(summary) == (readable, 0, 0, 0, 0)
+    assert execute("SELECT count(*) FROM stg_events") == [(readable,)]
+    for said in ("events.ndjson.gz cannot be read: Truncated", "behind byte", f"the input gave {readable:,} records"):
+        assert said in summary.run["failure"]
 
 
 @pytest.mark.parametrize(
