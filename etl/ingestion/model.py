@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -103,13 +104,15 @@ Payload = CsvBytes | BinaryBytes | Records
 @dataclass(frozen=True)
 class Reject:
     """A row that was not loaded. `row` counts the file's records from 1, the header not among them; `line` is the line
-    of a CSV file on which the record begins, None for Parquet."""
+    of a CSV file on which the record begins, None for Parquet. `position` is the row's place in its batch's payload,
+    from 1, for one that stands there; 0 for one that never came so far."""
 
     row: int
     line: int | None
     column: str | None
     value: str | None
     reason: str
+    position: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,9 @@ class Batch:
 
     `first_row` is the 1-based number of its first record in the file (0: not known, a CSV batch cut without looking
     into it), `first_line` the line it begins on. `rows` is the number of rows in the payload, None where only COPY will
-    tell. `rejects` are records that were read and are not in the payload, `rows_padded` those in it that were short.
+    tell. `rejects` are records that were read and are not in the payload, `rows_padded` those in it that were short,
+    `nul_characters` how many U+0000 were stripped or replaced. `is_checked`: the payload was written anew by the exact
+    path; `lines` then says on which line of the file each of its rows begins.
     """
 
     index: int
@@ -130,6 +135,9 @@ class Batch:
     rows: int | None = None
     rejects: tuple[Reject, ...] = ()
     rows_padded: int = 0
+    nul_characters: int = 0
+    is_checked: bool = False
+    lines: Sequence[int] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -207,6 +215,7 @@ class UploadOptions:
     preserve_types: bool = False
     dry_run: bool = False
     resume: bool = False
+    restart: bool = False
     csv: CsvOptions = field(default_factory=CsvOptions)
     bad_rows: BadRows = BadRows.FAIL
     dedup_order_by: tuple[OrderColumn, ...] = ()

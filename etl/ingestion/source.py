@@ -10,7 +10,7 @@ from etl.ingestion.model import Batch, FileType, StagedColumn
 
 
 class Source(Protocol):
-    """One open file. Plain synchronous code that one thread at a time may use; knows neither event loop nor database."""
+    """One open file. Plain synchronous code for one thread at a time; knows neither event loop nor database."""
 
     @property
     def path(self) -> Path: ...
@@ -28,7 +28,7 @@ class Source(Protocol):
 
     @property
     def bytes_read(self) -> int:
-        """How much of the file, as it lies on disk, has been read: from 0 to `size_bytes`; may be read by any thread."""
+        """How much of the file, as it lies on disk, has been read: from 0 to `size_bytes`; any thread may ask."""
 
     def batches(self, skip: Collection[int] = ()) -> Iterator[Batch]:
         """The file's records in order, in one pass; batches whose index is in `skip` are numbered but not yielded."""
