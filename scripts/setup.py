@@ -7,6 +7,7 @@ step leaves a stamp named after what it was made from, so a changed pin is notic
 from __future__ import annotations
 
 import argparse
+import configparser
 import fcntl
 import hashlib
 import os
@@ -25,14 +26,27 @@ IVY = Path(os.environ.get("ETL_IVY_DIR") or ROOT / ".ivy").expanduser().resolve(
 SPARK_DEFAULTS = ROOT / "conf" / "spark-defaults.conf"
 OLDEST_JAVA = 17
 
+# Each holds the ones before it.
+UPLOADER, EVERYTHING, DEVELOPMENT = REQUIREMENTS = (
+    "requirements-uploader.txt",
+    "requirements.txt",
+    "requirements-dev.txt",
+)
+_SIZES = {UPLOADER: "about 400 MB on disk, half a minute"}
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Sets up what ownlens-etl needs below this folder.")
-    parser.add_argument("--dev", action="store_true", help="also what the checks and tests need")
+    scope = parser.add_mutually_exclusive_group()
+    scope.add_argument("--dev", action="store_true", help="also what the checks and tests need")
+    scope.add_argument("--uploader", action="store_true", help="only the uploader and its PostgreSQL; needs no Java")
     options = parser.parse_args()
     try:
+        if options.uploader:
+            set_up_environment(UPLOADER)
+            return 0
         check_java()
-        set_up_environment("requirements-dev.txt" if options.dev else "requirements.txt")
+        set_up_environment(DEVELOPMENT if options.dev else EVERYTHING)
         set_up_spark_packages()
     except SetupError as error:
         say(f"error: {error}")
@@ -65,7 +79,8 @@ def check_java() -> None:
 
 def set_up_environment(requirements: str) -> None:
     """Installs into .venv unless its stamp says that just these requirements are there."""
-    if environment_stamp(requirements).exists() or environment_stamp("requirements-dev.txt").exists():
+    wide_enough = REQUIREMENTS[REQUIREMENTS.index(requirements) :]
+    if any(environment_stamp(each).exists() for each in wide_enough):
         return
     IVY.mkdir(parents=True, exist_ok=True)
     with locked(IVY / "setup-lock"):
@@ -76,8 +91,16 @@ def set_up_environment(requirements: str) -> None:
 
 
 def environment_stamp(requirements: str) -> Path:
-    content = (ROOT / "requirements.txt").read_bytes() + (ROOT / requirements).read_bytes()
-    return VENV / f".{Path(requirements).stem}-{hashlib.sha256(content).hexdigest()[:16]}"
+    """Its name says which pins, and which commands of our own, an environment was made from."""
+    included = REQUIREMENTS[: REQUIREMENTS.index(requirements) + 1]
+    content = "".join((ROOT / name).read_text(encoding="utf-8") for name in included) + own_commands()
+    return VENV / f".{Path(requirements).stem}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def own_commands() -> str:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    return settings["options.entry_points"]["console_scripts"]
 
 
 def create_environment() -> None:
@@ -96,12 +119,15 @@ def create_environment() -> None:
 
 
 def install(requirements: str) -> None:
-    say(f"installing {requirements} (about 1.2 GB on disk; the first time this takes a few minutes) ...")
+    size = _SIZES.get(requirements, "about 1.2 GB on disk; the first time this takes a few minutes")
+    say(f"installing {requirements} ({size}) ...")
     (VENV / ".installing").touch()
     command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--use-pep517"]
     command += ["--disable-pip-version-check"]
-    if subprocess.run([*command, "-r", str(ROOT / requirements)], check=False).returncode != 0:
-        raise SetupError(f"pip could not install {requirements}; what it said stands above. Run the command again")
+    # the second: our commands, such as .venv/bin/uploader, running from this folder
+    for what in (["-r", str(ROOT / requirements)], ["--no-deps", "--editable", str(ROOT)]):
+        if subprocess.run([*command, *what], check=False).returncode != 0:
+            raise SetupError(f"pip could not install {requirements}; what it said stands above. Run the command again")
     for old in VENV.glob(".requirements*"):
         old.unlink()
     environment_stamp(requirements).touch()

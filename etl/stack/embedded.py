@@ -12,7 +12,8 @@ from etl.errors import ConnectionLostError, StoreError
 from etl.stack import processes
 from etl.stack.clickhouse import ClickHouseServer
 from etl.stack.credentials import RESET_HINT, Credentials, new_credentials, read_credentials, write_credentials
-from etl.stack.layout import Layout, locked
+from etl.stack.environment import variables
+from etl.stack.layout import Layout, locked, write_private
 from etl.stack.ports import free_port, is_occupied, read_ports, write_ports
 from etl.stack.postgresql import PostgreSQLServer
 from etl.stack.s3 import S3Server
@@ -54,6 +55,8 @@ class Stack:
             for server in servers:
                 self._wait(server, ports)
                 server.create_content(ports)
+            if "postgresql" in names:
+                write_private(self._layout.dsn_file, variables(ports, credentials)["ETL_POSTGRES_URL"] + "\n")
 
     def down(self) -> None:
         """Leaves no process, also of a stack whose data folder was deleted under it."""

@@ -34,6 +34,11 @@ class Layout:
         return self.data_dir / "ports.json"
 
     @property
+    def dsn_file(self) -> Path:
+        """For `uploader load --dsn-file`: the URL of the embedded PostgreSQL's warehouse."""
+        return self.data_dir / "postgresql.dsn"
+
+    @property
     def logs_dir(self) -> Path:
         return self.data_dir / "logs"
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import boto3
 import psutil
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from etl.stack import processes
 from etl.stack.credentials import Credentials
 from etl.stack.layout import Layout, private_dir, write_private
 from etl.stack.packages import java, s3proxy_jar
 from etl.stack.ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from etl.stack.s3_bucket import S3Bucket
 
 BUCKET = "ownlens-lake"
 REGION = "us-east-1"
@@ -63,32 +63,16 @@ class S3Server:
         )
 
     def is_answering(self, ports: Mapping[str, int]) -> bool:
-        try:
-            self._client(ports).list_buckets()
-        except (BotoCoreError, ClientError):
-            return False
-        return True
+        return self._bucket(ports).is_answering()
 
     def create_content(self, ports: Mapping[str, int]) -> None:
-        client = self._client(ports)
-        if BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-            client.create_bucket(Bucket=BUCKET)
+        self._bucket(ports).create()
 
-    def _client(self, ports: Mapping[str, int]) -> Any:
-        return boto3.client(
-            "s3",
-            endpoint_url=f"http://{LOOPBACK}:{ports[self.name]}",
-            region_name=REGION,
-            aws_access_key_id=self._credentials.s3_access_key,
-            aws_secret_access_key=self._credentials.s3_secret_key,
-            config=Config(
-                connect_timeout=5,
-                read_timeout=10,
-                retries={"total_max_attempts": 1},
-                s3={"addressing_style": "path"},
-                proxies={},
-            ),
-        )
+    def _bucket(self, ports: Mapping[str, int]) -> S3Bucket:
+        # who installed what the uploader needs has no boto3, and this server stays down
+        from etl.stack.s3_bucket import S3Bucket
+
+        return S3Bucket(f"http://{LOOPBACK}:{ports[self.name]}", REGION, BUCKET, self._credentials)
 
     def delete(self) -> None:
         """All it has lies in the data folder."""
