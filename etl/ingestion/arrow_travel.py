@@ -1,0 +1,233 @@
+"""How a column of a Parquet file reaches a column of a table: in which type, and in which bytes or Python values.
+
+Where the binary form of the target's own type is exact, the column travels in that type. Otherwise it travels in the
+type that holds it exactly (text, numeric or double precision), and PostgreSQL converts it when it is merged. What
+neither could convert without a loss that nobody asked for is a mismatch, found before the first row is read.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from etl.ingestion import arrow_wire as wire
+from etl.ingestion.arrow_text import json, text
+from etl.ingestion.arrow_types import Kind, kind_of, values_type
+from etl.ingestion.arrow_values import canonical
+
+Convert = Callable[[pa.Array], pa.Array]
+
+
+class MismatchError(Exception):
+    """The file's type cannot become the target's; the caller knows file and column."""
+
+
+@dataclass(frozen=True)
+class Travel:
+    """`type` is PostgreSQL's; `wire` turns the file's array into one whose values are fields of binary COPY, or raises
+    BadValues. `record_type` and `records` are the same for asyncpg's copy_records_to_table."""
+
+    type: str
+    wire: Convert
+    record_type: str
+    records: Callable[[pa.Array], list[Any]]
+    is_jsonb: bool = False
+
+
+_TEXT_TARGETS = ("text", "character varying", "character")
+_INTEGERS = ("smallint", "integer", "bigint")
+_JSON = ("json", "jsonb")
+_INSTANTS = "timestamp with time zone"
+_TIMESTAMPS = "timestamp without time zone"
+_TEMPORAL = ("date", "interval", "time without time zone", "time with time zone", _TIMESTAMPS, _INSTANTS)
+_NUMBERS = ("real", "double precision", "numeric")
+_KNOWN = frozenset((*_TEXT_TARGETS, *_INTEGERS, *_JSON, *_NUMBERS, *_TEMPORAL, "boolean", "bytea", "uuid"))
+"""Into a type that is none of these (a domain, an enumeration, inet) whatever has a text is cast from its text."""
+
+_JSON_KINDS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BOOLEAN, Kind.JSON, Kind.NESTED})
+
+_CASTS_FROM_TEXT: dict[Kind, tuple[str, ...]] = {
+    Kind.INTEGER: ("real", "double precision"),
+    Kind.FLOAT: ("numeric",),
+    Kind.DECIMAL: ("real", "double precision"),
+}
+"""Pairs whose conversion is PostgreSQL's own reading of the number, rounded to the target."""
+
+
+def travel(arrow_type: pa.DataType, target: str, timezone: str | None) -> Travel:
+    """`target` as format_type() spells it; `timezone` is where naive timestamps were read off a clock.
+
+    Raises MismatchError, and UnmappedTypeError for a type PostgreSQL has no counterpart of.
+    """
+    kind = kind_of(arrow_type)
+    base = base_type(target)
+    if kind in (Kind.TEXT, Kind.NULL):
+        return _of_text(target, base, kind)
+    if base in _TEXT_TARGETS:
+        return _as_text(target, kind)
+    if base in _JSON and kind in _JSON_KINDS:
+        return _plain(target, canonical if kind is Kind.JSON else json, is_jsonb=base == "jsonb")
+    found = _ROUTES.get(kind, _no_route)(values_type(arrow_type), target, base, timezone)
+    if found is None and (base in _CASTS_FROM_TEXT.get(kind, ()) or base not in _KNOWN):
+        return _as_text("text", kind)
+    if found is None:
+        raise MismatchError(f"Arrow type {arrow_type} does not become {target}")
+    return found
+
+
+def base_type(target: str) -> str:
+    """`numeric(12,2)` → `numeric`, `timestamp(3) with time zone` → `timestamp with time zone`."""
+    return re.sub(r"\(\d+(,-?\d+)?\)", "", target)
+
+
+def _of_text(target: str, base: str, kind: Kind) -> Travel:
+    """Text is read by PostgreSQL as the target's type, as any client's text would be."""
+    if base == "uuid" and kind is Kind.TEXT:
+        return _uuid(target, lambda array: wire.uuids(canonical(array)))
+    if base in _JSON or base in _TEXT_TARGETS:
+        return _plain(target, canonical, is_jsonb=base == "jsonb")
+    return _plain("text", canonical)
+
+
+def _as_text(target: str, kind: Kind) -> Travel:
+    return _plain(target, lambda array: text(canonical(array), kind))
+
+
+def _plain(staged_type: str, convert: Convert, *, is_jsonb: bool = False) -> Travel:
+    """For types whose wire array holds what asyncpg takes as Python values."""
+    return Travel(staged_type, convert, staged_type, lambda array: convert(array).to_pylist(), is_jsonb)
+
+
+def _uuid(target: str, convert: Convert) -> Travel:
+    def records(array: pa.Array) -> list[Any]:
+        return [None if value is None else uuid.UUID(bytes=value) for value in convert(array).to_pylist()]
+
+    return Travel(target, convert, target, records)
+
+
+def _temporal(target: str, convert: Convert, kind: Kind, prepare: Convert = canonical) -> Travel:
+    """As records it travels as text: asyncpg writes the first and last day of Python's calendar as ±infinity."""
+
+    def records(array: pa.Array) -> list[Any]:
+        prepared = prepare(array)
+        convert(prepared)
+        values: list[Any] = text(prepared, kind).to_pylist()
+        return values
+
+    return Travel(target, lambda array: convert(prepare(array)), "text", records)
+
+
+def _of_integer(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    if base in _INTEGERS:
+        return _plain(target, lambda array: wire.integers(canonical(array), base))
+    return _numeric(target, 0) if base == "numeric" else None
+
+
+def _of_float(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    if base in _INTEGERS:
+        return _plain(target, lambda array: wire.integers(canonical(array), base))
+    if base == "real" and arrow_type != pa.float64():
+        return _plain(target, canonical)
+    if base in ("real", "double precision"):
+        return _plain("double precision", lambda array: canonical(array).cast(pa.float64()))
+    return None
+
+
+def _of_decimal(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    if base in _INTEGERS:
+        return _plain(target, lambda array: wire.integers(canonical(array), base))
+    return _numeric(target, arrow_type.scale) if base == "numeric" else None
+
+
+def _numeric(target: str, scale: int) -> Travel:
+    """A target of fewer decimals gets the value unrounded; PostgreSQL rounds it, half away from zero."""
+    arguments = re.search(r"\((\d+),(-?\d+)\)", target)
+    precision, target_scale = (int(arguments[1]), int(arguments[2])) if arguments else (0, scale)
+    whole_digits = precision - target_scale if arguments and target_scale >= scale else None
+    staged = target if target_scale >= scale else "numeric"
+
+    def fields(array: pa.Array) -> pa.Array:
+        return wire.numerics(canonical(array), whole_digits)
+
+    def records(array: pa.Array) -> list[Any]:
+        fields(array)
+        values: list[Any] = canonical(array).to_pylist()
+        return values
+
+    return Travel(staged, fields, staged, records)
+
+
+def _of_boolean(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    return _plain(target, canonical) if base == "boolean" else None
+
+
+def _of_binary(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    if base == "uuid" and arrow_type == pa.binary(16):
+        return _uuid(target, canonical)
+    return _plain(target, canonical) if base == "bytea" else None
+
+
+def _of_uuid(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    return _uuid(target, canonical) if base == "uuid" else None
+
+
+def _of_date(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    if base == "date":
+        return _temporal(target, wire.dates, Kind.DATE)
+    return _of_wall_clock(target, base, timezone, lambda array: wire.midnights(canonical(array)))
+
+
+def _of_timestamp(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    return _of_wall_clock(target, base, timezone, canonical)
+
+
+def _of_wall_clock(target: str, base: str, timezone: str | None, prepare: Convert) -> Travel | None:
+    if base == _TIMESTAMPS:
+        return _temporal(target, wire.timestamps, Kind.TIMESTAMP, prepare)
+    if base != _INSTANTS:
+        return None
+    if timezone is None:
+        raise MismatchError(f"a time without a zone does not become {target} unless --timezone says which zone's it is")
+    instants = partial(_instants, prepare=prepare, timezone=timezone)
+    return _temporal(target, wire.timestamps, Kind.INSTANT, instants)
+
+
+def _instants(array: pa.Array, prepare: Convert, timezone: str) -> pa.Array:
+    return wire.localized(prepare(array), timezone)
+
+
+def _of_instant(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    return _temporal(target, wire.timestamps, Kind.INSTANT) if base == _INSTANTS else None
+
+
+def _of_time(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    return _temporal(target, wire.times, Kind.TIME) if base == "time without time zone" else None
+
+
+def _of_duration(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    return _temporal(target, wire.intervals, Kind.DURATION) if base == "interval" else None
+
+
+def _no_route(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    return None
+
+
+_ROUTES: dict[Kind, Callable[[pa.DataType, str, str, str | None], Travel | None]] = {
+    Kind.INTEGER: _of_integer,
+    Kind.FLOAT: _of_float,
+    Kind.BOOLEAN: _of_boolean,
+    Kind.DECIMAL: _of_decimal,
+    Kind.BINARY: _of_binary,
+    Kind.UUID: _of_uuid,
+    Kind.DATE: _of_date,
+    Kind.TIMESTAMP: _of_timestamp,
+    Kind.INSTANT: _of_instant,
+    Kind.TIME: _of_time,
+    Kind.DURATION: _of_duration,
+}
