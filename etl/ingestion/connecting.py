@@ -1,0 +1,119 @@
+"""The door to PostgreSQL: connections that leave nothing behind, and asyncpg's errors turned into ours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+
+from etl.errors import ConnectionLostError, EtlError, StoreError, TransientError, UsageError
+from etl.ingestion.settings import Dsn
+from etl.redaction import redact
+from etl.statements.postgresql.sqlstates import transient_kind
+
+MINIMUM_VERSION = 160000
+APPLICATION_NAME = "ownlens-uploader"
+
+Connection = Any
+"""An asyncpg connection; the package has no types that hold for a pool's proxies as well."""
+
+
+class UploadStoreError(StoreError):
+    """PostgreSQL refused a statement. `code` is its SQLSTATE, `where` the CONTEXT (which may quote a value)."""
+
+    def __init__(self, message: str, *, code: str, where: str = "", constraint: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.where = where
+        self.constraint = constraint
+        self.detail = detail
+
+    @property
+    def is_of_the_data(self) -> bool:
+        """A value, a key or a row is at fault: SQLSTATE classes 22 (data), 23 (constraints) and 21 (a row twice)."""
+        return self.code[:2] in ("22", "23", "21")
+
+
+async def create_pool(dsn: Dsn, concurrency: int, *, connect_timeout_seconds: float = 10) -> asyncpg.Pool:
+    """At most concurrency + 2 connections: one a worker, one for the manifest, one to spare.
+
+    No statement is kept prepared, and nothing is set at the start of a session: both fail behind a transaction pooler.
+    Raises UsageError for what no retry mends (address, password, database, a server before version 16).
+    """
+    parameters = dsn.connect_parameters
+    parameters.setdefault("server_settings", {"application_name": APPLICATION_NAME})
+    try:
+        with door(dsn, "connect"):
+            pool = await asyncpg.create_pool(
+                min_size=1,
+                max_size=concurrency + 2,
+                timeout=connect_timeout_seconds,
+                statement_cache_size=0,
+                max_inactive_connection_lifetime=60,
+                reset=_nothing_to_reset,
+                **parameters,
+            )
+            async with pool.acquire() as connection:
+                version = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
+    except EtlError as error:
+        raise UsageError(f"no connection to {dsn.masked}: {error.message}") from error
+    if version < MINIMUM_VERSION:
+        await pool.close()
+        raise UsageError(f"expected PostgreSQL 16 or newer at {dsn.masked}, found {version // 10000}")
+    return pool
+
+
+async def _nothing_to_reset(_connection: Connection) -> None:
+    """Every setting was local to its transaction; asyncpg's own reset would cost a round trip a batch."""
+
+
+@asynccontextmanager
+async def transaction(connection: Connection, *settings: str) -> AsyncIterator[None]:
+    """BEGIN and its local settings in one round trip; COMMIT, or ROLLBACK where that can still be said."""
+    await connection.execute("; ".join(["BEGIN", *settings]))
+    try:
+        yield
+        await connection.execute("COMMIT")
+    except BaseException:
+        if not connection.is_closed():
+            await _roll_back(connection)
+        raise
+
+
+async def _roll_back(connection: Connection) -> None:
+    try:
+        await connection.execute("ROLLBACK", timeout=5)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        connection.terminate()  # the server ends the transaction when it sees the socket closed
+
+
+@contextmanager
+def door(dsn: Dsn, doing: str) -> Iterator[None]:
+    """Transient or terminal is decided here. `doing` says in words what was being done."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise _translated(error, dsn, doing) from error
+    except asyncpg.InterfaceError as error:
+        said = str(error)
+        if "closed" in said or "released" in said:
+            raise ConnectionLostError(f"{doing}: the connection is gone: {said}") from error
+        raise UploadStoreError(redact(f"{doing}: {said}", dsn.secrets), code="") from error
+    except (asyncpg.InternalClientError, OSError, TimeoutError, EOFError) as error:
+        said = redact(str(error) or type(error).__name__, dsn.secrets)
+        raise ConnectionLostError(f"{doing}: {said}; check that the server is up and reachable") from error
+
+
+def _translated(error: asyncpg.PostgresError, dsn: Dsn, doing: str) -> EtlError:
+    """The message has what PostgreSQL said; the row that it quotes as DETAIL is left out."""
+    code = error.sqlstate or ""
+    constraint = getattr(error, "constraint_name", None) or ""
+    said = redact(error.message if hasattr(error, "message") and error.message else str(error), dsn.secrets)
+    message = f"{doing}: {said} (SQLSTATE {code or 'none'})"
+    kind: type[TransientError] | None = transient_kind(code, said, type(error))
+    if kind:
+        return kind(message)
+    where, detail = getattr(error, "context", None) or "", getattr(error, "detail", None) or ""
+    return UploadStoreError(message, code=code, where=where, constraint=constraint, detail=detail)

@@ -1,0 +1,259 @@
+"""A file's way through the manifest: begun, finished, failed, skipped, or taken up where an earlier run ended."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+import structlog
+
+from etl.errors import ConflictError, EtlError, ReconciliationError, SchemaMismatchError, SourceError
+from etl.ingestion import manifest
+from etl.ingestion.base import sha256_of
+from etl.ingestion.connecting import Connection, door
+from etl.ingestion.manifest import Entry, Load
+from etl.ingestion.model import BatchCounts, FileResult, FileStatus, FileType, Mode, UploadOptions
+from etl.ingestion.opening import declared_types, open_source
+from etl.ingestion.retrying import retrying
+from etl.ingestion.source import Source
+from etl.ingestion.stored_options import cut_otherwise, options_json
+from etl.ingestion.target import fits
+from etl.ingestion.writing import WritePlan
+
+log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
+
+
+class NothingToLoad(Exception):
+    """The file stands in the table already, says the manifest."""
+
+
+@dataclass
+class FileLoad:
+    """A file under way. `done`: batches that an earlier run has committed; `error`: why the rest is not tried."""
+
+    path: Path
+    file_type: FileType
+    source: Source
+    load: Load
+    done: frozenset[int]
+    counts: BatchCounts = field(default_factory=BatchCounts)
+    batches: int = 0
+    error: EtlError | None = None
+    failed_batch: int | None = None
+
+
+class Loading:
+    def __init__(self, plan: WritePlan, pool: asyncpg.Pool, readers: ThreadPoolExecutor) -> None:
+        self._plan = plan
+        self._pool = pool
+        self._readers = readers
+
+    @property
+    def _options(self) -> UploadOptions:
+        return self._plan.options
+
+    async def begin(self, path: Path, file_type: FileType) -> FileLoad:
+        """Opens the file and marks it `pending`. Raises NothingToLoad, or an EtlError where it cannot be loaded."""
+        checksum = await self._read(sha256_of, path)
+        self._check_types(await self._read(declared_types, path, self._options))
+        load, chunk_size = await self._choose_load(path, checksum)
+        source = await self._read(lambda: open_source(path, self._options, self._plan.target, chunk_size=chunk_size))
+        try:
+            done = await self._begun(load, source, checksum, chunk_size)
+        except BaseException:
+            source.close()
+            raise
+        if done:
+            log.info("load resumed", file=str(path), run_id=load.run_id, batches_done=len(done))
+        return FileLoad(path, file_type, source, load, done)
+
+    async def finish(self, file: FileLoad) -> FileResult:
+        """`success`, when the last batch has committed."""
+        batches, counts = file.batches, file.counts
+        if not self._options.dry_run:
+            batches, counts = await self._asking(lambda c: manifest.load_counts(c, file.load))
+            _reconcile(file.path, counts)
+            notes = _notes(counts)
+            await self._asking(lambda c: manifest.finish_load(c, file.load, FileStatus.SUCCESS, notes))
+        return FileResult(str(file.path), file.file_type, FileStatus.SUCCESS, counts, batches, notes=_notes(counts))
+
+    async def fail(self, file: FileLoad | None, path: Path, file_type: FileType, error: EtlError) -> FileResult:
+        """What has committed stays, and is known: `--resume` takes the rest up."""
+        counts, batches = (file.counts, file.batches) if file else (BatchCounts(), 0)
+        if not self._options.dry_run:
+            load = file.load if file else await self._entry_of_failed(path, file_type)
+            if load is not None and not isinstance(error, ConflictError):
+                await self._trying(lambda c: manifest.finish_load(c, load, FileStatus.FAILED, error.message))
+        return FileResult(str(path), file_type, FileStatus.FAILED, counts, batches, notes=error.message)
+
+    async def interrupted(self, file: FileLoad) -> None:
+        """The file stays `pending`; its note says why."""
+        if not self._options.dry_run:
+            note = f"interrupted after {len(file.done) + file.batches} batches; --resume takes up the rest"
+            await self._trying(lambda c: manifest.finish_load(c, file.load, FileStatus.PENDING, note))
+
+    # --- what to load -------------------------------------------------------------------------------------------
+
+    async def _choose_load(self, path: Path, checksum: str) -> tuple[Load, int]:
+        """A load that goes on with its batches as they were cut, or a new one."""
+        options = self._options
+        name, run_id = str(path.resolve()), options.run_id or ""
+        new = Load(name, options.table, uuid.uuid4().hex, run_id), options.chunk_size
+        if options.dry_run:
+            return new
+        entry = await self._asking(lambda c: manifest.find_entry(c, name, options.table))
+        if entry is None or entry.checksum != checksum:
+            self._tell_of_leftovers(path, entry)
+            return new
+        if options.resume and entry.status is FileStatus.SUCCESS:
+            raise NothingToLoad(f"stands in the table since run {entry.run_id}, with the same checksum")
+        if entry.status is FileStatus.SUCCESS or not entry.batches or options.restart:
+            return new
+        if options.resume and self._is_cut_alike(path, entry):
+            return Load(name, options.table, entry.load_id, run_id), entry.chunk_size
+        self._refuse_doubling(path, entry)
+        return new
+
+    def _is_cut_alike(self, path: Path, entry: Entry) -> bool:
+        differing = cut_otherwise(entry.options, self._options)
+        if entry.mode is not self._options.mode:
+            differing.append("mode")
+        if differing:
+            log.warning("load not resumed", file=str(path), options_that_differ=differing, next_step="from the start")
+        elif entry.chunk_size != self._options.chunk_size:
+            log.info("chunk size of the earlier run kept", file=str(path), chunk_size=entry.chunk_size)
+        return not differing
+
+    def _refuse_doubling(self, path: Path, entry: Entry) -> None:
+        if self._options.mode is Mode.APPEND:
+            raise ConflictError(
+                f"{path}: {entry.batches} batches of it were appended by run {entry.run_id}, which did not end; "
+                "--resume appends the rest, with the options of that run; --restart appends all of it, those batches once more"
+            )
+
+    def _tell_of_leftovers(self, path: Path, entry: Entry | None) -> None:
+        if entry and entry.batches and entry.status is not FileStatus.SUCCESS and self._options.mode is Mode.APPEND:
+            log.warning(
+                "rows of an earlier content stay",
+                file=str(path),
+                batches=entry.batches,
+                run_id=entry.run_id,
+                next_step="the file has changed since that unfinished run; delete its rows where they are not wanted",
+            )
+
+    def _check_types(self, declared: dict[str, str]) -> None:
+        target, zone = self._plan.target, self._options.timezone
+        faults = [
+            f"  column {name}: the table has {target.types[name]}, the file brings {source}"
+            for name, source in declared.items()
+            if name in target.types and not fits(source, target.types[name], has_timezone=zone is not None)
+        ]
+        if faults:
+            raise SchemaMismatchError("\n".join([f"the file does not fit {self._options.table}:", *faults]))
+
+    # --- the manifest -------------------------------------------------------------------------------------------
+
+    async def _begun(self, load: Load, source: Source, checksum: str, chunk_size: int) -> frozenset[int]:
+        if self._options.dry_run:
+            return frozenset()
+        return await self._asking(
+            lambda c: manifest.begin_load(
+                c,
+                load,
+                checksum=checksum,
+                size_bytes=source.size_bytes,
+                file_type=source.file_type,
+                mode=self._options.mode,
+                chunk_size=chunk_size,
+                options=options_json(self._options),
+            )
+        )
+
+    async def _entry_of_failed(self, path: Path, file_type: FileType) -> Load | None:
+        """A file that failed before it was begun gets its row all the same, unless an earlier load's stands there."""
+        name, options = str(path.resolve()), self._options
+        load = Load(name, options.table, uuid.uuid4().hex, options.run_id or "")
+
+        async def begin(connection: Connection) -> Load | None:
+            entry = await manifest.find_entry(connection, name, options.table)
+            if entry is not None and entry.batches:
+                return Load(name, options.table, entry.load_id, entry.run_id)
+            await manifest.begin_load(
+                connection,
+                load,
+                checksum="",
+                size_bytes=path.stat().st_size if path.exists() else 0,
+                file_type=file_type,
+                mode=options.mode,
+                chunk_size=options.chunk_size,
+                options=options_json(options),
+            )
+            return load
+
+        return await self._trying(begin)
+
+    async def _trying(self, ask: Callable[[Connection], Awaitable[Answer]]) -> Answer | None:
+        """The database may be why the file failed: then the run's own report has to do."""
+        try:
+            return await asyncio.wait_for(self._asking(ask, retries=0), timeout=10)
+        except (EtlError, TimeoutError) as error:
+            log.warning("manifest not written", error=str(error), next_step="uploader status shows the file as pending")
+            return None
+
+    async def _asking(self, ask: Callable[[Connection], Awaitable[Answer]], retries: int | None = None) -> Answer:
+        """One statement or two on a connection of the pool, again after what passes."""
+
+        def heard(error: Exception, attempt: int, wait_seconds: float) -> None:
+            log.warning("manifest asked again", error=str(error), attempt=attempt, wait_seconds=round(wait_seconds, 2))
+
+        async def once() -> Answer:
+            async with self._connection() as connection:
+                return await ask(connection)
+
+        return await retrying(self._options.max_retries if retries is None else retries, heard)(once)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        with door(self._plan.dsn, "the manifest"):
+            async with self._pool.acquire(timeout=self._options.connect_timeout_seconds) as connection:
+                yield connection
+
+    async def _read(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._readers, function, *arguments)
+        except OSError as error:
+            raise SourceError(f"the file cannot be read: {error}") from error
+
+
+def _reconcile(path: Path, counts: BatchCounts) -> None:
+    accounted = (
+        counts.rows_inserted
+        + counts.rows_updated
+        + counts.rows_unchanged
+        + counts.rows_rejected
+        + counts.rows_deduplicated
+    )
+    if accounted != counts.rows_read:
+        raise ReconciliationError(
+            f"{path}: {counts.rows_read} rows were read and {accounted} accounted for ({counts}); this is a "
+            "fault of the uploader, keep the file and report it"
+        )
+
+
+def _notes(counts: BatchCounts) -> str:
+    told = {
+        "rejected": counts.rows_rejected,
+        "deduplicated": counts.rows_deduplicated,
+        "padded": counts.rows_padded,
+    }
+    return ", ".join(f"{count:,} rows {what}" for what, count in told.items() if count)

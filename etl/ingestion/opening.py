@@ -1,0 +1,62 @@
+"""Opens a file as what it is; the only place that knows both formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from etl.ingestion.compressed import is_compressed, verify_compressed
+from etl.ingestion.csv_ingestor import open_csv
+from etl.ingestion.files import guess_file_type
+from etl.ingestion.model import FileType, UploadOptions
+from etl.ingestion.parquet_ingestor import open_parquet, parquet_columns
+from etl.ingestion.source import Source
+from etl.ingestion.target import TargetTable
+
+MAXIMUM_BATCH_BYTES = 16 * 1024 * 1024
+"""A batch beyond this is cut earlier: what is in flight stays bounded however wide the rows are."""
+
+
+def type_of(path: Path, options: UploadOptions) -> FileType:
+    return options.file_type or guess_file_type(str(path)) or FileType.CSV
+
+
+def declared_types(path: Path, options: UploadOptions) -> dict[str, str]:
+    """Column → PostgreSQL type, where the headers or the file itself say one and types are to be preserved. SourceError
+    for a file that cannot be opened."""
+    if not options.preserve_types:
+        return {}
+    types = {header.name: header.type for header in options.headers if header.type is not None}
+    if type_of(path, options) is FileType.PARQUET:
+        found = parquet_columns(path, options.headers, preserve_types=True)
+        types = {header.name: header.type for header in found if header.type is not None} | types
+    return types
+
+
+def verified(path: Path) -> None:
+    """A compressed file is read to its end before its first row is loaded: its last bytes say whether it is whole."""
+    if is_compressed(path):
+        verify_compressed(path)
+
+
+def open_source(path: Path, options: UploadOptions, target: TargetTable, *, chunk_size: int) -> Source:
+    if type_of(path, options) is FileType.CSV:
+        return open_csv(
+            path,
+            options.headers,
+            options.csv,
+            chunk_size=chunk_size,
+            bad_rows=options.bad_rows,
+            copy_path=options.copy_path,
+            maximum_bytes=MAXIMUM_BATCH_BYTES,
+        )
+    return open_parquet(
+        path,
+        options.headers,
+        target.types,
+        chunk_size=chunk_size,
+        copy_path=options.copy_path,
+        preserve_types=options.preserve_types,
+        timezone=options.timezone,
+        bad_rows=options.bad_rows,
+        maximum_bytes=MAXIMUM_BATCH_BYTES,
+    )

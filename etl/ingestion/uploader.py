@@ -1,0 +1,214 @@
+"""The uploader as a library: files into one table, by several workers, each batch once. Read this file first.
+
+A file is read by one thread that cuts it into batches; all files' batches go through one short queue to the workers,
+each with a connection of its own, so that one big file and many small ones both keep every worker busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from etl.errors import EtlError, SourceError, UsageError
+from etl.ingestion import manifest
+from etl.ingestion.checking import faults_of
+from etl.ingestion.connecting import Connection, create_pool, door
+from etl.ingestion.files import find_files, guess_file_type
+from etl.ingestion.loading import FileLoad, Loading, NothingToLoad
+from etl.ingestion.model import FileResult, FileStatus, FileType, UploadOptions, UploadReport
+from etl.ingestion.observing import Observer, Observers
+from etl.ingestion.opening import declared_types, verified
+from etl.ingestion.settings import Dsn
+from etl.ingestion.target import (
+    TargetTable,
+    advance_sequences_sql,
+    check_target,
+    ensure_table_from_headers,
+    inspect_target,
+    table_to_be,
+)
+from etl.ingestion.working import Workers
+from etl.ingestion.writing import Freshness, WritePlan
+
+log = structlog.get_logger(__name__)
+
+
+async def async_upsert(options: UploadOptions, dsn: Dsn, observers: Sequence[Observer] = ()) -> UploadReport:
+    """Loads the files that `options.files` name (paths or patterns) into the table; the report has a result for each.
+
+    Raises UsageError, ConfigurationError or SchemaMismatchError before anything is written: bad options, no file, no
+    connection, a table that does not fit. What goes wrong with one file stands in its result, and the others go on.
+    A second call upserts the same rows again and changes nothing; in append mode it appends them again, unless `resume`
+    finds in the manifest that they stand there.
+    """
+    options = with_run_id(options)
+    refuse_faults(options)
+    paths = _files(options)
+    pool = await create_pool(dsn, options.concurrency, connect_timeout_seconds=options.connect_timeout_seconds)
+    try:
+        return await _Upload(options, dsn, pool, Observers(observers)).run(paths)
+    finally:
+        await _close(pool)
+
+
+def with_run_id(options: UploadOptions) -> UploadOptions:
+    """Upload ids sort by time: upload-20260131-235959-1a2b3c."""
+    if options.run_id is not None:
+        return options
+    now = datetime.now(UTC)
+    return replace(options, run_id=f"upload-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}")
+
+
+def refuse_faults(options: UploadOptions) -> None:
+    faults = faults_of(options)
+    if faults:
+        raise UsageError("\n".join(faults))
+
+
+def _files(options: UploadOptions) -> list[Path]:
+    files, faults = find_files(options.files)
+    if not options.files:
+        faults.append("no files: name at least one path or pattern")
+    faults += [
+        f"{file}: neither .csv nor .parquet; name its --file-type"
+        for file in files
+        if options.file_type is None and guess_file_type(file) is None
+    ]
+    if faults:
+        raise UsageError("\n".join(faults))
+    return [Path(file) for file in files]
+
+
+async def _close(pool: asyncpg.Pool) -> None:
+    """Politely, as long as the server answers."""
+    try:
+        await asyncio.wait_for(pool.close(), timeout=5)
+    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        pool.terminate()
+
+
+class _Upload:
+    def __init__(self, options: UploadOptions, dsn: Dsn, pool: asyncpg.Pool, observers: Observers) -> None:
+        self._options = options
+        self._dsn = dsn
+        self._pool = pool
+        self._observers = observers
+        self._readers = ThreadPoolExecutor(options.concurrency, thread_name_prefix="reader")
+
+    async def run(self, paths: list[Path]) -> UploadReport:
+        options, started = self._options, time.perf_counter()
+        self._observers.run_started(options.run_id or "", options.table, len(paths))
+        try:
+            results, retries = await self._load(paths)
+        finally:
+            self._readers.shutdown(wait=False, cancel_futures=True)
+        seconds = time.perf_counter() - started
+        report = UploadReport(options.run_id or "", options.table, tuple(results), seconds, retries)
+        self._observers.run_finished(report)
+        return report
+
+    async def _load(self, paths: list[Path]) -> tuple[list[FileResult], int]:
+        types, faults = await self._declared_types(paths)
+        plan = await self._plan(next((found for found in types.values() if found), {}))
+        loading = Loading(plan, self._pool, self._readers)
+        workers = Workers(plan, self._pool, self._observers)
+        results: dict[Path, FileResult] = {}
+        slots = asyncio.Semaphore(self._options.concurrency)
+
+        async def load(path: Path) -> None:
+            async with slots:
+                results[path] = await self._file(loading, workers, path, faults.get(path))
+
+        async with workers.running(), asyncio.TaskGroup() as files:
+            for path in paths:
+                files.create_task(load(path))
+        if self._options.advance_sequences and not self._options.dry_run:
+            await self._advance_sequences(plan.target)
+        return [results[path] for path in paths], workers.retries
+
+    async def _declared_types(self, paths: list[Path]) -> tuple[dict[Path, dict[str, str]], dict[Path, EtlError]]:
+        """What each file says its columns are; a file that cannot be opened has a fault instead."""
+        types: dict[Path, dict[str, str]] = {}
+        faults: dict[Path, EtlError] = {}
+        for path in paths:
+            try:
+                types[path] = await asyncio.to_thread(declared_types, path, self._options)
+            except SourceError as error:
+                faults[path] = error
+        return types, faults
+
+    async def _plan(self, types: dict[str, str]) -> WritePlan:
+        async with self._session() as connection:
+            if not self._options.dry_run:
+                await manifest.create(connection)
+            target = await self._target(connection, types)
+        declared = {header.name: header.type for header in self._options.headers if header.type is not None}
+        check_target(target, self._options, declared if self._options.preserve_types else {})
+        return WritePlan(self._dsn, self._options, target, Freshness(target.is_empty))
+
+    async def _target(self, connection: Connection, types: dict[str, str]) -> TargetTable:
+        options = self._options
+        found = await inspect_target(connection, options.table)
+        if found is not None:
+            return found
+        if not options.create_table:
+            raise UsageError(f"the table {options.table} is not there; create it, or leave out --create-table false")
+        headers = [replace(header, type=header.type or types.get(header.name)) for header in options.headers]
+        if options.dry_run:
+            return table_to_be(options.table, headers, options.primary_key)
+        await ensure_table_from_headers(connection, options.table, headers, options.primary_key)
+        made = await inspect_target(connection, options.table)
+        if made is None:
+            raise UsageError(f"the table {options.table} was created and is gone again; is another run dropping it?")
+        return made
+
+    async def _file(self, loading: Loading, workers: Workers, path: Path, fault: EtlError | None) -> FileResult:
+        """One file from its checksum to its last batch; what goes wrong with it is its result."""
+        file_type = self._options.file_type or guess_file_type(str(path)) or FileType.CSV
+        started = time.perf_counter()
+        result = FileResult(str(path), file_type, FileStatus.FAILED)
+        file: FileLoad | None = None
+        try:
+            if fault is not None:
+                raise fault
+            await asyncio.to_thread(verified, path)
+            file = await loading.begin(path, file_type)
+            self._observers.file_started(str(path), file_type, file.source.size_bytes)
+            await workers.load(file, self._readers)
+            result = await loading.finish(file)
+        except NothingToLoad as skipped:
+            result = replace(result, status=FileStatus.SKIPPED, notes=str(skipped))
+        except EtlError as error:
+            result = await loading.fail(file, path, file_type, error)
+            self._observers.batch_failed(str(path), file.failed_batch if file else None, error)
+        except BaseException:
+            if file is not None:
+                await asyncio.shield(loading.interrupted(file))
+            raise
+        finally:
+            if file is not None:
+                file.source.close()
+        result = replace(result, seconds=time.perf_counter() - started)
+        self._observers.file_finished(result)
+        return result
+
+    async def _advance_sequences(self, target: TargetTable) -> None:
+        async with self._session() as connection:
+            for sql in advance_sequences_sql(target, [header.name for header in self._options.headers]):
+                await connection.execute(sql)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Connection]:
+        with door(self._dsn, "prepare"):
+            async with self._pool.acquire(timeout=self._options.connect_timeout_seconds) as connection:
+                yield connection

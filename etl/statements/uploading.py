@@ -1,0 +1,353 @@
+"""SQL of the uploader: a temporary table for each batch, and the merge of that table into the target.
+
+Identifiers are stricter here than PostgreSQL's own rule, because they come from a command line: letters, digits and
+underscores, then quoted, so that case and reserved words are kept. Nothing else of a statement comes from outside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from etl.errors import UsageError
+from etl.statements.quoting import postgresql_column, postgresql_identifier, postgresql_literal
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "circle", "lseg"})
+_TEXT_LIKE = ("text", "character varying", "character", "name", "citext")
+_MODIFIERS = re.compile(r"\s*\([^)]*\)")
+
+POSITION = "_position"
+"""Which row of its batch a staged row is, from 1, where a statement has to tell."""
+
+
+def quote_identifier(name: str) -> str:
+    """`"name"`; raises UsageError for anything but `^[A-Za-z_][A-Za-z0-9_]*$` of at most 63 bytes."""
+    if not _IDENTIFIER.fullmatch(name):
+        raise UsageError(f"expected an identifier (letters, digits, underscores, no digit first), found {name!r}")
+    return postgresql_identifier(name)
+
+
+def quote_table(name: str) -> str:
+    """`schema.table` or `table`, part by part."""
+    parts = name.split(".")
+    if len(parts) > 2:
+        raise UsageError(f"expected table or schema.table, found {name!r}")
+    return ".".join(quote_identifier(part) for part in parts)
+
+
+def base_type(type_name: str) -> str:
+    """`numeric(10,2)` → `numeric`, `timestamp(3) without time zone` → `timestamp without time zone`."""
+    return _MODIFIERS.sub("", type_name)
+
+
+def is_text_like(type_name: str) -> bool:
+    return base_type(type_name) in _TEXT_LIKE
+
+
+@dataclass(frozen=True)
+class UploadColumn:
+    """A column of the target: `type` is its own, `staged_type` what it has in the temporary table."""
+
+    name: str
+    type: str
+    staged_type: str
+
+    @property
+    def value(self) -> str:
+        """The staged value for INSERT, which assigns: that checks lengths, where a cast with a length would cut off."""
+        column = postgresql_column("s", self.name)
+        if self.staged_type == self.type or (is_text_like(self.staged_type) and is_text_like(self.type)):
+            return column
+        return f"CAST({column} AS {_castable(self.type)})"
+
+    @property
+    def text_of_staged(self) -> str:
+        return f"CAST({postgresql_column('s', self.name)} AS text)"
+
+    def comparable(self, alias: str) -> str:
+        column = postgresql_column(alias, self.name)
+        return f"CAST({column} AS text)" if base_type(self.type) in _WITHOUT_EQUALITY else column
+
+
+@dataclass(frozen=True)
+class OrderBy:
+    name: str
+    descending: bool
+
+    @property
+    def direction(self) -> str:
+        return "DESC NULLS LAST" if self.descending else "ASC NULLS LAST"
+
+    @property
+    def operator(self) -> str:
+        return ">" if self.descending else "<"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One temporary table on its way into one target.
+
+    `target` is quoted SQL, `staging` a bare name. `settable` are the columns that an update may change: neither key nor
+    GENERATED ALWAYS. With `order_by` of rows with one key the first in this order is kept, in the batch and against the
+    stored row.
+    """
+
+    target: str
+    staging: str
+    columns: tuple[UploadColumn, ...]
+    key: tuple[str, ...] = ()
+    settable: tuple[str, ...] = ()
+    order_by: tuple[OrderBy, ...] = ()
+    overriding: bool = False
+
+    def column(self, name: str) -> UploadColumn:
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def names(self) -> str:
+        return ", ".join(postgresql_identifier(column.name) for column in self.columns)
+
+    @property
+    def key_names(self) -> str:
+        return ", ".join(postgresql_identifier(name) for name in self.key)
+
+
+@dataclass(frozen=True)
+class TempColumn:
+    name: str
+    type: str
+    not_null: bool = False
+
+
+def create_temp_table_sql(name: str, columns: Sequence[TempColumn], *, with_position: bool = False) -> str:
+    """It lives as long as its transaction: behind a transaction pooler the session is somebody else's afterwards."""
+    position = [f'"{POSITION}" bigint GENERATED ALWAYS AS IDENTITY'] if with_position else []
+    definitions = [
+        f"{postgresql_identifier(column.name)} {column.type}{' NOT NULL' if column.not_null else ''}"
+        for column in columns
+    ]
+    return f"CREATE TEMPORARY TABLE {quote_identifier(name)} ({', '.join([*definitions, *position])}) ON COMMIT DROP"
+
+
+def upsert_sql(upload: Upload) -> str:
+    """(inserted, updated): rows whose key is new, and rows that were stored otherwise.
+
+    Rows that stand in the target as they are are left out by reading alone, neither locked nor written.
+    """
+    return _write(upload, _unless_equal(upload), _on_conflict(upload))
+
+
+def insert_sql(upload: Upload) -> str:
+    """(inserted, 0): every staged row is a new one."""
+    return _write(upload, "", "")
+
+
+def leave_out_sql(upload: Upload) -> str:
+    """$1: the positions of the rows that are not to be written, bigint[]."""
+    return f'DELETE FROM {quote_identifier(upload.staging)} WHERE "{POSITION}" = ANY ($1::bigint[])'
+
+
+def duplicate_keys_sql(upload: Upload, limit: int) -> str:
+    """(key…, times, number of such keys)"""
+    keys = ", ".join(upload.column(name).value for name in upload.key)
+    return (
+        f"SELECT {keys}, count(*), count(*) OVER () FROM {quote_identifier(upload.staging)} AS s "
+        f"GROUP BY {', '.join(str(place + 1) for place in range(len(upload.key)))} HAVING count(*) > 1 LIMIT {limit}"
+    )
+
+
+def has_duplicate_keys_sql(upload: Upload) -> str:
+    keys = ", ".join(upload.column(name).value for name in upload.key)
+    return (
+        f"SELECT (SELECT count(*) FROM {quote_identifier(upload.staging)}) > "
+        f"(SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {quote_identifier(upload.staging)} AS s) AS d)"
+    )
+
+
+def deduplicated_sql(upload: Upload) -> str:
+    """How many staged rows give way to another of the same key."""
+    keys = ", ".join(upload.column(name).value for name in upload.key)
+    return f"SELECT count(*) - count(DISTINCT ({keys})) FROM {quote_identifier(upload.staging)} AS s"
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What the staged values are asked beyond what COPY sees: names of columns.
+
+    `fit`: must be a value of the column's type. `required`: no NULL. `zoned`: the text of an instant must name its
+    zone. `local`: where it does not, it must be one instant of the session's zone, neither none nor two. `scales`:
+    decimals must fit.
+    """
+
+    fit: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    zoned: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
+    scales: tuple[tuple[str, int], ...] = ()
+
+    def __bool__(self) -> bool:
+        return any((self.fit, self.required, self.zoned, self.local, self.scales))
+
+
+def bad_values_sql(upload: Upload, checks: Checks) -> str:
+    """(position, column, value, reason) of the first bad value of every row that has one, in the rows' order; staged
+    with a position."""
+    pieces = [
+        *(_unfit(upload.column(name)) for name in checks.fit),
+        *(_missing(upload.column(name)) for name in checks.required),
+        *(_without_zone(upload.column(name)) for name in checks.zoned),
+        *(_not_one_instant(upload.column(name)) for name in checks.local),
+        *(_too_precise(upload.column(name), scale) for name, scale in checks.scales),
+    ]
+    found = " UNION ALL ".join(
+        f'SELECT s."{POSITION}" AS position, {postgresql_literal(name)} AS name, left({value}, 100) AS value, '
+        f"{reason} AS reason FROM {quote_identifier(upload.staging)} AS s WHERE {condition}"
+        for name, value, reason, condition in pieces
+    )
+    return (
+        f"SELECT DISTINCT ON (position) position, name, value, reason FROM ({found}) AS found ORDER BY position, name"
+    )
+
+
+def is_unbounded_text(type_name: str) -> bool:
+    return type_name in ("text", "character varying")
+
+
+# --- the pieces -----------------------------------------------------------------------------------------------------
+
+
+def _write(upload: Upload, condition: str, on_conflict: str) -> str:
+    overriding = " OVERRIDING SYSTEM VALUE" if upload.overriding else ""
+    order = f" ORDER BY {upload.key_names}" if upload.key else ""
+    return (
+        f"WITH written AS (INSERT INTO {upload.target} AS t ({upload.names}){overriding} "
+        f"SELECT {upload.names} FROM ({_staged(upload)}) AS s{condition}{order}"
+        f"{on_conflict} RETURNING (t.xmax = 0) AS is_new) "
+        "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written"
+    )
+
+
+def _staged(upload: Upload) -> str:
+    """The staged rows in the target's types, one a key where an order decides."""
+    values = ", ".join(f"{column.value} AS {postgresql_identifier(column.name)}" for column in upload.columns)
+    selected = f"SELECT {values} FROM {quote_identifier(upload.staging)} AS s"
+    if not upload.order_by:
+        return selected
+    order = ", ".join(f"{postgresql_identifier(each.name)} {each.direction}" for each in upload.order_by)
+    return (
+        f"SELECT DISTINCT ON ({upload.key_names}) * FROM ({selected}) AS s "
+        f"ORDER BY {upload.key_names}, {order}, {_row_text(upload, 's')} DESC"
+    )
+
+
+def _unless_equal(upload: Upload) -> str:
+    same_key = " AND ".join(f"{postgresql_column('o', name)} = {postgresql_column('s', name)}" for name in upload.key)
+    if not upload.settable:
+        return f" WHERE NOT EXISTS (SELECT FROM {upload.target} AS o WHERE {same_key})"
+    keeps = f"NOT ({_differs(upload, 'o', 's')})"
+    if upload.order_by:
+        keeps = f"({keeps} OR NOT {_is_later(upload, 's', 'o')})"
+    return f" WHERE NOT EXISTS (SELECT FROM {upload.target} AS o WHERE {same_key} AND {keeps})"
+
+
+def _on_conflict(upload: Upload) -> str:
+    head = f" ON CONFLICT ({upload.key_names})"
+    if not upload.settable:
+        return f"{head} DO NOTHING"
+    sets = ", ".join(
+        f"{postgresql_identifier(name)} = excluded.{postgresql_identifier(name)}" for name in upload.settable
+    )
+    later = f" AND {_is_later(upload, 'excluded', 't')}" if upload.order_by else ""
+    return f"{head} DO UPDATE SET {sets} WHERE {_differs(upload, 't', 'excluded')}{later}"
+
+
+def _differs(upload: Upload, stored: str, new: str) -> str:
+    columns = [upload.column(name) for name in upload.settable]
+    left = ", ".join(column.comparable(stored) for column in columns)
+    right = ", ".join(column.comparable(new) for column in columns)
+    return f"({left}) IS DISTINCT FROM ({right})" if len(columns) == 1 else f"ROW({left}) IS DISTINCT FROM ROW({right})"
+
+
+def _is_later(upload: Upload, new: str, stored: str) -> str:
+    """Whether the new row goes before the stored one; of equal ones the greater text decides, so that the outcome
+    depends on neither batches nor workers."""
+    cases = " ".join(
+        f"WHEN {postgresql_column(new, each.name)} IS DISTINCT FROM {postgresql_column(stored, each.name)} THEN "
+        f"coalesce({postgresql_column(new, each.name)} {each.operator} {postgresql_column(stored, each.name)}, "
+        f"{postgresql_column(stored, each.name)} IS NULL)"
+        for each in upload.order_by
+    )
+    return f"CASE {cases} ELSE {_row_text(upload, new)} > {_row_text(upload, stored)} END"
+
+
+def _row_text(upload: Upload, alias: str) -> str:
+    values = ", ".join(postgresql_column(alias, column.name) for column in upload.columns)
+    return f'CAST(ROW({values}) AS text) COLLATE "C"'
+
+
+def _castable(type_name: str) -> str:
+    """A cast to `bit` or `character` alone would mean a length of one."""
+    bare = base_type(type_name)
+    return {"bit": "bit varying", "character": "text"}.get(bare, bare)
+
+
+# A check: (column, its value as SQL, the reason as SQL, the condition)
+_Check = tuple[str, str, str, str]
+
+
+def _unfit(column: UploadColumn) -> _Check:
+    text, kind = column.text_of_staged, postgresql_literal(column.type)
+    said = f"(pg_input_error_info({text}, {kind})).message"
+    return column.name, text, said, f"{text} IS NOT NULL AND NOT pg_input_is_valid({text}, {kind})"
+
+
+def _missing(column: UploadColumn) -> _Check:
+    return (
+        column.name,
+        "CAST(NULL AS text)",
+        postgresql_literal("expected a value, found NULL"),
+        f"{postgresql_column('s', column.name)} IS NULL",
+    )
+
+
+_ZONE = r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*([ap]m)?\s*(z|[a-z]+[a-z/_]*|[+-]\d{1,2}(:?\d{2}){0,2})(\s+(bc|ad))?\s*$"
+
+
+_INFINITE = r"^\s*-?infinity\s*$"
+
+
+def _without_zone(column: UploadColumn) -> _Check:
+    text = column.text_of_staged
+    return (
+        column.name,
+        text,
+        postgresql_literal("expected an instant with its time zone; --timezone says which one is meant"),
+        f"{text} !~* {postgresql_literal(_ZONE)} AND {text} !~* {postgresql_literal(_INFINITE)}",
+    )
+
+
+def _not_one_instant(column: UploadColumn) -> _Check:
+    """An hour that the clocks skip reads back as another one; one that they repeat has a twin an hour away."""
+    text = column.text_of_staged
+    local = f"CAST({text} AS timestamp)"
+    instant = f"CAST({text} AS timestamptz)"
+    twins = " OR ".join(f"CAST({instant} {sign} interval '1 hour' AS timestamp) = {local}" for sign in "+-")
+    condition = (
+        f"CASE WHEN {text} !~* {postgresql_literal(_ZONE)} AND pg_input_is_valid({text}, 'timestamp') "
+        f"THEN CAST({instant} AS timestamp) <> {local} OR {twins} END"
+    )
+    reason = "expected one instant of the time zone, found an hour that its clocks skip or repeat; write the offset"
+    return column.name, text, postgresql_literal(reason), condition
+
+
+def _too_precise(column: UploadColumn, scale: int) -> _Check:
+    text = column.text_of_staged
+    number = f"CASE WHEN pg_input_is_valid({text}, 'numeric') THEN scale(trim_scale(CAST({text} AS numeric))) END"
+    return (
+        column.name,
+        text,
+        postgresql_literal(f"expected at most {scale} decimals; without --strict-decimals it is rounded half up"),
+        f"{number} > {scale}",
+    )

@@ -1,0 +1,41 @@
+-- name: describe_target
+-- Everything the uploader decides by, in one round trip; nothing where there is no such table.
+SELECT jsonb_build_object(
+    'schema', n.nspname,
+    'name', c.relname,
+    'kind', c.relkind,
+    'has_row_security', c.relrowsecurity,
+    'has_rules', c.relhasrules,
+    'has_triggers', EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal),
+    'may_insert', has_table_privilege(c.oid, 'INSERT'),
+    'may_update', has_table_privilege(c.oid, 'UPDATE') OR has_any_column_privilege(c.oid, 'UPDATE'),
+    'may_select', has_table_privilege(c.oid, 'SELECT'),
+    'columns', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'name', a.attname,
+            'type', format_type(a.atttypid, a.atttypmod),
+            'not_null', a.attnotnull,
+            'has_default', a.atthasdef,
+            'identity', a.attidentity,
+            'generated', a.attgenerated,
+            'sequence', (
+                SELECT jsonb_build_object('schema', qn.nspname, 'name', qc.relname, 'ascending', q.seqincrement > 0)
+                FROM pg_catalog.pg_sequence AS q
+                JOIN pg_catalog.pg_class AS qc ON qc.oid = q.seqrelid
+                JOIN pg_catalog.pg_namespace AS qn ON qn.oid = qc.relnamespace
+                WHERE q.seqrelid = pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname)::regclass))
+            ORDER BY a.attnum), '[]')
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    'unique_keys', (
+        SELECT coalesce(jsonb_agg((
+            SELECT jsonb_agg(a.attname ORDER BY k.position)
+            FROM unnest(i.indkey) WITH ORDINALITY AS k (attnum, position)
+            JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
+            WHERE k.position <= i.indnkeyatts)), '[]')
+        FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+            AND i.indpred IS NULL AND i.indexprs IS NULL))
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass($1);
