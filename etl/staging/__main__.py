@@ -20,10 +20,10 @@ from rich.console import Console
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR
 from etl.config.staging import StagingConfiguration, load_staging_configuration
-from etl.config.staging_models import StagingJob, StagingTimeouts
+from etl.config.staging_models import StagingJob
 from etl.errors import ConfigurationError, EtlError, UsageError
 from etl.report.logging import LogFormat, configure_logging
-from etl.staging.database import StagingDatabase, Timeouts
+from etl.staging.database import StagingDatabase
 from etl.staging.installing import install, install_ledger
 from etl.staging.ledger import StagingLedger
 from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader, Summary
@@ -33,7 +33,7 @@ from etl.staging.migrate.rendering import print_plan, print_report
 from etl.staging.observing import Observer
 from etl.staging.progress import ProgressBar
 from etl.staging.rendering import print_batches, print_runs, print_summary, run_json
-from etl.staging.rules import table_of
+from etl.staging.rules import database_of, table_of
 from etl.staging.sources.factory import open_source
 from etl.staging.sources.spool import Spool
 
@@ -228,14 +228,7 @@ def _configured(config_dir: Path, log_format: LogFormat | None = None) -> Iterat
 
 @contextmanager
 def _database(configuration: StagingConfiguration, job: StagingJob | None = None) -> Iterator[StagingDatabase]:
-    """Limited as the job says; a connection for each of its workers, and a few for the ledger."""
-    timeouts = job.timeouts if job else StagingTimeouts()
-    settings = configuration.database
-    if "connect" in timeouts.model_fields_set:  # else the server's own setting stays
-        settings = settings.model_copy(update={"connect_timeout_seconds": timeouts.connect})
-    limits = Timeouts(timeouts.statement, timeouts.lock, timeouts.pool)
-    connections = (job.workers if job else 1) + 3
-    with closing(StagingDatabase(settings, configuration.schema_name, connections, limits)) as database:
+    with closing(database_of(job, configuration.database, configuration.schema_name)) as database:
         yield database
 
 

@@ -22,6 +22,7 @@ _CONTRACT = {
     "input_position": "bigint",
 }
 _OPTIONAL = {"source_updated_at": "timestamp with time zone", "hash_digest": "text"}
+_KNOWN = {**_CONTRACT, **_OPTIONAL}
 
 
 def check_database(database: StagingDatabase) -> None:
@@ -44,19 +45,26 @@ def check_table(database: StagingDatabase, name: str) -> StagingTable:
     """The table as it stands, which optional columns it has; refused where it is not as the contract says."""
     with database.transaction("look at the staging table") as cursor:
         cursor.execute(statement("table_columns"), {"table": name})
-        columns = {str(column): str(kind) for column, kind, _ in cursor.fetchall()}
+        found = cursor.fetchall()
         cursor.execute(statement("has_unique_source_id"), {"table": name})
         ((has_unique,),) = cursor.fetchall()
         cursor.execute(statement("missing_privileges"), {"table": name})
         lacking = [f"{privilege} on {table}" for table, privilege in cursor.fetchall()]
+    columns = {str(column): str(kind) for column, kind, _ in found}
     if not columns:
         raise UsageError(
             f"{database.settings.address} has no table {name} in schema {database.schema!r}; "
             "run `python -m etl.staging init`"
         )
-    faults = [*_faults(columns), *([] if has_unique else ["no valid UNIQUE (source_id)"])]
+    faults = [*_faults(columns), *([] if has_unique else ["no valid UNIQUE (source_id) that is not deferrable"])]
     if faults:
         raise UsageError(f"{name} is no staging table yet: {'; '.join(faults)}; run `python -m etl.staging migrate`")
+    unknown = [column for column, _, must_be_given in found if must_be_given and column not in _KNOWN]
+    if unknown:
+        raise UsageError(
+            f"{name} has NOT NULL columns without a default that the loader does not know: {', '.join(unknown)}; "
+            "give them a default, or drop their NOT NULL"
+        )
     if lacking:
         raise UsageError(f"user {database.settings.user} lacks {', '.join(lacking)}; ask for GRANT")
     return StagingTable(name, "source_updated_at" in columns, "hash_digest" in columns)
@@ -66,7 +74,7 @@ def _faults(columns: dict[str, str]) -> Iterable[str]:
     missing = [name for name in _CONTRACT if name not in columns]
     if missing:
         yield f"no column {', '.join(missing)}"
-    for name, kind in {**_CONTRACT, **_OPTIONAL}.items():
+    for name, kind in _KNOWN.items():
         found = columns.get(name, kind)
         if found != kind:
             yield f"{name} is {found}, expected {kind}"

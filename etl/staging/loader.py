@@ -119,7 +119,7 @@ class StagingLoader:
         number = self._ledger.resume_run(run_id, job.id, force=options.force)
         source = source.for_run(run_id)
         reads_to_end = run["input_ended_at"] is None and not batches
-        again = self._read_again(run_id, source, open_batches)
+        again = self._read_again(target, source, open_batches)
         rest = self._rest(run, source) if reads_to_end else iter(())
         return self._run(job, replace(target, run_number=number), source, chain(again, rest), options, reads_to_end)
 
@@ -168,7 +168,7 @@ class StagingLoader:
                 self._ledger.end_input(run_id)
         except EtlError as error:
             # the source broke off, or the ledger: what came until then is stored
-            log.error("run broke off", run_id=run_id, error=error.message)
+            log.error("run broke off", run_id=run_id, job=engine.store.target.job_id, error=error.message)
             return error.message
         return engine.stopped_by
 
@@ -191,17 +191,18 @@ class StagingLoader:
         if failures:
             raise failures[0]
 
-    def _read_again(self, run_id: str, source: Source, open_batches: Sequence[dict[str, Any]]) -> Iterator[RawBatch]:
+    def _read_again(self, target: Target, source: Source, open_batches: Sequence[dict[str, Any]]) -> Iterator[RawBatch]:
         for each in open_batches:
             index, position = each["batch_index"], each["source_position"]
             try:
                 yield source.read_again(index, position)
             except SourceError as error:
-                self._fail_unread(run_id, PreparedBatch(index, position, position["records"]), error)
+                self._fail_unread(target, PreparedBatch(index, position, position["records"]), error)
 
-    def _fail_unread(self, run_id: str, batch: PreparedBatch, error: SourceError) -> None:
-        failure = failure_of(error)
-        log.error("batch cannot be read again", run_id=run_id, batch=batch.index, error=failure.message)
+    def _fail_unread(self, target: Target, batch: PreparedBatch, error: SourceError) -> None:
+        run_id, failure = target.run_id, failure_of(error)
+        known = {"run_id": run_id, "job": target.job_id, "batch": batch.index}
+        log.error("batch cannot be read again", **known, error=failure.message)
         self._observer.batch_failed(batch, failure)
         self._ledger.fail_batch(run_id, batch, failure, seconds=0)
 
@@ -231,6 +232,11 @@ class StagingLoader:
 def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target:
     """The job's table as it stands; refused where it is not as the contract says. The run has no number yet."""
     table = check_table(database, job.target_table)
+    if job.source_updated_at and not table.has_source_updated_at:
+        raise UsageError(
+            f"{table.name} has no column source_updated_at, without which an older record of job {job.id} might "
+            "replace a newer one; run `python -m etl.staging migrate`"
+        )
     return Target(table, job.id, run_id, 0, job.skip_unchanged, job.skip_unchanged and _has_rows(database, table))
 
 

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from etl.config.settings import PostgreSQLSettings
 from etl.config.staging import InstantFormat, StagingJob
+from etl.config.staging_models import StagingTimeouts
+from etl.staging.database import StagingDatabase, Timeouts
 from etl.staging.paths import getter
 from etl.staging.preparing import Rules
 from etl.staging.shapes import Shape
@@ -25,6 +28,17 @@ def rules_of(job: StagingJob) -> Rules:
         shape=Shape(job.shape) if job.shape else None,
         maximum_record_bytes=job.maximum_record_bytes,
     )
+
+
+def database_of(
+    job: StagingJob | None, server: PostgreSQLSettings, schema: str, connections: int | None = None
+) -> StagingDatabase:
+    """Limited as the job says; by default with a connection for each of its workers, and a few for the ledger."""
+    timeouts = job.timeouts if job else StagingTimeouts()
+    if "connect" in timeouts.model_fields_set:  # else the server's own setting stays
+        server = server.model_copy(update={"connect_timeout_seconds": timeouts.connect})
+    limits = Timeouts(timeouts.statement, timeouts.lock, timeouts.pool)
+    return StagingDatabase(server, schema, connections or (job.workers if job else 1) + 3, limits)
 
 
 def table_of(job: StagingJob) -> StagingTable:

@@ -22,14 +22,13 @@ from pyspark.sql import functions as F
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import StagingJob
 from etl.staging.checks import check_database
-from etl.staging.database import StagingDatabase
 from etl.staging.ledger import NewStagingRun, StagingLedger
 from etl.staging.loader import DEFAULT_OPTIONS, LoadOptions, Summary, checked_run_id, new_run, new_run_id, target_of
 from etl.staging.observing import Observers
 from etl.staging.preparing import prepare
 from etl.staging.records import RawBatch
 from etl.staging.reject_file import check_reject_directory, write_reject_file
-from etl.staging.rules import rules_of, tolerance_of
+from etl.staging.rules import database_of, rules_of, tolerance_of
 from etl.staging.storing import BatchStore
 from etl.staging.watching import Watch
 from etl.staging.writing import Target
@@ -62,7 +61,7 @@ def load_dataframe(
     A failed batch cannot be read again from here: load the frame again, which leaves what is stored unchanged.
     """
     check_reject_directory(options.reject_dir)
-    with closing(StagingDatabase(settings, schema, connections=3)) as database:
+    with closing(database_of(job, settings, schema, connections=3)) as database:
         ledger = StagingLedger(database)
         check_database(database)
         target = target_of(database, job, checked_run_id(options.run_id or new_run_id(job)))
@@ -99,7 +98,7 @@ def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator
     part = context.partitionId() if context else 0
     run_id, stop, tolerance, rules = work.target.run_id, threading.Event(), tolerance_of(work.job), rules_of(work.job)
     stored = 0
-    with closing(StagingDatabase(work.settings, work.schema, connections=3)) as database:
+    with closing(database_of(work.job, work.settings, work.schema, connections=3)) as database:
         ledger = StagingLedger(database)
         store = BatchStore(ledger, work.target, Observers(), work.retries, stop)
         for raw in _batches(batches, part, work.job.batch_size):

@@ -137,6 +137,7 @@ class BatchStore:
         log.warning(
             "batch retried",
             run_id=self.target.run_id,
+            job=self.target.job_id,
             batch=batch.index,
             attempt=state.attempt_number,
             error=failure.message,
@@ -151,6 +152,7 @@ class BatchStore:
         log.error(
             "batch failed",
             run_id=self.target.run_id,
+            job=self.target.job_id,
             batch=batch.index,
             error_code=failure.code,
             error=failure.message,

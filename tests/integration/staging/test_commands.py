@@ -101,6 +101,10 @@ def test_a_failed_batch_exits_1_and_says_how_to_retry(ready: None, run: Run, exe
     assert partial.returncode == 1
     assert "partial" in partial.stdout
     assert "next: python -m etl.staging retry --run partial" in partial.stdout
+    logged = [json.loads(line) for line in partial.stderr.splitlines()]
+    assert [each["event"] for each in logged] == ["run started", "batch failed", "run finished"]
+    assert {(each["job"], each["run_id"]) for each in logged} == {("events", "partial")}
+    assert [each["batch"] for each in logged if "batch" in each] == [1]
     execute("ALTER TABLE stg_events DROP CONSTRAINT no_k150")
     unknown = run("retry", "--run", "partial", "--batch", "7")
     assert (unknown.returncode, "those left are 1" in unknown.stderr) == (2, True)
@@ -147,6 +151,30 @@ def test_a_killed_run_is_found_and_finished(
     assert run("retry", "--run", "killed").returncode == 0
     assert execute("SELECT count(*), sum((data ->> 'n')::bigint) FROM stg_events") == [(50_000, sum(range(50_000)))]
     assert execute("SELECT rows_inserted, rows_attempted FROM etl_runs") == [(50_000, 50_000)]
+
+
+def test_an_interrupted_run_ends_between_batches_and_goes_on_later(
+    ready: None, run: Run, environment: dict[str, str], file: Path, tmp_path: Path, execute: Execute
+) -> None:
+    file.write_bytes(b"".join(orjson.dumps({"id": f"k{i}", "n": i}) + b"\n" for i in range(50_000)))
+    command = [sys.executable, "-m", "etl.staging", "load", "events", "--run-id", "stopped", "--config-dir"]
+    process = subprocess.Popen(
+        [*command, str(tmp_path / "conf")], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    end = time.monotonic() + 60
+    while not execute("SELECT 1 FROM etl_run_batches WHERE batch_index >= 5 AND status = 'succeeded'"):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, "interrupted; the batches that were stored stay" in told) == (130, True)
+    assert "Traceback" not in told
+    ((status, failure, inserted),) = execute("SELECT status, failure, rows_inserted FROM etl_runs")
+    assert (status, failure) == ("partial", "interrupted")
+    assert execute("SELECT count(*) FROM stg_events") == [(inserted,)]
+    assert 0 < inserted < 50_000
+    assert run("retry", "--run", "stopped").returncode == 0
+    assert execute("SELECT count(*) FROM stg_events") == [(50_000,)]
 
 
 @pytest.mark.parametrize(

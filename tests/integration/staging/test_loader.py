@@ -476,6 +476,11 @@ def test_of_a_truncated_file_all_whole_records_are_stored_whatever_its_size(
     [
         ("DROP TABLE stg_events", "no table stg_events"),
         ("ALTER TABLE stg_events DROP CONSTRAINT stg_events_source_id_key", "no valid UNIQUE"),
+        (
+            "ALTER TABLE stg_events ADD CONSTRAINT late UNIQUE (source_id) DEFERRABLE",
+            r"no valid UNIQUE \(source_id\) that is not deferrable",
+        ),
+        ("ALTER TABLE stg_events ADD COLUMN country text NOT NULL", "that the loader does not know: country"),
         ("ALTER TABLE stg_events DROP COLUMN is_valid", "no column is_valid"),
         ("ALTER TABLE stg_events ALTER COLUMN data TYPE json", "data is json, expected jsonb"),
         ("DROP TABLE etl_run_batches", "run `python -m etl.staging init`"),
@@ -490,6 +495,17 @@ def test_what_is_not_ready_is_refused_before_anything_is_written(
         load("refused")
     ((runs,),) = execute("SELECT count(*) FROM etl_runs")
     assert runs == 0
+
+
+def test_a_table_that_cannot_tell_older_from_newer_is_refused(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
+) -> None:
+    write(file, some(10))
+    execute("ALTER TABLE stg_events DROP COLUMN source_updated_at")
+    dated = job.model_copy(update={"source_updated_at": "at"})
+    with pytest.raises(UsageError, match="stg_events has no column source_updated_at"):
+        StagingLoader(database).load(dated, source(file))
+    assert StagingLoader(database).load(job, source(file)).is_success
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:

@@ -8,8 +8,11 @@ from pyspark.sql import functions as F
 
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import StagingJob, StandardInputSource
+from etl.errors import UsageError
 from etl.staging.database import StagingDatabase
-from etl.staging.loader import LoadOptions
+from etl.staging.loader import LoadOptions, StagingLoader
+from etl.staging.sources.files import FileSource
+from etl.staging.sources.ndjson import NdjsonFormat
 from etl.staging.spark import load_dataframe
 from etl.statements.staging import StagingTable
 from tests.integration.staging.conftest import Execute
@@ -48,3 +51,5 @@ def test_each_partition_stores_its_rows(
     assert again.run["rows_unchanged"] == 999
     ((reject,),) = execute("SELECT source_position FROM etl_run_rejects WHERE etl_run_id = 'frame'")
     assert reject == {"partition": 3, "row": 250}
+    with pytest.raises(UsageError, match="run frame read a DataFrame, and job frame is of source stdin"):
+        StagingLoader(database).retry(job, FileSource(NdjsonFormat(1 << 20), ()), "frame")

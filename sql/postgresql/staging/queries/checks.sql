@@ -17,12 +17,15 @@ WHERE to_regclass(quote_ident(wanted.table_name)) IS NOT NULL
     AND NOT has_table_privilege(to_regclass(quote_ident(wanted.table_name)), wanted.privilege);
 
 -- name: table_columns
-SELECT attname, format_type(atttypid, atttypmod) AS type, attnotnull FROM pg_attribute
+-- `must_be_given`: an insert that does not name it fails.
+SELECT attname, format_type(atttypid, atttypmod) AS type,
+    attnotnull AND NOT atthasdef AND attidentity = '' AS must_be_given
+FROM pg_attribute
 WHERE attrelid = to_regclass(quote_ident(%(table)s)) AND attnum > 0 AND NOT attisdropped;
 
 -- name: has_unique_source_id
-SELECT EXISTS (
-    SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attname = 'source_id'
-    WHERE indrelid = to_regclass(quote_ident(%(table)s)) AND indisunique AND indisvalid AND indpred IS NULL
-        AND indnkeyatts = 1 AND indkey[0] = attnum
-);
+-- What ON CONFLICT (source_id) can stand on; beside a deferrable one PostgreSQL refuses it.
+SELECT coalesce(bool_and(indimmediate), false) FROM pg_index
+JOIN pg_attribute ON attrelid = indrelid AND attname = 'source_id'
+WHERE indrelid = to_regclass(quote_ident(%(table)s)) AND indisunique AND indisvalid AND indpred IS NULL
+    AND indnkeyatts = 1 AND indkey[0] = attnum;
