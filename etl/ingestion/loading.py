@@ -137,7 +137,7 @@ class Loading:
         if self._options.mode is Mode.APPEND:
             raise ConflictError(
                 f"{path}: {entry.batches} batches of it were appended by run {entry.run_id}, which did not end; "
-                "--resume appends the rest, with the options of that run; --restart appends all of it, those batches once more"
+                "--resume appends the rest, with the options of that run; --restart appends all of it once more"
             )
 
     def _tell_of_leftovers(self, path: Path, entry: Entry | None) -> None:

@@ -21,7 +21,6 @@ from etl.ingestion.loading import FileLoad
 from etl.ingestion.model import BadRows, Batch, Reject
 from etl.ingestion.observing import BatchDone, Observers
 from etl.ingestion.opening import MAXIMUM_BATCH_BYTES
-from etl.ingestion.parquet_ingestor import set_exact_codecs
 from etl.ingestion.retrying import retrying
 from etl.ingestion.writing import BadValuesFound, WritePlan, Written, check_only, write_batch
 
@@ -198,7 +197,6 @@ class _Session:
             await self.drop()
             with door(self._plan.dsn, "connect"):
                 self._held = await self._pool.acquire(timeout=self._plan.options.connect_timeout_seconds)
-                await set_exact_codecs(self._held)
         return self._held
 
     async def drop(self) -> None:
