@@ -12,6 +12,7 @@ from etl.ingestion.model import CsvOptions, Mode, UploadOptions
 from etl.statements.quoting import POSTGRESQL_IDENTIFIER_BYTES
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+TIMEZONE = re.compile(r"[A-Za-z0-9_+/-]+")
 RUN_ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 MOST_COLUMNS = 1600
@@ -131,8 +132,14 @@ def _of_csv(csv: CsvOptions) -> Iterator[str]:
 
 
 def _of_rest(options: UploadOptions) -> Iterator[str]:
-    zones = available_timezones()  # none where the machine has no such database; then the server's word counts
-    if options.timezone is not None and zones and options.timezone not in zones:
+    if options.resume and options.restart:
+        yield "--resume and --restart exclude one another"
+    if options.timezone is not None and not _is_timezone(options.timezone):
         yield f"--timezone {options.timezone!r} is not known: expected a name such as Europe/Vienna or UTC"
     if options.run_id is not None and not RUN_ID.fullmatch(options.run_id):
         yield f"--run-id {options.run_id!r}: expected at most 100 letters, digits, _, - and ."
+
+
+def _is_timezone(name: str) -> bool:
+    """Where the machine has no database of zones, any name passes that looks like one; then the server's word counts."""
+    return bool(TIMEZONE.fullmatch(name)) and name in (available_timezones() or (name,))

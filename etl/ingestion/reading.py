@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from etl.errors import UsageError
-from etl.ingestion.checking import faults_of
+from etl.ingestion.checking import faults_of, identifier_fault
 from etl.ingestion.files import find_files, type_faults
 from etl.ingestion.model import (
     BadRows,
@@ -24,30 +24,28 @@ from etl.ingestion.spelling import read_character, read_headers, read_names, rea
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
-def read_options(raw: Mapping[str, Any]) -> UploadOptions:
-    """`raw` holds the flags by their names with _ for -; texts, or booleans for switches. Raises UsageError."""
-    reader = Reader(raw)
-    options = reader.options()
-    # what could not be read has a stand-in, which is not to be complained of once more
-    said = {fault.split(" ", 1)[0] for fault in reader.faults}
-    faults = [*reader.faults, *(fault for fault in faults_of(options) if fault.split(" ", 1)[0].strip(":") not in said)]
-    refuse(faults)
-    return options
-
-
-def refuse(faults: list[str]) -> None:
-    """Raises UsageError with all of them, where there are any."""
-    if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise UsageError("\n".join([f"{len(faults)} {noun} in the command line:", *(f"  {f}" for f in faults)]))
-
-
 class Reader:
-    """Reads flag by flag and keeps what is wrong in `faults`."""
+    """Reads flag by flag and keeps what is wrong in `faults`.
+
+    `raw` holds the flags by their names with _ for -; texts, or booleans for switches.
+    """
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self._raw = raw
         self.faults: list[str] = []
+
+    def refuse(self) -> None:
+        """Raises UsageError with all faults, where there are any."""
+        if self.faults:
+            noun = "fault" if len(self.faults) == 1 else "faults"
+            lines = [f"{len(self.faults)} {noun} in the command line:", *(f"  {fault}" for fault in self.faults)]
+            raise UsageError("\n".join(lines))
+
+    def checked_options(self) -> UploadOptions:
+        """With what is wrong beyond the reading of each text among the faults."""
+        options = self.options()
+        self.faults += faults_of(options)
+        return options
 
     def options(self) -> UploadOptions:
         headers, faults = read_headers(self.text("headers"))
@@ -67,6 +65,7 @@ class Reader:
             preserve_types=self.switch("preserve_types"),
             dry_run=self.switch("dry_run"),
             resume=self.switch("resume"),
+            restart=self.switch("restart"),
             csv=self.csv(),
             bad_rows=self.choice("rejects", BadRows),
             dedup_order_by=order,
@@ -75,7 +74,6 @@ class Reader:
             copy_path=self.choice("copy", CopyPath),
             advance_sequences=self.switch("advance_sequences"),
             create_table=self.switch("create_table"),
-            manifest_schema=self.text("manifest_schema") or None,
             lock_timeout_seconds=self.number("lock_timeout", 30),
             statement_timeout_seconds=self.number("statement_timeout", 0),
             connect_timeout_seconds=self.number("connect_timeout", 10),
@@ -103,6 +101,13 @@ class Reader:
         if not self._raw.get("file_type"):
             self.faults += type_faults(files)
         return tuple(files)
+
+    def require(self, name: str, expected: str) -> None:
+        if not self.text(name):
+            self.faults.append(f"{_flag(name)} is missing: {expected}")
+
+    def names(self, flag: str, names: Iterable[str]) -> None:
+        self.faults += [f"{flag}: {name!r} {fault}" for name in names if (fault := identifier_fault(name))]
 
     def text(self, name: str) -> str:
         return str(self._raw.get(name) or "")
