@@ -141,5 +141,5 @@ def _of_rest(options: UploadOptions) -> Iterator[str]:
 
 
 def _is_timezone(name: str) -> bool:
-    """Where the machine has no database of zones, any name passes that looks like one; then the server's word counts."""
+    """Where the machine has no database of zones, what looks like a name passes; then the server's word counts."""
     return bool(TIMEZONE.fullmatch(name)) and name in (available_timezones() or (name,))

@@ -126,7 +126,7 @@ def test_a_file_that_holds_no_url_is_said(content: str | None, tmp_path: Path) -
 
 
 def test_without_any_all_ways_are_said() -> None:
-    with pytest.raises(UsageError, match="ETL_UPLOADER_DSN.*--dsn-file.*--dsn.*PGHOST"):
+    with pytest.raises(UsageError, match=r"ETL_UPLOADER_DSN.*--dsn-file.*--dsn.*PGHOST"):
         find_dsn(None, None, {})
 
 

@@ -1,0 +1,219 @@
+"""What the four commands do, from the command line's texts to the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from etl.errors import ConfigurationError, EtlError, SchemaMismatchError, UsageError
+from etl.ingestion import manifest
+from etl.ingestion.connecting import Connection, create_pool, door
+from etl.ingestion.manifest import Entry, ManifestFile, RejectedRow
+from etl.ingestion.model import FileStatus, UploadOptions, UploadReport
+from etl.ingestion.outputs import Outputs, read_outputs
+from etl.ingestion.reading import Reader
+from etl.ingestion.rendering import manifest_json, print_files, print_rejects, print_summary, report_json
+from etl.ingestion.running import Interrupted, run_to_end
+from etl.ingestion.settings import Dsn, find_dsn, has_password
+from etl.ingestion.stored_options import options_from_json
+from etl.ingestion.uploader import async_upsert
+from etl.redaction import redact
+from etl.report.logging import configure_logging
+from etl.statements.uploading import quote_table
+from etl.statements.uploading_grants import Places, grant_statements
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+log = structlog.get_logger(__name__)
+
+Raw = Mapping[str, Any]
+"""A command's flags by their names with _ for -: texts, or booleans for switches."""
+
+
+def load_files(raw: Raw, environment: Mapping[str, str]) -> int:
+    def work() -> int:
+        reader = Reader(raw)
+        options = reader.checked_options()
+        call = _call(reader, environment)
+        with call.outputs.observers() as observers:
+            report = run_to_end(async_upsert(options, call.dsn, observers))
+        return _end([report], call.outputs, is_dry_run=options.dry_run)
+
+    return _exit_code(work)
+
+
+def retry_failed_files(raw: Raw, environment: Mapping[str, str]) -> int:
+    def work() -> int:
+        reader = Reader(raw)
+        reader.require("table", "expected NAME or SCHEMA.NAME")
+        call = _call(reader, environment)
+        loads = run_to_end(_unfinished(call, reader))
+        if not loads:
+            _say(f"nothing to retry: no file of {reader.text('table')} failed or was broken off")
+        with call.outputs.observers() as observers:
+            reports = [run_to_end(async_upsert(options, call.dsn, observers)) for options in loads]
+        return _end(reports, call.outputs)
+
+    return _exit_code(work)
+
+
+def show_status(raw: Raw, environment: Mapping[str, str]) -> int:
+    def work() -> int:
+        reader = Reader(raw)
+        status = reader.choice("status", FileStatus) if reader.text("status") else None
+        call = _call(reader, environment)
+        files, rejects = run_to_end(_manifest(call, reader, status))
+        if call.outputs.is_json:
+            call.outputs.print_json(manifest_json(files, rejects))
+            return 0
+        print_files(files, call.outputs.console)
+        if rejects:
+            print_rejects(rejects, call.outputs.console)
+        return 0
+
+    return _exit_code(work)
+
+
+def set_up_database(raw: Raw, environment: Mapping[str, str]) -> int:
+    def work() -> int:
+        reader = Reader(raw)
+        role, table = reader.text("role"), reader.text("table")
+        reader.names("--role", [role])
+        reader.names("--table", table.split(".") if table else [])
+        call = _call(reader, environment)
+        places = run_to_end(_created(call, table))
+        sys.stdout.write("\n".join(grant_statements(places, role, table)) + "\n")
+        return 0
+
+    return _exit_code(work)
+
+
+@dataclass(frozen=True)
+class _Call:
+    dsn: Dsn
+    outputs: Outputs
+    connect_timeout_seconds: int
+
+
+def _call(reader: Reader, environment: Mapping[str, str]) -> _Call:
+    """Where to, and whereto with the words; raises all that is wrong with the command line. Logging is set up."""
+    outputs = read_outputs(reader)
+    seconds = reader.number("connect_timeout", 10)
+    dsn_file = Path(reader.text("dsn_file")).expanduser() if reader.text("dsn_file") else None
+    try:
+        dsn = find_dsn(reader.text("dsn") or None, dsn_file, environment)
+    except UsageError as error:
+        reader.faults.append(error.message)
+        dsn = Dsn()
+    reader.refuse()
+    configure_logging(outputs.log_format, secrets=dsn.secrets)
+    if has_password(reader.text("dsn")):
+        log.warning(
+            "password on the command line",
+            next_step="whoever lists processes can read it; use ETL_UPLOADER_DSN or --dsn-file instead of --dsn",
+        )
+    return _Call(dsn, outputs, seconds)
+
+
+def _end(reports: Sequence[UploadReport], outputs: Outputs, *, is_dry_run: bool = False) -> int:
+    for report in reports:
+        if not outputs.is_json:
+            print_summary(report, outputs.console, is_dry_run=is_dry_run)
+    if outputs.is_json:
+        told = [report_json(report) for report in reports]
+        outputs.print_json(told[0] if len(told) == 1 else told)
+    return 0 if all(report.is_success for report in reports) else EXIT_FAILED
+
+
+def _exit_code(work: Callable[[], int]) -> int:
+    """The one place where errors end: as a line on stderr and an exit code."""
+    try:
+        return work()
+    except (UsageError, ConfigurationError, SchemaMismatchError) as error:
+        _say(error.message)
+        return EXIT_USAGE
+    except EtlError as error:
+        _say(f"{type(error).__name__}: {error.message}")
+        return EXIT_FAILED
+    except Interrupted as error:
+        _say(f"ended by {error}; what had committed stays, the same command with --resume takes up the rest")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(redact(f"uploader: {text}") + "\n")
+
+
+# --- what the commands ask the manifest ------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _connected(call: _Call) -> AsyncIterator[Connection]:
+    pool = await create_pool(call.dsn, 1, connect_timeout_seconds=call.connect_timeout_seconds)
+    try:
+        with door(call.dsn, "ask the manifest"):
+            async with pool.acquire(timeout=call.connect_timeout_seconds) as connection:
+                yield connection
+    finally:
+        pool.terminate()
+
+
+async def _manifest(
+    call: _Call, reader: Reader, status: FileStatus | None
+) -> tuple[list[ManifestFile], list[RejectedRow]]:
+    """The files asked for; of a single one its rejected rows, too."""
+    table, run_id, path = (reader.text(name) or None for name in ("table", "run_id", "file"))
+    name = str(Path(path).expanduser().resolve()) if path else None
+    async with _connected(call) as connection:
+        await _require_manifest(connection)
+        files = await manifest.list_files(connection, table, run_id, status)
+        files = [file for file in files if name is None or file.filename == name]
+        rejects = await manifest.list_rejects(connection, name, table) if name else []
+    return files, rejects
+
+
+async def _unfinished(call: _Call, reader: Reader) -> list[UploadOptions]:
+    """The loads to be done again: files that were loaded with the same options go together."""
+    table, run_id = reader.text("table"), reader.text("run_id") or None
+    groups: dict[UploadOptions, list[str]] = defaultdict(list)
+    async with _connected(call) as connection:
+        await _require_manifest(connection)
+        for file in await manifest.list_files(connection, table, run_id):
+            if file.status in (FileStatus.FAILED, FileStatus.PENDING):
+                entry = await manifest.find_entry(connection, file.filename, table)
+                if entry is not None:
+                    groups[_stored(entry, file.filename)].append(file.filename)
+    return [replace(options, files=tuple(sorted(files)), resume=True) for options, files in groups.items()]
+
+
+def _stored(entry: Entry, filename: str) -> UploadOptions:
+    try:
+        return options_from_json(entry.options, ())
+    except ValidationError as error:
+        raise UsageError(
+            f"{filename}: its options in the manifest are of another version; load it with `uploader load --resume`"
+        ) from error
+
+
+async def _require_manifest(connection: Connection) -> None:
+    if not await connection.fetchval(manifest.statement("manifest_exists")):
+        raise UsageError("the manifest's tables are not there; nothing was loaded yet, or `uploader init` creates them")
+
+
+async def _created(call: _Call, table: str) -> Places:
+    async with _connected(call) as connection:
+        await manifest.create(connection)
+        row = await connection.fetchrow(manifest.statement("places_for_grants"), quote_table(table) if table else "")
+    return Places(*row)
