@@ -30,7 +30,9 @@ class ByteStream:
         except OSError as error:
             raise CsvError(path, f"cannot be opened: {error.strerror or error}") from error
         codec = CODECS.get(path.suffix.lower())
-        self._stream = pa.CompressedInputStream(self._raw, codec) if codec and self.size_bytes else self._raw
+        if codec and not self.size_bytes:
+            raise CsvError(path, f"expected a whole {codec} file, found 0 bytes; get the file again")
+        self._stream = pa.CompressedInputStream(self._raw, codec) if codec else self._raw
 
     @property
     def bytes_read(self) -> int:
@@ -57,7 +59,8 @@ class ByteStream:
 def verify_compressed(path: Path) -> None:
     """Reads a compressed file to its end; raises SourceError where it is cut short, corrupt or followed by other bytes.
 
-    Other files are not read: nothing in them tells whether they are whole.
+    Other files are not read: nothing in them tells whether they are whole. Where the format has a checksum (zstd: only
+    if it was written with one) it is compared.
     """
     if not is_compressed(path):
         return

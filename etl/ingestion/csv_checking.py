@@ -51,8 +51,8 @@ class RowChecker:
     options: CsvOptions
     bad_rows: BadRows
 
-    def check(self, records: Iterable[Record | Malformed], first_row: int) -> CheckedRows:
-        """Raises the first bad row as CsvError unless bad rows are to be rejected."""
+    def check(self, records: Iterable[Record | Malformed], first_row: int, *, is_text: bool) -> CheckedRows:
+        """Raises the first bad row as CsvError unless bad rows are to be rejected. `is_text`: see `is_text`."""
         checked = CheckedRows()
         for record in records:
             row = first_row + checked.count
@@ -61,12 +61,12 @@ class RowChecker:
             elif record.is_blank and len(self.names) > 1:
                 checked.blank_lines += 1
             else:
-                self._take(checked, row, record)
+                self._take(checked, row, record, is_text=is_text)
         return checked
 
-    def _take(self, checked: CheckedRows, row: int, record: Record) -> None:
+    def _take(self, checked: CheckedRows, row: int, record: Record, *, is_text: bool) -> None:
         fields = record.fields
-        fault = self._width_fault(fields) or self._text_fault(fields)
+        fault = self._width_fault(fields) or (None if is_text else self._text_fault(fields))
         if fault:
             self._refuse(checked, row, record.line, fault)
             return
@@ -75,7 +75,7 @@ class RowChecker:
             filler = None if self.options.tolerant is TolerantMode.NULL else b""
             fields = fields + [filler] * missing
             checked.rows_padded += 1
-        nul_characters = sum(value.count(0) for value in fields if value)
+        nul_characters = 0 if is_text else sum(value.count(0) for value in fields if value)
         if nul_characters:
             fields = [value and self._without_nul(value) for value in fields]
             checked.nul_characters += nul_characters
@@ -132,8 +132,13 @@ def csv_bytes(rows: Iterable[Fields], dialect: Dialect) -> bytes:
     )
 
 
-def text_rows(rows: Iterable[Fields]) -> list[tuple[str | None, ...]]:
-    return [tuple(None if value is None else value.decode() for value in fields) for fields in rows]
+def decoded(fields: Fields) -> tuple[str | None, ...]:
+    return tuple(None if value is None else value.decode() for value in fields)
+
+
+def is_text(data: bytes) -> bool:
+    """UTF-8 without NUL: what PostgreSQL's text can hold."""
+    return b"\0" not in data and _is_utf8(data)
 
 
 def _is_utf8(value: bytes) -> bool:

@@ -9,6 +9,8 @@ from etl.errors import UsageError
 from etl.ingestion.model import CsvOptions
 
 UTF8 = "utf-8"
+END_OF_COPY = "\\."
+"""A line of this alone ends what COPY reads."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,10 @@ def _together_faults(options: CsvOptions) -> list[str]:
     faults = []
     if options.delimiter == options.quotechar:
         faults.append(f"--delimiter and --quotechar: expected two characters, found {options.delimiter!r} for both")
-    unfit = [character for character in {options.delimiter, options.quotechar, "\r", "\n", "\0"} if character]
-    if any(character in options.null for character in unfit):
-        faults.append(f"--null: expected a text without delimiter, quotechar and line breaks, found {options.null!r}")
+    unfit = {options.delimiter, options.quotechar, "\r", "\n", "\0"} - {""}
+    if any(character in options.null for character in unfit) or options.null == END_OF_COPY:
+        expected = f"a text without delimiter, quotechar and line breaks, other than {END_OF_COPY}"
+        faults.append(f"--null: expected {expected}, found {options.null!r}")
     return faults
 
 

@@ -40,5 +40,6 @@ def shortened(value: str) -> str:
 
 
 def readable(value: bytes) -> str:
-    """As text, with what is not UTF-8 as \\x…, at most 100 characters."""
-    return shortened(value[: 4 * LONGEST_VALUE].decode("utf-8", "backslashreplace"))
+    """As text that PostgreSQL can hold, with NUL and what is not UTF-8 as \\x…, at most 100 characters."""
+    text = value[: 4 * LONGEST_VALUE + 4].decode("utf-8", "backslashreplace")
+    return shortened(text.replace("\0", "\\x00"))

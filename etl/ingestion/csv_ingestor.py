@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,14 @@ import numpy as np
 import structlog
 
 from etl.ingestion.compressed import ByteStream
-from etl.ingestion.csv_checking import CheckedRows, RowChecker, csv_bytes, text_rows
+from etl.ingestion.csv_checking import CheckedRows, RowChecker, csv_bytes, decoded, is_text
 from etl.ingestion.csv_cutting import ParsedRun, RecordCutter, Run
 from etl.ingestion.csv_decoding import utf8_blocks
 from etl.ingestion.csv_dialect import dialect_of
 from etl.ingestion.csv_errors import CsvError, readable
 from etl.ingestion.csv_headers import FileColumns, columns_by_name, columns_by_position, header_name
 from etl.ingestion.csv_records import Malformed, Record, RecordParser
+from etl.ingestion.csv_tuples import text_rows
 from etl.ingestion.model import (
     BadRows,
     Batch,
@@ -31,6 +33,8 @@ from etl.ingestion.model import (
 )
 
 DEFAULT_MAXIMUM_BYTES = 64 << 20
+
+_NEWLINE, _RETURN, _BACKSLASH, _POINT = b"\n\r\\."
 
 log = structlog.get_logger(__name__)
 
@@ -140,7 +144,8 @@ class CsvSource:
         if batch.is_checked or not isinstance(batch.payload, CsvBytes):
             return batch
         data = batch.payload.data
-        rows = self._checker.check(self._records(batch), batch.first_row)
+        records = self._parser.records(data, 0, batch.first_line or 1, is_end=True)
+        rows = self._checker.check(records, batch.first_row, is_text=is_text(data))
         is_exact = not (rows.has_changes or self._is_records or b"\r" in data or b"\\." in data)
         return batch if is_exact else self._rewritten(batch, rows)
 
@@ -169,11 +174,22 @@ class CsvSource:
         return columns_by_name(self.path, names, headers, record.line)
 
     def _batch(self, index: int, run: Run | ParsedRun) -> Batch:
+        batch = self._new_batch(index, run.data)
         if isinstance(run, ParsedRun):
-            empty = self._new_batch(index, b"", rows=0)
-            return self._rewritten(empty, self._checker.check(run.records, self._row))
-        batch = self._new_batch(index, run.data, rows=run.starts.size)
-        return self.checked(batch) if self._is_records or self._is_doubtful(run) else batch
+            rows = self._checker.check(run.records, self._row, is_text=is_text(run.data))
+            return self._rewritten(batch, rows)
+        if self._is_doubtful(run):
+            return self.checked(batch)
+        batch = replace(batch, rows=int(run.starts.size))
+        return self._as_records(batch, run) if self._is_records else batch
+
+    def _as_records(self, batch: Batch, run: Run) -> Batch:
+        rows = text_rows(run.data, self._dialect, len(self.columns))
+        if rows is None:
+            return self.checked(batch)
+        newlines = np.flatnonzero(np.frombuffer(run.data, np.uint8) == _NEWLINE)
+        lines = array("q", (np.searchsorted(newlines, run.starts) + self._line).astype(np.int64).tobytes())
+        return replace(batch, payload=Records(rows), is_checked=True, lines=lines)
 
     def _is_doubtful(self, run: Run) -> bool:
         """What COPY refuses or misreads though quotes and line ends are right: NUL, blank lines, and `\\.` at the start
@@ -182,24 +198,25 @@ class CsvSource:
             return True
         octets = np.frombuffer(run.data, np.uint8)
         first = octets[run.starts]
-        if len(self.columns) > 1 and bool(((first == 10) | (first == 13)).any()):
+        if len(self.columns) > 1 and ((first == _NEWLINE) | (first == _RETURN)).any():
             return True
-        escaped = run.starts[first == 92]
-        return bool(escaped.size) and bool((octets[np.minimum(escaped + 1, octets.size - 1)] == 46).any())
+        second = np.minimum(run.starts[first == _BACKSLASH] + 1, octets.size - 1)
+        return bool((octets[second] == _POINT).any())
 
-    def _new_batch(self, index: int, data: bytes, rows: int) -> Batch:
-        payload = self._payload(data)
-        return Batch(
-            index, self.columns, payload, len(data), first_row=self._row, first_line=self._line, rows=int(rows)
-        )
+    def _new_batch(self, index: int, data: bytes) -> Batch:
+        return Batch(index, self.columns, self._payload(data), len(data), first_row=self._row, first_line=self._line)
 
     def _rewritten(self, batch: Batch, checked: CheckedRows) -> Batch:
-        data = csv_bytes(checked.rows, self._dialect)
-        payload: Payload = Records(text_rows(checked.rows)) if self._is_records else self._payload(data)
+        payload: Payload
+        if self._is_records:
+            payload, size_bytes = Records([decoded(fields) for fields in checked.rows]), batch.size_bytes
+        else:
+            payload = self._payload(csv_bytes(checked.rows, self._dialect))
+            size_bytes = len(payload.data)
         return replace(
             batch,
             payload=payload,
-            size_bytes=len(data),
+            size_bytes=size_bytes,
             rows=len(checked.rows),
             rejects=tuple(checked.rejects),
             rows_padded=checked.rows_padded,
@@ -212,14 +229,10 @@ class CsvSource:
         dialect = self._dialect
         return CsvBytes(data, dialect.delimiter.decode(), dialect.quotechar.decode(), dialect.null.decode())
 
-    def _records(self, batch: Batch) -> Iterator[Record | Malformed]:
-        data = batch.payload.data if isinstance(batch.payload, CsvBytes) else b""
-        return self._parser.records(data, 0, batch.first_line or 1, is_end=True)
-
     def _record(self, batch: Batch, row_in_batch: int) -> Record:
-        rows = (record for record in self._records(batch) if isinstance(record, Record))
-        for place, record in enumerate(rows):
-            if place == row_in_batch:
+        data = batch.payload.data if isinstance(batch.payload, CsvBytes) else b""
+        for place, record in enumerate(self._parser.records(data, 0, batch.first_line or 1, is_end=True)):
+            if place == row_in_batch and isinstance(record, Record):
                 return record
         raise IndexError(row_in_batch)
 

@@ -75,11 +75,11 @@ class RecordParser:
     def _plain(self, text: bytes, line: int, stop: int, *, has_newline: bool) -> Record | Malformed:
         if text.endswith(b"\r"):
             if not has_newline:
-                return Malformed(line, line + 1, stop + 1, 0, line, text, _BARE_RETURN)
+                return Malformed(line, line + 1, stop, 0, line, text, _BARE_RETURN)
             text = text[:-1]
         null = self.dialect.null
         fields: Fields = [None if field == null else field for field in text.split(self.dialect.delimiter)]
-        return Record(line, line + 1, stop + 1, fields, not text)
+        return Record(line, line + 1, stop + has_newline, fields, not text)
 
     def _by_field(self, data: bytes, position: int, size: int, line: int, *, is_end: bool) -> Record | Malformed | None:
         """None: the record goes on behind the data."""

@@ -47,3 +47,13 @@ class Source(Protocol):
         """A row of the payload (from 0) as text in the order of the batch's columns."""
 
     def close(self) -> None: ...
+
+
+def row_of(batch: Batch, row_in_batch: int) -> int:
+    """The number in the file, from 1, of a row of the payload, from 0: rejected records are counted there too."""
+    row = batch.first_row + row_in_batch
+    for rejected in sorted(reject.row for reject in batch.rejects if not reject.position):
+        if rejected > row:
+            break
+        row += 1
+    return row
