@@ -20,7 +20,10 @@ _LINES_OF_FAILURE = 30
 
 @dataclass(frozen=True)
 class Finished:
+    """`working_seconds` are those without the start of Python and its imports, as the command itself tells them."""
+
     seconds: float
+    working_seconds: float
     peak_bytes: int
     output: str
 
@@ -41,7 +44,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str]) -> Finis
         if code:
             end = (said + errors.read()).splitlines()[-_LINES_OF_FAILURE:]
             raise RuntimeError(f"{Path(command[0]).name} ended with exit code {code}:\n" + "\n".join(end))
-        return Finished(seconds, peak.bytes(), said)
+        return Finished(seconds, seconds, peak.bytes(), said)
 
 
 class _Peak:

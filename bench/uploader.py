@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 
 import psycopg2
 
@@ -64,6 +65,7 @@ class Course:
     dsn: str
     say: Say
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    working_seconds: dict[str, list[float]] = field(default_factory=dict)
     peaks: dict[str, list[int]] = field(default_factory=dict)
 
     def take_turn(self, contender: Contender, files: EventFiles, *, is_timed: bool) -> None:
@@ -79,10 +81,11 @@ class Course:
 
     def _record(self, case: str, finished: Finished, rows: int) -> None:
         self.seconds.setdefault(case, []).append(finished.seconds)
+        self.working_seconds.setdefault(case, []).append(finished.working_seconds)
         self.peaks.setdefault(case, []).append(finished.peak_bytes)
         rate, peak = rows / finished.seconds, finished.peak_bytes / 1e6
-        load = os.getloadavg()[0]
-        self.say(f"{case}: {finished.seconds:.2f} s, {rate:,.0f} rows/s, peak {peak:,.0f} MB, load {load:.1f}")
+        took = f"{finished.seconds:.2f} s, {finished.working_seconds:.2f} s of them at work"
+        self.say(f"{case}: {took}, {rate:,.0f} rows/s, peak {peak:,.0f} MB, load {os.getloadavg()[0]:.1f}")
 
     def _prepare(self, contender: Contender, table: str) -> None:
         self._remove(contender, table)
@@ -150,8 +153,6 @@ def _contenders(dsn: str, peers: Peers) -> list[Contender]:
 
 @dataclass(frozen=True)
 class _Ours:
-    """The whole command is timed, the start of its interpreter included."""
-
     dsn: str
 
     def csv(self, files: EventFiles, table: str) -> Finished:
@@ -169,7 +170,7 @@ class _Ours:
         # inserted into an empty table, unchanged in one that has them; an update would be a value read differently
         if {report["rows_read"], report["rows_inserted"] + report["rows_unchanged"]} != {rows}:
             raise RuntimeError(f"expected a report of {rows} rows inserted or unchanged, found {report}")
-        return finished
+        return replace(finished, working_seconds=report["seconds"])
 
 
 def _conclude(course: Course, rows: int, results: Results) -> None:
@@ -178,6 +179,8 @@ def _conclude(course: Course, rows: int, results: Results) -> None:
         ours, theirs = f"{case}: {UPLOADER}", f"{case}: {peer}"
         if ours in course.seconds and theirs in course.seconds:
             results.compare(SECTION, ours, theirs, target)
+            work = median(course.working_seconds[theirs]) / median(course.working_seconds[ours])
+            results.ratios.append(Ratio(SECTION, f"without starts: {ours} / {theirs}", work))
     for case, peaks in course.peaks.items():
         limit = MAXIMUM_MEGABYTES if case.endswith(UPLOADER) else None
         results.ratios.append(Ratio(SECTION, f"peak memory, MB: {case}", max(peaks) / 1e6, limit, is_upper_bound=True))

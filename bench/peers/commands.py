@@ -73,11 +73,10 @@ class Peers:
         return self._script("tuples_upsert.py", str(files.parquet), STAGING, create, statement)
 
     def _script(self, name: str, *arguments: str) -> Finished:
-        """Its seconds are its own: without the start of Python and the imports, which favours it."""
         command = [str(self.environment.python), str(_SCRIPTS / name), *arguments]
         variables = {"BENCH_DSN": self.dsn, "RUNTIME__DLTHUB_TELEMETRY": "false"}
         finished = run_command(command, {**os.environ, **variables})
-        return replace(finished, seconds=float(finished.output.split()[-1]))
+        return replace(finished, working_seconds=float(finished.output.split()[-1]))
 
 
 def _psql() -> Path:
