@@ -6,6 +6,7 @@ infinities, dates and times, bytes in hexadecimal digits. A map becomes an objec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -19,6 +20,7 @@ from etl.ingestion.arrow_values import BadValues, as_pairs, canonical, refuse_wh
 ToText = Callable[[pa.Array, Kind], pa.Array]
 
 _NEEDS_ESCAPE = r'["\\\x00-\x1f]'
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _NULL = pa.scalar("null", pa.large_string())
 _BARE = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN, Kind.JSON})
 
@@ -31,6 +33,21 @@ def json_text(array: pa.Array, to_text: ToText) -> pa.Array:
     if kind is Kind.NESTED:
         return _nested(array, to_text).fill_null(_NULL)
     return _leaf(canonical(array), kind, to_text).fill_null(_NULL)
+
+
+def refuse_malformed(texts: pa.Array, *, is_jsonb: bool) -> None:
+    """Raises BadValues for what is no JSON, and where it becomes jsonb, for U+0000 in one of its strings."""
+    values = texts.to_pylist()
+    is_bad = np.array([value is not None and not _is_json(value, is_jsonb) for value in values], dtype=np.bool_)
+    refuse_where(is_bad, "JSON that PostgreSQL takes")
+
+
+def _is_json(text: str, is_jsonb: bool) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return not (is_jsonb and _ESCAPED_NUL.search(text))
 
 
 def _nested(array: pa.Array, to_text: ToText) -> pa.Array:

@@ -7,7 +7,7 @@ as many digits as its largest value needs.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ _DIGITS = 4
 _NEGATIVE = 0x4000
 _SMALL_PRECISION, _SMALL_SCALE = 18, 16
 """Up to here a value and its fraction, padded to whole base-10000 digits, stay below 2**64."""
+
+_EXACT = Context(prec=2000)
 
 _Magnitudes = npt.NDArray[np.uint64]
 _Flags = npt.NDArray[np.bool_]
@@ -144,9 +146,15 @@ def _with_fields(
     return with_nulls_of(array, pa.binary(fields.shape[1] * 2), fields)
 
 
-def exceeds(array: pa.Array, whole_digits: int) -> _Flags:
-    """Which decimals have more digits before the point than so many."""
-    if array.type.precision - array.type.scale <= whole_digits:
+def reaches(array: pa.Array, limit: Decimal) -> _Flags:
+    """Which integers or decimals are at least as large as the limit, whatever their sign."""
+    if pa.types.is_integer(array.type):
+        magnitudes, _ = _of_integers(array)
+        is_beyond = magnitudes >= np.uint64(limit) if limit < 2**64 else np.zeros(len(array), dtype=np.bool_)
+        return np.asarray(is_beyond)
+    unscaled = limit.scaleb(array.type.scale, _EXACT)
+    if unscaled >= Decimal((0, (1,), array.type.precision)):
         return np.zeros(len(array), dtype=np.bool_)
-    limit = pa.scalar(Decimal((0, (1, *[0] * whole_digits), 0)), array.type)
-    return np.asarray(pc.greater_equal(pc.abs(array), limit).fill_null(False).to_numpy(zero_copy_only=False))
+    exact = limit.quantize(Decimal((0, (1,), -array.type.scale)), context=_EXACT)
+    beyond = pc.greater_equal(pc.abs(array), pa.scalar(exact, array.type))
+    return np.asarray(beyond.fill_null(False).to_numpy(zero_copy_only=False))

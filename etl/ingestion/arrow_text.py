@@ -37,10 +37,10 @@ _REAL_DIGITS, _DOUBLE_DIGITS = 6, 15
 
 def text(array: pa.Array, kind: Kind) -> pa.Array:
     """Of a canonical array; NULL stays NULL."""
-    return json(array) if kind is Kind.NESTED else _CONVERTERS[kind](array)
+    return json_of(array) if kind is Kind.NESTED else _CONVERTERS[kind](array)
 
 
-def json(array: pa.Array) -> pa.Array:
+def json_of(array: pa.Array) -> pa.Array:
     """Of a nested array, or of numbers and booleans; NULL stays NULL."""
     return pc.if_else(array.is_valid(), json_text(array, text), None)
 

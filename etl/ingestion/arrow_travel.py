@@ -10,14 +10,16 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from etl.ingestion import arrow_wire as wire
-from etl.ingestion.arrow_text import json, text
+from etl.ingestion.arrow_json import refuse_malformed
+from etl.ingestion.arrow_text import json_of, text
 from etl.ingestion.arrow_types import Kind, kind_of, values_type
 from etl.ingestion.arrow_values import canonical
 
@@ -26,6 +28,11 @@ Convert = Callable[[pa.Array], pa.Array]
 
 class MismatchError(Exception):
     """The file's type cannot become the target's; the caller knows file and column."""
+
+
+class JsonKind(StrEnum):
+    JSON = "json"
+    JSONB = "jsonb"
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,12 @@ class Travel:
     wire: Convert
     record_type: str
     records: Callable[[pa.Array], list[Any]]
-    is_jsonb: bool = False
+    json: JsonKind | None = None
+
+    def check(self, array: pa.Array) -> None:
+        """Raises BadValues for a text that is no JSON where it has to be."""
+        if self.json is not None:
+            refuse_malformed(self.wire(array), is_jsonb=self.json is JsonKind.JSONB)
 
 
 _TEXT_TARGETS = ("text", "character varying", "character")
@@ -46,18 +58,17 @@ _JSON = ("json", "jsonb")
 _INSTANTS = "timestamp with time zone"
 _TIMESTAMPS = "timestamp without time zone"
 _TEMPORAL = ("date", "interval", "time without time zone", "time with time zone", _TIMESTAMPS, _INSTANTS)
-_NUMBERS = ("real", "double precision", "numeric")
-_KNOWN = frozenset((*_TEXT_TARGETS, *_INTEGERS, *_JSON, *_NUMBERS, *_TEMPORAL, "boolean", "bytea", "uuid"))
+_FLOATS = ("real", "double precision")
+_KNOWN = frozenset((*_TEXT_TARGETS, *_INTEGERS, *_JSON, *_FLOATS, "numeric", *_TEMPORAL, "boolean", "bytea", "uuid"))
 """Into a type that is none of these (a domain, an enumeration, inet) whatever has a text is cast from its text."""
 
 _JSON_KINDS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BOOLEAN, Kind.JSON, Kind.NESTED})
 
 _CASTS_FROM_TEXT: dict[Kind, tuple[str, ...]] = {
-    Kind.INTEGER: ("real", "double precision"),
     Kind.FLOAT: ("numeric",),
     Kind.DECIMAL: ("real", "double precision"),
 }
-"""Pairs whose conversion is PostgreSQL's own reading of the number, rounded to the target."""
+"""Pairs whose conversion is PostgreSQL's own reading of the number's text."""
 
 
 def travel(arrow_type: pa.DataType, target: str, timezone: str | None) -> Travel:
@@ -72,7 +83,7 @@ def travel(arrow_type: pa.DataType, target: str, timezone: str | None) -> Travel
     if base in _TEXT_TARGETS:
         return _as_text(target, kind)
     if base in _JSON and kind in _JSON_KINDS:
-        return _plain(target, canonical if kind is Kind.JSON else json, is_jsonb=base == "jsonb")
+        return _json(target, canonical if kind is Kind.JSON else json_of)
     found = _ROUTES.get(kind, _no_route)(values_type(arrow_type), target, base, timezone)
     if found is None and (base in _CASTS_FROM_TEXT.get(kind, ()) or base not in _KNOWN):
         return _as_text("text", kind)
@@ -90,18 +101,25 @@ def _of_text(target: str, base: str, kind: Kind) -> Travel:
     """Text is read by PostgreSQL as the target's type, as any client's text would be."""
     if base == "uuid" and kind is Kind.TEXT:
         return _uuid(target, lambda array: wire.uuids(canonical(array)))
-    if base in _JSON or base in _TEXT_TARGETS:
-        return _plain(target, canonical, is_jsonb=base == "jsonb")
-    return _plain("text", canonical)
+    if base in _JSON:
+        return _json(target, canonical)
+    return _as_text(target if base in _TEXT_TARGETS else "text", kind)
 
 
-def _as_text(target: str, kind: Kind) -> Travel:
-    return _plain(target, lambda array: text(canonical(array), kind))
+def _as_text(staged_type: str, kind: Kind) -> Travel:
+    length = re.search(r"\((\d+)\)", staged_type)
+    if length is None:
+        return _plain(staged_type, lambda array: text(canonical(array), kind))
+    return _plain(staged_type, lambda array: wire.texts(text(canonical(array), kind), int(length[1])))
 
 
-def _plain(staged_type: str, convert: Convert, *, is_jsonb: bool = False) -> Travel:
+def _json(target: str, convert: Convert) -> Travel:
+    return replace(_plain(target, convert), json=JsonKind(target))
+
+
+def _plain(staged_type: str, convert: Convert) -> Travel:
     """For types whose wire array holds what asyncpg takes as Python values."""
-    return Travel(staged_type, convert, staged_type, lambda array: convert(array).to_pylist(), is_jsonb)
+    return Travel(staged_type, convert, staged_type, lambda array: convert(array).to_pylist())
 
 
 def _uuid(target: str, convert: Convert) -> Travel:
@@ -124,36 +142,34 @@ def _temporal(target: str, convert: Convert, kind: Kind, prepare: Convert = cano
 
 
 def _of_integer(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
-    if base in _INTEGERS:
-        return _plain(target, lambda array: wire.integers(canonical(array), base))
-    return _numeric(target, 0) if base == "numeric" else None
+    if base in _FLOATS:
+        return _plain(target, lambda array: wire.exact_floats(canonical(array), base))
+    return _numeric(target, 0) if base == "numeric" else _to_integer(target, base)
+
+
+def _to_integer(target: str, base: str) -> Travel | None:
+    if base not in _INTEGERS:
+        return None
+    return _plain(target, lambda array: wire.integers(canonical(array), base))
 
 
 def _of_float(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
-    if base in _INTEGERS:
-        return _plain(target, lambda array: wire.integers(canonical(array), base))
-    if base == "real" and arrow_type != pa.float64():
-        return _plain(target, canonical)
-    if base in ("real", "double precision"):
-        return _plain("double precision", lambda array: canonical(array).cast(pa.float64()))
-    return None
+    if base in _FLOATS:
+        return _plain(target, lambda array: wire.floats(canonical(array), base))
+    return _to_integer(target, base)
 
 
 def _of_decimal(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
-    if base in _INTEGERS:
-        return _plain(target, lambda array: wire.integers(canonical(array), base))
-    return _numeric(target, arrow_type.scale) if base == "numeric" else None
+    return _numeric(target, arrow_type.scale) if base == "numeric" else _to_integer(target, base)
 
 
 def _numeric(target: str, scale: int) -> Travel:
     """A target of fewer decimals gets the value unrounded; PostgreSQL rounds it, half away from zero."""
-    arguments = re.search(r"\((\d+),(-?\d+)\)", target)
-    precision, target_scale = (int(arguments[1]), int(arguments[2])) if arguments else (0, scale)
-    whole_digits = precision - target_scale if arguments and target_scale >= scale else None
-    staged = target if target_scale >= scale else "numeric"
+    limit = wire.NumericLimit.of(target)
+    staged = target if limit is None or limit.scale >= scale else "numeric"
 
     def fields(array: pa.Array) -> pa.Array:
-        return wire.numerics(canonical(array), whole_digits)
+        return wire.numerics(canonical(array), limit)
 
     def records(array: pa.Array) -> list[Any]:
         fields(array)
@@ -194,6 +210,8 @@ def _of_wall_clock(target: str, base: str, timezone: str | None, prepare: Conver
         return None
     if timezone is None:
         raise MismatchError(f"a time without a zone does not become {target} unless --timezone says which zone's it is")
+    if (fault := wire.timezone_fault(timezone)) is not None:
+        raise MismatchError(fault)
     instants = partial(_instants, prepare=prepare, timezone=timezone)
     return _temporal(target, wire.timestamps, Kind.INSTANT, instants)
 

@@ -84,11 +84,30 @@ def _decimals(array: pa.Array) -> pa.Array:
 
 def _texts(array: pa.Array) -> pa.Array:
     text = array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
-    refuse_nul(text)
+    _refuse_invalid(text)
+    _refuse_nul(text)
     return text
 
 
-def refuse_nul(text: pa.Array) -> None:
+def _refuse_invalid(text: pa.Array) -> None:
+    """Parquet's readers take any bytes for text."""
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        values = text.cast(pa.large_binary()).to_pylist()
+        refuse_where(np.array([not _is_utf8(value or b"") for value in values], dtype=np.bool_), "a text in UTF-8")
+        raise
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_nul(text: pa.Array) -> None:
     """Looks at the bytes first: a search of each value costs far more, and hardly any file has one."""
     if len(text) and b"\0" in _value_bytes(text):
         found = pc.match_substring(text, "\0").fill_null(False).to_numpy(zero_copy_only=False)

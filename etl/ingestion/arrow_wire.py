@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.ingestion.arrow_numeric import exceeds, numeric_fields
+from etl.ingestion.arrow_numeric import numeric_fields, reaches
 from etl.ingestion.arrow_values import BadValues, numbers, refuse_where, with_nulls_of
 
 _EPOCH_DAYS = 10_957
@@ -24,6 +26,9 @@ _FIRST_DAY, _LAST_DAY = -2_440_588, 2_145_042_905
 _FIRST_MICROSECOND = -211_813_488_000_000_000 + _EPOCH_MICROSECONDS
 
 _INTEGER_RANGES = {"smallint": (2**15, pa.int16()), "integer": (2**31, pa.int32()), "bigint": (2**63, pa.int64())}
+
+_FLOAT_TYPES = {"real": pa.float32(), "double precision": pa.float64()}
+_EXACT = Context(prec=2000)
 
 _UUID_LETTERS = 36
 _DASHES = (8, 13, 18, 23)
@@ -71,25 +76,64 @@ def _whole_decimals(array: pa.Array) -> npt.NDArray[np.int64]:
     return np.asarray(whole.fill_null(0) if whole.null_count else whole)
 
 
-def numerics(array: pa.Array, whole_digits: int | None) -> pa.Array:
-    """Fields of the value's own scale; `whole_digits` is how many the target takes before the point, None for any."""
-    if whole_digits is not None:
-        is_bad = (
-            _exceeding_integers(array, whole_digits)
-            if pa.types.is_integer(array.type)
-            else exceeds(array, whole_digits)
-        )
-        refuse_where(is_bad, f"at most {whole_digits} digits before the decimal point")
-    return numeric_fields(array)
+def floats(array: pa.Array, target: str) -> pa.Array:
+    """A double on its way into a real is rounded to the nearest; what would become 0 or infinity is refused."""
+    if target == "double precision" or array.type == pa.float32():
+        return array.cast(_FLOAT_TYPES[target])
+    values = np.asarray(array.fill_null(0) if array.null_count else array)
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = values.astype(np.float32)
+    is_bad = (np.isinf(rounded) & np.isfinite(values)) | ((rounded == 0) & (values != 0))
+    refuse_where(is_bad, "a number in the range of real")
+    return with_nulls_of(array, pa.float32(), rounded)
 
 
-def _exceeding_integers(array: pa.Array, whole_digits: int) -> npt.NDArray[np.bool_]:
+def exact_floats(array: pa.Array, target: str) -> pa.Array:
+    """Integers that a float holds to the last digit."""
     values = _whole_numbers(array)
-    limit = 10**whole_digits
-    if limit > np.iinfo(values.dtype).max:
-        return np.zeros(len(values), dtype=np.bool_)
-    is_low = values <= -limit if values.dtype == np.int64 else np.zeros(len(values), dtype=np.bool_)
-    return np.asarray((values >= limit) | is_low)
+    limit = values.dtype.type(2 ** (24 if target == "real" else 53))
+    is_bad = values > limit
+    if values.dtype == np.int64:
+        is_bad |= values < -limit
+    refuse_where(is_bad, f"an integer that {target} holds exactly")
+    arrow_type = _FLOAT_TYPES[target]
+    return with_nulls_of(array, arrow_type, values.astype(arrow_type.to_pandas_dtype()))
+
+
+def texts(array: pa.Array, length: int) -> pa.Array:
+    """For a type of so many characters. Trailing spaces beyond them are cut off by PostgreSQL, as the standard says."""
+    if (pc.max(pc.binary_length(array)).as_py() or 0) > length:
+        characters = pc.utf8_length(pc.utf8_rtrim(array, " ")).fill_null(0).to_numpy()
+        refuse_where(characters > length, f"at most {length} characters")
+    return array
+
+
+@dataclass(frozen=True)
+class NumericLimit:
+    """What numeric(precision, scale) takes."""
+
+    precision: int
+    scale: int
+
+    @classmethod
+    def of(cls, target: str) -> NumericLimit | None:
+        arguments = re.search(r"\((\d+),(-?\d+)\)", target)
+        return cls(int(arguments[1]), int(arguments[2])) if arguments else None
+
+    def least_beyond(self, scale: int) -> Decimal:
+        """The least value of so many decimals that rounds to one digit too many."""
+        whole = Decimal((0, (1,), self.precision - self.scale))
+        half = Decimal((0, (5,), -self.scale - 1)) if scale > self.scale else Decimal(0)
+        return _EXACT.subtract(whole, half)
+
+
+def numerics(array: pa.Array, limit: NumericLimit | None) -> pa.Array:
+    """Fields of the value's own scale."""
+    if limit is not None:
+        scale = array.type.scale if pa.types.is_decimal(array.type) else 0
+        is_bad = reaches(array, limit.least_beyond(scale))
+        refuse_where(is_bad, f"at most {limit.precision - limit.scale} digits before the decimal point")
+    return numeric_fields(array)
 
 
 def dates(array: pa.Array) -> pa.Array:
@@ -114,6 +158,15 @@ def localized(array: pa.Array, timezone: str) -> pa.Array:
         last = numbers(pc.assume_timezone(array, timezone, ambiguous="latest", nonexistent="latest"))
         refuse_where(first != last, f"a wall-clock time that {timezone} has once; it skips this one or has it twice")
         raise
+
+
+def timezone_fault(timezone: str) -> str | None:
+    """Why wall-clock times cannot be read in this zone; None where they can."""
+    try:
+        localized(pa.array([0], pa.timestamp("us")), timezone)
+    except (pa.ArrowException, BadValues) as error:
+        return f"expected a time zone that is known here, found {timezone}: {error}"
+    return None
 
 
 def midnights(array: pa.Array) -> pa.Array:

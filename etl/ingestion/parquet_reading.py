@@ -1,37 +1,23 @@
-"""A Parquet file's rows in batches; where one ends depends on content, chunk size and byte limit alone."""
+"""The door to a Parquet file: rows in order, whatever its row groups, in bounded memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import structlog
 
 from etl.errors import SourceError
-from etl.ingestion.arrow_values import as_pairs
+from etl.ingestion.arrow_values import numbers
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size, so that one huge row group does not fill the memory."""
 
-_CELL_BYTES = 8
-"""What a cell costs beside its text or bytes."""
-
-_logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive rows; `first_row` counts from 1."""
-
-    first_row: int
-    rows: pa.RecordBatch
+_NANOSECONDS_REACH = 9_223_372_036_854_775
+"""Microseconds around 1970 that 64 bits of nanoseconds hold."""
 
 
 def open_file(path: Path) -> pq.ParquetFile:
@@ -64,24 +50,22 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def chunks(
-    file: pq.ParquetFile, path: Path, columns: list[str], *, chunk_size: int, maximum_bytes: int
-) -> Iterator[Chunk]:
-    """At most `chunk_size` rows and `maximum_bytes` each, but for a single row that alone is larger."""
-    first_row, is_shrunk, pending = 1, False, None
-    for batch in _batches(file, path, columns, _rows_at_once(file, chunk_size, maximum_bytes)):
-        pending = pa.concat_batches([pending, batch]) if pending is not None and len(pending) else batch
-        while len(pending):
-            count = _fitting_rows(pending, chunk_size, maximum_bytes)
-            if count == len(pending) < chunk_size:
-                break
-            if count < chunk_size and not is_shrunk:
-                is_shrunk = True
-                _logger.warning("chunk shrunk", file=str(path), rows=count, maximum_bytes=maximum_bytes)
-            yield Chunk(first_row, pending.slice(0, count))
-            first_row, pending = first_row + count, pending.slice(count)
-    if pending is not None and len(pending):
-        yield Chunk(first_row, pending)
+def read_batches(file: pq.ParquetFile, path: Path, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """Raises SourceError, also for an INT96 with digits beyond the microsecond."""
+    legacy = [name for name in columns if name in _legacy_columns(file)]
+    if not legacy:
+        yield from _guarded(file, path, columns, rows)
+        return
+    first_row = 1
+    with reading(path):
+        exact = pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+    with exact:
+        pairs = zip(_guarded(file, path, columns, rows), _guarded(exact, path, legacy, rows), strict=True)
+        for batch, nanoseconds in pairs:
+            for name in legacy:
+                _refuse_lost_digits(path, first_row, name, batch.column(name), nanoseconds.column(name))
+            yield batch
+            first_row += len(batch)
 
 
 def rows_between(path: Path, columns: list[str], first_row: int, count: int) -> pa.RecordBatch:
@@ -89,11 +73,8 @@ def rows_between(path: Path, columns: list[str], first_row: int, count: int) -> 
     with open_file(path) as file:
         groups, skipped = _groups_holding(file, first_row - 1, count)
         with reading(path):
-            table = pa.Table.from_batches(
-                _slices(file.iter_batches(columns=columns, row_groups=groups), skipped, count),
-                file.schema_arrow.empty_table().select(columns).schema,
-            )
-    return table.combine_chunks().to_batches()[0]
+            batches = file.iter_batches(batch_size=count, columns=columns, row_groups=groups, use_threads=False)
+            return pa.concat_batches([batch.select(columns) for batch in _slices(batches, skipped, count)])
 
 
 def _groups_holding(file: pq.ParquetFile, start: int, count: int) -> tuple[list[int], int]:
@@ -113,7 +94,7 @@ def _slices(batches: Iterator[pa.RecordBatch], skipped: int, count: int) -> Iter
             return
 
 
-def _batches(file: pq.ParquetFile, path: Path, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+def _guarded(file: pq.ParquetFile, path: Path, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
     with reading(path):
         batches = file.iter_batches(batch_size=rows, columns=columns, use_threads=False)
     while True:
@@ -121,71 +102,21 @@ def _batches(file: pq.ParquetFile, path: Path, columns: list[str], rows: int) ->
             batch = next(batches, None)
         if batch is None:
             return
-        yield batch
+        yield batch.select(columns)
 
 
-def _rows_at_once(file: pq.ParquetFile, chunk_size: int, maximum_bytes: int) -> int:
-    """So many that they hardly exceed the byte limit before they are cut."""
-    groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
-    row_bytes = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=1.0)
-    return max(1, min(chunk_size, int(maximum_bytes / max(row_bytes, 1.0))))
+def _legacy_columns(file: pq.ParquetFile) -> frozenset[str]:
+    fields = [file.schema.column(position) for position in range(len(file.schema))]
+    return frozenset(field.path for field in fields if field.physical_type == "INT96")
 
 
-def _fitting_rows(rows: pa.RecordBatch, chunk_size: int, maximum_bytes: int) -> int:
-    sizes = _summed([_cell_bytes(column) for column in rows.columns])
-    fitting = int(np.searchsorted(np.cumsum(sizes), maximum_bytes, side="right"))
-    return min(max(fitting, 1), chunk_size, len(rows))
-
-
-def _cell_bytes(array: pa.Array) -> npt.NDArray[np.int64]:
-    """By a rule of our own: what Arrow reports of its buffers may change with its version, and batches with it."""
-    if isinstance(array, pa.ExtensionArray):
-        return _cell_bytes(array.storage)
-    if pa.types.is_dictionary(array.type):
-        return _taken(_cell_bytes(array.dictionary), array.indices)
-    if pa.types.is_map(array.type):
-        return _cell_bytes(as_pairs(array))
-    if pa.types.is_struct(array.type):
-        return _summed([_fixed(array), *(_cell_bytes(child) for child in array.flatten())])
-    if pa.types.is_nested(array.type):
-        return _list_bytes(array)
-    if pa.types.is_fixed_size_binary(array.type) or not _has_length(array.type):
-        return _fixed(array)
-    return _fixed(array) + _counts(pc.binary_length(array))
-
-
-def _summed(sizes: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    total: npt.NDArray[np.int64] = np.sum(sizes, axis=0, dtype=np.int64)
-    return total
-
-
-def _has_length(arrow_type: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(arrow_type)
-        or pa.types.is_large_string(arrow_type)
-        or pa.types.is_binary(arrow_type)
-        or pa.types.is_large_binary(arrow_type)
-        or pa.types.is_string_view(arrow_type)
-        or pa.types.is_binary_view(arrow_type)
-    )
-
-
-def _fixed(array: pa.Array) -> npt.NDArray[np.int64]:
-    width = array.type.byte_width if pa.types.is_fixed_size_binary(array.type) else _CELL_BYTES
-    return np.full(len(array), width, dtype=np.int64)
-
-
-def _taken(sizes: npt.NDArray[np.int64], indices: pa.Array) -> npt.NDArray[np.int64]:
-    padded = np.append(sizes, 0)
-    return np.asarray(padded[np.asarray(indices.cast(pa.int64()).fill_null(len(sizes)))])
-
-
-def _list_bytes(array: pa.Array) -> npt.NDArray[np.int64]:
-    ends = np.cumsum(_counts(pc.list_value_length(array)))
-    totals = np.concatenate([[0], np.cumsum(_cell_bytes(array.flatten()))])[ends]
-    return _fixed(array) + np.diff(totals, prepend=0)
-
-
-def _counts(lengths: pa.Array) -> npt.NDArray[np.int64]:
-    counts: npt.NDArray[np.int64] = lengths.cast(pa.int64()).fill_null(0).to_numpy()
-    return counts
+def _refuse_lost_digits(path: Path, first_row: int, name: str, read: pa.Array, nanoseconds: pa.Array) -> None:
+    """Beyond the range of nanoseconds, which wrap around there, nothing is compared."""
+    micros, nanos = numbers(read), numbers(nanoseconds)
+    is_bad = (abs(micros) < _NANOSECONDS_REACH) & (nanos % 1_000 != 0)
+    if is_bad.any():
+        position = int(np.flatnonzero(is_bad)[0])
+        raise SourceError(
+            f"expected whole microseconds, the finest that PostgreSQL stores, in {path}, row {first_row + position}, "
+            f"column {name}, found {nanoseconds[position].cast(pa.string()).as_py()}; mend the file"
+        )
