@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,10 @@ import pytest
 
 from etl.errors import SourceError
 from etl.staging.records import RawBatch
+from etl.staging.sources.base import Format
+from etl.staging.sources.csv import CsvFormat
 from etl.staging.sources.files import find_files, name_files
+from etl.staging.sources.json_array import JsonArrayFormat
 from etl.staging.sources.ndjson import NdjsonFormat
 from etl.staging.sources.opening import PACKED
 from tests.unit.staging.sources.support import LONGEST, PACKERS, check_batches, records_of, source_of, write
@@ -142,6 +146,31 @@ def test_of_a_packed_file_that_ends_early_all_whole_records_come_before_the_erro
     )
     if found:
         assert source.read_again(found[-1].index, found[-1].position) == found[-1]
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "end", "records"),
+    [
+        (JsonArrayFormat(LONGEST), b"[%s]" % b", ".join(b'{"n": %d}' % n for n in range(1000)), b"},", b'{"n": %d}'),
+        (CsvFormat(LONGEST), b"n\n" + b"".join(b'"%d"\n' % n for n in range(1000)), b'"\n', b'{"n":"%d"}'),
+    ],
+)
+def test_so_do_those_of_other_formats(tmp_path: Path, form: Format, text: bytes, end: bytes, records: bytes) -> None:
+    path = write(tmp_path / "a.gz", text)
+    path.write_bytes(path.read_bytes()[:-500])
+    found: list[RawBatch] = []
+    with pytest.raises(SourceError, match="Truncated compressed stream behind byte"):
+        found.extend(source_of(form, path).batches(100))
+    read = records_of(found)
+    assert 100 < len(read) < 1000
+    assert read == [records % n for n in range(len(read))]
+    assert len(read) == _unpacked(path).count(end)
+
+
+def test_packed_parts_one_behind_the_other_are_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson.gz"
+    path.write_bytes(gzip.compress(b"1\n2\n") + gzip.compress(b"3\n"))
+    assert records_of(check_batches(source_of(NDJSON, path), 2)) == [b"1", b"2", b"3"]
 
 
 def _unpacked(path: Path) -> bytes:
