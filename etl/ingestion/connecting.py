@@ -72,8 +72,8 @@ async def _nothing_to_reset(_connection: Connection) -> None:
 @asynccontextmanager
 async def transaction(connection: Connection, *settings: str) -> AsyncIterator[None]:
     """BEGIN and its local settings in one round trip; COMMIT, or ROLLBACK where that can still be said."""
-    await connection.execute("; ".join(["BEGIN", *settings]))
     try:
+        await connection.execute("; ".join(["BEGIN", *settings]))
         yield
         await connection.execute("COMMIT")
     except BaseException:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from etl.errors import SourceError
 from etl.ingestion.connecting import Connection, UploadStoreError, door, transaction
 from etl.ingestion.model import Batch, Reject
-from etl.ingestion.source import Source
+from etl.ingestion.source import Source, row_of
 from etl.ingestion.writing import BadValue, Staging, WritePlan, loosened, stage, staging_of
 from etl.statements.uploading import Checks, bad_values_sql
 
@@ -51,7 +51,7 @@ def _asking_everything(staging: Staging, plan: WritePlan) -> Staging:
 def as_rejects(source: Source, batch: Batch, bad: list[BadValue]) -> list[Reject]:
     return [
         Reject(
-            row=batch.first_row + each.position - 1 if batch.first_row else 0,
+            row=row_of(batch, each.position - 1) if batch.first_row else 0,
             line=source.line_of(batch, each.position - 1),
             column=each.column,
             value=each.value,

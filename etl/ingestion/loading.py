@@ -47,7 +47,7 @@ class FileLoad:
     done: frozenset[int]
     counts: BatchCounts = field(default_factory=BatchCounts)
     batches: int = 0
-    error: EtlError | None = None
+    error: Exception | None = None
     failed_batch: int | None = None
 
 

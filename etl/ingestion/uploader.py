@@ -19,7 +19,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from etl.errors import EtlError, SourceError, UsageError
+from etl.errors import EtlError, SourceError, TerminalError, UsageError
 from etl.ingestion import manifest
 from etl.ingestion.checking import faults_of
 from etl.ingestion.connecting import Connection, create_pool, door
@@ -89,6 +89,18 @@ def _files(options: UploadOptions) -> list[Path]:
     return [Path(file) for file in files]
 
 
+def _told(path: Path, error: Exception) -> EtlError:
+    """What a file fails by: an error of ours as it is; anything else is one too, but a fault of this program."""
+    if isinstance(error, EtlError):
+        return error
+    if isinstance(error, OSError):
+        return SourceError(f"{path} cannot be read: {error}")
+    log.error("unexpected error", file=str(path), exc_info=error)
+    return TerminalError(
+        f"{path}: {type(error).__name__}: {error}; this is a fault of the uploader, keep the file and report it"
+    )
+
+
 async def _close(pool: asyncpg.Pool) -> None:
     """Politely, as long as the server answers."""
     try:
@@ -143,8 +155,8 @@ class _Upload:
         for path in paths:
             try:
                 types[path] = await asyncio.to_thread(declared_types, path, self._options)
-            except SourceError as error:
-                faults[path] = error
+            except (SourceError, OSError) as error:
+                faults[path] = _told(path, error)
         return types, faults
 
     async def _plan(self, types: dict[str, str]) -> WritePlan:
@@ -188,9 +200,10 @@ class _Upload:
             result = await loading.finish(file)
         except NothingToLoad as skipped:
             result = replace(result, status=FileStatus.SKIPPED, notes=str(skipped))
-        except EtlError as error:
-            result = await loading.fail(file, path, file_type, error)
-            self._observers.batch_failed(str(path), file.failed_batch if file else None, error)
+        except Exception as error:  # noqa: BLE001 - the one boundary: the other files go on
+            told = _told(path, error)
+            result = await loading.fail(file, path, file_type, told)
+            self._observers.batch_failed(str(path), file.failed_batch if file else None, told)
         except BaseException:
             if file is not None:
                 await asyncio.shield(loading.interrupted(file))

@@ -45,17 +45,23 @@ class Workers:
         concurrency = plan.options.concurrency
         self._queue: asyncio.Queue[_Task] = asyncio.Queue(maxsize=concurrency)
         self._budget = _ByteBudget(concurrency * MAXIMUM_BATCH_BYTES)
+        self._running: list[asyncio.Task[None]] = []
         self.retries = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(self._work(n)) for n in range(1, self._plan.options.concurrency + 1)]
+            self._running = [group.create_task(self._work(n)) for n in range(1, self._plan.options.concurrency + 1)]
             try:
                 yield
             finally:
-                for worker in workers:
-                    worker.cancel()
+                await self._stop()
+
+    async def _stop(self) -> None:
+        """What is under way is rolled back."""
+        for worker in self._running:
+            worker.cancel()
+        await asyncio.wait(self._running)
 
     async def load(self, file: FileLoad, readers: ThreadPoolExecutor) -> None:
         """Until every batch of the file has committed, or one has failed: then that error is raised."""
@@ -64,14 +70,18 @@ class Workers:
             async for batch in _batches(file, readers):
                 await self._budget.take(batch.size_bytes)
                 task = _Task(file, batch, file.source.bytes_read)
+                await self._queue.put(task)
                 under_way.add(task.done)
                 task.done.add_done_callback(under_way.discard)
-                await self._queue.put(task)
                 if file.error is not None:
                     break
-        finally:
-            if under_way:
-                await asyncio.wait(under_way)
+        except asyncio.CancelledError:
+            await self._stop()  # the whole run ends: nobody will take what is still in the queue
+            raise
+        except Exception as error:  # noqa: BLE001 - raised below, when no batch of the file is under way any more
+            file.error = file.error or error
+        if under_way:
+            await asyncio.wait(under_way)
         if file.error is not None:
             raise file.error
 
@@ -94,7 +104,7 @@ class Workers:
         file, batch, started = task.file, task.batch, time.perf_counter()
         try:
             written = await self._store(session, worker, file, batch)
-        except EtlError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this file's alone
             if file.error is None:
                 file.error, file.failed_batch = error, batch.index
             return
@@ -153,7 +163,7 @@ class Workers:
     ) -> Written:
         async def once(connection: Connection) -> Written:
             if self._plan.options.dry_run:
-                return await check_only(connection, self._plan, worker, batch)
+                return await check_only(connection, self._plan, worker, batch, left_out or ())
             return await write_batch(connection, self._plan, file.load, worker, batch, left_out or ())
 
         return await self._retrying(session, file, batch, once)

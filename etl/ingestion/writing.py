@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import asyncpg
 
-from etl.errors import DuplicateKeyError
-from etl.ingestion.connecting import Connection, door, transaction
+from etl.errors import DuplicateKeyError, StoreError
+from etl.ingestion.connecting import Connection, UploadStoreError, door, transaction
 from etl.ingestion.manifest import Load, record_batch, record_rejects, recorded_batch
 from etl.ingestion.model import Batch, BatchCounts, BinaryBytes, CsvBytes, Mode, Records, Reject, UploadOptions
 from etl.ingestion.settings import Dsn
@@ -114,18 +114,32 @@ async def write_batch(
     doing = f"{load.filename}, batch {batch.index}"
     try:
         with door(plan.dsn, doing):
-            if not left_out and may_copy_directly(plan, batch):
-                try:
-                    return await _copy_directly(connection, plan, load, batch)
-                except asyncpg.UniqueViolationError:
-                    if not plan.is_upsert:
-                        raise
-                    plan.freshness.is_fresh = False
-            return await _merge(connection, plan, load, worker, batch, left_out)
+            return await _written(connection, plan, load, worker, batch, left_out)
     except _StoredAlready:
-        with door(plan.dsn, doing):
-            counts = await recorded_batch(connection, load, batch.index)
-        return Written(counts or BatchCounts(), 0)
+        refused = None
+    except UploadStoreError as error:
+        if not error.is_of_the_data:
+            raise
+        refused = error
+    # an attempt whose COMMIT was not answered may have stored the very rows that now clash with themselves
+    with door(plan.dsn, doing):
+        counts = await recorded_batch(connection, load, batch.index)
+    if counts is None and refused is not None:
+        raise refused
+    return Written(counts or BatchCounts(), 0)
+
+
+async def _written(
+    connection: Connection, plan: WritePlan, load: Load, worker: int, batch: Batch, left_out: Sequence[Reject]
+) -> Written:
+    if not left_out and may_copy_directly(plan, batch):
+        try:
+            return await _copy_directly(connection, plan, load, batch)
+        except asyncpg.UniqueViolationError:
+            if not plan.is_upsert:
+                raise
+            plan.freshness.is_fresh = False
+    return await _merge(connection, plan, load, worker, batch, left_out)
 
 
 def may_copy_directly(plan: WritePlan, batch: Batch) -> bool:
@@ -166,12 +180,7 @@ async def _merge(
     if left_out:
         staging = loosened(staging, batch)
     async with transaction(connection, *_settings(plan), *_PLAN):
-        rows = await stage(connection, staging, batch)
-        if left_out:
-            positions = [reject.position for reject in left_out]
-            await connection.execute(leave_out_sql(staging.upload), positions)
-        elif staging.checks and await connection.fetchrow(bad_values_sql(staging.upload, staging.checks)):
-            raise BadValuesFound
+        rows = await _stage_the_good(connection, staging, batch, left_out)
         counts = replace(
             await _write_staged(connection, plan, staging.upload, rows - len(left_out)),
             rows_read=rows,
@@ -180,32 +189,54 @@ async def _merge(
         return await _recorded(connection, load, batch, counts, rows, left_out)
 
 
+async def _stage_the_good(connection: Connection, staging: Staging, batch: Batch, left_out: Sequence[Reject]) -> int:
+    """How many rows COPY took, those left out among them."""
+    rows = await stage(connection, staging, batch)
+    if left_out:
+        await connection.execute(leave_out_sql(staging.upload), [reject.position for reject in left_out])
+    elif staging.checks and await connection.fetchrow(bad_values_sql(staging.upload, staging.checks)):
+        raise BadValuesFound
+    return rows
+
+
 async def stage(connection: Connection, staging: Staging, batch: Batch) -> int:
     """How many rows COPY took."""
     await connection.execute(create_temp_table_sql(staging.name, staging.columns, with_position=staging.has_position))
     return await _copy(connection, batch, staging.name, [column.name for column in staging.columns])
 
 
-async def check_only(connection: Connection, plan: WritePlan, worker: int, batch: Batch) -> Written:
+async def check_only(
+    connection: Connection, plan: WritePlan, worker: int, batch: Batch, left_out: Sequence[Reject] = ()
+) -> Written:
     """For a dry run: staged, asked for bad values and keys, and rolled back."""
     staging = staging_of(plan, batch, worker)
+    if left_out:
+        staging = loosened(staging, batch)
     with door(plan.dsn, f"batch {batch.index}"):
         try:
             async with transaction(connection, *_settings(plan), *_PLAN):
-                rows = await stage(connection, staging, batch)
-                if staging.checks and await connection.fetchrow(bad_values_sql(staging.upload, staging.checks)):
-                    raise BadValuesFound
+                rows = await _stage_the_good(connection, staging, batch, left_out)
                 deduplicated = await _keys_checked(connection, plan, staging.upload)
                 raise _StoredAlready
         except _StoredAlready:
-            rejected = len(batch.rejects)
-            counts = BatchCounts(rows + rejected, 0, 0, 0, rejected, deduplicated, batch.rows_padded)
+            rejected = len(batch.rejects) + len(left_out)
+            counts = BatchCounts(
+                rows_read=rows + len(batch.rejects),
+                rows_rejected=rejected,
+                rows_deduplicated=deduplicated,
+                rows_padded=batch.rows_padded,
+            )
             return Written(counts, rows)
 
 
 async def _write_staged(connection: Connection, plan: WritePlan, upload: Upload, rows: int) -> BatchCounts:
     if not plan.is_upsert:
         inserted, _ = await connection.fetchrow(insert_sql(upload))
+        if inserted != rows:
+            raise StoreError(
+                f"expected {rows} rows inserted into {plan.options.table}, found {inserted}: a trigger or rule of the "
+                "table leaves some out, so that nobody could say which rows stand there"
+            )
         return BatchCounts(rows_inserted=inserted)
     deduplicated = await _keys_checked(connection, plan, upload)
     inserted, updated = await connection.fetchrow(upsert_sql(upload))
