@@ -34,7 +34,7 @@ from etl.staging.observing import Observer
 from etl.staging.progress import ProgressBar
 from etl.staging.rendering import print_batches, print_runs, print_summary, run_json
 from etl.staging.rules import database_of, table_of
-from etl.staging.sources.factory import open_source
+from etl.staging.sources.factory import naming_files, open_source
 from etl.staging.sources.spool import Spool
 
 EXIT_FAILED = 1
@@ -79,7 +79,7 @@ def load(
         source = open_source(chosen, configuration)
         with _database(configuration, chosen) as database:
             loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
-            summary = loader.load(chosen, source, options)
+            summary = loader.load(naming_files(chosen, source), source, options)
     _end(summary, metrics, push_gateway, as_json)
 
 

@@ -39,6 +39,14 @@ def open_source(job: StagingJob, configuration: StagingConfiguration, *, is_retr
     return FileSource(_format(FileFormat(source.type), job.maximum_record_bytes, delimiter), files)
 
 
+def naming_files(job: StagingJob, source: Source) -> StagingJob:
+    """The job with the files that were found for its patterns, which may match others when a retry reads on."""
+    if not isinstance(source, FileSource):
+        return job
+    named = job.source.model_copy(update={"path": tuple(map(str, source.files))})
+    return job.model_copy(update={"source": named})
+
+
 def _format(name: FileFormat, longest: int, delimiter: str) -> Format:
     formats: dict[FileFormat, Format] = {
         FileFormat.NDJSON: NdjsonFormat(longest),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -253,6 +254,26 @@ def test_a_retry_fails_the_batches_of_a_file_that_went_and_runs_the_others(
     told = json.loads(run("status", "--run", "files", "--json").stdout)["batches"]
     assert [each["status"] for each in told] == ["failed", "failed", "failed", "succeeded"]
     assert all(f"{file} is gone: expected" in each["error_message"] for each in told[:3])
+
+
+def test_a_retry_that_reads_on_wants_the_files_that_its_run_found(
+    ready: None, run: Run, file: Path, tmp_path: Path, execute: Execute
+) -> None:
+    """Not what a pattern matches by then: a file that went must not be passed over without a word."""
+    good, broken, last = (tmp_path / f"part-{name}.ndjson.gz" for name in "abd")
+    good.write_bytes(gzip.compress(b'{"id": "a", "n": 1}\n'))
+    broken.write_bytes(b"not packed at all")
+    last.write_bytes(gzip.compress(b'{"id": "d", "n": 1}\n'))
+    (tmp_path / "conf" / "staging" / "jobs.yaml").write_text(JOB.format(path=tmp_path / "part-*.ndjson.gz"))
+    assert run("load", "events", "--run-id", "parts").returncode == 1
+    broken.unlink()
+    (tmp_path / "part-c.ndjson.gz").write_bytes(gzip.compress(b'{"id": "c", "n": 1}\n'))
+    missing = run("retry", "--run", "parts")
+    assert missing.returncode == 1
+    assert f"{broken} cannot be read: No such file" in missing.stdout
+    broken.write_bytes(gzip.compress(b'{"id": "b", "n": 1}\n'))
+    assert run("retry", "--run", "parts").returncode == 0
+    assert execute("SELECT source_id FROM stg_events ORDER BY 1") == [("a",), ("b",), ("d",)]
 
 
 def test_rejected_records_go_to_the_folder_that_is_named(ready: None, run: Run, file: Path, tmp_path: Path) -> None:
