@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.ingestion.arrow_joining import in_brackets, joined, lengths, masked, of_elements
 from etl.ingestion.arrow_types import Kind, kind_of
-from etl.ingestion.arrow_values import BadValues, as_pairs, canonical, refuse_where
+from etl.ingestion.arrow_values import as_pairs, canonical, refuse_where
 
 ToText = Callable[[pa.Array, Kind], pa.Array]
 
@@ -68,12 +70,7 @@ def _leaf(array: pa.Array, kind: Kind, to_text: ToText) -> pa.Array:
 
 
 def _quoted(texts: pa.Array) -> pa.Array:
-    return _joined('"', texts, '"')
-
-
-def _joined(*parts: pa.Array | str) -> pa.Array:
-    texts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else part for part in parts]
-    return pc.binary_join_element_wise(*texts, pa.scalar("", pa.large_string()))
+    return joined('"', texts, '"')
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
@@ -89,61 +86,35 @@ def _object(array: pa.StructArray, to_text: ToText) -> pa.Array:
         key = orjson.dumps(array.type.field(position).name).decode()
         parts += [f"{',' if position else ''}{key}:", json_text(child, to_text)]
     if len(parts) == 1:
-        return _masked(pa.array(["{}"] * len(array), pa.large_string()), array)
-    return _masked(_joined(*parts, "}"), array)
-
-
-def _masked(texts: pa.Array, array: pa.Array) -> pa.Array:
-    return pc.if_else(array.is_valid(), texts, None)
+        return masked(pa.array(["{}"] * len(array), pa.large_string()), array)
+    return masked(joined(*parts, "}"), array)
 
 
 def _list(array: pa.Array, to_text: ToText) -> pa.Array:
-    lengths = pc.list_value_length(array).fill_null(0)
-    elements = _of_elements(lengths, lambda: json_text(array.flatten(), to_text))
-    return _bracketed(array, lengths, elements, "[]")
+    elements = of_elements(array, lambda values: json_text(values, to_text))
+    return in_brackets(array, elements, "[]")
 
 
 def _map(array: pa.MapArray, to_text: ToText) -> pa.Array:
     pairs = as_pairs(array)
-    lengths = pc.list_value_length(pairs).fill_null(0)
-    keys, values = pairs.flatten().flatten()
-    written = _of_elements(lengths, lambda: _keys(keys, to_text))
-    _refuse_repeated(written, lengths)
-    items = _of_elements(lengths, lambda: json_text(values, to_text))
-    return _bracketed(array, lengths, _joined(written, ":", items), "{}")
+    keys = of_elements(pairs, lambda elements: _keys(elements.flatten()[0], to_text))
+    _refuse_repeated(keys, lengths(pairs))
+    values = of_elements(pairs, lambda elements: json_text(elements.flatten()[1], to_text))
+    return in_brackets(pairs, joined(keys, ":", values), "{}")
 
 
 def _keys(keys: pa.Array, to_text: ToText) -> pa.Array:
-    written = json_text(keys, to_text)
-    return written if kind_of(keys.type) is Kind.TEXT else _quoted_again(written)
+    """As strings, which is what JSON takes for a key."""
+    written, kind = json_text(keys, to_text), kind_of(keys.type)
+    if kind is Kind.FLOAT:
+        return _quoted(pc.utf8_trim(written, '"'))
+    return _quoted(_escaped(written)) if kind in _BARE or kind is Kind.NESTED else written
 
 
-def _quoted_again(written: pa.Array) -> pa.Array:
-    bare = pc.utf8_trim(written, '"')
-    return _quoted(_escaped(bare))
-
-
-def _refuse_repeated(keys: pa.Array, lengths: pa.Array) -> None:
-    rows = np.repeat(np.arange(len(lengths)), lengths.to_numpy())
+def _refuse_repeated(keys: pa.Array, counts: npt.NDArray[np.int64]) -> None:
+    rows = np.repeat(np.arange(len(counts)), counts)
     counted = pa.table({"row": rows, "key": keys}).group_by(["row", "key"]).aggregate([([], "count_all")])
     repeated = counted.filter(pc.greater(counted["count_all"], 1))["row"].to_numpy()
-    is_bad = np.zeros(len(lengths), dtype=np.bool_)
+    is_bad = np.zeros(len(counts), dtype=np.bool_)
     is_bad[repeated] = True
     refuse_where(is_bad, "a map whose keys differ")
-
-
-def _of_elements(lengths: pa.Array, convert: Callable[[], pa.Array]) -> pa.Array:
-    """Faults of elements become faults of the rows that hold them."""
-    try:
-        return convert()
-    except BadValues as bad:
-        ends = np.cumsum(lengths.to_numpy())
-        rows = np.unique(np.searchsorted(ends, bad.positions, side="right"))
-        raise BadValues(rows, bad.expected) from bad
-
-
-def _bracketed(array: pa.Array, lengths: pa.Array, elements: pa.Array, brackets: str) -> pa.Array:
-    offsets = np.concatenate([[0], np.cumsum(lengths.to_numpy())]).astype(np.int64)
-    lists = pa.LargeListArray.from_arrays(offsets, elements)
-    inside = pc.binary_join(lists, pa.scalar(",", pa.large_string()))
-    return _masked(_joined(brackets[0], inside, brackets[1]), array)

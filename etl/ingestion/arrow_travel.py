@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from etl.ingestion import arrow_wire as wire
+from etl.ingestion.arrow_array import array_literals, element_type
 from etl.ingestion.arrow_json import refuse_malformed
 from etl.ingestion.arrow_text import json_of, text
 from etl.ingestion.arrow_types import Kind, kind_of, values_type
@@ -84,8 +85,11 @@ def travel(arrow_type: pa.DataType, target: str, timezone: str | None) -> Travel
         return _as_text(target, kind)
     if base in _JSON and kind in _JSON_KINDS:
         return _json(target, canonical if kind is Kind.JSON else json_of)
+    if base.endswith("[]") and (element := element_type(arrow_type)) is not None:
+        travel(element, target.removesuffix("[]"), None)
+        return _plain("text", array_literals)
     found = _ROUTES.get(kind, _no_route)(values_type(arrow_type), target, base, timezone)
-    if found is None and (base in _CASTS_FROM_TEXT.get(kind, ()) or base not in _KNOWN):
+    if found is None and (base in _CASTS_FROM_TEXT.get(kind, ()) or not (base in _KNOWN or base.endswith("[]"))):
         return _as_text("text", kind)
     if found is None:
         raise MismatchError(f"Arrow type {arrow_type} does not become {target}")

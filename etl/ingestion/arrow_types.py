@@ -21,7 +21,7 @@
     list struct map                      jsonb
     null                                 text
 
-Anything else is refused by name before the first row is read.
+Anything else is refused by name before the first row is read. Of a fixed-size list Arrow's own reader takes no NULL.
 """
 
 from __future__ import annotations

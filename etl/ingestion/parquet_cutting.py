@@ -58,16 +58,17 @@ def _rows_at_once(file: pq.ParquetFile, path: Path, columns: list[str], chunk_si
     groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
     said = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=1.0)
     first = next(read_batches(file, path, columns, min(chunk_size, _PROBED_ROWS)), None)
-    weighed = float(_row_bytes(first).mean()) if first is not None and len(first) else 1.0
+    weighed = float(row_bytes(first).mean()) if first is not None and len(first) else 1.0
     return max(1, min(chunk_size, int(maximum_bytes / max(said, weighed, 1.0))))
 
 
 def _fitting_rows(rows: pa.RecordBatch, chunk_size: int, maximum_bytes: int) -> int:
-    fitting = int(np.searchsorted(np.cumsum(_row_bytes(rows)), maximum_bytes, side="right"))
+    fitting = int(np.searchsorted(np.cumsum(row_bytes(rows)), maximum_bytes, side="right"))
     return min(max(fitting, 1), chunk_size, len(rows))
 
 
-def _row_bytes(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
+def row_bytes(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """Each row's weight in memory, roughly."""
     return _summed([_cell_bytes(column) for column in rows.columns])
 
 
@@ -85,7 +86,7 @@ def _cell_bytes(array: pa.Array) -> npt.NDArray[np.int64]:
         return _list_bytes(array)
     if pa.types.is_fixed_size_binary(array.type) or not _has_length(array.type):
         return _fixed(array)
-    return _fixed(array) + _counts(pc.binary_length(array))
+    return _fixed(array) + _counts(pc.binary_length(_without_views(array)))
 
 
 def _summed(sizes: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
@@ -118,6 +119,13 @@ def _list_bytes(array: pa.Array) -> npt.NDArray[np.int64]:
     ends = np.cumsum(_counts(pc.list_value_length(array)))
     totals = np.concatenate([[0], np.cumsum(_cell_bytes(array.flatten()))])[ends]
     return _fixed(array) + np.diff(totals, prepend=0)
+
+
+def _without_views(array: pa.Array) -> pa.Array:
+    """Arrow tells no lengths of views."""
+    if pa.types.is_string_view(array.type):
+        return array.cast(pa.large_string())
+    return array.cast(pa.large_binary()) if pa.types.is_binary_view(array.type) else array
 
 
 def _counts(lengths: pa.Array) -> npt.NDArray[np.int64]:

@@ -41,7 +41,7 @@ def reading(path: Path) -> Iterator[None]:
         raise SourceError(f"expected a Parquet file {path}, found none") from error
     except (OSError, pa.ArrowException) as error:
         raise SourceError(
-            f"expected a whole Parquet file, found one that cannot be read: {path}: {_first_line(error)}; "
+            f"expected a whole Parquet file that Arrow reads, found {path}, of which it says: {_first_line(error)}; "
             "write or copy the file again"
         ) from error
 

@@ -10,10 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.ingestion.arrow_travel import Travel
-from etl.ingestion.model import BadRows, Batch, BinaryBytes, CopyPath, FileType, StagedColumn
-from etl.ingestion.parquet_cutting import Chunk, chunks
+from etl.ingestion.model import BadRows, Batch, BinaryBytes, CopyPath, FileType, Payload, StagedColumn
+from etl.ingestion.parquet_cutting import Chunk, chunks, row_bytes
 from etl.ingestion.parquet_encoding import encode, shown
 from etl.ingestion.parquet_reading import rows_between
+
+_OBJECT_BYTES = 48
+"""What a Python value weighs beside its content."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class ParquetSource:
             index=index,
             columns=self.columns,
             payload=payload,
-            size_bytes=len(payload.data) if isinstance(payload, BinaryBytes) else chunk.rows.nbytes,
+            size_bytes=_size_bytes(payload, chunk),
             first_row=chunk.first_row,
             rows=len(encoded.numbers),
             rejects=encoded.rejects,
@@ -122,3 +125,9 @@ class ParquetSource:
     def _advance(self, chunk: Chunk) -> None:
         read = chunk.first_row + len(chunk.rows) - 1
         self.bytes_read = self.size_bytes * read // self._file.metadata.num_rows
+
+
+def _size_bytes(payload: Payload, chunk: Chunk) -> int:
+    if isinstance(payload, BinaryBytes):
+        return len(payload.data)
+    return int(row_bytes(chunk.rows).sum()) + _OBJECT_BYTES * chunk.rows.num_rows * chunk.rows.num_columns
