@@ -24,6 +24,9 @@ from etl.ingestion.opening import MAXIMUM_BATCH_BYTES
 from etl.ingestion.retrying import retrying
 from etl.ingestion.writing import BadValuesFound, WritePlan, Written, check_only, write_batch
 
+USUAL_BATCH_BYTES = 8 * 1024 * 1024
+"""What is in flight for each connection, however many batches that is; the largest batch comes on top."""
+
 log = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
@@ -43,8 +46,9 @@ class Workers:
         self._pool = pool
         self._observers = observers
         concurrency = plan.options.concurrency
-        self._queue: asyncio.Queue[_Task] = asyncio.Queue(maxsize=concurrency)
-        self._budget = _ByteBudget(concurrency * MAXIMUM_BATCH_BYTES)
+        # reading is many times faster than storing: one batch ahead keeps every worker busy
+        self._queue: asyncio.Queue[_Task] = asyncio.Queue(maxsize=1)
+        self._budget = _ByteBudget(MAXIMUM_BATCH_BYTES + concurrency * USUAL_BATCH_BYTES)
         self._running: list[asyncio.Task[None]] = []
         self.retries = 0
 
