@@ -86,18 +86,29 @@ def transaction(
 
     `settings`: further SET LOCAL statements, sent along with these.
     """
+    with committed(held), held.cursor() as work:
+        work.execute(opening(statement_timeout_seconds, lock_timeout_seconds, settings))
+        yield work
+
+
+@contextmanager
+def committed(held: connection) -> Iterator[None]:
+    """Ends the transaction: commits, or rolls back and raises."""
     try:
-        with held.cursor() as work:
-            work.execute(
-                f"SET LOCAL statement_timeout = {int(statement_timeout_seconds * 1000)}; "
-                f"SET LOCAL lock_timeout = {int(lock_timeout_seconds * 1000)}; SET LOCAL timezone = 'UTC'; {settings}"
-            )
-            yield work
+        yield
         held.commit()
     except BaseException:
         with suppress(psycopg2.Error):
             held.rollback()
         raise
+
+
+def opening(statement_timeout_seconds: float, lock_timeout_seconds: float, settings: str = "") -> str:
+    """What a transaction begins with."""
+    return (
+        f"SET LOCAL statement_timeout = {int(statement_timeout_seconds * 1000)}; "
+        f"SET LOCAL lock_timeout = {int(lock_timeout_seconds * 1000)}; SET LOCAL timezone = 'UTC'; {settings}"
+    )
 
 
 class Database:
@@ -113,11 +124,16 @@ class Database:
     @contextmanager
     def transaction(self, name: str, *, settings: str = "", **limits: float) -> Iterator[Any]:
         """A cursor inside one transaction; `name` says in errors what was being done."""
+        with self.borrowed(name) as held, transaction(held, settings=settings, **limits) as work:
+            yield work
+
+    @contextmanager
+    def borrowed(self, name: str) -> Iterator[connection]:
+        """For a caller who ends the transactions himself; one left open is given up."""
         with door(self.settings.address, name, self.secrets):
             held = self._borrow()
             try:
-                with transaction(held, settings=settings, **limits) as work:
-                    yield work
+                yield held
             finally:
                 self._give_back(held)
 

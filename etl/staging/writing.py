@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from psycopg2.extensions import cursor as Cursor
 
 from etl.staging.records import RUN_POSITIONS, PreparedBatch
-from etl.statements.staging import StagingTable, count_unchanged, find_superseded, find_unchanged, upsert_batch
+from etl.statements.staging import StagingTable, count_unchanged, find_changed, find_superseded, upsert_batch
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,10 @@ def without_rows(batch: PreparedBatch, places: Set[int]) -> PreparedBatch:
 def _changed(cursor: Cursor, target: Target, batch: PreparedBatch) -> list[int]:
     """Places of the rows whose stored digest differs, or that do not stand yet."""
     cursor.execute(
-        find_unchanged(target.table),
+        find_changed(target.table),
         {"source_ids": text_array(batch.source_ids), "hash_digests": _plain_array(batch.hash_digests)},
     )
-    unchanged = {row[0] for row in cursor.fetchall()}
-    return [place for place, source_id in enumerate(batch.source_ids) if source_id not in unchanged]
+    return sorted(place for (place,) in cursor.fetchall())
 
 
 def _superseded(cursor: Cursor, target: Target, batch: PreparedBatch, parameters: dict[str, Any]) -> frozenset[int]:
@@ -107,11 +108,9 @@ def _parameters(target: Target, batch: PreparedBatch, chosen: Sequence[int]) -> 
         "run_id": target.run_id,
         "source_ids": text_array(of(batch.source_ids)),
         "documents": b"\n".join(of(batch.documents)).decode(),
-        "positions": _plain_array(first + ordinal for ordinal in of(batch.ordinals)),
+        "positions": _plain_array([str(first + ordinal) for ordinal in of(batch.ordinals)]),
         "errors": _json_array(errors) if any(errors) else None,
-        "source_updated_at": _plain_array(each.isoformat() if each else "NULL" for each in instants)
-        if any(instants)
-        else None,
+        "source_updated_at": instant_array(instants) if any(instants) else None,
         "hash_digests": _plain_array(of(batch.hash_digests)) if target.table.has_hash_digest else None,
     }
 
@@ -131,9 +130,17 @@ def _json_array(documents: Iterable[bytes | None]) -> str:
     return "{" + ",".join(quoted) + "}"
 
 
-def _plain_array(values: Iterable[Any]) -> str:
-    """Of what needs no quotes: numbers, digests, instants in ISO 8601."""
-    return "{" + ",".join(map(str, values)) + "}"
+def instant_array(instants: Sequence[datetime | None]) -> str:
+    """As ISO 8601."""
+    # orjson is ten times faster, and knows no offset's seconds
+    if all(each is None or each.tzinfo is UTC for each in instants):
+        return "{" + orjson.dumps(instants)[1:-1].decode() + "}"
+    return _plain_array([each.isoformat() if each else "NULL" for each in instants])
+
+
+def _plain_array(values: Sequence[str]) -> str:
+    """Of what needs no quotes: numbers, digests, instants."""
+    return "{" + ",".join(values) + "}"
 
 
 def _row(cursor: Cursor) -> tuple[int, ...]:

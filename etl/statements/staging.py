@@ -105,12 +105,12 @@ def has_rows(table: StagingTable) -> str:
     return f"SELECT EXISTS (SELECT FROM {postgresql_identifier(table.name)})"
 
 
-def find_unchanged(table: StagingTable) -> str:
-    """The source_ids of the batch whose stored document has the same digest; only read, no row is locked."""
-    return f"""SELECT target.source_id
-FROM unnest(%(source_ids)s::text[], %(hash_digests)s::text[]) AS input (source_id, hash_digest)
-JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
-WHERE target.hash_digest = input.hash_digest"""
+def find_changed(table: StagingTable) -> str:
+    """The places of the batch's records that do not stand with the same digest; only read, no row is locked."""
+    return f"""SELECT place - 1
+FROM unnest(%(source_ids)s::text[], %(hash_digests)s::text[]) WITH ORDINALITY AS input (source_id, hash_digest, place)
+LEFT JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
+WHERE target.hash_digest IS DISTINCT FROM input.hash_digest"""
 
 
 def upsert_batch(table: StagingTable, *, skip_unchanged: bool) -> str:

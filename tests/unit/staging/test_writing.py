@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.staging.writing import text_array
+from etl.staging.writing import instant_array, text_array
 
 
 def unquoted(literal: str) -> list[str]:
@@ -26,3 +28,17 @@ def unquoted(literal: str) -> list[str]:
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
 def test_any_texts_come_through_an_array_literal(texts: list[str]) -> None:
     assert unquoted(text_array(texts)) == texts
+
+
+INSTANTS = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-3, minutes=-30))]))
+
+
+@given(st.lists(INSTANTS | st.none()))
+def test_any_instants_come_through_an_array_literal(instants: list[datetime | None]) -> None:
+    elements = instant_array(instants)[1:-1].replace('"', "").split(",") if instants else []
+    assert [None if each.upper() == "NULL" else datetime.fromisoformat(each) for each in elements] == instants
+
+
+def test_an_offset_keeps_its_seconds() -> None:
+    odd = datetime(1900, 1, 1, tzinfo=timezone(timedelta(seconds=1172)))
+    assert instant_array([odd, None]) == "{1900-01-01T00:00:00+00:19:32,NULL}"

@@ -5,7 +5,7 @@ import pytest
 from etl.statements.staging import (
     StagingTable,
     count_unchanged,
-    find_unchanged,
+    find_changed,
     indexes_of,
     staging_table_statements,
     upsert_batch,
@@ -104,8 +104,13 @@ def test_upsert() -> None:
 
 
 def test_what_is_equal_is_only_read() -> None:
-    assert "FOR UPDATE" not in find_unchanged(EVENTS)
-    assert find_unchanged(EVENTS).startswith("SELECT target.source_id")
+    assert find_changed(EVENTS) == (
+        "SELECT place - 1\n"
+        "FROM unnest(%(source_ids)s::text[], %(hash_digests)s::text[])"
+        " WITH ORDINALITY AS input (source_id, hash_digest, place)\n"
+        'LEFT JOIN "stg_events" AS target USING (source_id)\n'
+        "WHERE target.hash_digest IS DISTINCT FROM input.hash_digest"
+    )
     assert count_unchanged(EVENTS).startswith("SELECT count(*)")
 
 
