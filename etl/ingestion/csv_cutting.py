@@ -11,6 +11,7 @@ import numpy as np
 
 from etl.ingestion.csv_dialect import Dialect
 from etl.ingestion.csv_errors import CsvError
+from etl.ingestion.csv_places import starts_after
 from etl.ingestion.csv_records import Malformed, Record, RecordParser
 from etl.ingestion.csv_scanning import NOWHERE, Positions, RecordScanner
 
@@ -120,8 +121,7 @@ class RecordCutter:
     def _run(self, ends: Positions, end: int) -> Run:
         """`ends` are the line ends up to `end`; the file's last record may have none."""
         data = self._take(end - self._start)
-        starts = np.concatenate([np.full(1, self._start), ends + 1])
-        starts = starts[: np.searchsorted(starts, end)] - self._start
+        starts = starts_after(ends - self._start, len(data))
         self._ends = self._ends[ends.size :]
         self._start = end
         lines = data.count(b"\n") if self._has_inner_newlines else int(ends.size)

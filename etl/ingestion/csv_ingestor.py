@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-import structlog
-
-from etl.ingestion.compressed import ByteStream
-from etl.ingestion.csv_checking import CheckedRows, RowChecker, csv_bytes, decoded, is_text
-from etl.ingestion.csv_cutting import ParsedRun, RecordCutter, Run
-from etl.ingestion.csv_decoding import utf8_blocks
-from etl.ingestion.csv_dialect import dialect_of
-from etl.ingestion.csv_errors import CsvError, readable
-from etl.ingestion.csv_headers import FileColumns, columns_by_name, columns_by_position, header_name
-from etl.ingestion.csv_records import Malformed, Record, RecordParser
-from etl.ingestion.csv_tuples import text_rows
-from etl.ingestion.model import (
-    BadRows,
-    Batch,
-    CopyPath,
-    CsvBytes,
-    CsvOptions,
-    FileType,
-    Header,
-    Payload,
-    Records,
-    StagedColumn,
-)
+from etl.errors import UsageError
+from etl.ingestion.csv_source import CsvSource
+from etl.ingestion.model import BadRows, CopyPath, CsvOptions, Header, Records
 
 DEFAULT_MAXIMUM_BYTES = 64 << 20
-
-_NEWLINE, _RETURN, _BACKSLASH, _POINT = b"\n\r\\."
-
-log = structlog.get_logger(__name__)
 
 
 def open_csv(
@@ -49,7 +22,12 @@ def open_csv(
     copy_path: CopyPath,
     maximum_bytes: int = DEFAULT_MAXIMUM_BYTES,
 ) -> CsvSource:
-    """Reads the header. A file of 0 bytes has no batches and the columns of `headers`."""
+    """Reads the header. A file of 0 bytes has no batches and the columns of `headers`.
+
+    Raises SourceError for what is wrong with the file, UsageError for what is wrong with the options.
+    """
+    if chunk_size < 1:
+        raise UsageError(f"--chunk-size: expected at least 1, found {chunk_size}")
     return CsvSource(path, headers, options, chunk_size, bad_rows, copy_path, maximum_bytes)
 
 
@@ -81,163 +59,3 @@ def batch_generator(
                 yield [tuple(None if place is None else row[place] for place in wanted) for row in rows]
     finally:
         source.close()
-
-
-class CsvSource:
-    """One open file; see Source. `batches` may be called once."""
-
-    file_type = FileType.CSV
-
-    def __init__(
-        self,
-        path: Path,
-        headers: Sequence[Header],
-        options: CsvOptions,
-        chunk_size: int,
-        bad_rows: BadRows,
-        copy_path: CopyPath,
-        maximum_bytes: int,
-    ) -> None:
-        self.path = path
-        self._dialect = dialect_of(options)
-        self._parser = RecordParser(self._dialect)
-        self._is_records = copy_path is CopyPath.RECORDS
-        self._maximum_bytes = maximum_bytes
-        self._has_told_of_shrinking = False
-        self._stream = ByteStream(path)
-        blocks = utf8_blocks(path, self._stream.blocks(), options.encoding)
-        self._cutter = RecordCutter(path, blocks, self._dialect, chunk_size, maximum_bytes)
-        self._line = 1
-        self._row = 1
-        try:
-            self._columns = self._open(headers, options)
-        except BaseException:
-            self._stream.close()
-            raise
-        self._checker = RowChecker(path, self._columns.names, options, bad_rows)
-
-    @property
-    def columns(self) -> tuple[StagedColumn, ...]:
-        return self._columns.staged
-
-    @property
-    def size_bytes(self) -> int:
-        return self._stream.size_bytes
-
-    @property
-    def bytes_read(self) -> int:
-        return self._stream.bytes_read
-
-    def batches(self, skip: Collection[int] = ()) -> Iterator[Batch]:
-        """See Source.batches. Lines and rows of the file stay numbered over skipped batches."""
-        index = 0
-        while (run := self._cutter.next_run(self._line)) is not None:
-            self._tell_of_shrinking(run)
-            batch = self._batch(index, run)
-            self._line += run.lines
-            self._row += (batch.rows or 0) + len(batch.rejects)
-            if index not in skip:
-                yield batch
-            index += 1
-
-    def checked(self, batch: Batch) -> Batch:
-        if batch.is_checked or not isinstance(batch.payload, CsvBytes):
-            return batch
-        data = batch.payload.data
-        records = self._parser.records(data, 0, batch.first_line or 1, is_end=True)
-        rows = self._checker.check(records, batch.first_row, is_text=is_text(data))
-        is_exact = not (rows.has_changes or self._is_records or b"\r" in data or b"\\." in data)
-        return batch if is_exact else self._rewritten(batch, rows)
-
-    def line_of(self, batch: Batch, row_in_batch: int) -> int:
-        if batch.is_checked:
-            return batch.lines[row_in_batch]
-        return self._record(batch, row_in_batch).line
-
-    def record_of(self, batch: Batch, row_in_batch: int) -> tuple[str | None, ...]:
-        if isinstance(batch.payload, Records):
-            return tuple(batch.payload.rows[row_in_batch])
-        fields = self._record(batch, row_in_batch).fields
-        return tuple(None if value is None else value.decode("utf-8", "backslashreplace") for value in fields)
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def _open(self, headers: Sequence[Header], options: CsvOptions) -> FileColumns:
-        record = self._cutter.first_record() if options.has_header else None
-        if record is None:
-            return columns_by_position(headers)
-        if isinstance(record, Malformed):
-            raise CsvError(self.path, record.reason, line=record.fault_line, value=readable(record.value))
-        self._line = record.next_line
-        names = [header_name(value, self.path, record.line) for value in record.fields]
-        return columns_by_name(self.path, names, headers, record.line)
-
-    def _batch(self, index: int, run: Run | ParsedRun) -> Batch:
-        batch = self._new_batch(index, run.data)
-        if isinstance(run, ParsedRun):
-            rows = self._checker.check(run.records, self._row, is_text=is_text(run.data))
-            return self._rewritten(batch, rows)
-        if self._is_doubtful(run):
-            return self.checked(batch)
-        batch = replace(batch, rows=int(run.starts.size))
-        return self._as_records(batch, run) if self._is_records else batch
-
-    def _as_records(self, batch: Batch, run: Run) -> Batch:
-        rows = text_rows(run.data, self._dialect, len(self.columns))
-        if rows is None:
-            return self.checked(batch)
-        newlines = np.flatnonzero(np.frombuffer(run.data, np.uint8) == _NEWLINE)
-        lines = array("q", (np.searchsorted(newlines, run.starts) + self._line).astype(np.int64).tobytes())
-        return replace(batch, payload=Records(rows), is_checked=True, lines=lines)
-
-    def _is_doubtful(self, run: Run) -> bool:
-        """What COPY refuses or misreads though quotes and line ends are right: NUL, blank lines, and `\\.` at the start
-        of a line, at which it stops reading."""
-        if b"\0" in run.data:
-            return True
-        octets = np.frombuffer(run.data, np.uint8)
-        first = octets[run.starts]
-        if len(self.columns) > 1 and ((first == _NEWLINE) | (first == _RETURN)).any():
-            return True
-        second = np.minimum(run.starts[first == _BACKSLASH] + 1, octets.size - 1)
-        return bool((octets[second] == _POINT).any())
-
-    def _new_batch(self, index: int, data: bytes) -> Batch:
-        return Batch(index, self.columns, self._payload(data), len(data), first_row=self._row, first_line=self._line)
-
-    def _rewritten(self, batch: Batch, checked: CheckedRows) -> Batch:
-        payload: Payload
-        if self._is_records:
-            payload, size_bytes = Records([decoded(fields) for fields in checked.rows]), batch.size_bytes
-        else:
-            payload = self._payload(csv_bytes(checked.rows, self._dialect))
-            size_bytes = len(payload.data)
-        return replace(
-            batch,
-            payload=payload,
-            size_bytes=size_bytes,
-            rows=len(checked.rows),
-            rejects=tuple(checked.rejects),
-            rows_padded=checked.rows_padded,
-            nul_characters=checked.nul_characters,
-            is_checked=True,
-            lines=checked.lines,
-        )
-
-    def _payload(self, data: bytes) -> CsvBytes:
-        dialect = self._dialect
-        return CsvBytes(data, dialect.delimiter.decode(), dialect.quotechar.decode(), dialect.null.decode())
-
-    def _record(self, batch: Batch, row_in_batch: int) -> Record:
-        data = batch.payload.data if isinstance(batch.payload, CsvBytes) else b""
-        for place, record in enumerate(self._parser.records(data, 0, batch.first_line or 1, is_end=True)):
-            if place == row_in_batch and isinstance(record, Record):
-                return record
-        raise IndexError(row_in_batch)
-
-    def _tell_of_shrinking(self, run: Run | ParsedRun) -> None:
-        if run.is_shrunk and not self._has_told_of_shrinking:
-            self._has_told_of_shrinking = True
-            rows = len(run.records) if isinstance(run, ParsedRun) else int(run.starts.size)
-            log.warning("chunk shrunk", file=str(self.path), rows=rows, maximum_bytes=self._maximum_bytes)

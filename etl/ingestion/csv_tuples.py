@@ -17,6 +17,8 @@ def text_rows(data: bytes, dialect: Dialect, width: int) -> list[TextRow] | None
     is not UTF-8, and a first value that begins with U+FEFF, which pyarrow would take for a byte-order mark."""
     if data.startswith(codecs.BOM_UTF8):
         return None
+    if not data.endswith(b"\n"):
+        data += b"\n"  # at the end of its input pyarrow takes a bare empty value for a quoted one
     names = [str(place) for place in range(width)]
     try:
         table = csv.read_csv(
