@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from etl.ingestion.arrow_types import Kind, kind_of
 
 Numbers = npt.NDArray[np.int64]
 
+_NUL = re.compile(rb"\0")
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -109,17 +111,17 @@ def _is_utf8(value: bytes) -> bool:
 
 def _refuse_nul(text: pa.Array) -> None:
     """Looks at the bytes first: a search of each value costs far more, and hardly any file has one."""
-    if len(text) and b"\0" in _value_bytes(text):
+    if len(text) and _NUL.search(_value_bytes(text)):
         found = pc.match_substring(text, "\0").fill_null(False).to_numpy(zero_copy_only=False)
         refuse_where(found, "a text without U+0000, which PostgreSQL cannot store")
 
 
-def _value_bytes(text: pa.Array) -> bytes:
+def _value_bytes(text: pa.Array) -> memoryview:
     _, offsets, values = text.buffers()
     width = np.dtype(np.int32 if pa.types.is_string(text.type) else np.int64)
     bounds = np.frombuffer(offsets, dtype=width)
     start, end = int(bounds[text.offset]), int(bounds[text.offset + len(text)])
-    return bytes(values.slice(start, end - start)) if values is not None else b""
+    return memoryview(values.slice(start, end - start) if values is not None else b"")
 
 
 def _binaries(array: pa.Array) -> pa.Array:

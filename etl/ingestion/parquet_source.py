@@ -130,4 +130,5 @@ class ParquetSource:
 def _size_bytes(payload: Payload, chunk: Chunk) -> int:
     if isinstance(payload, BinaryBytes):
         return len(payload.data)
-    return int(row_bytes(chunk.rows).sum()) + _OBJECT_BYTES * chunk.rows.num_rows * chunk.rows.num_columns
+    cells: int = chunk.rows.num_rows * chunk.rows.num_columns
+    return int(row_bytes(chunk.rows).sum()) + _OBJECT_BYTES * cells
