@@ -175,19 +175,26 @@ class Workers:
     async def _retrying(
         self, session: _Session, file: FileLoad, batch: Batch, once: Callable[[Connection], Awaitable[Answer]]
     ) -> Answer:
+        path, index = str(file.path), batch.index
+
         def heard(error: Exception, attempt: int, wait_seconds: float) -> None:
             self.retries += 1
-            self._observers.batch_retried(str(file.path), batch.index, error, attempt, wait_seconds)
+            self._observers.batch_retried(path, index, error, attempt, wait_seconds)
 
-        async def attempt() -> Answer:
-            connection = await session.connection()
-            try:
-                return await once(connection)
-            except TransientError:
-                await session.drop()
-                raise
+        # tenacity's objects refer to one another: a batch that they knew would live until the garbage collector came
+        async for attempt in retrying(self._plan.options.max_retries, heard):
+            with attempt:
+                return await self._once(session, once)
+        raise AssertionError("tenacity tries at least once")
 
-        return await retrying(self._plan.options.max_retries, heard)(attempt)
+    @staticmethod
+    async def _once(session: _Session, once: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+        connection = await session.connection()
+        try:
+            return await once(connection)
+        except TransientError:
+            await session.drop()
+            raise
 
 
 async def _batches(file: FileLoad, readers: ThreadPoolExecutor) -> AsyncIterator[Batch]:
