@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from etl.config.staging import StagingJob
-from etl.errors import EtlError, SourceError, UsageError
+from etl.errors import EtlError, SourceError, TransientError, UsageError
 from etl.staging.checks import check_database, check_table
 from etl.staging.database import StagingDatabase
 from etl.staging.engine import Engine
@@ -32,13 +33,16 @@ from etl.staging.records import PreparedBatch, RawBatch
 from etl.staging.reject_file import check_reject_directory, write_reject_file
 from etl.staging.rules import rules_of, tolerance_of
 from etl.staging.sources.base import Source, until_failure
-from etl.staging.storing import BatchStore, failure_of
+from etl.staging.storing import LONGEST_WAIT_SECONDS, BatchStore, failure_of
 from etl.staging.watching import Watch
 from etl.staging.writing import Target
 from etl.statements.staging import StagingTable, has_rows
 
 REGISTERED_AT_ONCE = 8
 """Batches read ahead of the workers, so that the ledger is told of several in one transaction."""
+
+LEDGER_ATTEMPTS = 6
+"""As many as a batch has by default."""
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
@@ -161,11 +165,11 @@ class StagingLoader:
     def _load_all(self, engine: Engine, batches: Iterable[RawBatch], run_id: str, reads_to_end: bool) -> str | None:
         """Why not all was handed out, where it was not."""
         try:
-            self._ledger.set_phase(run_id, "loading")
+            _patiently()(self._ledger.set_phase, run_id, "loading")
             is_complete = engine.run(batches)
-            self._ledger.set_phase(run_id, "committing")
+            _patiently()(self._ledger.set_phase, run_id, "committing")
             if is_complete and reads_to_end:
-                self._ledger.end_input(run_id)
+                _patiently()(self._ledger.end_input, run_id)
         except EtlError as error:
             # the source broke off, or the ledger: what came until then is stored
             log.error("run broke off", run_id=run_id, job=engine.store.target.job_id, error=error.message)
@@ -174,7 +178,7 @@ class StagingLoader:
 
     def _finish(self, run_id: str, failure: str | None) -> dict[str, Any]:
         try:
-            return self._ledger.finish_run(run_id, failure)
+            return _patiently()(self._ledger.finish_run, run_id, failure)
         except EtlError as error:
             raise BrokenOffError(
                 f"run {run_id} has begun, and the ledger could not be told of its end: {error.message}; "
@@ -186,7 +190,7 @@ class StagingLoader:
         failures: list[Exception] = []
         coming = until_failure(batches, failures)
         while some := list(islice(coming, REGISTERED_AT_ONCE)):
-            self._ledger.register_batches(run_id, some)
+            _patiently()(self._ledger.register_batches, run_id, some)
             yield from some
         if failures:
             raise failures[0]
@@ -204,7 +208,7 @@ class StagingLoader:
         known = {"run_id": run_id, "job": target.job_id, "batch": batch.index}
         log.error("batch cannot be read again", **known, error=failure.message)
         self._observer.batch_failed(batch, failure)
-        self._ledger.fail_batch(run_id, batch, failure, seconds=0)
+        _patiently()(self._ledger.fail_batch, run_id, batch, failure, 0.0)
 
     def _rest(self, run: dict[str, Any], source: Source) -> Iterator[RawBatch]:
         last = self._ledger.last_batch(run["id"])
@@ -227,6 +231,16 @@ class StagingLoader:
                 f"run {run_id} has no batch to retry with index {', '.join(map(str, missing))}; "
                 f"those left are {', '.join(map(str, found)) or 'none'}"
             )
+
+
+def _patiently() -> Retrying:
+    """For what may be told the ledger twice: it may be away for a moment, as it may be for a batch."""
+    return Retrying(
+        retry=retry_if_exception_type(TransientError),
+        stop=stop_after_attempt(LEDGER_ATTEMPTS),
+        wait=wait_exponential_jitter(multiplier=0.2, max=LONGEST_WAIT_SECONDS, jitter=0.5),
+        reraise=True,
+    )
 
 
 def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target:

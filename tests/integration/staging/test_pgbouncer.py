@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+import psycopg2
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
@@ -14,6 +17,8 @@ from etl.config.staging_models import JsonFiles, StagingJob
 from etl.staging.database import StagingDatabase
 from etl.staging.installing import install
 from etl.staging.loader import LoadOptions, StagingLoader
+from etl.staging.records import RawBatch
+from etl.staging.sources.base import After
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
 from etl.statements.staging import StagingTable
@@ -29,6 +34,54 @@ def pooled(staging_settings: PostgreSQLSettings, empty: None, tmp_path: Path) ->
     folder.mkdir()
     with pgbouncer(staging_settings, folder) as settings, closing(StagingDatabase(settings)) as database:
         yield database
+
+
+@dataclass(frozen=True)
+class Meddled(FileSource):
+    """Something happens while the tenth batch is being read."""
+
+    meddle: Callable[[], None] = lambda: None
+
+    def batches(self, batch_size: int, after: After | None = None) -> Iterator[RawBatch]:
+        for batch in super().batches(batch_size, after):
+            if batch.index == 10:
+                self.meddle()
+            yield batch
+
+
+def test_what_the_pooler_refuses_for_a_moment_is_tried_again(
+    staging_settings: PostgreSQLSettings, empty: None, tmp_path: Path, execute: Execute
+) -> None:
+    """PgBouncer ends clients that wait too long for a server, batches and the ledger's own words alike."""
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"".join(orjson.dumps({"id": i, "n": i}) + b"\n" for i in range(3000)))
+    job = StagingJob(
+        id="events",
+        target_table="stg_events",
+        source=JsonFiles(type="ndjson", path=(str(file),)),
+        source_id="id",
+        batch_size=100,
+    )
+    folder = tmp_path / "pgbouncer"
+    folder.mkdir()
+    waiting = {"default_pool_size": "1", "query_wait_timeout": "1"}
+    with (
+        pgbouncer(staging_settings, folder, **waiting) as settings,
+        closing(StagingDatabase(settings)) as database,
+        closing(psycopg2.connect(**settings.connection_parameters)) as holder,
+    ):
+        install(database, [StagingTable("stg_events")])
+
+        def hold() -> None:
+            with holder.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            threading.Timer(2.5, holder.rollback).start()
+
+        source = Meddled(NdjsonFormat(1 << 20), (file,), meddle=hold)
+        summary = StagingLoader(database).load(job, source, LoadOptions(run_id="patient"))
+    assert (summary.run["status"], summary.run["failure"]) == ("success", None)
+    assert execute("SELECT count(*) FROM stg_events") == [(3000,)]
+    assert "query_wait_timeout" in (folder / "pgbouncer.log").read_text()
 
 
 def test_a_load_and_the_same_again(pooled: StagingDatabase, tmp_path: Path, execute: Execute) -> None:
