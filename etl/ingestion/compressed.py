@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from etl.ingestion.csv_errors import CsvError
 
 BLOCK_BYTES = 1 << 20
 """Small enough that a block and what numpy derives from it stay in the processor's cache."""
+
+_PACKED_BYTES = 1 << 16
 
 CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
@@ -32,7 +35,7 @@ class ByteStream:
         codec = CODECS.get(path.suffix.lower())
         if codec and not self.size_bytes:
             raise CsvError(path, f"expected a whole {codec} file, found 0 bytes; get the file again")
-        self._stream = pa.CompressedInputStream(self._raw, codec) if codec else self._raw
+        self._stream = _opened(self._raw, codec)
 
     @property
     def bytes_read(self) -> int:
@@ -50,7 +53,7 @@ class ByteStream:
     def _read(self) -> bytes:
         try:
             return bytes(self._stream.read(BLOCK_BYTES))
-        except OSError as error:
+        except (OSError, EOFError, pa.ArrowException) as error:
             expected = f"a whole {CODECS[self.path.suffix.lower()]} file" if is_compressed(self.path) else "to read on"
             at = f"at byte {self.bytes_read:,} of {self.size_bytes:,}"
             raise CsvError(self.path, f"expected {expected}, but {at}: {error}; get the file again") from error
@@ -70,3 +73,36 @@ def verify_compressed(path: Path) -> None:
             pass
     finally:
         stream.close()
+
+
+class _Bz2Stream:
+    """pyarrow's own takes the bytes after an empty member for a fault."""
+
+    def __init__(self, raw: pa.NativeFile) -> None:
+        self._raw = raw
+        self._member = bz2.BZ2Decompressor()
+
+    def read(self, size: int) -> bytes:
+        while True:
+            packed = self._member.unused_data
+            if self._member.eof:
+                packed = packed or self._raw.read(_PACKED_BYTES)
+                if not packed:
+                    return b""
+                self._member = bz2.BZ2Decompressor()
+            elif self._member.needs_input:
+                packed = self._raw.read(_PACKED_BYTES)
+                if not packed:
+                    raise EOFError("Truncated compressed stream")
+            data = self._member.decompress(packed, size)
+            if data:
+                return data
+
+    def close(self) -> None:
+        """Holds nothing open of its own."""
+
+
+def _opened(raw: pa.NativeFile, codec: str | None) -> pa.NativeFile | _Bz2Stream:
+    if codec == "bz2":
+        return _Bz2Stream(raw)
+    return raw if codec is None else pa.CompressedInputStream(raw, codec)

@@ -9,8 +9,8 @@ from pathlib import Path
 from etl.ingestion.csv_dialect import UTF8, codec_of
 from etl.ingestion.csv_errors import CsvError
 
-_MARK = codecs.BOM_UTF8
-_NEED_A_MARK = {"utf-16": 2, "utf-32": 4}
+_LONGEST_MARK = 4
+_NEED_A_MARK = ("utf-16", "utf-32")
 
 
 def utf8_blocks(path: Path, blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
@@ -20,17 +20,21 @@ def utf8_blocks(path: Path, blocks: Iterable[bytes], encoding: str) -> Iterator[
 
 
 def _without_mark(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    head: bytes | None = b""
-    for block in blocks:
-        if head is None:
-            yield block
-            continue
+    rest = _with_whole_mark(blocks)
+    yield next(rest, b"").removeprefix(codecs.BOM_UTF8)
+    yield from rest
+
+
+def _with_whole_mark(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The first block is long enough for any byte-order mark, if the file is."""
+    rest = iter(blocks)
+    head = b""
+    for block in rest:
         head += block
-        if len(head) >= len(_MARK):
-            yield head.removeprefix(_MARK)
-            head = None
-    if head:
-        yield head
+        if len(head) >= _LONGEST_MARK:
+            break
+    yield head
+    yield from rest
 
 
 class _Transcoder:
@@ -43,7 +47,7 @@ class _Transcoder:
         self._position = 0
 
     def transcode(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        for block in blocks:
+        for block in _with_whole_mark(blocks):
             if not self._position:
                 self._refuse_unmarked(block)
             yield from self._step(block, final=False)
@@ -67,7 +71,7 @@ class _Transcoder:
         self._characters = len(text) - text.rfind("\n") - 1 if breaks else self._characters + len(text)
 
     def _refuse_unmarked(self, block: bytes) -> None:
-        if self._codec not in _NEED_A_MARK:
+        if self._codec not in _NEED_A_MARK or not block:
             return
         marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
         if not block.startswith(marks):
