@@ -323,7 +323,7 @@ def test_a_cancelled_run_ends_between_batches_and_goes_on_later(
 
 
 def test_faults_count_where_they_stand_in_the_table(
-    load: Callable[..., Summary], database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
 ) -> None:
     """Not those of a record that PostgreSQL refuses, that a later one stands for, or that is older than what stands."""
     job = job.model_copy(update={"required": ("n", "m"), "source_updated_at": "at", "skip_unchanged": True})
@@ -341,7 +341,8 @@ def test_faults_count_where_they_stand_in_the_table(
             b'{"id": "tiny", "o": 1e-20000}',
         ],
     )
-    run = StagingLoader(database).load(job, source(file), LoadOptions(run_id="exact")).run
+    options = LoadOptions(run_id="exact", reject_dir=file.parent)
+    run = StagingLoader(database).load(job, source(file), options).run
     counted = {name: run[f"rows_{name}"] for name in ("attempted", *COUNTS, "invalid")}
     assert counted == {
         "attempted": 6,
