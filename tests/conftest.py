@@ -121,7 +121,7 @@ def _bring_up(data_dir: Path) -> RunningStack:
 
 def _remove_stacks_of_dead_sessions() -> None:
     for data_dir in _OWN_STACKS.glob(f"{_OWN_PREFIX}*"):
-        process_id = data_dir.name.removeprefix(_OWN_PREFIX)
+        process_id = data_dir.name.removeprefix(_OWN_PREFIX).partition("-")[0]
         if process_id.isdecimal() and not psutil.pid_exists(int(process_id)):
             _remove(data_dir)
 

@@ -47,7 +47,7 @@ async def create_pool(dsn: Dsn, concurrency: int, *, connect_timeout_seconds: fl
     try:
         with door(dsn, "connect"):
             pool = await asyncpg.create_pool(
-                min_size=1,
+                min_size=0,
                 max_size=concurrency + 2,
                 timeout=connect_timeout_seconds,
                 statement_cache_size=0,

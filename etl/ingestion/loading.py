@@ -65,15 +65,24 @@ class Loading:
         """Opens the file and marks it `pending`. Raises NothingToLoad, or an EtlError where it cannot be loaded."""
         checksum = await self._read(sha256_of, path)
         self._check_types(await self._read(declared_types, path, self._options))
-        load, chunk_size = await self._choose_load(path, checksum)
+        while (file := await self._try_to_begin(path, file_type, checksum)) is None:
+            log.info("another run was faster", file=str(path), next_step="look again at what there is to load")
+        if file.done:
+            log.info("load resumed", file=str(path), run_id=file.load.run_id, batches_done=len(file.done))
+        return file
+
+    async def _try_to_begin(self, path: Path, file_type: FileType, checksum: str) -> FileLoad | None:
+        found = await self._found(path)
+        load, chunk_size = self._choose_load(path, checksum, found)
         source = await self._read(lambda: open_source(path, self._options, self._plan.target, chunk_size=chunk_size))
         try:
-            done = await self._begun(load, source, checksum, chunk_size)
+            done = await self._begun(load, source, checksum, chunk_size, found)
         except BaseException:
             source.close()
             raise
-        if done:
-            log.info("load resumed", file=str(path), run_id=load.run_id, batches_done=len(done))
+        if done is None:
+            source.close()
+            return None
         return FileLoad(path, file_type, source, load, done)
 
     async def finish(self, file: FileLoad) -> FileResult:
@@ -103,14 +112,16 @@ class Loading:
 
     # --- what to load -------------------------------------------------------------------------------------------
 
-    async def _choose_load(self, path: Path, checksum: str) -> tuple[Load, int]:
+    async def _found(self, path: Path) -> Entry | None:
+        if self._options.dry_run:
+            return None
+        return await self._asking(lambda c: manifest.find_entry(c, str(path.resolve()), self._options.table))
+
+    def _choose_load(self, path: Path, checksum: str, entry: Entry | None) -> tuple[Load, int]:
         """A load that goes on with its batches as they were cut, or a new one."""
         options = self._options
         name, run_id = str(path.resolve()), options.run_id or ""
         new = Load(name, options.table, uuid.uuid4().hex, run_id), options.chunk_size
-        if options.dry_run:
-            return new
-        entry = await self._asking(lambda c: manifest.find_entry(c, name, options.table))
         if entry is None or entry.checksum != checksum:
             self._tell_of_leftovers(path, entry)
             return new
@@ -162,13 +173,16 @@ class Loading:
 
     # --- the manifest -------------------------------------------------------------------------------------------
 
-    async def _begun(self, load: Load, source: Source, checksum: str, chunk_size: int) -> frozenset[int]:
+    async def _begun(
+        self, load: Load, source: Source, checksum: str, chunk_size: int, found: Entry | None
+    ) -> frozenset[int] | None:
         if self._options.dry_run:
             return frozenset()
         return await self._asking(
             lambda c: manifest.begin_load(
                 c,
                 load,
+                found=found,
                 checksum=checksum,
                 size_bytes=source.size_bytes,
                 file_type=source.file_type,
@@ -187,9 +201,10 @@ class Loading:
             entry = await manifest.find_entry(connection, name, options.table)
             if entry is not None and entry.batches:
                 return Load(name, options.table, entry.load_id, entry.run_id)
-            await manifest.begin_load(
+            begun = await manifest.begin_load(
                 connection,
                 load,
+                found=entry,
                 checksum="",
                 size_bytes=path.stat().st_size if path.exists() else 0,
                 file_type=file_type,
@@ -197,7 +212,7 @@ class Loading:
                 chunk_size=options.chunk_size,
                 options=options_json(options),
             )
-            return load
+            return None if begun is None else load
 
         return await self._trying(begin)
 

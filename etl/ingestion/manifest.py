@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 from etl.errors import ConflictError, UsageError
-from etl.ingestion.connecting import Connection
+from etl.ingestion.connecting import Connection, transaction
 from etl.ingestion.model import Batch, BatchCounts, FileStatus, FileType, Mode, Reject
 from etl.statements.named import POSTGRESQL_DIRECTORY, named_statements
 
@@ -118,29 +118,45 @@ async def begin_load(
     connection: Connection,
     load: Load,
     *,
+    found: Entry | None,
     checksum: str,
     size_bytes: int,
     file_type: FileType,
     mode: Mode,
     chunk_size: int,
     options: dict[str, Any],
-) -> frozenset[int]:
-    """Marks the file `pending`; the batches of this load that an earlier attempt has committed."""
-    await connection.execute(
-        statement("begin_load"),
-        load.filename,
-        load.table,
-        checksum,
-        size_bytes,
-        load.run_id,
-        load.load_id,
-        file_type.value,
-        mode.value,
-        chunk_size,
-        orjson.dumps(options).decode(),
-    )
-    rows = await connection.fetch(statement("committed_batches"), load.load_id)
+) -> frozenset[int] | None:
+    """Marks the file `pending`; the batches of this load that an earlier attempt has committed.
+
+    None, and nothing is done, where the manifest is no longer as it was `found` when this load was decided on: another
+    run has begun, ended, or committed its first batch.
+    """
+    async with transaction(connection):
+        await connection.execute(statement("lock_entry"), load.filename, load.table)
+        if _stage_of(await find_entry(connection, load.filename, load.table)) != _stage_of(found):
+            return None
+        begun = await connection.fetchval(
+            statement("begin_load"),
+            load.filename,
+            load.table,
+            checksum,
+            size_bytes,
+            load.run_id,
+            load.load_id,
+            file_type.value,
+            mode.value,
+            chunk_size,
+            orjson.dumps(options).decode(),
+            found.load_id if found else None,
+        )
+        if begun is None:
+            return None
+        rows = await connection.fetch(statement("committed_batches"), load.load_id)
     return frozenset(row["batch_idx"] for row in rows)
+
+
+def _stage_of(entry: Entry | None) -> tuple[str, FileStatus, bool] | None:
+    return None if entry is None else (entry.load_id, entry.status, entry.batches > 0)
 
 
 async def record_batch(connection: Connection, load: Load, batch: Batch, counts: BatchCounts) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from etl.ingestion.observing import BatchDone, Observer
 from etl.ingestion.settings import Dsn
 from etl.ingestion.uploader import async_upsert
 from etl.ledger.connection import connect
-from tests.databases import database_of_its_own
+from tests.databases import PATIENCE_SECONDS, database_of_its_own
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
@@ -49,6 +50,23 @@ def ask(settings: PostgreSQLSettings, statement: str, values: Any = None) -> Row
     ):
         cursor.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def locked_table(settings: PostgreSQLSettings, table: str) -> Iterator[None]:
+    """Nobody writes into it meanwhile."""
+    with closing(connect(settings)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {table} IN SHARE MODE")
+        yield
+        connection.rollback()
+
+
+def wait_until(settings: PostgreSQLSettings, condition: str) -> None:
+    """`condition` is a SELECT of one boolean."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while ask(settings, condition) != [(True,)]:
+        assert time.monotonic() < end, condition
+        time.sleep(0.02)
 
 
 def headers_of(text: str) -> tuple[Header, ...]:

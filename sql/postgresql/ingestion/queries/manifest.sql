@@ -9,8 +9,13 @@ SELECT m.checksum, m.status, m.load_id, m.run_id, m.rows, m.mode, m.chunk_size, 
     (SELECT count(*) FROM ingestion_batches AS b WHERE b.load_id = m.load_id) AS batches
 FROM ingestion_manifest AS m WHERE m.filename = $1 AND m.target_table = $2;
 
+-- name: lock_entry
+-- Waits for batches that are about to commit: they hold the row in share.
+SELECT FROM ingestion_manifest WHERE filename = $1 AND target_table = $2 FOR UPDATE;
+
 -- name: begin_load
--- A load from the start takes the row over; a resumed one (same load_id) keeps when it began.
+-- A load from the start takes the row over; a resumed one (same load_id) keeps when it began. $11 is the load that was
+-- found there, NULL for none: no row says that another run was faster.
 INSERT INTO ingestion_manifest AS m
     (filename, target_table, checksum, filesize, status, run_id, load_id, file_type, mode, chunk_size, options)
 VALUES ($1, $2, $3, $4, 'pending', $5, $6, $7, $8, $9, $10)
@@ -19,18 +24,23 @@ ON CONFLICT (filename, target_table) DO UPDATE SET
     load_id = excluded.load_id, file_type = excluded.file_type, mode = excluded.mode, chunk_size = excluded.chunk_size,
     options = excluded.options, notes = '', processed_at = now(),
     rows = CASE WHEN m.load_id = excluded.load_id THEN m.rows ELSE 0 END,
-    started_at = CASE WHEN m.load_id = excluded.load_id THEN m.started_at ELSE excluded.started_at END;
+    started_at = CASE WHEN m.load_id = excluded.load_id THEN m.started_at ELSE excluded.started_at END
+WHERE m.load_id = $11
+RETURNING load_id;
 
 -- name: committed_batches
 -- What an earlier attempt at this load has left to skip.
 SELECT batch_idx FROM ingestion_batches WHERE load_id = $1;
 
 -- name: record_batch
--- Once a batch, and only as long as the load is the file's current one: no row says that one of the two is not so.
+-- Once a batch, and only as long as the load is the file's current one: no row says that one of the two is not so. The
+-- file's row is held until the batch has committed, so that no other run begins in between.
 INSERT INTO ingestion_batches (load_id, batch_idx, run_id, rows_read, rows_inserted, rows_updated, rows_unchanged,
     rows_rejected, rows_deduplicated, rows_padded)
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
-WHERE EXISTS (SELECT FROM ingestion_manifest WHERE filename = $11 AND target_table = $12 AND load_id = $1)
+FROM (
+    SELECT FROM ingestion_manifest WHERE filename = $11 AND target_table = $12 AND load_id = $1 FOR SHARE
+) AS current_load
 ON CONFLICT (load_id, batch_idx) DO NOTHING
 RETURNING batch_idx;
 
