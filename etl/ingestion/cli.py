@@ -66,9 +66,7 @@ Table = Annotated[str, _text(WHAT, "[SCHEMA.]NAME", "The target.")]
 Headers = Annotated[str, _text(WHAT, "NAME[:TYPE],…", "The columns to load, such as id:bigint,name,due:numeric(10,2).")]
 Key = Annotated[str, _text(WHAT, "NAME,…", "The key, which upsert needs.")]
 Mode = Annotated[str, _text(WHAT, "upsert|append", "Rows that are there: rewrite where they differ, or only add.")]
-DedupOrder = Annotated[
-    str, _text(WHAT, "NAME [desc],…", "Of rows with one key in a batch the first in this order stays.")
-]
+DedupOrder = Annotated[str, _text(WHAT, "NAME [desc],…", "Of rows with one key, the stored one too, the first stays.")]
 CreateTable = Annotated[bool, _switch(WHAT, "--create-table", "Create a target that is missing.")]
 
 ChunkSize = Annotated[str, _text(HOW, "ROWS", "Rows of a batch, which is a transaction.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -19,7 +20,8 @@ class Interrupted(Exception):
 
 
 def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
-    """Its result. SIGINT or SIGTERM cancels it, so that open transactions are rolled back, and raises Interrupted."""
+    """Its result. SIGINT or SIGTERM cancels it, so that open transactions are rolled back, and raises Interrupted. A
+    second one ends the process where it stands; then the server rolls them back."""
     return asyncio.run(_watched(work))
 
 
@@ -28,6 +30,8 @@ async def _watched(work: Coroutine[Any, Any, Result]) -> Result:
     received: list[int] = []
 
     def stop(number: int) -> None:
+        if received:
+            os._exit(128 + number)
         received.append(number)
         task.cancel()
 
