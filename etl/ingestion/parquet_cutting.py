@@ -111,7 +111,7 @@ def _fixed(array: pa.Array) -> npt.NDArray[np.int64]:
 
 
 def _taken(sizes: npt.NDArray[np.int64], indices: pa.Array) -> npt.NDArray[np.int64]:
-    padded = np.append(sizes, 0)
+    padded = np.append(sizes, _CELL_BYTES)
     return np.asarray(padded[np.asarray(indices.cast(pa.int64()).fill_null(len(sizes)))])
 
 
