@@ -55,6 +55,7 @@ class TargetTable:
     name: str
     columns: tuple[TargetColumn, ...]
     unique_keys: tuple[frozenset[str], ...]
+    is_partitioned: bool = False
     is_plain: bool = True
     """No trigger, rule or row-level security stands between COPY and the table."""
     is_empty: bool = False
@@ -84,6 +85,7 @@ async def inspect_target(connection: Connection, table: str) -> TargetTable | No
         name=found["name"],
         columns=tuple(TargetColumn(**column) for column in found["columns"]),
         unique_keys=tuple(frozenset(key) for key in found["unique_keys"]),
+        is_partitioned=found["kind"] == "p",
         is_plain=not (found["has_row_security"] or found["has_rules"] or found["has_triggers"]),
         is_empty=found["may_select"] and not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {quoted})"),
     )

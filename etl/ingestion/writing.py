@@ -28,6 +28,7 @@ from etl.statements.uploading import (
     has_duplicate_keys_sql,
     insert_sql,
     leave_out_sql,
+    lost_rows_sql,
     upsert_sql,
 )
 
@@ -232,18 +233,24 @@ async def check_only(
 async def _write_staged(connection: Connection, plan: WritePlan, upload: Upload, rows: int) -> BatchCounts:
     if not plan.is_upsert:
         inserted, _ = await connection.fetchrow(insert_sql(upload))
-        if inserted != rows:
-            raise StoreError(
-                f"expected {rows} rows inserted into {plan.options.table}, found {inserted}: a trigger or rule of the "
-                "table leaves some out, so that nobody could say which rows stand there"
-            )
+        _refuse_lost(plan, rows - inserted)
         return BatchCounts(rows_inserted=inserted)
     deduplicated = await _keys_checked(connection, plan, upload)
     inserted, updated = await connection.fetchrow(upsert_sql(upload))
+    if not plan.target.is_plain:
+        _refuse_lost(plan, await connection.fetchval(lost_rows_sql(upload)))
     unchanged = rows - deduplicated - inserted - updated
     return BatchCounts(
         rows_inserted=inserted, rows_updated=updated, rows_unchanged=unchanged, rows_deduplicated=deduplicated
     )
+
+
+def _refuse_lost(plan: WritePlan, lost: int) -> None:
+    if lost:
+        raise StoreError(
+            f"expected every row to be stored in {plan.options.table}, found {lost} that are not: a trigger or rule of "
+            "the table leaves them out; let it keep them, or load into a table without it"
+        )
 
 
 async def _keys_checked(connection: Connection, plan: WritePlan, upload: Upload) -> int:
@@ -329,6 +336,7 @@ def _upload(plan: WritePlan, columns: tuple[UploadColumn, ...], worker: int) -> 
         settable=tuple(c.name for c in columns if c.name not in options.primary_key and c.name not in always),
         order_by=tuple(OrderBy(each.name, each.descending) for each in options.dedup_order_by),
         overriding=bool(always & names),
+        is_partitioned=target.is_partitioned,
     )
 
 

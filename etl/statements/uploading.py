@@ -91,7 +91,7 @@ class Upload:
 
     `target` is quoted SQL, `staging` a bare name. `settable` are the columns that an update may change: neither key nor
     GENERATED ALWAYS. With `order_by` of rows with one key the first in this order is kept, in the batch and against the
-    stored row.
+    stored row. `is_partitioned`: no row of it tells whether it was there before.
     """
 
     target: str
@@ -101,6 +101,7 @@ class Upload:
     settable: tuple[str, ...] = ()
     order_by: tuple[OrderBy, ...] = ()
     overriding: bool = False
+    is_partitioned: bool = False
 
     def column(self, name: str) -> UploadColumn:
         return next(column for column in self.columns if column.name == name)
@@ -136,12 +137,28 @@ def upsert_sql(upload: Upload) -> str:
 
     Rows that stand in the target as they are are left out by reading alone, neither locked nor written.
     """
-    return _write(upload, _unless_equal(upload), _on_conflict(upload))
+    if upload.is_partitioned and upload.settable:
+        return _looked_up_upsert(upload)
+    chosen = f"({_staged(upload)}) AS s{_unless_equal(upload)}"
+    if not upload.settable:
+        return f"WITH written AS ({_insert(upload, chosen)}{_on_conflict(upload)} RETURNING 1) {_ALL_NEW}"
+    return (
+        f"WITH written AS ({_insert(upload, chosen)}{_on_conflict(upload)} RETURNING (t.xmax = 0) AS is_new) "
+        "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written"
+    )
 
 
 def insert_sql(upload: Upload) -> str:
     """(inserted, 0): every staged row is a new one."""
-    return _write(upload, "", "")
+    return f"WITH written AS ({_insert(upload, f'({_staged(upload)}) AS s')} RETURNING 1) {_ALL_NEW}"
+
+
+def lost_rows_sql(upload: Upload) -> str:
+    """After an upsert: how many staged rows have no row of their key in the target."""
+    return (
+        f"SELECT count(*) FROM ({_staged(upload)}) AS s "
+        f"WHERE NOT EXISTS (SELECT FROM {upload.target} AS o WHERE {_same_key(upload)})"
+    )
 
 
 def leave_out_sql(upload: Upload) -> str:
@@ -218,14 +235,25 @@ def is_unbounded_text(type_name: str) -> bool:
 # --- the pieces -----------------------------------------------------------------------------------------------------
 
 
-def _write(upload: Upload, condition: str, on_conflict: str) -> str:
+_ALL_NEW = "SELECT count(*), 0::bigint FROM written"
+
+
+def _insert(upload: Upload, chosen: str) -> str:
     overriding = " OVERRIDING SYSTEM VALUE" if upload.overriding else ""
     order = f" ORDER BY {upload.key_names}" if upload.key else ""
+    return f"INSERT INTO {upload.target} AS t ({upload.names}){overriding} SELECT {upload.names} FROM {chosen}{order}"
+
+
+def _looked_up_upsert(upload: Upload) -> str:
+    """A partitioned table returns no xmax: its keys are looked up before. What another session writes meanwhile may
+    move a row from `inserted` to `updated`."""
+    is_stored = f'EXISTS (SELECT FROM {upload.target} AS o WHERE {_same_key(upload)}) AS "_is_stored"'
     return (
-        f"WITH written AS (INSERT INTO {upload.target} AS t ({upload.names}){overriding} "
-        f"SELECT {upload.names} FROM ({_staged(upload)}) AS s{condition}{order}"
-        f"{on_conflict} RETURNING (t.xmax = 0) AS is_new) "
-        "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written"
+        f"WITH chosen AS (SELECT {upload.names}, {is_stored} FROM ({_staged(upload)}) AS s{_unless_equal(upload)}), "
+        f"written AS ({_insert(upload, 'chosen')}{_on_conflict(upload)} RETURNING 1), "
+        'counted AS (SELECT count(*) FILTER (WHERE "_is_stored") AS of_stored, '
+        "(SELECT count(*) FROM written) AS of_all FROM chosen) "
+        "SELECT of_all - least(of_all, of_stored), least(of_all, of_stored) FROM counted"
     )
 
 
@@ -244,13 +272,17 @@ def _staged(upload: Upload) -> str:
 
 
 def _unless_equal(upload: Upload) -> str:
-    same_key = " AND ".join(f"{postgresql_column('o', name)} = {postgresql_column('s', name)}" for name in upload.key)
+    same_key = _same_key(upload)
     if not upload.settable:
         return f" WHERE NOT EXISTS (SELECT FROM {upload.target} AS o WHERE {same_key})"
     keeps = f"NOT ({_differs(upload, 'o', 's')})"
     if upload.order_by:
         keeps = f"({keeps} OR NOT {_is_later(upload, 's', 'o')})"
     return f" WHERE NOT EXISTS (SELECT FROM {upload.target} AS o WHERE {same_key} AND {keeps})"
+
+
+def _same_key(upload: Upload) -> str:
+    return " AND ".join(f"{postgresql_column('o', name)} = {postgresql_column('s', name)}" for name in upload.key)
 
 
 def _on_conflict(upload: Upload) -> str:

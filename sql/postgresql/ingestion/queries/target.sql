@@ -6,7 +6,10 @@ SELECT jsonb_build_object(
     'kind', c.relkind,
     'has_row_security', c.relrowsecurity,
     'has_rules', c.relhasrules,
-    'has_triggers', EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal),
+    'has_triggers', EXISTS (
+        SELECT FROM pg_catalog.pg_trigger AS g
+        WHERE NOT g.tgisinternal
+            AND (g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))),
     'may_insert', has_table_privilege(c.oid, 'INSERT'),
     'may_update', has_table_privilege(c.oid, 'UPDATE') OR has_any_column_privilege(c.oid, 'UPDATE'),
     'may_select', has_table_privilege(c.oid, 'SELECT'),
