@@ -158,8 +158,8 @@ class RecordCutter:
             data += self._next_block() or b""
         if is_beyond and not records:
             raise self._too_long(whole, line)
-        self._restart(data[position:])
         is_rest = self._is_end and position == len(data)
+        self._restart(data[position:])
         return ParsedRun(data[:position], records, line - first_line, is_shrunk=len(records) < count and not is_rest)
 
     def _too_long(self, data: bytes, line: int) -> CsvError:

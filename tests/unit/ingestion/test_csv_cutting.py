@@ -93,11 +93,13 @@ def test_an_open_quotation_is_not_read_to_the_end_of_the_file(tmp_path: Path, mo
 
 def test_a_stray_quote_spoils_no_batch_before_its_own(tmp_path: Path) -> None:
     """And those behind it are the file's own bytes again."""
-    path = write(tmp_path, b"".join(LINES[:10]) + b'x,5"\n' + b"".join(LINES[11:]))
+    path = write(tmp_path, b"".join(LINES[:10]) + b'x,5"\n' + b"".join(LINES[11:97]) + b'y,5"')
     source = source_of(path, 2, WITHOUT_HEADER, chunk_size=10, bad_rows=BadRows.REJECT)
-    loaded = load(source, is_checked=False)
-    assert [batch.is_checked for batch in loaded.batches] == [False, True] + [False] * 8
-    assert loaded.sizes == [10, 9] + [10] * 8
+    with structlog.testing.capture_logs() as lines:
+        loaded = load(source, is_checked=False)
+    assert lines == []
+    assert [batch.is_checked for batch in loaded.batches] == [False, True] + [False] * 7 + [True]
+    assert loaded.sizes == [10, 9] + [10] * 7 + [7]
 
 
 @pytest.mark.parametrize("chunk_size", [1, 2, 5, 50])
