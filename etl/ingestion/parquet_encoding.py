@@ -27,14 +27,13 @@ Convert = Callable[[Travel, pa.Array], Any]
 Build = Callable[[pa.RecordBatch, list[Any], tuple[Travel, ...]], Payload]
 
 
-class BadColumn(Exception):
-    """BadValues of one column, still by position in the rows."""
+class _BadRows(Exception):
+    """Of each row that cannot travel, by position: its first column at fault, and what was expected there."""
 
-    def __init__(self, name: str, bad: BadValues) -> None:
-        super().__init__(f"{name}: {bad}")
-        self.name = name
-        self.positions = bad.positions
-        self.expected = bad.expected
+    def __init__(self, faults: dict[int, tuple[str, str]]) -> None:
+        super().__init__(f"{len(faults)} rows")
+        self.faults = dict(sorted(faults.items()))
+        self.positions = list(self.faults)
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def encode(
             if strictly:
                 _converted(rows, travels, lambda journey, array: journey.check(array))
             payload = _records(rows, travels) if as_records else _binary(rows, travels, path, chunk.first_row)
-        except BadColumn as bad:
+        except _BadRows as bad:
             found = _rejects(bad, rows, numbers)
             if is_fatal:
                 raise refusal(path, found[0]) from bad
@@ -100,12 +99,14 @@ def _arrow_text(one: pa.Array) -> str:
 
 
 def _converted(rows: pa.RecordBatch, travels: tuple[Travel, ...], convert: Convert) -> list[Any]:
-    converted = []
+    converted, faults = [], dict[int, tuple[str, str]]()
     for name, array, journey in zip(rows.schema.names, rows.columns, travels, strict=True):
         try:
             converted.append(convert(journey, array))
         except BadValues as bad:
-            raise BadColumn(name, bad) from bad
+            faults = {int(position): (name, bad.expected) for position in bad.positions} | faults
+    if faults:
+        raise _BadRows(faults)
     return converted
 
 
@@ -142,18 +143,17 @@ def _jsonb(field: pa.Field) -> Any:
     return builder.new_with_output(field, Jsonb())
 
 
-def _rejects(bad: BadColumn, rows: pa.RecordBatch, numbers: npt.NDArray[np.int64]) -> list[Reject]:
-    column = rows.column(bad.name)
+def _rejects(bad: _BadRows, rows: pa.RecordBatch, numbers: npt.NDArray[np.int64]) -> list[Reject]:
     return [
         Reject(
-            int(numbers[position]), None, bad.name, shortened(shown(column, int(position))), f"expected {bad.expected}"
+            int(numbers[position]), None, name, shortened(shown(rows.column(name), position)), f"expected {expected}"
         )
-        for position in bad.positions
+        for position, (name, expected) in bad.faults.items()
     ]
 
 
 def _without(
-    rows: pa.RecordBatch, numbers: npt.NDArray[np.int64], bad: BadColumn
+    rows: pa.RecordBatch, numbers: npt.NDArray[np.int64], bad: _BadRows
 ) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
     is_kept = np.ones(len(rows), dtype=np.bool_)
     is_kept[bad.positions] = False
