@@ -18,7 +18,7 @@ from etl.ingestion import manifest
 from etl.ingestion.connecting import Connection, create_pool, door
 from etl.ingestion.manifest import Entry, ManifestFile, RejectedRow
 from etl.ingestion.model import FileStatus, UploadOptions, UploadReport
-from etl.ingestion.outputs import Outputs, read_outputs
+from etl.ingestion.outputs import Outputs, default_log_format, read_outputs
 from etl.ingestion.reading import Reader
 from etl.ingestion.rendering import manifest_json, print_files, print_rejects, print_summary, report_json
 from etl.ingestion.running import Interrupted, run_to_end
@@ -137,6 +137,7 @@ def _end(reports: Sequence[UploadReport], outputs: Outputs, *, is_dry_run: bool 
 
 def _exit_code(work: Callable[[], int]) -> int:
     """The one place where errors end: as a line on stderr and an exit code."""
+    configure_logging(default_log_format())
     try:
         return work()
     except (UsageError, ConfigurationError, SchemaMismatchError) as error:
@@ -150,6 +151,9 @@ def _exit_code(work: Callable[[], int]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except Exception:
+        log.exception("unexpected error")  # with its traceback, through the log's masking
+        return EXIT_FAILED
 
 
 def _say(text: str) -> None:

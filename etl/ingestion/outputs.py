@@ -68,9 +68,12 @@ class Outputs:
             bars.close()
 
 
+def default_log_format() -> LogFormat:
+    return LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON
+
+
 def read_outputs(reader: Reader) -> Outputs:
     """Faults stay with the reader."""
-    default = LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON
     port = reader.number("metrics_port", 0) if reader.text("metrics_port") else None
     if port is not None and not 0 < port <= HIGHEST_PORT:
         reader.faults.append(f"--metrics-port {port}: expected 1 to {HIGHEST_PORT}")
@@ -79,7 +82,7 @@ def read_outputs(reader: Reader) -> Outputs:
         reader.faults.append(f"--metrics-textfile {str(textfile)!r}: there is no folder {str(textfile.parent)!r}")
     return Outputs(
         is_json=reader.switch("json"),
-        log_format=reader.choice("log_format", LogFormat) if reader.text("log_format") else default,
+        log_format=reader.choice("log_format", LogFormat) if reader.text("log_format") else default_log_format(),
         metrics_port=port,
         pushgateway=reader.text("pushgateway") or None,
         metrics_textfile=textfile,

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from etl.ingestion.model import FileResult, FileStatus, FileType, UploadReport
 from etl.ingestion.observing import BatchDone
-from etl.redaction import redact
+from etl.ingestion.rendering import told_notes
 
 LONGEST_NAME = 48
 
@@ -22,7 +22,7 @@ class ProgressBars:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars: dict[str, _Bar] = {}
-        self._overall: TaskID | None = None
+        self._overall: _Bar | None = None
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -36,7 +36,7 @@ class ProgressBars:
     def run_started(self, run_id: str, table: str, files: int) -> None:
         self._progress.start()
         if files > 1:
-            self._overall = self._add(f"[bold]{files:,} files[/bold]", files)
+            self._overall = _Bar(self._add(f"[bold]{files:,} files[/bold]", files), time.monotonic())
 
     def file_started(self, path: str, file_type: FileType, size_bytes: int) -> None:
         self._bars[path] = _Bar(self._add(escape(shortened(path)), size_bytes), time.monotonic())
@@ -45,8 +45,10 @@ class ProgressBars:
         bar = self._bars.get(batch.path)
         if bar is not None:
             bar.rows += batch.counts.rows_read
-            rate = bar.rows / max(time.monotonic() - bar.started, 0.001)
-            self._progress.update(bar.task, completed=batch.bytes_read, rows=bar.rows, rate=rate, notes="")
+            self._progress.update(bar.task, completed=batch.bytes_read, rows=bar.rows, rate=bar.rate, notes="")
+        if self._overall is not None:
+            self._overall.rows += batch.counts.rows_read
+            self._progress.update(self._overall.task, rows=self._overall.rows, rate=self._overall.rate)
 
     def batch_retried(self, path: str, batch_index: int, error: Exception, attempt: int, wait_seconds: float) -> None:
         if path in self._bars:
@@ -60,10 +62,9 @@ class ProgressBars:
         if bar is not None:
             self._progress.remove_task(bar.task)
         if self._overall is not None:
-            self._progress.advance(self._overall)
+            self._progress.advance(self._overall.task)
         if result.status is FileStatus.FAILED:
-            text = f"[red]{escape(result.path)}: {escape(redact(result.notes))}[/red]"
-            self._console.print(text, highlight=False, soft_wrap=True)
+            self._console.print(f"[red]{escape(told_notes(result))}[/red]", highlight=False, soft_wrap=True)
 
     def run_finished(self, report: UploadReport) -> None:
         self.close()
@@ -81,6 +82,10 @@ class _Bar:
     task: TaskID
     started: float
     rows: int = 0
+
+    @property
+    def rate(self) -> float:
+        return self.rows / max(time.monotonic() - self.started, 0.001)
 
 
 def shortened(path: str) -> str:

@@ -37,8 +37,14 @@ def print_summary(report: UploadReport, console: Console, *, is_dry_run: bool = 
     console.print(table)
     for file in shown:
         if file.notes:
-            _print(console, f"{file.path}: {redact(file.notes)}")
+            _print(console, told_notes(file))
     _print(console, _conclusion(report, is_dry_run))
+
+
+def told_notes(file: FileResult) -> str:
+    """Most notes begin with the file's path already."""
+    notes = redact(file.notes)
+    return notes if notes.startswith(file.path) else f"{file.path}: {notes}"
 
 
 def report_json(report: UploadReport) -> dict[str, Any]:

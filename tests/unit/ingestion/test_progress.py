@@ -45,6 +45,8 @@ def test_ended_files_make_room_and_failures_stay() -> None:
     bars.run_started("run", "people", 3)
     for name in ("a.csv", "[b].csv"):
         bars.file_started(name, FileType.CSV, 10)
+    bars.batch_done(batch("a.csv", 1500, 10))
+    assert "1,500 rows" in shown(bars, screen).splitlines()[-2]
     bars.file_finished(FileResult("a.csv", FileType.CSV, FileStatus.SUCCESS))
     bars.file_finished(FileResult("[b].csv", FileType.CSV, FileStatus.FAILED, notes="password=hush line 3 [red]"))
     bars.file_finished(FileResult("never-started.csv", FileType.CSV, FileStatus.SKIPPED))
