@@ -1,4 +1,7 @@
-"""Opens a file as what it is; the only place that knows both formats."""
+"""Opens a file as what it is; the only place that knows both formats.
+
+What reads Parquet is imported with the first such file: it takes as long as loading a small CSV file does.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from etl.ingestion.compressed import is_compressed, verify_compressed
 from etl.ingestion.csv_ingestor import open_csv
 from etl.ingestion.files import guess_file_type
 from etl.ingestion.model import FileType, UploadOptions
-from etl.ingestion.parquet_ingestor import open_parquet, parquet_columns
 from etl.ingestion.source import Source
 from etl.ingestion.target import TargetTable
 
@@ -20,13 +22,19 @@ def type_of(path: Path, options: UploadOptions) -> FileType:
     return options.file_type or guess_file_type(str(path)) or FileType.CSV
 
 
-def declared_types(path: Path, options: UploadOptions) -> dict[str, str]:
-    """Column → PostgreSQL type, where the headers or the file itself say one and types are to be preserved. SourceError
-    for a file that cannot be opened."""
+def header_types(options: UploadOptions) -> dict[str, str]:
+    """Column → PostgreSQL type, as `name:type` declares it; it counts where types are to be preserved."""
     if not options.preserve_types:
         return {}
-    types = {header.name: header.type for header in options.headers if header.type is not None}
-    if type_of(path, options) is FileType.PARQUET:
+    return {header.name: header.type for header in options.headers if header.type is not None}
+
+
+def declared_types(path: Path, options: UploadOptions) -> dict[str, str]:
+    """The same with the types of the file itself, where it has some. SourceError for a file that cannot be opened."""
+    types = header_types(options)
+    if options.preserve_types and type_of(path, options) is FileType.PARQUET:
+        from etl.ingestion.parquet_ingestor import parquet_columns
+
         found = parquet_columns(path, options.headers, preserve_types=True)
         types = {header.name: header.type for header in found if header.type is not None} | types
     return types
@@ -49,6 +57,8 @@ def open_source(path: Path, options: UploadOptions, target: TargetTable, *, chun
             copy_path=options.copy_path,
             maximum_bytes=MAXIMUM_BATCH_BYTES,
         )
+    from etl.ingestion.parquet_ingestor import open_parquet
+
     return open_parquet(
         path,
         options.headers,

@@ -27,7 +27,7 @@ from etl.ingestion.files import find_files, guess_file_type
 from etl.ingestion.loading import FileLoad, Loading, NothingToLoad
 from etl.ingestion.model import FileResult, FileStatus, FileType, UploadOptions, UploadReport
 from etl.ingestion.observing import Observer, Observers
-from etl.ingestion.opening import declared_types, verified
+from etl.ingestion.opening import declared_types, header_types, verified
 from etl.ingestion.settings import Dsn
 from etl.ingestion.target import (
     TargetTable,
@@ -131,7 +131,7 @@ class _Upload:
 
     async def _load(self, paths: list[Path]) -> tuple[list[FileResult], int]:
         types, faults = await self._declared_types(paths)
-        plan = await self._plan(next((found for found in types.values() if found), {}))
+        plan = await self._plan(next(iter(types.values()), header_types(self._options)))
         loading = Loading(plan, self._pool, self._readers)
         workers = Workers(plan, self._pool, self._observers)
         results: dict[Path, FileResult] = {}
@@ -164,8 +164,7 @@ class _Upload:
             if not self._options.dry_run:
                 await manifest.create(connection)
             target = await self._target(connection, types)
-        declared = {header.name: header.type for header in self._options.headers if header.type is not None}
-        check_target(target, self._options, declared if self._options.preserve_types else {})
+        check_target(target, self._options, header_types(self._options))
         return WritePlan(self._dsn, self._options, target, Freshness(target.is_empty))
 
     async def _target(self, connection: Connection, types: dict[str, str]) -> TargetTable:
@@ -175,7 +174,7 @@ class _Upload:
             return found
         if not options.create_table:
             raise UsageError(f"the table {options.table} is not there; create it, or leave out --create-table false")
-        headers = [replace(header, type=header.type or types.get(header.name)) for header in options.headers]
+        headers = [replace(header, type=types.get(header.name)) for header in options.headers]
         if options.dry_run:
             return table_to_be(options.table, headers, options.primary_key)
         await ensure_table_from_headers(connection, options.table, headers, options.primary_key)
