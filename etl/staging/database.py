@@ -38,10 +38,16 @@ class _OpeningCursor(Cursor):
     opening = ""
 
     def execute(self, query: Any, vars: Any = None) -> None:
-        begin, self.opening = self.opening, ""
-        if begin:
-            query, vars = f"{begin}; ".encode() + self.mogrify(query, vars), None
+        if begin := self._begin():
+            query, vars = begin.encode() + self.mogrify(query, vars), None
         super().execute(query, vars)
+
+    def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
+        super().copy_expert(self._begin() + sql, file, size)
+
+    def _begin(self) -> str:
+        begin, self.opening = self.opening, ""
+        return f"{begin}; " if begin else ""
 
 
 class _OpeningDictCursor(_OpeningCursor, RealDictCursor):

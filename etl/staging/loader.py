@@ -251,7 +251,8 @@ def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target
             f"{table.name} has no column source_updated_at, without which an older record of job {job.id} might "
             "replace a newer one; run `python -m etl.staging migrate`"
         )
-    return Target(table, job.id, run_id, 0, job.skip_unchanged, job.skip_unchanged and _has_rows(database, table))
+    is_empty = not _has_rows(database, table)
+    return Target(table, job.id, run_id, 0, job.skip_unchanged, job.skip_unchanged and not is_empty, is_empty)
 
 
 def checked_run_id(run_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,7 +22,8 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from etl.errors import EtlError, TransientError
+from etl.errors import EtlError, TerminalError, TransientError
+from etl.staging.filling import fill_rows
 from etl.staging.ledger import Failure, Locate, StagingLedger
 from etl.staging.observing import Observer
 from etl.staging.records import PreparedBatch, Reject, RejectReason
@@ -29,11 +31,17 @@ from etl.staging.writing import Stored, Target, store_rows, without_rows
 
 LONGEST_WAIT_SECONDS = 30.0
 
+StoreRows = Callable[[Cursor, Target, PreparedBatch], Stored]
+
 log = structlog.get_logger(__name__)
 
 
 class _StoredAlready(Exception):
     """Rolls back an attempt at a batch that an earlier one has stored."""
+
+
+class _NotFilled(Exception):
+    """The upsert has to say what is wrong, or that nothing is."""
 
 
 class InFlight:
@@ -66,6 +74,8 @@ class BatchStore:
     retries: int
     cancelled: Event
     in_flight: InFlight = field(default_factory=InFlight)
+    has_met: Event = field(default_factory=Event)
+    """A record has met another of its source_id: the table is no longer filled by COPY."""
 
     def store(self, batch: PreparedBatch, locate: Locate) -> bool:
         """Whether it is stored. What fails is not raised: it stands in the ledger and the next batch goes on."""
@@ -83,18 +93,33 @@ class BatchStore:
 
     def _attempt(self, batch: PreparedBatch, locate: Locate, started: float) -> tuple[PreparedBatch, Stored | None]:
         """The batch as it was stored; nothing stored where an earlier attempt had been after all."""
+        if self.target.is_empty and not self.has_met.is_set():
+            with suppress(_NotFilled):
+                return self._fill(batch, locate, started)
         try:
-            return self._write(batch, locate, started)
+            return self._write(store_rows, batch, locate, started)
         except EtlError as error:
             kept = self._without_unstorable(batch) if is_data_error(error) else None
             if kept is None:
                 raise
-            return self._write(kept, locate, started)
+            return self._write(store_rows, kept, locate, started)
 
-    def _write(self, batch: PreparedBatch, locate: Locate, started: float) -> tuple[PreparedBatch, Stored | None]:
+    def _fill(self, batch: PreparedBatch, locate: Locate, started: float) -> tuple[PreparedBatch, Stored | None]:
+        try:
+            return self._write(fill_rows, batch, locate, started)
+        except TerminalError as error:
+            # one bad record says nothing of the next batch; a source_id that stands does, and so does a table that
+            # takes no COPY (row-level security)
+            if not is_data_error(error):
+                self.has_met.set()
+            raise _NotFilled from error
+
+    def _write(
+        self, store: StoreRows, batch: PreparedBatch, locate: Locate, started: float
+    ) -> tuple[PreparedBatch, Stored | None]:
         run_id = self.target.run_id
         with suppress(_StoredAlready), self.ledger.batch_transaction() as cursor:
-            stored = store_rows(cursor, self.target, batch)
+            stored = store(cursor, self.target, batch)
             # their faults stand nowhere: they do not count
             counted = without_rows(batch, stored.superseded) if stored.superseded else batch
             if not self.ledger.complete_batch(cursor, run_id, counted, stored, locate, time.perf_counter() - started):

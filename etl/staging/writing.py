@@ -20,7 +20,10 @@ from etl.statements.staging import StagingTable, count_unchanged, find_changed, 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a run's batches go. `compares` asks for stored digests first: worth it where rows stand already."""
+    """Where a run's batches go. `compares` asks for stored digests first: worth it where rows stand already.
+
+    `is_empty`: no row stood when the run began.
+    """
 
     table: StagingTable
     job_id: str
@@ -28,6 +31,7 @@ class Target:
     run_number: int
     skip_unchanged: bool = False
     compares: bool = False
+    is_empty: bool = False
 
 
 @dataclass(frozen=True)

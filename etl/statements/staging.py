@@ -113,10 +113,20 @@ LEFT JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
 WHERE target.hash_digest IS DISTINCT FROM input.hash_digest"""
 
 
+def fill_table(table: StagingTable) -> str:
+    """For records of which none stands yet, in text format."""
+    columns = ["source_id", "data", "input_position", "is_valid", "validation_errors"]
+    columns += ["source_updated_at"] if table.has_source_updated_at else []
+    columns += ["hash_digest"] if table.has_hash_digest else []
+    columns += ["etl_job_id", "etl_run_id", "loaded_at", "created_at", "updated_at"]
+    return f"COPY {postgresql_identifier(table.name)} ({', '.join(columns)}) FROM STDIN"
+
+
 def upsert_batch(table: StagingTable, *, skip_unchanged: bool) -> str:
     """Inserts, or updates where the record is not older than the stored one; answers one row (inserted, updated).
 
-    Rows are locked in the order of their keys, so that concurrent batches wait for one another and never deadlock.
+    Rows are locked in the order of their keys' bytes, in which COPY is given them, too: so concurrent batches wait for
+    one another and never deadlock.
     The job that brought a row first, and when, stay.
     """
     columns = ["source_id", "data", "etl_job_id", "etl_run_id", "is_valid", "validation_errors", "input_position"]
@@ -144,7 +154,7 @@ def upsert_batch(table: StagingTable, *, skip_unchanged: bool) -> str:
     SELECT
         {_LINE.join(values)}
     FROM {_INPUT}
-    ORDER BY source_id
+    ORDER BY source_id COLLATE "C"
     ON CONFLICT (source_id) DO UPDATE SET
         {_LINE.join(changes)}
     WHERE {condition}

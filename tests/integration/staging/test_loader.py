@@ -226,7 +226,7 @@ def test_connections_that_die_lose_and_double_nothing(
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND pid <> pg_backend_pid() "
-                    "AND query LIKE '%INSERT INTO \"stg_events\"%' LIMIT 1"
+                    "AND query ~ '(INSERT INTO|COPY) \"stg_events\"' LIMIT 1"
                 )
 
         thread = threading.Thread(target=kill)

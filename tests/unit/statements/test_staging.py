@@ -5,6 +5,7 @@ import pytest
 from etl.statements.staging import (
     StagingTable,
     count_unchanged,
+    fill_table,
     find_changed,
     indexes_of,
     staging_table_statements,
@@ -37,7 +38,7 @@ WITH written AS (
         %(source_ids)s::text[], string_to_array(%(documents)s, E'\\n'), %(positions)s::bigint[],
         %(errors)s::jsonb[], %(source_updated_at)s::timestamptz[], %(hash_digests)s::text[]
     ) AS input (source_id, document, input_position, validation_errors, source_updated_at, hash_digest)
-    ORDER BY source_id
+    ORDER BY source_id COLLATE "C"
     ON CONFLICT (source_id) DO UPDATE SET
         data = excluded.data,
         etl_run_id = excluded.etl_run_id,
@@ -78,7 +79,7 @@ WITH written AS (
         %(source_ids)s::text[], string_to_array(%(documents)s, E'\\n'), %(positions)s::bigint[],
         %(errors)s::jsonb[], %(source_updated_at)s::timestamptz[], %(hash_digests)s::text[]
     ) AS input (source_id, document, input_position, validation_errors, source_updated_at, hash_digest)
-    ORDER BY source_id
+    ORDER BY source_id COLLATE "C"
     ON CONFLICT (source_id) DO UPDATE SET
         data = excluded.data,
         etl_run_id = excluded.etl_run_id,
@@ -101,6 +102,17 @@ SELECT count(*) FILTER (WHERE is_inserted), count(*) FILTER (WHERE NOT is_insert
 def test_upsert() -> None:
     assert upsert_batch(PLAIN, skip_unchanged=False) == UPSERT
     assert upsert_batch(EVENTS, skip_unchanged=True) == UPSERT_CHANGED
+
+
+def test_fill() -> None:
+    assert fill_table(EVENTS) == (
+        'COPY "stg_events" (source_id, data, input_position, is_valid, validation_errors, source_updated_at, '
+        "hash_digest, etl_job_id, etl_run_id, loaded_at, created_at, updated_at) FROM STDIN"
+    )
+    assert fill_table(PLAIN) == (
+        'COPY "stg_plain" (source_id, data, input_position, is_valid, validation_errors, '
+        "etl_job_id, etl_run_id, loaded_at, created_at, updated_at) FROM STDIN"
+    )
 
 
 def test_what_is_equal_is_only_read() -> None:
