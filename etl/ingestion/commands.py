@@ -57,12 +57,16 @@ def retry_failed_files(raw: Raw, environment: Mapping[str, str]) -> int:
         reader = Reader(raw)
         reader.require("table", "expected NAME or SCHEMA.NAME")
         call = _call(reader, environment)
-        loads = run_to_end(_unfinished(call, reader))
-        if not loads:
+        entries = run_to_end(_unfinished(call, reader))
+        gone = [filename for filename in entries if not Path(filename).is_file()]
+        for filename in gone:
+            _say(f"not retried: {filename} is not there any more")
+        loads = _loads_again({filename: entry for filename, entry in entries.items() if filename not in gone})
+        if not entries:
             _say(f"nothing to retry: no file of {reader.text('table')} failed or was broken off")
         with call.outputs.observers() as observers:
             reports = [run_to_end(async_upsert(options, call.dsn, observers)) for options in loads]
-        return _end(reports, call.outputs)
+        return _end(reports, call.outputs) or (EXIT_FAILED if gone else 0)
 
     return _exit_code(work)
 
@@ -188,18 +192,23 @@ async def _manifest(
     return files, rejects
 
 
-async def _unfinished(call: _Call, reader: Reader) -> list[UploadOptions]:
-    """The loads to be done again: files that were loaded with the same options go together."""
+async def _unfinished(call: _Call, reader: Reader) -> dict[str, Entry]:
+    """By file name: what the manifest holds of the files that failed or were broken off."""
     table, run_id = reader.text("table"), reader.text("run_id") or None
-    groups: dict[UploadOptions, list[str]] = defaultdict(list)
     async with _connected(call) as connection:
         await _require_manifest(connection)
-        for file in await manifest.list_files(connection, table, run_id):
-            if file.status in (FileStatus.FAILED, FileStatus.PENDING):
-                entry = await manifest.find_entry(connection, file.filename, table)
-                if entry is not None:
-                    groups[_stored(entry, file.filename)].append(file.filename)
-    return [replace(options, files=tuple(sorted(files)), resume=True) for options, files in groups.items()]
+        files = await manifest.list_files(connection, table, run_id)
+        names = [file.filename for file in files if file.status in (FileStatus.FAILED, FileStatus.PENDING)]
+        found = {name: await manifest.find_entry(connection, name, table) for name in sorted(names)}
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def _loads_again(entries: Mapping[str, Entry]) -> list[UploadOptions]:
+    """Files that were loaded with the same options go together."""
+    groups: dict[UploadOptions, list[str]] = defaultdict(list)
+    for filename, entry in entries.items():
+        groups[_stored(entry, filename)].append(filename)
+    return [replace(options, files=tuple(files), resume=True) for options, files in groups.items()]
 
 
 def _stored(entry: Entry, filename: str) -> UploadOptions:

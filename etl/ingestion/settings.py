@@ -14,7 +14,7 @@ from etl.errors import UsageError
 
 DSN_VARIABLE = "ETL_UPLOADER_DSN"
 
-_EXPECTED = "expected postgresql://user:password@host:port/database?sslmode=…"
+_EXPECTED = "expected postgresql://user@host:port/database?sslmode=…, with :password behind the user"
 _UNREADABLE = "the URL cannot be read: is a `/`, `@`, `#` or `?` in it not percent-encoded?"
 _ADDRESS_OPTIONS = ("host", "port", "user", "password", "dbname")
 _TLS_OPTIONS = (

@@ -233,6 +233,22 @@ def test_one_bad_file_does_not_hold_up_the_others(uploader: Uploader, execute: E
     assert "nothing to retry" in err
 
 
+def test_a_failed_file_that_is_gone_does_not_hold_up_the_others(uploader: Uploader, execute: Execute) -> None:
+    execute("CREATE TABLE people (id integer PRIMARY KEY, name text)")
+    options = ("--table", "people", "--headers", "id,name", "--pk", "id")
+    for name in ("a.csv", "b[1].csv", "c.csv"):
+        uploader.write(name, "id;name\n1;Ana\n")
+    uploader("load", "--files", "a.csv", "b[1].csv", *options, expected=1)
+    uploader("load", "--files", "c.csv", *options, "--delimiter", "|", expected=1)
+    (uploader.folder / "a.csv").unlink()
+    uploader.write("b[1].csv", "id,name\n1,Ana\n")
+    uploader.write("c.csv", "id|name\n2|Bia\n")
+    out, err = uploader("retry-failed", "--table", "people", "--json", expected=1)
+    assert f"not retried: {uploader.folder / 'a.csv'} is not there any more" in err
+    assert [report["status"] for report in json.loads(out)] == ["success", "success"]
+    assert execute("SELECT id FROM people ORDER BY id") == [(1,), (2,)]
+
+
 def test_bad_rows_are_set_aside_with_line_value_and_reason(uploader: Uploader, execute: Execute) -> None:
     execute("CREATE TABLE people (id integer PRIMARY KEY, name text)")
     uploader.write("people.csv", "id,name\n1,Ana\nx,Bia\n3,Caio,more\n4,Davi\n")
