@@ -40,7 +40,7 @@ async def find_bad_values(connection: Connection, plan: WritePlan, worker: int, 
 
 
 def _asking_everything(staging: Staging, plan: WritePlan) -> Staging:
-    required = [*(plan.options.primary_key if plan.is_upsert else ())]
+    required = [*plan.key]
     required += [c.name for c in plan.target.columns if c.not_null and not c.is_generated and c.name not in required]
     there = {column.name for column in staging.upload.columns}
     checks = replace(staging.checks, required=tuple(name for name in required if name in there))

@@ -76,6 +76,7 @@ class Loading:
         load, chunk_size = self._choose_load(path, checksum, found)
         source = await self._read(lambda: open_source(path, self._options, self._plan.target, chunk_size=chunk_size))
         try:
+            self._check_columns(source)
             done = await self._begun(load, source, checksum, chunk_size, found)
         except BaseException:
             source.close()
@@ -170,6 +171,16 @@ class Loading:
         ]
         if faults:
             raise SchemaMismatchError("\n".join([f"the file does not fit {self._options.table}:", *faults]))
+
+    def _check_columns(self, source: Source) -> None:
+        """What decides which row of a key stays must be in the file; any other column may be missing."""
+        there = {column.header for column in source.columns}
+        deciding = [*self._plan.key, *(each.name for each in self._options.dedup_order_by)]
+        if missing := [name for name in dict.fromkeys(deciding) if name not in there]:
+            raise SourceError(
+                f"{source.path}: expected column {', '.join(missing)}, which the key or --dedup-order-by needs, found "
+                f"only {', '.join(column.name for column in source.columns)}"
+            )
 
     # --- the manifest -------------------------------------------------------------------------------------------
 

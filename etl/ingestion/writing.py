@@ -63,6 +63,11 @@ class WritePlan:
     def is_upsert(self) -> bool:
         return self.options.mode is Mode.UPSERT
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Empty where rows are appended: the key serves to make the table then, no more."""
+        return self.options.primary_key if self.is_upsert else ()
+
 
 @dataclass(frozen=True)
 class BadValue:
@@ -154,7 +159,7 @@ def may_copy_directly(plan: WritePlan, batch: Batch) -> bool:
         and not staging.checks
         and len(staging.upload.columns) == len(batch.columns)
         and all(column.type == column.staged_type for column in staging.upload.columns)
-        and all(_takes_no_null(target, name) for name in plan.options.primary_key)
+        and all(_takes_no_null(target, name) for name in plan.key)
     )
 
 
@@ -306,7 +311,7 @@ def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
         if isinstance(batch.payload, CsvBytes) and target.name not in as_text:
             kind = target.type
         columns.append(UploadColumn(target.name, target.type, kind))
-        temporary.append(TempColumn(target.name, kind, not_null=target.name in plan.options.primary_key))
+        temporary.append(TempColumn(target.name, kind, not_null=target.name in plan.key))
     return Staging(_upload(plan, tuple(columns), worker), tuple(temporary), checks)
 
 
@@ -332,7 +337,7 @@ def _upload(plan: WritePlan, columns: tuple[UploadColumn, ...], worker: int) -> 
         target=target.sql,
         staging=temp_table_name(target.sql, worker),
         columns=columns,
-        key=options.primary_key if plan.is_upsert else (),
+        key=plan.key,
         settable=tuple(c.name for c in columns if c.name not in options.primary_key and c.name not in always),
         order_by=tuple(OrderBy(each.name, each.descending) for each in options.dedup_order_by),
         overriding=bool(always & names),
@@ -347,19 +352,20 @@ def temp_table_name(target: str, worker: int) -> str:
 
 
 def _checks(plan: WritePlan, batch: Batch) -> Checks:
-    """Only text can leave its zone unsaid, or have more decimals than it should without COPY saying so."""
+    """Only text can leave its zone unsaid; only what is not of the target's own type has more decimals than it."""
     zone = plan.options.timezone
     zoned, local, scales = [], [], []
     for staged in batch.columns:
         target = plan.target.column(staged.header) if staged.header else None
-        if target is None or staged.type != "text":
+        if target is None:
             continue
-        if base_type(target.type) == _INSTANT and isinstance(batch.payload, CsvBytes | Records):
+        is_loose = staged.type == "text" and isinstance(batch.payload, CsvBytes | Records)
+        if base_type(target.type) == _INSTANT and is_loose:
             if zone is None:
                 zoned.append(target.name)
             elif zone not in _WITHOUT_SHIFTS:
                 local.append(target.name)
-        if plan.options.strict_decimals and target.type.startswith("numeric("):
+        if plan.options.strict_decimals and target.type.startswith("numeric(") and staged.type != target.type:
             scales.append((target.name, int(target.type.rstrip(")").partition(",")[2])))
     return Checks(zoned=tuple(zoned), local=tuple(local), scales=tuple(scales))
 
