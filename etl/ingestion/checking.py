@@ -58,8 +58,6 @@ def _of_table(options: UploadOptions) -> Iterator[str]:
         yield f"--table {options.table!r}: expected NAME or SCHEMA.NAME"
     else:
         yield from _of_names("--table", options.table.split("."))
-    if options.manifest_schema is not None:
-        yield from _of_names("--manifest-schema", [options.manifest_schema])
 
 
 def _of_headers(options: UploadOptions) -> Iterator[str]:

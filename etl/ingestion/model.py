@@ -224,7 +224,6 @@ class UploadOptions:
     copy_path: CopyPath = CopyPath.AUTO
     advance_sequences: bool = False
     create_table: bool = True
-    manifest_schema: str | None = None
     lock_timeout_seconds: int = 30
     statement_timeout_seconds: int = 0
     connect_timeout_seconds: int = 10

@@ -1,4 +1,4 @@
--- What the uploader knows of its files. In the schema that search_path names first, or --manifest-schema.
+-- What the uploader knows of its files. In the schema that search_path names first.
 
 -- One row a file and target table. `load_id` names one load of the file's content: a resumed run keeps it, a load from
 -- the start draws a new one, and whoever still writes under the old one is refused.

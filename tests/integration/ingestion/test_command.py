@@ -330,6 +330,21 @@ def test_a_schema_that_does_not_fit_names_every_mismatch(uploader: Uploader, exe
         assert told in err, err
 
 
+def test_the_manifest_holds_no_password(uploader: Uploader, execute: Execute) -> None:
+    uploader.write("bad.csv", "id,name\n1,x,more\n")
+    uploader("load", "--files", "bad.csv", "--table", "people", "--headers", "id,name", "--pk", "id", expected=1)
+    ((stored,),) = execute("SELECT row_to_json(m)::text FROM ingestion_manifest AS m")
+    assert uploader.password not in stored
+    assert json.loads(stored)["options"]["headers"] == [{"name": "id", "type": None}, {"name": "name", "type": None}]
+    assert "dsn" not in json.loads(stored)["options"]
+
+
+def test_the_embedded_servers_address_is_in_a_file_for_its_owner_alone(stack: RunningStack) -> None:
+    file = stack.data_dir / "postgresql.dsn"
+    assert file.read_text() == stack.postgres_url + "\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 # --- rights, signals, metrics ---------------------------------------------------------------------------------------
 
 
