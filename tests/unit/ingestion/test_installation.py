@@ -32,9 +32,9 @@ def test_neither_the_command_nor_the_start_of_postgresql_imports_what_only_spark
     script = """
 import sys
 import etl.ingestion.cli, etl.ingestion.parquet_ingestor
-assert not {"pyspark", "psycopg2", "pandas", "boto3", "sqlglot"} & set(sys.modules), "the uploader"
+assert not {"pyspark", "psycopg2", "boto3", "sqlglot"} & set(sys.modules), "the uploader"
 import etl.stack.__main__
-assert not {"pyspark", "pandas", "boto3", "sqlglot", "chdb"} & set(sys.modules), "the stack"
+assert not {"pyspark", "boto3", "sqlglot", "chdb"} & set(sys.modules), "the stack"
 """
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=120, check=False
