@@ -88,10 +88,11 @@ async def create(connection: Connection) -> None:
         return
     try:
         await connection.execute(schema_sql())
-    except asyncpg.InsufficientPrivilegeError as error:
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError) as error:
         raise UsageError(
-            "the tables ingestion_manifest, ingestion_batches and ingestion_rejects are not there, and this role may "
-            f"not create them ({error}); let an administrator run `uploader init`, which also prints the grants"
+            "the tables ingestion_manifest, ingestion_batches and ingestion_rejects are not there, or in a schema that "
+            f"this role may not use, and it may not create them ({error}); let an administrator run `uploader init`, "
+            "which also prints the grants"
         ) from error
     except (asyncpg.DuplicateTableError, asyncpg.UniqueViolationError):
         pass  # another run was faster

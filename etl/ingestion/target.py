@@ -242,5 +242,3 @@ def _refuse_what_is_no_table(table: str, found: dict[str, object]) -> None:
     if kind not in ("r", "p"):
         kinds = {"v": "a view", "m": "a materialized view", "f": "a foreign table", "S": "a sequence", "i": "an index"}
         raise UsageError(f"expected {table} to be a table, found {kinds.get(str(kind), kind)}")
-    if not found["may_insert"]:
-        raise UsageError(f"this role may not INSERT into {table}; `uploader init` prints the grants it needs")

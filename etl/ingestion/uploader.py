@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,12 +22,13 @@ import structlog
 from etl.errors import EtlError, SourceError, TerminalError, UsageError
 from etl.ingestion import manifest
 from etl.ingestion.checking import faults_of
-from etl.ingestion.connecting import Connection, create_pool, door
+from etl.ingestion.connecting import Connection, UploadStoreError, create_pool, door
 from etl.ingestion.files import find_files, guess_file_type
 from etl.ingestion.loading import FileLoad, Loading, NothingToLoad
 from etl.ingestion.model import FileResult, FileStatus, FileType, UploadOptions, UploadReport
 from etl.ingestion.observing import Observer, Observers
 from etl.ingestion.opening import declared_types, header_types, verified
+from etl.ingestion.rights import refuse_missing_rights
 from etl.ingestion.settings import Dsn
 from etl.ingestion.target import (
     TargetTable,
@@ -41,6 +42,8 @@ from etl.ingestion.working import Workers
 from etl.ingestion.writing import Freshness, WritePlan
 
 log = structlog.get_logger(__name__)
+
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 async def async_upsert(options: UploadOptions, dsn: Dsn, observers: Sequence[Observer] = ()) -> UploadReport:
@@ -87,6 +90,17 @@ def _files(options: UploadOptions) -> list[Path]:
     if faults:
         raise UsageError("\n".join(faults))
     return [Path(file) for file in files]
+
+
+@contextmanager
+def _lacking_rights() -> Iterator[None]:
+    """A schema that the role may not look into says so itself."""
+    try:
+        yield
+    except UploadStoreError as error:
+        if error.code != _INSUFFICIENT_PRIVILEGE:
+            raise
+        raise UsageError(f"{error.message}; `uploader init` prints the grants that a role needs") from error
 
 
 def _told(path: Path, error: Exception) -> EtlError:
@@ -160,10 +174,12 @@ class _Upload:
         return types, faults
 
     async def _plan(self, types: dict[str, str]) -> WritePlan:
-        async with self._session() as connection:
-            if not self._options.dry_run:
-                await manifest.create(connection)
-            target = await self._target(connection, types)
+        with _lacking_rights():
+            async with self._session() as connection:
+                if not self._options.dry_run:
+                    await manifest.create(connection)
+                target = await self._target(connection, types)
+                await refuse_missing_rights(connection, target, self._options)
         check_target(target, self._options, header_types(self._options))
         return WritePlan(self._dsn, self._options, target, Freshness(target.is_empty))
 

@@ -10,8 +10,6 @@ SELECT jsonb_build_object(
         SELECT FROM pg_catalog.pg_trigger AS g
         WHERE NOT g.tgisinternal
             AND (g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))),
-    'may_insert', has_table_privilege(c.oid, 'INSERT'),
-    'may_update', has_table_privilege(c.oid, 'UPDATE') OR has_any_column_privilege(c.oid, 'UPDATE'),
     'may_select', has_table_privilege(c.oid, 'SELECT'),
     'columns', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(

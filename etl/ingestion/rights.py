@@ -1,0 +1,50 @@
+"""What this role may do, asked before anything is written: what is missing is named at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from etl.errors import UsageError
+from etl.ingestion.connecting import Connection
+from etl.ingestion.manifest import statement
+from etl.ingestion.model import Mode, UploadOptions
+from etl.ingestion.target import TargetTable, quote_exact
+
+_OF_THE_MANIFEST = (
+    ("ingestion_manifest", "SELECT"),
+    ("ingestion_manifest", "INSERT"),
+    ("ingestion_manifest", "UPDATE"),
+    ("ingestion_batches", "SELECT"),
+    ("ingestion_batches", "INSERT"),
+    ("ingestion_rejects", "INSERT"),
+)
+
+
+async def refuse_missing_rights(connection: Connection, target: TargetTable, options: UploadOptions) -> None:
+    """Raises UsageError. A dry run needs the table's rights too: it says what the run itself would do."""
+    needed = [*_of_target(target, options), *(() if options.dry_run else _OF_THE_MANIFEST)]
+    relations, rights = [name for name, _ in needed], [right for _, right in needed]
+    missing = await connection.fetch(statement("missing_rights"), relations, rights)
+    if missing:
+        role = await connection.fetchval("SELECT current_user")
+        raise UsageError(
+            f"the role {role} lacks {', '.join(row[0] for row in missing)}; "
+            "`uploader init --role ROLE --table TABLE` prints the grants it needs"
+        )
+
+
+def _of_target(target: TargetTable, options: UploadOptions) -> Iterator[tuple[str, str]]:
+    if target.exists:
+        yield target.sql, "INSERT"
+        if options.mode is Mode.UPSERT:
+            yield target.sql, "SELECT"
+        if options.mode is Mode.UPSERT and len(options.headers) > len(options.primary_key):
+            yield target.sql, "UPDATE"
+    if options.advance_sequences:
+        names = {header.name for header in options.headers}
+        for column in target.columns:
+            if column.sequence is not None and column.name in names:
+                sequence = f"{quote_exact(str(column.sequence['schema']))}.{quote_exact(str(column.sequence['name']))}"
+                yield target.sql, "SELECT"
+                yield sequence, "SELECT"
+                yield sequence, "UPDATE"

@@ -1,0 +1,9 @@
+-- name: missing_rights
+-- $1: relations, $2: one right on each. UPDATE of some columns will do: which ones, the load will see.
+SELECT needed.right_ || ' on ' || needed.relation
+FROM unnest($1::text[], $2::text[]) AS needed (relation, right_)
+WHERE NOT has_table_privilege(needed.relation, needed.right_)
+    AND NOT (needed.right_ = 'UPDATE' AND has_any_column_privilege(needed.relation, 'UPDATE'))
+UNION ALL
+SELECT format('TEMPORARY on database %I', current_database())
+WHERE NOT has_database_privilege(current_database(), 'TEMPORARY');

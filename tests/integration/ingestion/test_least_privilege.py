@@ -1,0 +1,115 @@
+"""A role with exactly the rights that `uploader init` prints."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl.errors import UsageError
+from etl.ingestion.model import BadRows, FileStatus, Mode, UploadReport
+from etl.ingestion.settings import Dsn
+from etl.ingestion.uploader import async_upsert
+from etl.statements.uploading_grants import Places, grant_statements
+from tests.integration.ingestion.conftest import Uploads, told
+
+pytestmark = pytest.mark.stack
+
+TABLE = "other.t"
+
+
+@dataclass(frozen=True)
+class Loader:
+    """The role, and the database that its owner sees."""
+
+    uploads: Uploads
+    name: str
+    dsn: Dsn
+
+    def load(self, *files: Path, **options: Any) -> UploadReport:
+        return asyncio.run(async_upsert(self.uploads.options(*files, table=TABLE, **options), self.dsn))
+
+
+@pytest.fixture
+def loader(uploads: Uploads) -> Iterator[Loader]:
+    """The table holds a row, and so does the manifest: of a file that the owner has loaded."""
+    name, password, database = f"loader_{secrets.token_hex(4)}", secrets.token_hex(8), uploads.settings.database
+    uploads.execute(f"CREATE SCHEMA other; CREATE TABLE {TABLE} (id bigserial PRIMARY KEY, name text)")
+    uploads.load(uploads.csv("owner.csv", "id,name", "0,stored"), table=TABLE)
+    uploads.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'; REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+    try:
+        uploads.execute("".join(grant_statements(Places(database, "public", "other"), name, TABLE)))
+        yield Loader(uploads, name, replace(uploads.dsn, user=name, password=password))
+    finally:
+        uploads.execute(
+            f"DROP SCHEMA other CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public; "
+            f"REVOKE ALL ON DATABASE {database} FROM {name}; DROP ROLE {name}"
+        )
+
+
+def test_the_documented_rights_are_enough(loader: Loader) -> None:
+    uploads = loader.uploads
+    file = uploads.csv("a.csv", "id,name", "0,changed", "1,one", "x,bad")
+    report = loader.load(file, bad_rows=BadRows.REJECT)
+    assert told(report.counts) == {"read": 3, "inserted": 1, "updated": 1, "rejected": 1}
+    assert loader.load(file, resume=True).files[0].status is FileStatus.SKIPPED
+    more = uploads.csv("b.csv", "id,name", "2,two")
+    assert told(loader.load(more, mode=Mode.APPEND).counts) == {"read": 1, "inserted": 1}
+    assert loader.load(more, dry_run=True).is_success
+    assert uploads.rows(TABLE) == [(0, "changed"), (1, "one"), (2, "two")]
+
+
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        ("TEMPORARY ON DATABASE {database}", "TEMPORARY on database {database}"),
+        ("SELECT ON other.t", 'SELECT on "other"."t"'),
+        ("INSERT ON other.t", 'INSERT on "other"."t"'),
+        ("UPDATE ON other.t", 'UPDATE on "other"."t"'),
+        ("SELECT ON ingestion_manifest", "SELECT on ingestion_manifest"),
+        ("INSERT ON ingestion_manifest", "INSERT on ingestion_manifest"),
+        ("UPDATE ON ingestion_manifest", "UPDATE on ingestion_manifest"),
+        ("SELECT ON ingestion_batches", "SELECT on ingestion_batches"),
+        ("INSERT ON ingestion_batches", "INSERT on ingestion_batches"),
+        ("INSERT ON ingestion_rejects", "INSERT on ingestion_rejects"),
+        ("CONNECT ON DATABASE {database}", 'permission denied for database "{database}"'),
+        ("USAGE ON SCHEMA other", "permission denied for schema other"),
+        ("USAGE ON SCHEMA public", "in a schema that this role may not use"),
+    ],
+)
+def test_each_of_them_is_missed_before_anything_is_written(loader: Loader, right: str, said: str) -> None:
+    uploads, database = loader.uploads, loader.uploads.settings.database
+    before = uploads.rows(TABLE), uploads.manifest("*")
+    uploads.execute(f"REVOKE {right.format(database=database)} FROM {loader.name}")
+    with pytest.raises(UsageError) as caught:
+        loader.load(uploads.csv("a.csv", "id,name", "0,changed", "1,one"))
+    assert said.format(database=database) in caught.value.message
+    assert (uploads.rows(TABLE), uploads.manifest("*")) == before
+
+
+def test_all_that_is_missing_is_named_together(loader: Loader) -> None:
+    loader.uploads.execute(
+        f"REVOKE UPDATE ON other.t FROM {loader.name}; REVOKE INSERT ON ingestion_batches FROM {loader.name}"
+    )
+    with pytest.raises(UsageError, match=r'lacks UPDATE on "other"\."t", INSERT on ingestion_batches'):
+        loader.load(loader.uploads.numbered("a.csv", (1,)))
+
+
+def test_appending_needs_no_more_than_insert(loader: Loader) -> None:
+    loader.uploads.execute(f"REVOKE SELECT, UPDATE ON other.t FROM {loader.name}")
+    report = loader.load(loader.uploads.numbered("a.csv", (1, 2)), mode=Mode.APPEND)
+    assert told(report.counts) == {"read": 2, "inserted": 2}
+
+
+def test_advancing_a_sequence_needs_rights_on_it(loader: Loader) -> None:
+    file = loader.uploads.numbered("a.csv", (1, 2))
+    with pytest.raises(UsageError, match=r"UPDATE on .*t_id_seq"):
+        loader.load(file, advance_sequences=True)
+    loader.uploads.execute(f"GRANT SELECT, UPDATE ON SEQUENCE other.t_id_seq TO {loader.name}")
+    assert loader.load(file, advance_sequences=True).is_success
+    assert loader.uploads.execute("SELECT nextval('other.t_id_seq')") == [(3,)]
