@@ -23,7 +23,8 @@ def is_compressed(path: Path) -> bool:
 
 
 class ByteStream:
-    """The bytes of one file in blocks; what is compressed must be whole to the last byte."""
+    """The bytes of one file in blocks; what is compressed must be whole to the last byte. `bytes_read`: how far it is
+    in the file as it lies on disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,15 +33,12 @@ class ByteStream:
             self._raw = pa.OSFile(str(path), "rb")
         except OSError as error:
             raise CsvError(path, f"cannot be opened: {error.strerror or error}") from error
+        self.bytes_read = 0
         codec = CODECS.get(path.suffix.lower())
         if codec and not self.size_bytes:
+            self._raw.close()
             raise CsvError(path, f"expected a whole {codec} file, found 0 bytes; get the file again")
         self._stream = _opened(self._raw, codec)
-
-    @property
-    def bytes_read(self) -> int:
-        """Position in the file as it lies on disk; all of it once the stream has been closed."""
-        return self.size_bytes if self._raw.closed else int(self._raw.tell())
 
     def blocks(self) -> Iterator[bytes]:
         while block := self._read():
@@ -52,10 +50,12 @@ class ByteStream:
 
     def _read(self) -> bytes:
         try:
-            return bytes(self._stream.read(BLOCK_BYTES))
+            block = bytes(self._stream.read(BLOCK_BYTES))
+            self.bytes_read = int(self._raw.tell())
+            return block
         except (OSError, EOFError, pa.ArrowException) as error:
             expected = f"a whole {CODECS[self.path.suffix.lower()]} file" if is_compressed(self.path) else "to read on"
-            at = f"at byte {self.bytes_read:,} of {self.size_bytes:,}"
+            at = f"at byte {self._raw.tell():,} of {self.size_bytes:,}"
             raise CsvError(self.path, f"expected {expected}, but {at}: {error}; get the file again") from error
 
 

@@ -10,13 +10,17 @@ from etl.ingestion.csv_dialect import UTF8, codec_of
 from etl.ingestion.csv_errors import CsvError
 
 _LONGEST_MARK = 4
-_NEED_A_MARK = ("utf-16", "utf-32")
+_MARKED = ("utf-16", "utf-32")
+"""Need a byte-order mark, and their decoders take it off."""
 
 
 def utf8_blocks(path: Path, blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """Of a UTF-8 file the bytes as they are: who parses them finds what is not UTF-8."""
     codec = codec_of(encoding)
-    return _without_mark(blocks if codec == UTF8 else _Transcoder(path, codec).transcode(blocks))
+    if codec == UTF8:
+        return _without_mark(blocks)
+    transcoded = _Transcoder(path, codec).transcode(blocks)
+    return transcoded if codec in _MARKED else _without_mark(transcoded)
 
 
 def _without_mark(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -71,7 +75,7 @@ class _Transcoder:
         self._characters = len(text) - text.rfind("\n") - 1 if breaks else self._characters + len(text)
 
     def _refuse_unmarked(self, block: bytes) -> None:
-        if self._codec not in _NEED_A_MARK or not block:
+        if self._codec not in _MARKED or not block:
             return
         marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
         if not block.startswith(marks):

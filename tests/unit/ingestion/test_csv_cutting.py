@@ -102,6 +102,15 @@ def test_a_stray_quote_spoils_no_batch_before_its_own(tmp_path: Path) -> None:
     assert loaded.sizes == [10, 9] + [10] * 7 + [7]
 
 
+def test_many_stray_quotes_within_one_block_cost_no_row(tmp_path: Path) -> None:
+    lines = [b"%d,%s\n" % (number, b'5"' if number % 50 == 0 else b"x" * 100) for number in range(5000)]
+    source = source_of(write(tmp_path, b"".join(lines)), 2, WITHOUT_HEADER, chunk_size=20, bad_rows=BadRows.REJECT)
+    loaded = load(source)
+    assert [row[0] for row in loaded.rows] == [str(number) for number in range(5000) if number % 50]
+    assert [reject.line for reject in loaded.rejects] == list(range(1, 5000, 50))
+    assert {batch.is_checked for batch in loaded.batches} == {True, False}
+
+
 @pytest.mark.parametrize("chunk_size", [1, 2, 5, 50])
 def test_where_batches_end_does_not_depend_on_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_size: int

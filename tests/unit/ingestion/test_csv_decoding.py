@@ -53,11 +53,18 @@ def test_what_the_encoding_does_not_have_is_told_by_line_and_character(block_byt
     )
 
 
-@pytest.mark.parametrize("block_bytes", [1, 3, 1000])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_one_mark_is_taken_off_and_a_second_is_text(encoding: str) -> None:
+    mark = "\ufeff" if encoding in ("utf-8", "utf-16-be") else ""  # the others write their own
+    data = f"{mark}\ufeffid\n".encode(encoding)
+    assert b"".join(utf8_blocks(Path("x.csv"), [data], encoding)) == "\ufeffid\n".encode()
+
+
+@pytest.mark.parametrize("block_bytes", range(1, 16))
 def test_a_broken_pair_of_utf16_is_told(block_bytes: int) -> None:
-    data = "a\nb".encode("utf-16-le") + b"\x00\xdc" + "c".encode("utf-16-le")
+    data = "a\n😀b".encode("utf-16-le") + b"\x00\xdc" + "c".encode("utf-16-le")
     blocks = [data[start : start + block_bytes] for start in range(0, len(data), block_bytes)]
-    with pytest.raises(SourceError, match=r"line 2: expected utf-16-le, found 0x00 0xdc at character 2 \(byte 7 "):
+    with pytest.raises(SourceError, match=r"line 2: expected utf-16-le, found 0x00 0xdc at character 3 \(byte 11 "):
         list(utf8_blocks(Path("x.csv"), blocks, "utf-16-le"))
 
 
