@@ -32,19 +32,24 @@ log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 
 
+Stamp = tuple[int, int, int]
+
+
 class NothingToLoad(Exception):
     """The file stands in the table already, says the manifest."""
 
 
 @dataclass
 class FileLoad:
-    """A file under way. `done`: batches that an earlier run has committed; `error`: why the rest is not tried."""
+    """A file under way. `done`: batches that an earlier run has committed; `error`: why the rest is not tried; `stamp`:
+    by which the file is known to be the one whose checksum was taken."""
 
     path: Path
     file_type: FileType
     source: Source
     load: Load
     done: frozenset[int]
+    stamp: Stamp
     counts: BatchCounts = field(default_factory=BatchCounts)
     batches: int = 0
     error: Exception | None = None
@@ -63,15 +68,16 @@ class Loading:
 
     async def begin(self, path: Path, file_type: FileType) -> FileLoad:
         """Opens the file and marks it `pending`. Raises NothingToLoad, or an EtlError where it cannot be loaded."""
+        stamp = await self._read(stamp_of, path)
         checksum = await self._read(sha256_of, path)
         self._check_types(await self._read(declared_types, path, self._options))
-        while (file := await self._try_to_begin(path, file_type, checksum)) is None:
+        while (file := await self._try_to_begin(path, file_type, checksum, stamp)) is None:
             log.info("another run was faster", file=str(path), next_step="look again at what there is to load")
         if file.done:
             log.info("load resumed", file=str(path), run_id=file.load.run_id, batches_done=len(file.done))
         return file
 
-    async def _try_to_begin(self, path: Path, file_type: FileType, checksum: str) -> FileLoad | None:
+    async def _try_to_begin(self, path: Path, file_type: FileType, checksum: str, stamp: Stamp) -> FileLoad | None:
         found = await self._found(path)
         load, chunk_size = self._choose_load(path, checksum, found)
         source = await self._read(lambda: open_source(path, self._options, self._plan.target, chunk_size=chunk_size))
@@ -84,10 +90,15 @@ class Loading:
         if done is None:
             source.close()
             return None
-        return FileLoad(path, file_type, source, load, done)
+        return FileLoad(path, file_type, source, load, done, stamp)
 
     async def finish(self, file: FileLoad) -> FileResult:
-        """`success`, when the last batch has committed."""
+        """`success`, when the last batch has committed. SourceError where the file is no longer what was checked."""
+        if await self._read(stamp_of, file.path) != file.stamp:
+            raise SourceError(
+                f"{file.path} was changed while it was read: what it held before stands in the table in part; "
+                "load it again when nobody writes to it"
+            )
         batches, counts = file.batches, file.counts
         if not self._options.dry_run:
             batches, counts = await self._asking(lambda c: manifest.load_counts(c, file.load))
@@ -259,6 +270,12 @@ class Loading:
             return await loop.run_in_executor(self._readers, function, *arguments)
         except OSError as error:
             raise SourceError(f"the file cannot be read: {error}") from error
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What changes with a file's content, for next to nothing."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _reconcile(path: Path, counts: BatchCounts) -> None:

@@ -55,6 +55,21 @@ def test_a_changed_file_is_loaded_again_also_when_resuming(uploads: Uploads) -> 
     assert uploads.rows() == [("1", "uno")]
 
 
+def test_a_file_that_changes_while_it_is_read_is_no_success(uploads: Uploads) -> None:
+    file = uploads.numbered("a.csv", range(100))
+
+    class Writer(Silent):
+        def batch_done(self, batch: BatchDone) -> None:
+            with file.open("a") as lines:
+                lines.write(f"{1000 + batch.batch_index},late\n")
+
+    (result,) = uploads.load(file, observers=[Writer()], chunk_size=30).files
+    assert result.status is FileStatus.FAILED
+    assert "was changed while it was read" in result.notes
+    assert uploads.manifest("status") == [("failed",)]
+    assert uploads.load_one(file, resume=True).status is FileStatus.SUCCESS
+
+
 def test_resume_skips_what_stands_there_by_its_checksum(uploads: Uploads) -> None:
     file = uploads.csv("a.csv", "id,name", "1,one")
     uploads.load(file, run_id="first")
