@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from etl.staging.preparing import Rules, prepare
@@ -14,6 +16,9 @@ from etl.staging.storing import BatchStore
 
 AHEAD = 2
 """Prepared batches that may wait for each worker: enough to keep it busy, and all that memory has to hold."""
+
+TURN_SECONDS = 0.0005
+"""How long a thread computes while another wants to; Python's own 5 ms are as long as preparing a batch takes."""
 
 
 @dataclass
@@ -40,10 +45,11 @@ class Engine:
                 failed.append(error)
                 self.stop.set()
 
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="batch") as pool:
+        with _short_turns(), ThreadPoolExecutor(self.workers, thread_name_prefix="batch") as pool:
             is_complete = True
             for raw in batches:
                 prepared = prepare(raw, self.rules)
+                self.store.get_ready(prepared)
                 slots.acquire()
                 if not self._may_go_on(prepared):
                     is_complete = False
@@ -63,3 +69,14 @@ class Engine:
     def _store(self, prepared: PreparedBatch, raw: RawBatch) -> None:
         if self.store.store(prepared, lambda ordinal: self.source.locate(raw, ordinal)):
             self.source.forget(raw.index)
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """A server that waits for its next word does not wait until the reader has prepared a whole batch."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(min(usual, TURN_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)

@@ -25,7 +25,7 @@ def fill_rows(cursor: Cursor, target: Target, batch: PreparedBatch) -> Stored:
     count = len(batch.source_ids)
     if not count:
         return Stored(0, 0, 0, batch.rows_deduplicated)
-    lines = copy_lines(target, batch)
+    lines = batch.lines or copy_lines(target, batch)
     cursor.copy_expert(fill_table(target.table), BytesIO(lines), len(lines))
     # a trigger of the table's own may have refused some
     return Stored(cursor.rowcount, 0, 0, batch.rows_deduplicated + count - cursor.rowcount)

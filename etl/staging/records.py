@@ -60,7 +60,8 @@ class Reject:
 class PreparedBatch:
     """A batch ready to be stored, a list a column, each source_id once; and what was left out.
 
-    `faults` are those of records by their ordinal; only the records that are rows count.
+    `faults` are those of records by their ordinal; only the records that are rows count. `lines` are the rows as COPY
+    takes them, where somebody had the time to write them.
     """
 
     index: int
@@ -74,6 +75,7 @@ class PreparedBatch:
     errors: list[bytes | None] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     faults: dict[int, Faults] = field(default_factory=dict)
+    lines: bytes | None = None
     rows_deduplicated: int = 0
     rows_invalid: int = 0
 

@@ -23,7 +23,7 @@ from tenacity import (
 )
 
 from etl.errors import EtlError, TerminalError, TransientError
-from etl.staging.filling import fill_rows
+from etl.staging.filling import copy_lines, fill_rows
 from etl.staging.ledger import Failure, Locate, StagingLedger
 from etl.staging.observing import Observer
 from etl.staging.records import PreparedBatch, Reject, RejectReason
@@ -77,6 +77,15 @@ class BatchStore:
     has_met: Event = field(default_factory=Event)
     """A record has met another of its source_id: the table is no longer filled by COPY."""
 
+    def get_ready(self, batch: PreparedBatch) -> None:
+        """What can be done before a worker takes the batch up: less for it to do between two statements."""
+        if self.fills:
+            batch.lines = copy_lines(self.target, batch)
+
+    @property
+    def fills(self) -> bool:
+        return self.target.is_empty and not self.has_met.is_set()
+
     def store(self, batch: PreparedBatch, locate: Locate) -> bool:
         """Whether it is stored. What fails is not raised: it stands in the ledger and the next batch goes on."""
         started = time.perf_counter()
@@ -93,7 +102,7 @@ class BatchStore:
 
     def _attempt(self, batch: PreparedBatch, locate: Locate, started: float) -> tuple[PreparedBatch, Stored | None]:
         """The batch as it was stored; nothing stored where an earlier attempt had been after all."""
-        if self.target.is_empty and not self.has_met.is_set():
+        if self.fills:
             with suppress(_NotFilled):
                 return self._fill(batch, locate, started)
         try:

@@ -82,6 +82,7 @@ def without_rows(batch: PreparedBatch, places: Set[int]) -> PreparedBatch:
         source_updated_at=[batch.source_updated_at[place] for place in kept],
         hash_digests=[batch.hash_digests[place] for place in kept],
         errors=errors,
+        lines=None,
         rows_invalid=sum(error is not None for error in errors),
     )
 
