@@ -295,8 +295,9 @@ def _reconcile(path: Path, counts: BatchCounts) -> None:
 
 def _notes(counts: BatchCounts) -> str:
     told = {
-        "rejected": counts.rows_rejected,
-        "deduplicated": counts.rows_deduplicated,
-        "padded": counts.rows_padded,
+        "rows rejected": counts.rows_rejected,
+        "rows deduplicated": counts.rows_deduplicated,
+        "rows padded": counts.rows_padded,
+        "NUL characters stripped or replaced": counts.nul_characters,
     }
-    return ", ".join(f"{count:,} rows {what}" for what, count in told.items() if count)
+    return ", ".join(f"{count:,} {what}" for what, count in told.items() if count)

@@ -177,6 +177,7 @@ async def record_batch(connection: Connection, load: Load, batch: Batch, counts:
         counts.rows_rejected,
         counts.rows_deduplicated,
         counts.rows_padded,
+        counts.nul_characters,
         load.filename,
         load.table,
     )

@@ -142,7 +142,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchCounts:
-    """rows_read = inserted + updated + unchanged + rejected + deduplicated."""
+    """rows_read = inserted + updated + unchanged + rejected + deduplicated. `nul_characters`: stripped or replaced."""
 
     rows_read: int = 0
     rows_inserted: int = 0
@@ -151,6 +151,7 @@ class BatchCounts:
     rows_rejected: int = 0
     rows_deduplicated: int = 0
     rows_padded: int = 0
+    nul_characters: int = 0
 
     def __add__(self, other: BatchCounts) -> BatchCounts:
         return BatchCounts(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))

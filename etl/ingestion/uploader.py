@@ -40,6 +40,7 @@ from etl.ingestion.target import (
 )
 from etl.ingestion.working import Workers
 from etl.ingestion.writing import Freshness, WritePlan
+from etl.statements.uploading import base_type
 
 log = structlog.get_logger(__name__)
 
@@ -115,6 +116,23 @@ def _told(path: Path, error: Exception) -> EtlError:
     )
 
 
+def _tell_of_columns(target: TargetTable, options: UploadOptions) -> None:
+    """What is done to values although nobody asked for it."""
+    wanted = {header.name for header in options.headers}
+    columns = [column for column in target.columns if column.name in wanted]
+    generated = [column.name for column in columns if column.is_generated]
+    padded = [column.name for column in columns if base_type(column.type) == "character"]
+    if generated:
+        log.warning("generated columns not written", table=options.table, columns=generated)
+    if padded:
+        log.warning(
+            "char(n) pads values and drops their trailing spaces",
+            table=options.table,
+            columns=padded,
+            next_step="make them text or varchar(n) where that matters",
+        )
+
+
 async def _close(pool: asyncpg.Pool) -> None:
     """Politely, as long as the server answers."""
     try:
@@ -181,6 +199,7 @@ class _Upload:
                 target = await self._target(connection, types)
                 await refuse_missing_rights(connection, target, self._options)
         check_target(target, self._options, header_types(self._options))
+        _tell_of_columns(target, self._options)
         return WritePlan(self._dsn, self._options, target, Freshness(target.is_empty))
 
     async def _target(self, connection: Connection, types: dict[str, str]) -> TargetTable:

@@ -231,6 +231,7 @@ async def check_only(
                 rows_rejected=rejected,
                 rows_deduplicated=deduplicated,
                 rows_padded=batch.rows_padded,
+                nul_characters=batch.nul_characters,
             )
             return Written(counts, rows)
 
@@ -287,6 +288,7 @@ async def _recorded(
         rows_read=counts.rows_read + len(batch.rejects),
         rows_rejected=len(rejects),
         rows_padded=batch.rows_padded,
+        nul_characters=batch.nul_characters,
     )
     if not await record_batch(connection, load, batch, whole):
         raise _StoredAlready

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS ingestion_batches (
     rows_rejected bigint NOT NULL,
     rows_deduplicated bigint NOT NULL,
     rows_padded bigint NOT NULL,
+    nul_characters bigint NOT NULL,
     committed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (load_id, batch_idx)
 );

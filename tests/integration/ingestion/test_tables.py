@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from structlog.testing import capture_logs
 
 from etl.errors import SchemaMismatchError, UsageError
 from etl.ingestion.model import CsvOptions, FileStatus, Mode
@@ -45,6 +46,16 @@ def test_generated_columns_are_read_past(uploads: Uploads, mode: Mode) -> None:
     result = uploads.load_one(file, headers=headers_of("id price doubled"), mode=mode)
     assert told(result.counts) == {"read": 2, "inserted": 2}
     assert uploads.rows() == [(1, 10, 20), (2, 20, 40)]
+
+
+def test_what_a_table_does_to_values_is_told(uploads: Uploads) -> None:
+    uploads.execute("CREATE TABLE t (id char(4) PRIMARY KEY, n int GENERATED ALWAYS AS (1) STORED)")
+    with capture_logs() as lines:
+        uploads.load(uploads.csv("a.csv", "id,n", "a,5"), headers=headers_of("id n"))
+    assert [(line["event"], line["columns"]) for line in lines if "columns" in line] == [
+        ("generated columns not written", ["n"]),
+        ("char(n) pads values and drops their trailing spaces", ["id"]),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["ALWAYS", "BY DEFAULT"])

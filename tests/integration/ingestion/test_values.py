@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etl.ingestion.model import BadRows, CopyPath, CsvOptions, FileStatus, Mode
+from etl.ingestion.model import BadRows, CopyPath, CsvOptions, FileStatus, Mode, NulCharacters, TolerantMode
 from tests.integration.ingestion.conftest import Uploads, headers_of, told
 
 pytestmark = pytest.mark.stack
@@ -293,6 +293,27 @@ def test_what_cannot_be_read_names_its_line(uploads: Uploads, content: bytes, sa
     assert str(file) in result.notes
     assert said in result.notes
     assert uploads.rows() == []
+
+
+@pytest.mark.parametrize("nul_characters", [NulCharacters.STRIP, NulCharacters.REPLACE])
+@pytest.mark.parametrize("copy_path", CopyPath)
+def test_nul_characters_that_are_taken_out_are_counted(
+    uploads: Uploads, nul_characters: NulCharacters, copy_path: CopyPath
+) -> None:
+    file = uploads.folder / "a.csv"
+    file.write_bytes(b"id,name\n1,o\x00n\x00e\n2,two\n3,\x00\n")
+    result = uploads.load_one(file, csv=CsvOptions(nul_characters=nul_characters), copy_path=copy_path, chunk_size=2)
+    mark = "" if nul_characters is NulCharacters.STRIP else "\ufffd"
+    assert uploads.rows() == [("1", f"o{mark}n{mark}e"), ("2", "two"), ("3", mark)]
+    assert told(result.counts) == {"read": 3, "inserted": 3, "nul_characters": 3}
+    assert result.notes == "3 NUL characters stripped or replaced"
+
+
+def test_short_rows_are_filled_up_and_counted(uploads: Uploads) -> None:
+    file = uploads.csv("a.csv", "id,name", "1,one", "2", "3")
+    result = uploads.load_one(file, csv=CsvOptions(tolerant=TolerantMode.NULL))
+    assert told(result.counts) == {"read": 3, "inserted": 3, "padded": 2}
+    assert uploads.rows() == [("1", "one"), ("2", None), ("3", None)]
 
 
 @pytest.mark.parametrize("content", [b"", b"id,name\n", b"\xef\xbb\xbfid,name\r\n"], ids=["0 bytes", "header", "BOM"])

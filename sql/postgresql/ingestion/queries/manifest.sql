@@ -36,17 +36,18 @@ SELECT batch_idx FROM ingestion_batches WHERE load_id = $1;
 -- Once a batch, and only as long as the load is the file's current one: no row says that one of the two is not so. The
 -- file's row is held until the batch has committed, so that no other run begins in between.
 INSERT INTO ingestion_batches (load_id, batch_idx, run_id, rows_read, rows_inserted, rows_updated, rows_unchanged,
-    rows_rejected, rows_deduplicated, rows_padded)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+    rows_rejected, rows_deduplicated, rows_padded, nul_characters)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
 FROM (
-    SELECT FROM ingestion_manifest WHERE filename = $11 AND target_table = $12 AND load_id = $1 FOR SHARE
+    SELECT FROM ingestion_manifest WHERE filename = $12 AND target_table = $13 AND load_id = $1 FOR SHARE
 ) AS current_load
 ON CONFLICT (load_id, batch_idx) DO NOTHING
 RETURNING batch_idx;
 
 -- name: recorded_batch
 -- The counts of a batch that has committed, although nobody heard so.
-SELECT rows_read, rows_inserted, rows_updated, rows_unchanged, rows_rejected, rows_deduplicated, rows_padded
+SELECT rows_read, rows_inserted, rows_updated, rows_unchanged, rows_rejected, rows_deduplicated, rows_padded,
+    nul_characters
 FROM ingestion_batches WHERE load_id = $1 AND batch_idx = $2;
 
 -- name: record_rejects
@@ -59,7 +60,7 @@ SELECT $1, $2, r.* FROM unnest($3::integer[], $4::bigint[], $5::bigint[], $6::te
 SELECT count(*), coalesce(sum(rows_read), 0)::bigint, coalesce(sum(rows_inserted), 0)::bigint,
     coalesce(sum(rows_updated), 0)::bigint, coalesce(sum(rows_unchanged), 0)::bigint,
     coalesce(sum(rows_rejected), 0)::bigint, coalesce(sum(rows_deduplicated), 0)::bigint,
-    coalesce(sum(rows_padded), 0)::bigint
+    coalesce(sum(rows_padded), 0)::bigint, coalesce(sum(nul_characters), 0)::bigint
 FROM ingestion_batches WHERE load_id = $1;
 
 -- name: finish_load
