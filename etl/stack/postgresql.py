@@ -67,7 +67,14 @@ class PostgreSQLServer:
         return processes.find_by_arguments("-D", str(self._data))
 
     def remains(self) -> Sequence[psutil.Process]:
-        return processes.find_by_folder("postgres", self._data)
+        """Also of a start that was killed: its initdb works on, and would meet the next one in the same folder."""
+        initialising = processes.find_by_folder("initdb", self._home.folder)
+        initialising += processes.find_by_folder("postgres", self._partial)
+        return [*initialising, *processes.find_by_folder("postgres", self._data)]
+
+    @property
+    def _partial(self) -> Path:
+        return self._home.folder / "data.partial"
 
     def start(self, ports: Mapping[str, int]) -> None:
         self._home.create(self._credentials.stack_id)
@@ -87,7 +94,7 @@ class PostgreSQLServer:
         """initdb works beside and is renamed when it is through: a killed one leaves nothing that looks complete."""
         if self._data.exists():
             return
-        partial = self._home.folder / "data.partial"
+        partial = self._partial
         shutil.rmtree(partial, ignore_errors=True)
         password_file = self._home.write_private("password", self._credentials.postgresql_admin)
         command = [str(program / "bin" / "initdb"), f"--pgdata={partial}", f"--username={_ADMIN}"]
