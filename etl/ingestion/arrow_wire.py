@@ -47,7 +47,7 @@ def integers(array: pa.Array, target: str) -> pa.Array:
         refuse_where(values >= np.uint64(limit), f"a number in the range of {target}")
     elif limit < 2**63:
         refuse_where((values < -limit) | (values >= limit), f"a number in the range of {target}")
-    return with_nulls_of(array, arrow_type, values.astype(arrow_type.to_pandas_dtype()))
+    return with_nulls_of(array, arrow_type, values.astype(f"i{arrow_type.bit_width // 8}"))
 
 
 def _whole_numbers(array: pa.Array) -> npt.NDArray[Any]:
@@ -97,7 +97,7 @@ def exact_floats(array: pa.Array, target: str) -> pa.Array:
         is_bad |= values < -limit
     refuse_where(is_bad, f"an integer that {target} holds exactly")
     arrow_type = _FLOAT_TYPES[target]
-    return with_nulls_of(array, arrow_type, values.astype(arrow_type.to_pandas_dtype()))
+    return with_nulls_of(array, arrow_type, values.astype(f"f{arrow_type.bit_width // 8}"))
 
 
 def texts(array: pa.Array, length: int) -> pa.Array:

@@ -6,6 +6,10 @@ import configparser
 import re
 import subprocess
 import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from etl.stack.layout import PROJECT_DIR
 
@@ -35,6 +39,32 @@ import etl.ingestion.cli, etl.ingestion.parquet_ingestor
 assert not {"pyspark", "psycopg2", "boto3", "sqlglot"} & set(sys.modules), "the uploader"
 import etl.stack.__main__
 assert not {"pyspark", "boto3", "sqlglot", "chdb"} & set(sys.modules), "the stack"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_parquet_files_are_read_without_pandas(tmp_path: Path) -> None:
+    """Which is there where Spark is, and not where only the uploader is installed."""
+    pq.write_table(pa.table({"id": pa.array([1, None], pa.int32()), "n": [1, 2]}), tmp_path / "a.parquet")
+    script = f"""
+import sys
+from pathlib import Path
+
+class NoPandas:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, NoPandas())
+from etl.ingestion.model import Header
+from etl.ingestion.parquet_ingestor import open_parquet
+types = {{"id": "bigint", "n": "double precision"}}
+source = open_parquet(Path({str(tmp_path / "a.parquet")!r}), [Header(name) for name in types], types, chunk_size=10)
+(batch,) = source.batches()
+assert batch.rows == 2
 """
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=120, check=False
