@@ -6,10 +6,10 @@ A record that PostgreSQL could not hold is a reject; one that merely breaks the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import md5 as _md5
 from typing import Any
 
 import orjson
@@ -34,6 +34,10 @@ class Rules:
     maximum_record_bytes: int = 16 * 1024 * 1024
 
 
+_Row = tuple[str, bytes, int, datetime | None, str, bytes | None]
+"""source_id, document, ordinal, source_updated_at, digest, errors."""
+
+
 class _Unstorable(Exception):
     def __init__(self, reason: RejectReason, message: str) -> None:
         self.reason, self.message = reason, message
@@ -41,7 +45,8 @@ class _Unstorable(Exception):
 
 def prepare(batch: RawBatch, rules: Rules) -> PreparedBatch:
     prepared = PreparedBatch(batch.index, batch.position, len(batch.records))
-    places: dict[str, int] = {}
+    rows: dict[str, _Row] = {}
+    has_checks = bool(rules.required or rules.shape)
     for ordinal, text in zip(batch.ordinals, batch.records, strict=True):
         try:
             record = _read(text, rules)
@@ -50,13 +55,20 @@ def prepare(batch: RawBatch, rules: Rules) -> PreparedBatch:
             prepared.rejects.append(Reject(ordinal, fault.reason, fault.message, text))
             continue
         errors: list[dict[str, Any]] = []
-        updated_at = _source_updated_at(record, rules, errors)
-        missing = _check_required(record, rules, errors)
-        misshapen = _check_shape(record, rules, errors)
-        if missing or misshapen:
-            prepared.faults[ordinal] = Faults(missing, misshapen)
-        _keep(prepared, places, source_id, text, ordinal, updated_at, errors)
-    prepared.rows_invalid = sum(error is not None for error in prepared.errors)
+        updated_at = _source_updated_at(record, rules, errors) if rules.source_updated_at else None
+        if has_checks:
+            missing = _check_required(record, rules, errors)
+            misshapen = _check_shape(record, rules, errors)
+            if missing or misshapen:
+                prepared.faults[ordinal] = Faults(missing, misshapen)
+        if source_id in rows and _is_older(updated_at, rows[source_id]):
+            continue
+        # a raw newline is white space in JSON, and here the separator of documents
+        document = text.replace(b"\n", b" ") if b"\n" in text else text
+        digest = _md5(text, usedforsecurity=False).hexdigest()
+        rows[source_id] = source_id, document, ordinal, updated_at, digest, orjson.dumps(errors) if errors else None
+    _keep(prepared, rows)
+    prepared.rows_deduplicated = prepared.rows_attempted - len(prepared.rejects) - len(rows)
     return prepared
 
 
@@ -165,39 +177,20 @@ def _check_shape(record: dict[str, Any], rules: Rules, errors: list[dict[str, An
 # --- each source_id once --------------------------------------------------------------------------------------------
 
 
-def _keep(
-    prepared: PreparedBatch,
-    places: dict[str, int],
-    source_id: str,
-    text: bytes,
-    ordinal: int,
-    updated_at: datetime | None,
-    errors: list[dict[str, Any]],
-) -> None:
+def _is_older(updated_at: datetime | None, other: _Row) -> bool:
     """The latest source_updated_at wins, else the last in the order of the input."""
-    # a raw newline is white space in JSON, and here the separator of documents
-    document = text.replace(b"\n", b" ") if b"\n" in text else text
-    digest = hashlib.md5(text, usedforsecurity=False).hexdigest()
-    error = orjson.dumps(errors) if errors else None
-    place = places.get(source_id)
-    if place is None:
-        places[source_id] = len(prepared.source_ids)
-        prepared.source_ids.append(source_id)
-        prepared.documents.append(document)
-        prepared.ordinals.append(ordinal)
-        prepared.source_updated_at.append(updated_at)
-        prepared.hash_digests.append(digest)
-        prepared.errors.append(error)
+    stored = other[3]
+    return updated_at != stored and (updated_at is None or (stored is not None and updated_at < stored))
+
+
+def _keep(prepared: PreparedBatch, rows: dict[str, _Row]) -> None:
+    """A record that has taken another's place stands where that one stood."""
+    if not rows:
         return
-    prepared.rows_deduplicated += 1
-    stored = prepared.source_updated_at[place]
-    if updated_at != stored and (updated_at is None or (stored is not None and updated_at < stored)):
-        return
-    prepared.documents[place] = document
-    prepared.ordinals[place] = ordinal
-    prepared.source_updated_at[place] = updated_at
-    prepared.hash_digests[place] = digest
-    prepared.errors[place] = error
+    ids, documents, ordinals, instants, digests, errors = zip(*rows.values(), strict=True)
+    prepared.source_ids, prepared.documents, prepared.ordinals = list(ids), list(documents), list(ordinals)
+    prepared.source_updated_at, prepared.hash_digests, prepared.errors = list(instants), list(digests), list(errors)
+    prepared.rows_invalid = sum(error is not None for error in errors)
 
 
 def _kind(value: Any) -> str:
