@@ -8,8 +8,10 @@ from dataclasses import replace
 from etl.errors import SourceError
 from etl.ingestion.connecting import Connection, UploadStoreError, door, transaction
 from etl.ingestion.model import Batch, Reject
+from etl.ingestion.plan import WritePlan
 from etl.ingestion.source import Source, row_of
-from etl.ingestion.writing import BadValue, Staging, WritePlan, loosened, stage, staging_of
+from etl.ingestion.staging import Staging, loosened, staging_of
+from etl.ingestion.writing import BadValue, stage
 from etl.statements.uploading import Checks, bad_values_sql
 
 LONGEST_VALUE = 100
@@ -80,7 +82,7 @@ def place_of(reject: Reject) -> str:
 def refused_as_said(source: Source, batch: Batch, error: UploadStoreError) -> BadRowError | None:
     """What PostgreSQL says in its CONTEXT, where asking again finds nothing: the line of the payload is the file's."""
     match = _CONTEXT.search(error.where)
-    if match is None:
+    if match is None or batch.is_checked:  # then the payload's lines are not the file's
         return None
     number = int(match["line"])
     if batch.first_line is not None:

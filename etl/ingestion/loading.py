@@ -21,11 +21,11 @@ from etl.ingestion.connecting import Connection, door
 from etl.ingestion.manifest import Entry, Load
 from etl.ingestion.model import BatchCounts, FileResult, FileStatus, FileType, Mode, UploadOptions
 from etl.ingestion.opening import declared_types, open_source
+from etl.ingestion.plan import WritePlan
 from etl.ingestion.retrying import retrying
 from etl.ingestion.source import Source
 from etl.ingestion.stored_options import cut_otherwise, options_json
 from etl.ingestion.target import fits
-from etl.ingestion.writing import WritePlan
 
 log = structlog.get_logger(__name__)
 
@@ -211,6 +211,7 @@ class Loading:
                 mode=self._options.mode,
                 chunk_size=chunk_size,
                 options=options_json(self._options),
+                lock_timeout_seconds=self._options.lock_timeout_seconds,
             )
         )
 
@@ -233,6 +234,7 @@ class Loading:
                 mode=options.mode,
                 chunk_size=options.chunk_size,
                 options=options_json(options),
+                lock_timeout_seconds=options.lock_timeout_seconds,
             )
             return None if begun is None else load
 

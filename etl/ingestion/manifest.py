@@ -126,13 +126,14 @@ async def begin_load(
     mode: Mode,
     chunk_size: int,
     options: dict[str, Any],
+    lock_timeout_seconds: int,
 ) -> frozenset[int] | None:
     """Marks the file `pending`; the batches of this load that an earlier attempt has committed.
 
     None, and nothing is done, where the manifest is no longer as it was `found` when this load was decided on: another
     run has begun, ended, or committed its first batch.
     """
-    async with transaction(connection):
+    async with transaction(connection, f"SET LOCAL lock_timeout = {lock_timeout_seconds * 1000}"):
         await connection.execute(statement("lock_entry"), load.filename, load.table)
         if _stage_of(await find_entry(connection, load.filename, load.table)) != _stage_of(found):
             return None

@@ -28,6 +28,7 @@ from etl.ingestion.loading import FileLoad, Loading, NothingToLoad
 from etl.ingestion.model import FileResult, FileStatus, FileType, UploadOptions, UploadReport
 from etl.ingestion.observing import Observer, Observers
 from etl.ingestion.opening import declared_types, header_types, verified
+from etl.ingestion.plan import Freshness, WritePlan
 from etl.ingestion.rights import refuse_missing_rights
 from etl.ingestion.settings import Dsn
 from etl.ingestion.target import (
@@ -39,7 +40,6 @@ from etl.ingestion.target import (
     table_to_be,
 )
 from etl.ingestion.working import Workers
-from etl.ingestion.writing import Freshness, WritePlan
 from etl.statements.uploading import base_type
 
 log = structlog.get_logger(__name__)

@@ -21,8 +21,9 @@ from etl.ingestion.loading import FileLoad
 from etl.ingestion.model import BadRows, Batch, Reject
 from etl.ingestion.observing import BatchDone, Observers
 from etl.ingestion.opening import MAXIMUM_BATCH_BYTES
+from etl.ingestion.plan import WritePlan
 from etl.ingestion.retrying import retrying
-from etl.ingestion.writing import BadValuesFound, WritePlan, Written, check_only, write_batch
+from etl.ingestion.writing import BadValuesFound, Written, check_only, write_batch
 
 USUAL_BATCH_BYTES = 8 * 1024 * 1024
 """What is in flight for each connection, however many batches that is; the largest batch comes on top."""

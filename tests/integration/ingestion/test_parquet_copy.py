@@ -15,7 +15,7 @@ import asyncpg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from etl.config.settings import PostgreSQLSettings
@@ -491,6 +491,7 @@ def tables(draw: st.DrawFn) -> pa.Table:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(table=pa.table({"c0": [4.600396982069566e16]}), chunk_size=1, row_group_size=1, is_dictionary=False)
 @given(table=tables(), chunk_size=st.integers(1, 12), row_group_size=st.integers(1, 12), is_dictionary=st.booleans())
 def test_binary_records_and_text_leave_equal_tables(
     database: PostgreSQLSettings,
@@ -511,8 +512,12 @@ def test_binary_records_and_text_leave_equal_tables(
     assert binary == records
     assert binary == in_types(database, texts, list(types.values()))
     for column, type_name in enumerate(types.values()):
-        if type_name != "jsonb":
-            assert [row[column] for row in texts] == [row[column] for row in binary]
+        ours, theirs = [row[column] for row in texts], [row[column] for row in binary]
+        if type_name in ("real", "double precision"):
+            # both read back as the same value; PostgreSQL prints one digit more where the shortest text lies halfway
+            assert all(our == their or len(str(our)) < len(str(their)) for our, their in zip(ours, theirs, strict=True))
+        elif type_name != "jsonb":
+            assert ours == theirs
 
 
 def in_types(database: PostgreSQLSettings, texts: Texts, types: list[str]) -> Texts:

@@ -1,0 +1,58 @@
+"""What the workers of one upload share, and the settings of their transactions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etl.ingestion.model import Mode, UploadOptions
+from etl.ingestion.settings import Dsn
+from etl.ingestion.target import TargetTable
+from etl.statements.quoting import postgresql_literal
+
+# The planner knows nothing of a table made a moment ago; a look into the index for each row is right for any batch.
+_INDEX_ONLY = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_mergejoin = off", "SET LOCAL jit = off")
+
+
+@dataclass
+class Freshness:
+    """Whether rows may still go straight into the table: it was empty when the run began, and no key has clashed since.
+
+    Then COPY alone is an upsert: every row is a new one, or the transaction fails and the batch is merged instead.
+    """
+
+    is_fresh: bool
+
+
+@dataclass(frozen=True)
+class WritePlan:
+    """What the workers share."""
+
+    dsn: Dsn
+    options: UploadOptions
+    target: TargetTable
+    freshness: Freshness
+
+    @property
+    def is_upsert(self) -> bool:
+        return self.options.mode is Mode.UPSERT
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """For each transaction, since none of them outlives it."""
+        options = self.options
+        return (
+            f"SET LOCAL lock_timeout = {options.lock_timeout_seconds * 1000}",
+            f"SET LOCAL statement_timeout = {options.statement_timeout_seconds * 1000}",
+            "SET LOCAL idle_in_transaction_session_timeout = 0",
+            "SET LOCAL client_min_messages = warning",
+            f"SET LOCAL TimeZone = {postgresql_literal(options.timezone or 'UTC')}",
+        )
+
+    @property
+    def merge_settings(self) -> tuple[str, ...]:
+        return (*self.settings, *_INDEX_ONLY)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Empty where rows are appended: the key serves to make the table then, no more."""
+        return self.options.primary_key if self.is_upsert else ()

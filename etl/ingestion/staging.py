@@ -1,0 +1,103 @@
+"""The temporary table of a batch: which columns it has, of what types, and what their values are asked."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+from etl.ingestion.model import Batch, CsvBytes, Records
+from etl.ingestion.plan import WritePlan
+from etl.statements.uploading import Checks, OrderBy, TempColumn, Upload, UploadColumn, base_type
+
+_INSTANT = "timestamp with time zone"
+_WITHOUT_SHIFTS = frozenset({"UTC", "Etc/UTC", "GMT", "Z"})
+
+
+@dataclass(frozen=True)
+class Staging:
+    """A batch's temporary table: `columns` in the payload's order, `upload` for what goes on into the target."""
+
+    upload: Upload
+    columns: tuple[TempColumn, ...]
+    checks: Checks = field(default_factory=Checks)
+
+    @property
+    def name(self) -> str:
+        return self.upload.staging
+
+    @property
+    def has_position(self) -> bool:
+        return bool(self.checks)
+
+
+def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
+    """CSV is staged in the target's own types, so that COPY checks each value; as text where more is asked."""
+    checks = _checks(plan, batch)
+    as_text = {*checks.zoned, *checks.local, *(name for name, _ in checks.scales)}
+    columns, temporary = [], []
+    for place, staged in enumerate(batch.columns):
+        target = plan.target.column(staged.header) if staged.header else None
+        if target is None or target.is_generated:
+            temporary.append(TempColumn(f"_unused_{place}", staged.type))
+            continue
+        kind = staged.type
+        if isinstance(batch.payload, CsvBytes) and target.name not in as_text:
+            kind = target.type
+        columns.append(UploadColumn(target.name, target.type, kind))
+        temporary.append(TempColumn(target.name, kind, not_null=target.name in plan.key))
+    return Staging(_upload(plan, tuple(columns), worker), tuple(temporary), checks)
+
+
+def loosened(staging: Staging, batch: Batch) -> Staging:
+    """The same rows in columns that take anything: text for CSV, and no length, scale or NOT NULL for the rest. Every
+    value is asked whether its column will take it."""
+    is_csv = isinstance(batch.payload, CsvBytes)
+    loose = {c.name: "text" if is_csv else base_type(c.type) for c in staging.columns}
+    upload = replace(
+        staging.upload,
+        columns=tuple(replace(column, staged_type=loose[column.name]) for column in staging.upload.columns),
+    )
+    columns = tuple(TempColumn(column.name, loose[column.name]) for column in staging.columns)
+    fit = tuple(c.name for c in upload.columns if c.type not in ("text", "character varying"))
+    return Staging(upload, columns, replace(staging.checks, fit=fit))
+
+
+def _upload(plan: WritePlan, columns: tuple[UploadColumn, ...], worker: int) -> Upload:
+    target, options = plan.target, plan.options
+    always = {column.name for column in target.columns if column.is_always_identity}
+    names = {column.name for column in columns}
+    return Upload(
+        target=target.sql,
+        staging=temp_table_name(target.sql, worker),
+        columns=columns,
+        key=plan.key,
+        settable=tuple(c.name for c in columns if c.name not in options.primary_key and c.name not in always),
+        order_by=tuple(OrderBy(each.name, each.descending) for each in options.dedup_order_by),
+        overriding=bool(always & names),
+        is_partitioned=target.is_partitioned,
+    )
+
+
+def temp_table_name(target: str, worker: int) -> str:
+    """The same for a worker and target every time, and short whatever the target's name is."""
+    digest = hashlib.sha256(target.encode()).hexdigest()[:8]
+    return f"_uploader_{digest}_{worker}"
+
+
+def _checks(plan: WritePlan, batch: Batch) -> Checks:
+    """Only text can leave its zone unsaid; only what is not of the target's own type has more decimals than it."""
+    zone = plan.options.timezone
+    zoned, local, scales = [], [], []
+    for staged in batch.columns:
+        target = plan.target.column(staged.header) if staged.header else None
+        if target is None:
+            continue
+        is_loose = staged.type == "text" and isinstance(batch.payload, CsvBytes | Records)
+        if base_type(target.type) == _INSTANT and is_loose:
+            if zone is None:
+                zoned.append(target.name)
+            elif zone not in _WITHOUT_SHIFTS:
+                local.append(target.name)
+        if plan.options.strict_decimals and target.type.startswith("numeric(") and staged.type != target.type:
+            scales.append((target.name, int(target.type.rstrip(")").partition(",")[2])))
+    return Checks(zoned=tuple(zoned), local=tuple(local), scales=tuple(scales))
