@@ -84,7 +84,7 @@ def committed(uploads: Uploads) -> int:
 
 def test_a_killed_append_resumed_has_each_row_once(uploads: Uploads) -> None:
     uploads.execute(WITHOUT_KEY)
-    rows = 60_000
+    rows = 30_000
     file = uploads.numbered("a.csv", range(rows))
     with appending(uploads, file, chunk_size=200) as process:
         wait_for_batches(uploads, 5)
@@ -106,7 +106,7 @@ def test_a_killed_append_resumed_has_each_row_once(uploads: Uploads) -> None:
 def test_a_stopped_run_ends_at_once_and_can_be_taken_up(uploads: Uploads, number: signal.Signals) -> None:
     """Also where every worker waits for a lock and the reader for a worker."""
     uploads.execute(WITHOUT_KEY)
-    rows = 60_000
+    rows = 30_000
     file = uploads.numbered("a.csv", range(rows))
     with appending(uploads, file, chunk_size=200) as process:
         wait_for_batches(uploads, 2)
@@ -165,6 +165,16 @@ def test_a_file_whose_first_batch_is_about_to_commit_is_refused(uploads: Uploads
         assert first.result().status is FileStatus.SUCCESS
         assert second.result().status is FileStatus.FAILED
     assert uploads.execute("SELECT count(*), count(DISTINCT id) FROM t") == [(100, 100)]
+
+
+def test_a_file_that_a_vanished_run_still_holds_is_told(uploads: Uploads) -> None:
+    file = uploads.csv("a.csv", "id,name")
+    uploads.load(file)
+    with closing(connect(uploads.settings)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT FROM ingestion_manifest FOR SHARE")
+        result = uploads.load_one(file, lock_timeout_seconds=1, max_retries=0)
+    assert result.status is FileStatus.FAILED
+    assert "lock timeout" in result.notes
 
 
 def test_a_run_that_was_overtaken_writes_no_more(uploads: Uploads) -> None:

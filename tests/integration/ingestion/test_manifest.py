@@ -43,6 +43,7 @@ def begin(uploads: Uploads, load_id: str, found: Entry | None) -> frozenset[int]
                 mode=Mode.APPEND,
                 chunk_size=1,
                 options={},
+                lock_timeout_seconds=30,
             )
         finally:
             await connection.close()

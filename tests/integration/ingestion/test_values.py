@@ -54,8 +54,10 @@ V = {"headers": headers_of("id v")}
         ("int[]", "1", "malformed array literal"),
     ],
 )
-@pytest.mark.parametrize("copy_path", CopyPath)
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(
+    ("copy_path", "mode"),
+    [(CopyPath.AUTO, Mode.UPSERT), (CopyPath.AUTO, Mode.APPEND), (CopyPath.RECORDS, Mode.UPSERT)],
+)
 def test_a_bad_value_is_named_or_rejected(
     uploads: Uploads, kind: str, bad: str, reason: str, copy_path: CopyPath, mode: Mode
 ) -> None:
@@ -147,11 +149,11 @@ def test_null_is_what_the_option_says(uploads: Uploads) -> None:
     assert uploads.rows() == [("1", None), ("2", "it's"), ("3", "")]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "'", "\\"])
-@pytest.mark.parametrize("quotechar", ['"', "'", "`"])
+@pytest.mark.parametrize(
+    ("delimiter", "quotechar"),
+    [(",", '"'), (";", '"'), ("\t", '"'), ("|", "'"), ("'", '"'), ("\\", '"'), (",", "'"), (",", "`"), (",", "\\")],
+)
 def test_any_delimiter_and_quote_reach_the_server_as_meant(uploads: Uploads, delimiter: str, quotechar: str) -> None:
-    if delimiter == quotechar:
-        return
     line = delimiter.join(["1", f"{quotechar}a{delimiter}{quotechar * 2}b{quotechar}"])
     file = uploads.csv("a.csv", delimiter.join(["id", "name"]), line)
     uploads.load(file, csv=CsvOptions(delimiter=delimiter, quotechar=quotechar))
