@@ -38,7 +38,7 @@ def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
     for place, staged in enumerate(batch.columns):
         target = plan.target.column(staged.header) if staged.header else None
         if target is None or target.is_generated:
-            temporary.append(TempColumn(f"_unused_{place}", staged.type))
+            temporary.append(TempColumn(f"@unused_{place}", staged.type))
             continue
         kind = staged.type
         if isinstance(batch.payload, CsvBytes) and target.name not in as_text:

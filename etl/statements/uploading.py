@@ -18,8 +18,8 @@ _WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box",
 _TEXT_LIKE = ("text", "character varying", "character", "name", "citext")
 _MODIFIERS = re.compile(r"\s*\([^)]*\)")
 
-POSITION = "_position"
-"""Which row of its batch a staged row is, from 1, where a statement has to tell."""
+POSITION = "@position"
+"""Which row of its batch a staged row is, from 1, where a statement has to tell; a name that no user's column has."""
 
 
 def quote_identifier(name: str) -> str:
@@ -247,11 +247,11 @@ def _insert(upload: Upload, chosen: str) -> str:
 def _looked_up_upsert(upload: Upload) -> str:
     """A partitioned table returns no xmax: its keys are looked up before. What another session writes meanwhile may
     move a row from `inserted` to `updated`."""
-    is_stored = f'EXISTS (SELECT FROM {upload.target} AS o WHERE {_same_key(upload)}) AS "_is_stored"'
+    is_stored = f'EXISTS (SELECT FROM {upload.target} AS o WHERE {_same_key(upload)}) AS "@is_stored"'
     return (
         f"WITH chosen AS (SELECT {upload.names}, {is_stored} FROM ({_staged(upload)}) AS s{_unless_equal(upload)}), "
         f"written AS ({_insert(upload, 'chosen')}{_on_conflict(upload)} RETURNING 1), "
-        'counted AS (SELECT count(*) FILTER (WHERE "_is_stored") AS of_stored, '
+        'counted AS (SELECT count(*) FILTER (WHERE "@is_stored") AS of_stored, '
         "(SELECT count(*) FROM written) AS of_all FROM chosen) "
         "SELECT of_all - least(of_all, of_stored), least(of_all, of_stored) FROM counted"
     )

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psutil
@@ -103,6 +103,25 @@ def test_waits_double_and_end(uploads: Uploads, quick_retries: list[float]) -> N
     assert uploads.manifest("status, notes") == [("failed", result.notes)]
 
 
+def test_a_server_that_does_not_come_back_ends_the_run(uploads: Uploads, quick_retries: list[float]) -> None:
+    uploads.execute(WITHOUT_KEY)
+    files = [uploads.numbered(f"{name}.csv", range(ROWS)) for name in "ab"]
+    options = uploads.options(*files, mode=Mode.APPEND, primary_key=(), chunk_size=50)
+    with ExitStack() as server:
+        settings = server.enter_context(cutting_proxy(uploads.settings, lambda _: False))
+
+        class Ender(Silent):
+            def batch_done(self, batch: BatchDone) -> None:
+                server.close()
+
+        report = asyncio.run(async_upsert(options, dsn_of(settings), [Ender()]))
+    assert [file.status for file in report.files] == [FileStatus.FAILED] * 2
+    assert all("reachable" in file.notes or "connection" in file.notes for file in report.files)
+    again = uploads.load(*files, mode=Mode.APPEND, primary_key=(), resume=True)
+    assert again.is_success
+    assert uploads.execute("SELECT count(*), count(DISTINCT id) FROM t") == [(2 * ROWS, ROWS)]
+
+
 def test_sessions_that_an_administrator_ends(uploads: Uploads, quick_retries: list[float]) -> None:
     uploads.execute(WITHOUT_KEY)
     file = uploads.numbered("a.csv", range(ROWS))
@@ -153,6 +172,37 @@ def test_a_deadlock_is_tried_again(uploads: Uploads, quick_retries: list[float])
     assert [type(error) for error in retries.errors] == [ContentionError]
     assert told(report.counts) == {"read": 10, "updated": 10}
     assert uploads.rows() == [(n, f"name {n}") for n in range(1, 11)]
+
+
+def test_a_statement_that_takes_too_long(uploads: Uploads) -> None:
+    uploads.execute(
+        f"""{WITH_KEY};
+        CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$;
+        CREATE TRIGGER dawdles BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION dawdle()"""
+    )
+    result = uploads.load_one(uploads.numbered("a.csv", (1, 2)), statement_timeout_seconds=1, max_retries=0)
+    assert result.status is FileStatus.FAILED
+    assert "statement timeout" in result.notes
+    assert uploads.rows() == []
+
+
+def test_two_runs_into_one_table_get_along(uploads: Uploads, quick_retries: list[float]) -> None:
+    """The same keys in other orders, also by the index of another column."""
+    uploads.execute("CREATE TABLE t (id bigint PRIMARY KEY, name text)")
+    keys = [n * 7 % 1000 for n in range(1000)]
+    files = [uploads.numbered("a.csv", keys, "a"), uploads.numbered("b.csv", keys[::-1], "b")]
+
+    async def both() -> list[UploadReport]:
+        runs = [uploads.options(file, chunk_size=50, concurrency=3, max_retries=10) for file in files]
+        return await asyncio.gather(*(async_upsert(options, uploads.dsn) for options in runs))
+
+    reports = asyncio.run(both())
+    assert all(report.is_success for report in reports)
+    for report in reports:
+        assert told(report.counts)["read"] == 1000
+    assert sum(report.counts.rows_inserted for report in reports) == 1000
+    assert {(key, name.split()[1]) for key, name in uploads.rows()} == {(n, str(n)) for n in range(1000)}
 
 
 def test_a_lock_that_is_not_given_up_in_time(uploads: Uploads) -> None:

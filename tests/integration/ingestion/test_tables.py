@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from etl.errors import SchemaMismatchError, UsageError
-from etl.ingestion.model import CsvOptions, FileStatus, Mode
+from etl.ingestion.model import BadRows, CsvOptions, FileStatus, Mode
 from tests.integration.ingestion.conftest import Uploads, headers_of, told
 
 pytestmark = pytest.mark.stack
@@ -278,12 +278,43 @@ def test_another_unique_key_fails_only_the_file_that_breaks_it(uploads: Uploads)
     assert uploads.rows() == [(1, "Ann"), (4, "Cid")]
 
 
-def test_a_child_before_its_parent_fails_by_the_constraints_name(uploads: Uploads) -> None:
+@pytest.mark.parametrize("when", ["", "DEFERRABLE INITIALLY DEFERRED"], ids=["at once", "at COMMIT"])
+def test_a_child_before_its_parent_fails_by_the_constraints_name(uploads: Uploads, when: str) -> None:
     uploads.execute(
         "CREATE TABLE p (id bigint PRIMARY KEY); "
-        "CREATE TABLE t (id bigint PRIMARY KEY, name bigint CONSTRAINT has_parent REFERENCES p)"
+        f"CREATE TABLE t (id bigint PRIMARY KEY, name bigint CONSTRAINT has_parent REFERENCES p {when})"
     )
     result = uploads.load_one(uploads.csv("a.csv", "id,name", "1,5"))
     assert result.status is FileStatus.FAILED
     assert "has_parent" in result.notes
     assert uploads.rows() == []
+
+
+def test_types_of_the_tables_own_are_checked(uploads: Uploads) -> None:
+    uploads.execute(
+        "CREATE SCHEMA other; CREATE TYPE other.mood AS ENUM ('good', 'bad'); "
+        "CREATE DOMAIN even AS int CHECK (VALUE % 2 = 0); CREATE TABLE t (id even PRIMARY KEY, name other.mood[])"
+    )
+    file = uploads.csv("a.csv", "id,name", "2,{good}", "3,{good}", '4,"{good,bad}"', "6,{worse}")
+    failed = uploads.load_one(file)
+    assert "line 3, column id" in failed.notes
+    result = uploads.load_one(file, bad_rows=BadRows.REJECT)
+    assert told(result.counts) == {"read": 4, "inserted": 2, "rejected": 2}
+    assert uploads.rows(columns="id, name::text") == [(2, "{good}"), (4, "{good,bad}")]
+    assert told(uploads.load(uploads.csv("b.csv", "id,name", "2,{bad}", '4,"{good,bad}"')).counts) == {
+        "read": 2,
+        "updated": 1,
+        "unchanged": 1,
+    }
+
+
+def test_columns_may_be_called_like_the_uploaders_own(uploads: Uploads) -> None:
+    uploads.execute("CREATE TABLE t (_position bigint PRIMARY KEY, _unused_0 int, s text)")
+    file = uploads.csv("a.csv", "_position,_unused_0,s", "1,1,a", "2,x,b")
+    result = uploads.load_one(
+        file,
+        headers=headers_of("_position _unused_0 s"),
+        primary_key=("_position",),
+        bad_rows=BadRows.REJECT,
+    )
+    assert told(result.counts) == {"read": 2, "inserted": 1, "rejected": 1}

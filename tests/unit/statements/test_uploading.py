@@ -91,7 +91,7 @@ def test_a_temporary_table_ends_with_its_transaction() -> None:
         'CREATE TEMPORARY TABLE "_staged" ("id" bigint NOT NULL, "order" numeric(10,2)) ON COMMIT DROP'
     )
     assert create_temp_table_sql("_staged", columns[:1], with_position=True) == (
-        'CREATE TEMPORARY TABLE "_staged" ("id" bigint NOT NULL, "_position" bigint GENERATED ALWAYS AS IDENTITY) '
+        'CREATE TEMPORARY TABLE "_staged" ("id" bigint NOT NULL, "@position" bigint GENERATED ALWAYS AS IDENTITY) '
         "ON COMMIT DROP"
     )
 
@@ -129,7 +129,7 @@ def test_where_nothing_can_be_set_nothing_is(is_partitioned: bool) -> None:
 def test_the_keys_of_a_partitioned_table_are_looked_up() -> None:
     assert upsert_sql(replace(TWO, is_partitioned=True)) == one_line("""
         WITH chosen AS (
-            SELECT "id", "name", EXISTS (SELECT FROM "public"."t" AS o WHERE o."id" = s."id") AS "_is_stored"
+            SELECT "id", "name", EXISTS (SELECT FROM "public"."t" AS o WHERE o."id" = s."id") AS "@is_stored"
             FROM (SELECT s."id" AS "id", s."name" AS "name" FROM "_staged" AS s ORDER BY "id") AS s
             WHERE NOT EXISTS (SELECT FROM "public"."t" AS o WHERE o."id" = s."id" AND NOT (
                 (o."name") IS DISTINCT FROM (s."name")))
@@ -138,7 +138,7 @@ def test_the_keys_of_a_partitioned_table_are_looked_up() -> None:
             ON CONFLICT ("id") DO UPDATE SET "name" = excluded."name"
             WHERE (t."name") IS DISTINCT FROM (excluded."name") RETURNING 1
         ), counted AS (
-            SELECT count(*) FILTER (WHERE "_is_stored") AS of_stored,
+            SELECT count(*) FILTER (WHERE "@is_stored") AS of_stored,
             (SELECT count(*) FROM written) AS of_all FROM chosen
         )
         SELECT of_all - least(of_all, of_stored), least(of_all, of_stored) FROM counted""")
@@ -221,7 +221,7 @@ def test_keys_that_stand_twice() -> None:
 
 
 def test_rows_left_out_and_rows_lost() -> None:
-    assert leave_out_sql(UPLOAD) == 'DELETE FROM "_staged" WHERE "_position" = ANY ($1::bigint[])'
+    assert leave_out_sql(UPLOAD) == 'DELETE FROM "_staged" WHERE "@position" = ANY ($1::bigint[])'
     assert lost_rows_sql(KEY_ONLY) == one_line("""
         SELECT count(*) FROM (SELECT s."id" AS "id" FROM "_staged" AS s ORDER BY "id") AS s
         WHERE NOT EXISTS (SELECT FROM "public"."t" AS o WHERE o."id" = s."id")""")
@@ -230,12 +230,12 @@ def test_rows_left_out_and_rows_lost() -> None:
 def test_bad_values_are_asked_of_the_server() -> None:
     assert bad_values_sql(UPLOAD, Checks(fit=("price",), required=("id",))) == one_line("""
         SELECT DISTINCT ON (position) position, name, value, reason FROM (
-            SELECT s."_position" AS position, 'price' AS name, left(CAST(s."price" AS text), 100) AS value,
+            SELECT s."@position" AS position, 'price' AS name, left(CAST(s."price" AS text), 100) AS value,
             (pg_input_error_info(CAST(s."price" AS text), 'numeric(10,2)')).message AS reason
             FROM "_staged" AS s WHERE CAST(s."price" AS text) IS NOT NULL
             AND NOT pg_input_is_valid(CAST(s."price" AS text), 'numeric(10,2)')
             UNION ALL
-            SELECT s."_position" AS position, 'id' AS name, left(CAST(NULL AS text), 100) AS value,
+            SELECT s."@position" AS position, 'id' AS name, left(CAST(NULL AS text), 100) AS value,
             'expected a value, found NULL' AS reason FROM "_staged" AS s WHERE s."id" IS NULL
         ) AS found ORDER BY position, name""")
 
