@@ -20,6 +20,7 @@ class Staging:
     upload: Upload
     columns: tuple[TempColumn, ...]
     checks: Checks = field(default_factory=Checks)
+    is_numbered: bool = False
 
     @property
     def name(self) -> str:
@@ -27,7 +28,8 @@ class Staging:
 
     @property
     def has_position(self) -> bool:
-        return bool(self.checks)
+        """Its rows are told apart by the order in which COPY brought them."""
+        return self.is_numbered or bool(self.checks)
 
 
 def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
@@ -50,7 +52,7 @@ def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
 
 def loosened(staging: Staging, batch: Batch) -> Staging:
     """The same rows in columns that take anything: text for CSV, and no length, scale or NOT NULL for the rest. Every
-    value is asked whether its column will take it."""
+    value is asked whether its column will take it, and every row has a number to be left out by."""
     is_csv = isinstance(batch.payload, CsvBytes)
     loose = {c.name: "text" if is_csv else base_type(c.type) for c in staging.columns}
     upload = replace(
@@ -59,7 +61,7 @@ def loosened(staging: Staging, batch: Batch) -> Staging:
     )
     columns = tuple(TempColumn(column.name, loose[column.name]) for column in staging.columns)
     fit = tuple(c.name for c in upload.columns if c.type not in ("text", "character varying"))
-    return Staging(upload, columns, replace(staging.checks, fit=fit))
+    return Staging(upload, columns, replace(staging.checks, fit=fit), is_numbered=True)
 
 
 def _upload(plan: WritePlan, columns: tuple[UploadColumn, ...], worker: int) -> Upload:

@@ -38,6 +38,14 @@ def test_null_keys_can_be_rejected(uploads: Uploads) -> None:
     ]
 
 
+def test_null_keys_can_be_rejected_where_every_column_is_text(uploads: Uploads) -> None:
+    file = uploads.csv("a.csv", "id,name", "1,one", ",two", "3,three")
+    result = uploads.load_one(file, bad_rows=BadRows.REJECT)
+    assert (result.notes, told(result.counts)) == ("1 rows rejected", {"read": 3, "inserted": 2, "rejected": 1})
+    assert uploads.rows() == [("1", "one"), ("3", "three")]
+    assert uploads.execute("SELECT line, column_name FROM ingestion_rejects") == [(3, "id")]
+
+
 def test_a_key_twice_in_a_batch_is_named(uploads: Uploads) -> None:
     uploads.execute(TABLE)
     file = uploads.csv("a.csv", "id,name", "1,one", "2,two", "1,uno", "2,dos", "1,eins")

@@ -85,4 +85,4 @@ ORDER BY m.processed_at DESC, m.filename;
 SELECT r.line, r.row_in_file, r.column_name, r.value, r.reason, r.batch_idx
 FROM ingestion_rejects AS r JOIN ingestion_manifest AS m ON m.load_id = r.load_id
 WHERE m.filename = $1 AND ($2::text IS NULL OR m.target_table = $2)
-ORDER BY r.batch_idx, r.place LIMIT $3;
+ORDER BY r.batch_idx, r.row_in_file, r.place LIMIT $3;
