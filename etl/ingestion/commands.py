@@ -56,12 +56,13 @@ def retry_failed_files(raw: Raw, environment: Mapping[str, str]) -> int:
     def work() -> int:
         reader = Reader(raw)
         reader.require("table", "expected NAME or SCHEMA.NAME")
+        _check_table(reader)
         call = _call(reader, environment)
         entries = run_to_end(_unfinished(call, reader))
-        gone = [filename for filename in entries if not Path(filename).is_file()]
+        gone = [filename for filename, _ in entries if not Path(filename).is_file()]
         for filename in gone:
             _say(f"not retried: {filename} is not there any more")
-        loads = _loads_again({filename: entry for filename, entry in entries.items() if filename not in gone})
+        loads = _loads_again([(filename, entry) for filename, entry in entries if filename not in gone])
         if not entries:
             _say(f"nothing to retry: no file of {reader.text('table')} failed or was broken off")
         with call.outputs.observers() as observers:
@@ -75,6 +76,7 @@ def show_status(raw: Raw, environment: Mapping[str, str]) -> int:
     def work() -> int:
         reader = Reader(raw)
         status = reader.choice("status", FileStatus) if reader.text("status") else None
+        _check_table(reader)
         call = _call(reader, environment)
         files, rejects = run_to_end(_manifest(call, reader, status))
         if call.outputs.is_json:
@@ -93,13 +95,18 @@ def set_up_database(raw: Raw, environment: Mapping[str, str]) -> int:
         reader = Reader(raw)
         role, table = reader.text("role"), reader.text("table")
         reader.names("--role", [role])
-        reader.names("--table", table.split(".") if table else [])
+        _check_table(reader)
         call = _call(reader, environment)
         places = run_to_end(_created(call, table))
         sys.stdout.write("\n".join(grant_statements(places, role, table)) + "\n")
         return 0
 
     return _exit_code(work)
+
+
+def _check_table(reader: Reader) -> None:
+    table = reader.text("table")
+    reader.names("--table", table.split(".", maxsplit=1) if table else [])
 
 
 @dataclass(frozen=True)
@@ -192,21 +199,21 @@ async def _manifest(
     return files, rejects
 
 
-async def _unfinished(call: _Call, reader: Reader) -> dict[str, Entry]:
-    """By file name: what the manifest holds of the files that failed or were broken off."""
+async def _unfinished(call: _Call, reader: Reader) -> list[tuple[str, Entry]]:
+    """The files that failed or were broken off, with what the manifest holds of each."""
     table, run_id = reader.text("table"), reader.text("run_id") or None
     async with _connected(call) as connection:
         await _require_manifest(connection)
         files = await manifest.list_files(connection, table, run_id)
-        names = [file.filename for file in files if file.status in (FileStatus.FAILED, FileStatus.PENDING)]
-        found = {name: await manifest.find_entry(connection, name, table) for name in sorted(names)}
-    return {name: entry for name, entry in found.items() if entry is not None}
+        unfinished = sorted((f.filename, f.table) for f in files if f.status in (FileStatus.FAILED, FileStatus.PENDING))
+        found = [(name, await manifest.find_entry(connection, name, target)) for name, target in unfinished]
+    return [(name, entry) for name, entry in found if entry is not None]
 
 
-def _loads_again(entries: Mapping[str, Entry]) -> list[UploadOptions]:
+def _loads_again(entries: Sequence[tuple[str, Entry]]) -> list[UploadOptions]:
     """Files that were loaded with the same options go together."""
     groups: dict[UploadOptions, list[str]] = defaultdict(list)
-    for filename, entry in entries.items():
+    for filename, entry in entries:
         groups[_stored(entry, filename)].append(filename)
     return [replace(options, files=tuple(files), resume=True) for options, files in groups.items()]
 

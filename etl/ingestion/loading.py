@@ -127,24 +127,31 @@ class Loading:
     async def _found(self, path: Path) -> Entry | None:
         if self._options.dry_run:
             return None
-        return await self._asking(lambda c: manifest.find_entry(c, str(path.resolve()), self._options.table))
+        return await self._asking(lambda c: manifest.find_entry(c, str(path.resolve()), self._plan.manifest_table))
 
     def _choose_load(self, path: Path, checksum: str, entry: Entry | None) -> tuple[Load, int]:
         """A load that goes on with its batches as they were cut, or a new one."""
-        options = self._options
+        options, table = self._options, self._plan.manifest_table
         name, run_id = str(path.resolve()), options.run_id or ""
-        new = Load(name, options.table, uuid.uuid4().hex, run_id), options.chunk_size
+        new = Load(name, table, uuid.uuid4().hex, run_id), options.chunk_size
         if entry is None or entry.checksum != checksum:
             self._tell_of_leftovers(path, entry)
             return new
         if options.resume and entry.status is FileStatus.SUCCESS:
-            raise NothingToLoad(f"stands in the table since run {entry.run_id}, with the same checksum")
+            raise NothingToLoad(self._why_skipped(entry))
         if entry.status is FileStatus.SUCCESS or not entry.batches or options.restart:
             return new
         if options.resume and self._is_cut_alike(path, entry):
-            return Load(name, options.table, entry.load_id, run_id), entry.chunk_size
+            return Load(name, table, entry.load_id, run_id), entry.chunk_size
         self._refuse_doubling(path, entry)
         return new
+
+    def _why_skipped(self, entry: Entry) -> str:
+        """Rows may have been moved on from there: an emptied table is no reason to load them once more."""
+        told = f"stands in the table since run {entry.run_id}, with the same checksum"
+        if entry.rows and self._plan.target.is_empty:
+            return f"{told}; but the table is empty now: without --resume the file is loaded again"
+        return told
 
     def _is_cut_alike(self, path: Path, entry: Entry) -> bool:
         differing = cut_otherwise(entry.options, self._options)
@@ -217,13 +224,13 @@ class Loading:
 
     async def _entry_of_failed(self, path: Path, file_type: FileType) -> Load | None:
         """A file that failed before it was begun gets its row all the same, unless an earlier load's stands there."""
-        name, options = str(path.resolve()), self._options
-        load = Load(name, options.table, uuid.uuid4().hex, options.run_id or "")
+        name, table, options = str(path.resolve()), self._plan.manifest_table, self._options
+        load = Load(name, table, uuid.uuid4().hex, options.run_id or "")
 
         async def begin(connection: Connection) -> Load | None:
-            entry = await manifest.find_entry(connection, name, options.table)
+            entry = await manifest.find_entry(connection, name, table)
             if entry is not None and entry.batches:
-                return Load(name, options.table, entry.load_id, entry.run_id)
+                return Load(name, table, entry.load_id, entry.run_id)
             begun = await manifest.begin_load(
                 connection,
                 load,

@@ -14,6 +14,7 @@ from etl.errors import ConflictError, UsageError
 from etl.ingestion.connecting import Connection, transaction
 from etl.ingestion.model import Batch, BatchCounts, FileStatus, FileType, Mode, Reject
 from etl.statements.named import POSTGRESQL_DIRECTORY, named_statements
+from etl.statements.uploading import quote_table
 
 SQL_DIRECTORY = POSTGRESQL_DIRECTORY / "ingestion"
 LONGEST_NOTE = 2000
@@ -96,6 +97,11 @@ async def create(connection: Connection) -> None:
         ) from error
     except (asyncpg.DuplicateTableError, asyncpg.UniqueViolationError):
         pass  # another run was faster
+
+
+async def forget_table(connection: Connection, table: str) -> None:
+    """Its files do not stand in it, if the table is not there: then they are to be loaded again."""
+    await connection.execute(statement("forget_table"), table, quote_table(table))
 
 
 async def find_entry(connection: Connection, filename: str, table: str) -> Entry | None:
@@ -228,6 +234,7 @@ async def load_counts(connection: Connection, load: Load) -> tuple[int, BatchCou
 async def list_files(
     connection: Connection, table: str | None = None, run_id: str | None = None, status: FileStatus | None = None
 ) -> list[ManifestFile]:
+    """A table without its schema's name is that of any schema."""
     rows = await connection.fetch(statement("list_files"), table, run_id, status.value if status else None)
     return [
         ManifestFile(

@@ -37,6 +37,12 @@ class WritePlan:
         return self.options.mode is Mode.UPSERT
 
     @property
+    def manifest_table(self) -> str:
+        """The target as the manifest knows it, however the call spelled it."""
+        target = self.target
+        return self.options.table if target.schema is None else f"{target.schema}.{target.name}"
+
+    @property
     def settings(self) -> tuple[str, ...]:
         """For each transaction, since none of them outlives it."""
         options = self.options

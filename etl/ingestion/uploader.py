@@ -22,7 +22,7 @@ import structlog
 from etl.errors import EtlError, SourceError, TerminalError, UsageError
 from etl.ingestion import manifest
 from etl.ingestion.checking import faults_of
-from etl.ingestion.connecting import Connection, UploadStoreError, create_pool, door
+from etl.ingestion.connecting import Connection, UploadStoreError, create_pool, door, transaction
 from etl.ingestion.files import find_files, guess_file_type
 from etl.ingestion.loading import FileLoad, Loading, NothingToLoad
 from etl.ingestion.model import FileResult, FileStatus, FileType, UploadOptions, UploadReport
@@ -212,7 +212,9 @@ class _Upload:
         headers = [replace(header, type=types.get(header.name)) for header in options.headers]
         if options.dry_run:
             return table_to_be(options.table, headers, options.primary_key)
-        await ensure_table_from_headers(connection, options.table, headers, options.primary_key)
+        async with transaction(connection):
+            await manifest.forget_table(connection, options.table)
+            await ensure_table_from_headers(connection, options.table, headers, options.primary_key)
         made = await inspect_target(connection, options.table)
         if made is None:
             raise UsageError(f"the table {options.table} was created and is gone again; is another run dropping it?")

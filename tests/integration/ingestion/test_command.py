@@ -226,6 +226,8 @@ def test_one_bad_file_does_not_hold_up_the_others(uploader: Uploader, execute: E
     assert "4.5" in uploader("status")[0]
 
     uploader.write("2-bad.csv", "id,name\n3,Caio\n4,Davi\n")
+    _, err = uploader("retry-failed", "--table", "other.people")
+    assert "nothing to retry" in err
     retried = uploader.report("retry-failed", "--table", "people")
     assert [Path(file["path"]).name for file in retried["files"]] == ["2-bad.csv"]
     assert execute("SELECT id FROM people ORDER BY id") == [(1,), (2,), (3,), (4,), (5,)]

@@ -24,8 +24,9 @@ def test_a_small_file_and_its_line_in_the_manifest(uploads: Uploads) -> None:
     assert uploads.rows() == [("1", "Ann"), ("2", None), ("3", "")]
     columns = "filename, target_table, checksum, filesize, rows, status, run_id, notes, mode, processed_at IS NOT NULL"
     content = file.read_bytes()
+    checksum = hashlib.sha256(content).hexdigest()
     assert uploads.manifest(columns) == [
-        (str(file), "t", hashlib.sha256(content).hexdigest(), len(content), 3, "success", "first", "", "upsert", True)
+        (str(file), "public.t", checksum, len(content), 3, "success", "first", "", "upsert", True)
     ]
 
 
@@ -94,7 +95,34 @@ def test_one_file_into_two_tables_stands_twice_in_the_manifest(uploads: Uploads)
     file = uploads.csv("a.csv", "id,name", "1,one")
     uploads.load(file, table="first")
     assert uploads.load_one(file, table="second", resume=True).status is FileStatus.SUCCESS
-    assert uploads.manifest("target_table, status") == [("first", "success"), ("second", "success")]
+    assert uploads.manifest("target_table, status") == [("public.first", "success"), ("public.second", "success")]
+
+
+def test_one_table_is_one_however_it_is_called(uploads: Uploads) -> None:
+    file = uploads.csv("a.csv", "id,name", "1,one")
+    uploads.load(file, mode=Mode.APPEND, table="t")
+    assert uploads.load_one(file, mode=Mode.APPEND, table="public.t", resume=True).status is FileStatus.SKIPPED
+    assert uploads.rows() == [("1", "one")]
+
+
+def test_what_stood_in_a_table_that_was_dropped_is_loaded_again(uploads: Uploads) -> None:
+    whole = uploads.numbered("whole.csv", range(10))
+    broken_off = uploads.csv("broken_off.csv", "id,name", *(f"{number},x" for number in range(10, 20)), "30")
+    uploads.load(whole, broken_off, mode=Mode.APPEND, chunk_size=4)
+    assert uploads.rows(columns="count(*), count(DISTINCT id)") == [(18, 18)]
+    uploads.execute("DROP TABLE t")
+    uploads.load(whole, broken_off, mode=Mode.APPEND, chunk_size=4, resume=True)
+    assert uploads.rows(columns="count(*), count(DISTINCT id)") == [(18, 18)]
+
+
+def test_an_emptied_table_is_told_and_not_filled_again(uploads: Uploads) -> None:
+    file = uploads.csv("a.csv", "id,name", "1,one")
+    uploads.load(file)
+    uploads.execute("TRUNCATE t")
+    skipped = uploads.load_one(file, resume=True)
+    assert skipped.status is FileStatus.SKIPPED
+    assert "the table is empty now" in skipped.notes
+    assert told(uploads.load_one(file).counts) == {"read": 1, "inserted": 1}
 
 
 def test_many_files_side_by_side(uploads: Uploads) -> None:

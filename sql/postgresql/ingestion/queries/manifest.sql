@@ -3,6 +3,14 @@
 SELECT to_regclass('ingestion_manifest') IS NOT NULL AND to_regclass('ingestion_batches') IS NOT NULL
     AND to_regclass('ingestion_rejects') IS NOT NULL;
 
+-- name: forget_table
+-- Before a table is made that the manifest knows already: somebody has dropped it with all that was loaded. A new
+-- load_id, so that no load goes on with batches that went with it.
+UPDATE ingestion_manifest SET status = 'pending', checksum = '', rows = 0, load_id = gen_random_uuid()::text,
+    notes = 'the table was dropped after this file had been loaded'
+WHERE target_table = CASE WHEN position('.' IN $1) > 0 THEN $1 ELSE current_schema() || '.' || $1 END
+    AND to_regclass($2) IS NULL;
+
 -- name: find_entry
 -- What stands of this file: its last load and how far it came.
 SELECT m.checksum, m.status, m.load_id, m.run_id, m.rows, m.mode, m.chunk_size, m.options,
@@ -76,7 +84,7 @@ SELECT m.filename, m.target_table, m.status, m.rows, m.filesize, m.checksum, m.f
     (SELECT count(*) FROM ingestion_batches AS b WHERE b.load_id = m.load_id) AS batches,
     (SELECT count(*) FROM ingestion_rejects AS r WHERE r.load_id = m.load_id) AS rejected
 FROM ingestion_manifest AS m
-WHERE ($1::text IS NULL OR m.target_table = $1) AND ($2::text IS NULL OR m.run_id = $2)
+WHERE ($1::text IS NULL OR $1 IN (m.target_table, split_part(m.target_table, '.', -1))) AND ($2::text IS NULL OR m.run_id = $2)
     AND ($3::text IS NULL OR m.status = $3)
 ORDER BY m.processed_at DESC, m.filename;
 
@@ -84,5 +92,5 @@ ORDER BY m.processed_at DESC, m.filename;
 -- Of a file's last load, in the file's order.
 SELECT r.line, r.row_in_file, r.column_name, r.value, r.reason, r.batch_idx
 FROM ingestion_rejects AS r JOIN ingestion_manifest AS m ON m.load_id = r.load_id
-WHERE m.filename = $1 AND ($2::text IS NULL OR m.target_table = $2)
+WHERE m.filename = $1 AND ($2::text IS NULL OR $2 IN (m.target_table, split_part(m.target_table, '.', -1)))
 ORDER BY r.batch_idx, r.row_in_file, r.place LIMIT $3;
