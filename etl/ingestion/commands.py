@@ -45,7 +45,7 @@ def load_files(raw: Raw, environment: Mapping[str, str]) -> int:
         reader = Reader(raw)
         options = reader.checked_options()
         call = _call(reader, environment)
-        with call.outputs.observers() as observers:
+        with call.outputs.observers(is_dry_run=options.dry_run) as observers:
             report = run_to_end(async_upsert(options, call.dsn, observers))
         return _end([report], call.outputs, is_dry_run=options.dry_run)
 

@@ -11,8 +11,9 @@ from etl.ingestion.observing import BatchDone
 class EventLog:
     """An observer. Every line names the run; a batch's has file, batch_idx, rows, latency_ms, status and error."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_dry_run: bool = False) -> None:
         self._log = structlog.get_logger(__name__)
+        self._done = "batch checked" if is_dry_run else "batch committed"
 
     def run_started(self, run_id: str, table: str, files: int) -> None:
         self._log = self._log.bind(run_id=run_id)
@@ -23,7 +24,7 @@ class EventLog:
 
     def batch_done(self, batch: BatchDone) -> None:
         self._log.info(
-            "batch committed",
+            self._done,
             file=batch.path,
             batch_idx=batch.batch_index,
             rows=batch.counts.rows_read,
@@ -38,6 +39,8 @@ class EventLog:
             "batch retried",
             file=path,
             batch_idx=batch_index,
+            rows=0,
+            latency_ms=None,
             status="retry",
             error=_text(error),
             attempt=attempt,
@@ -45,7 +48,15 @@ class EventLog:
         )
 
     def batch_failed(self, path: str, batch_index: int | None, error: Exception) -> None:
-        self._log.error("batch failed", file=path, batch_idx=batch_index, status="failed", error=_text(error))
+        self._log.error(
+            "batch failed",
+            file=path,
+            batch_idx=batch_index,
+            rows=0,
+            latency_ms=None,
+            status="failed",
+            error=_text(error),
+        )
 
     def file_finished(self, result: FileResult) -> None:
         write = self._log.error if result.status is FileStatus.FAILED else self._log.info

@@ -40,13 +40,13 @@ class Outputs:
         return console if console.is_terminal else Console(width=220)
 
     @contextmanager
-    def observers(self) -> Iterator[Sequence[Observer]]:
+    def observers(self, *, is_dry_run: bool = False) -> Iterator[Sequence[Observer]]:
         """Metrics are handed over at the end, however it ends. UsageError where the port is taken."""
         metrics = Metrics()
         if self.metrics_port is not None:
             metrics.serve(self.metrics_port)
         try:
-            with self._watcher() as watcher:
+            with self._watcher(is_dry_run) as watcher:
                 yield (metrics, watcher)
         finally:
             if self.pushgateway:
@@ -55,11 +55,11 @@ class Outputs:
                 metrics.write(self.metrics_textfile)
 
     @contextmanager
-    def _watcher(self) -> Iterator[Observer]:
+    def _watcher(self, is_dry_run: bool) -> Iterator[Observer]:
         """Bars where a person watches, else log lines."""
         console = Console(stderr=True)
         if self.log_format is not LogFormat.CONSOLE or not console.is_terminal or console.is_dumb_terminal:
-            yield EventLog()
+            yield EventLog(is_dry_run=is_dry_run)
             return
         bars = ProgressBars(console)
         try:

@@ -45,7 +45,8 @@ class ProgressBars:
         bar = self._bars.get(batch.path)
         if bar is not None:
             bar.rows += batch.counts.rows_read
-            self._progress.update(bar.task, completed=batch.bytes_read, rows=bar.rows, rate=bar.rate, notes="")
+            bar.bytes_read = max(bar.bytes_read, batch.bytes_read)  # a later batch may commit before an earlier one
+            self._progress.update(bar.task, completed=bar.bytes_read, rows=bar.rows, rate=bar.rate, notes="")
         if self._overall is not None:
             self._overall.rows += batch.counts.rows_read
             self._progress.update(self._overall.task, rows=self._overall.rows, rate=self._overall.rate)
@@ -82,6 +83,7 @@ class _Bar:
     task: TaskID
     started: float
     rows: int = 0
+    bytes_read: int = 0
 
     @property
     def rate(self) -> float:

@@ -107,13 +107,10 @@ def _conclusion(report: UploadReport, is_dry_run: bool) -> str:
     rate = report.counts.rows_read / report.seconds if report.seconds else 0.0
     told = f"run {report.run_id}: {report.counts.rows_read:,} rows in {report.seconds:.1f} s ({rate:,.0f}/s)"
     told += f", {report.retries} retries" if report.retries else ""
+    told += f"; {failed} of {len(report.files)} files failed" if failed else ""
     if is_dry_run:
         return f"{told}; a dry run: nothing was written"
-    if failed:
-        return (
-            f"{told}; {failed} of {len(report.files)} files failed; next: uploader retry-failed --table {report.table}"
-        )
-    return told
+    return f"{told}; next: uploader retry-failed --table {report.table}" if failed else told
 
 
 def _numbers(counts: BatchCounts) -> list[str]:

@@ -39,6 +39,16 @@ def test_a_file_has_a_bar_with_its_rows_and_retries() -> None:
     bars.close()
 
 
+def test_a_bar_does_not_go_back_when_batches_commit_out_of_order() -> None:
+    bars = bars_on(io.StringIO())
+    bars.run_started("run", "people", 1)
+    bars.file_started("a.csv", FileType.CSV, 1000)
+    bars.batch_done(batch("a.csv", 10, 700))
+    bars.batch_done(batch("a.csv", 10, 500))
+    assert (bars._progress.tasks[0].completed, bars._progress.tasks[0].fields["rows"]) == (700, 20)
+    bars.close()
+
+
 def test_ended_files_make_room_and_failures_stay() -> None:
     screen = io.StringIO()
     bars = bars_on(screen)

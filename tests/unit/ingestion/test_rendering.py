@@ -47,6 +47,12 @@ def test_a_dry_run_says_so() -> None:
     assert "nothing was written" in text_of(UploadReport("r", "people", (GOOD,)), is_dry_run=True)
 
 
+def test_a_dry_run_tells_of_what_would_fail_and_of_nothing_to_retry() -> None:
+    text = text_of(REPORT, is_dry_run=True)
+    assert "1 of 2 files failed; a dry run: nothing was written" in text
+    assert "retry-failed" not in text
+
+
 def test_json_has_counts_of_the_run_and_of_each_file() -> None:
     told = json.loads(orjson.dumps(report_json(REPORT)))
     assert told["status"] == "failed"
