@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 import structlog
 
 from etl.errors import ConnectionLostError, SchemaMismatchError, UsageError
-from etl.ingestion.commands import _exit_code
+from etl.ingestion.commands import _exit_code, retry_failed_files, set_up_database, show_status
 from etl.ingestion.outputs import read_outputs
 from etl.ingestion.reading import Reader
 from etl.ingestion.running import Interrupted
+from etl.ingestion.settings import DSN_VARIABLE
 from etl.report.logging import LogFormat
 
 
@@ -55,6 +57,15 @@ def test_each_kind_of_error_has_its_code(
     said = capsys.readouterr()
     assert told in said.err
     assert "hush" not in said.out + said.err
+
+
+@pytest.mark.parametrize("command", [show_status, retry_failed_files, set_up_database])
+def test_no_command_takes_a_table_that_is_no_identifier(
+    command: Callable[[Mapping[str, Any], Mapping[str, str]], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = {"table": "a;b", "role": "loader", "connect_timeout": "10", "json": False, "log_format": ""}
+    assert command(raw, {DSN_VARIABLE: "postgresql://nobody@127.0.0.1:1/none"}) == 2
+    assert "--table: 'a;b' is no identifier" in capsys.readouterr().err
 
 
 def test_a_work_that_ends_well_says_its_own_code() -> None:
