@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -55,14 +56,23 @@ async def create_pool(dsn: Dsn, concurrency: int, *, connect_timeout_seconds: fl
                 reset=_nothing_to_reset,
                 **parameters,
             )
-            async with pool.acquire() as connection:
-                version = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
+            version = await _version_of(pool)
     except EtlError as error:
         raise UsageError(f"no connection to {dsn.masked}: {error.message}") from error
     if version < MINIMUM_VERSION:
         await pool.close()
         raise UsageError(f"expected PostgreSQL 16 or newer at {dsn.masked}, found {version // 10000}")
     return pool
+
+
+async def _version_of(pool: asyncpg.Pool) -> int:
+    """By a first connection. Where that fails, or is not waited for, nothing of the pool stays open."""
+    try:
+        async with pool.acquire() as connection:
+            return int(await connection.fetchval("SELECT current_setting('server_version_num')"))
+    except BaseException:
+        pool.terminate()
+        raise
 
 
 async def _nothing_to_reset(_connection: Connection) -> None:
@@ -77,16 +87,33 @@ async def transaction(connection: Connection, *settings: str) -> AsyncIterator[N
         yield
         await connection.execute("COMMIT")
     except BaseException:
-        if not connection.is_closed():
+        if not is_lost(connection):
             await _roll_back(connection)
         raise
+
+
+def is_lost(connection: Connection) -> bool:
+    """A pool takes back what is closed, also from whoever holds it; to ask such a connection anything is an error."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 async def _roll_back(connection: Connection) -> None:
     try:
         await connection.execute("ROLLBACK", timeout=5)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-        connection.terminate()  # the server ends the transaction when it sees the socket closed
+        _terminate(connection)
+    except asyncio.CancelledError:
+        _terminate(connection)  # nobody may be given it with the transaction still open
+        raise
+
+
+def _terminate(connection: Connection) -> None:
+    """The server ends the transaction when it sees the socket closed."""
+    if not is_lost(connection):
+        connection.terminate()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 
 from etl.errors import EtlError, StoreError, TransientError
-from etl.ingestion.connecting import Connection, UploadStoreError, door
+from etl.ingestion.connecting import Connection, UploadStoreError, door, is_lost
 from etl.ingestion.diagnosing import as_rejects, bad_row_error, find_bad_values, refused_as_said
 from etl.ingestion.loading import FileLoad
 from etl.ingestion.model import BadRows, Batch, Reject
@@ -63,9 +63,10 @@ class Workers:
                 await self._stop()
 
     async def _stop(self) -> None:
-        """What is under way is rolled back."""
+        """What is under way is rolled back. Each file asks for this: a second time would break off the rolling back."""
         for worker in self._running:
-            worker.cancel()
+            if not worker.cancelling():
+                worker.cancel()
         await asyncio.wait(self._running)
 
     async def load(self, file: FileLoad, readers: ThreadPoolExecutor) -> None:
@@ -215,7 +216,7 @@ class _Session:
         self._held: Connection | None = None
 
     async def connection(self) -> Connection:
-        if self._held is None or self._held.is_closed():
+        if self._held is None or is_lost(self._held):
             await self.drop()
             with door(self._plan.dsn, "connect"):
                 self._held = await self._pool.acquire(timeout=self._plan.options.connect_timeout_seconds)
