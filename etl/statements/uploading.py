@@ -14,8 +14,10 @@ from etl.errors import UsageError
 from etl.statements.quoting import postgresql_column, postgresql_identifier, postgresql_literal
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "circle", "lseg"})
+_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "circle", "lseg", "bit[]"})
+"""Or none with the type that staged values are cast to."""
 _TEXT_LIKE = ("text", "character varying", "character", "name", "citext")
+_ROUNDED = ("numeric", "timestamp", "time", "interval")
 _MODIFIERS = re.compile(r"\s*\([^)]*\)")
 
 POSITION = "@position"
@@ -321,9 +323,17 @@ def _row_text(upload: Upload, alias: str) -> str:
 
 
 def _castable(type_name: str) -> str:
-    """A cast to `bit` or `character` alone would mean a length of one."""
+    """Rounded as the target rounds, so that what is compared is what will be stored; but no length, which a cast would
+    cut off at (`bit` and `character` alone mean a length of one)."""
     bare = base_type(type_name)
-    return {"bit": "bit varying", "character": "text"}.get(bare, bare)
+    if bare.startswith(_ROUNDED):
+        return type_name
+    return {
+        "bit": "bit varying",
+        "bit[]": "bit varying[]",
+        "character": "text",
+        "character[]": "bpchar[]",
+    }.get(bare, bare)
 
 
 # A check: (column, its value as SQL, the reason as SQL, the condition)

@@ -114,6 +114,28 @@ def rank(at: int | None, sign: int) -> tuple[bool, int]:
     return at is None, sign * (at or 0)
 
 
+@pytest.mark.parametrize("batches", [((0, 1),), ((0,), (1,)), ((1,), (0,))], ids=["one batch", "in turn", "reversed"])
+def test_rows_that_the_table_makes_equal_tie(uploads: Uploads, batches: tuple[tuple[int, ...], ...]) -> None:
+    """The order is that of the values as they are stored: rounded, and of ties the greater text, in batches and between
+    them."""
+    uploads.execute("CREATE TABLE t (id bigint PRIMARY KEY, price numeric(10,2), name text)")
+    prices, names = [1.004, 1.001], ["a", "b"]
+    for count, places in enumerate(batches):
+        columns = {"id": [1] * len(places), "price": [prices[n] for n in places], "name": [names[n] for n in places]}
+        path = uploads.folder / f"{count}.parquet"
+        pq.write_table(pa.table(columns), path)
+        uploads.load(path, headers=headers_of("id price name"), dedup_order_by=order_of("price"))
+    assert uploads.rows(columns="price::text, name") == [("1.00", "b")]
+
+
+def test_keys_that_the_table_rounds_to_one_are_named(uploads: Uploads) -> None:
+    uploads.execute("CREATE TABLE t (id numeric(10,2) PRIMARY KEY, name text)")
+    path = uploads.folder / "a.parquet"
+    pq.write_table(pa.table({"id": [1.001, 1.004], "name": ["a", "b"]}), path)
+    assert "(1.00) 2 times" in uploads.load_one(path).notes
+    assert uploads.rows() == []
+
+
 def test_rows_that_give_way_in_their_batch_are_counted(uploads: Uploads) -> None:
     uploads.execute(TABLE)
     file = uploads.csv("a.csv", "id,name,at", "1,old,1", "1,new,3", "1,middle,2", "2,only,1")

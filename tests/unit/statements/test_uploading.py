@@ -101,7 +101,7 @@ def test_an_upsert_writes_in_key_order_and_only_what_differs() -> None:
         WITH written AS (
             INSERT INTO "public"."t" AS t ("id", "name", "price")
             SELECT "id", "name", "price" FROM (
-                SELECT s."id" AS "id", s."name" AS "name", CAST(s."price" AS numeric) AS "price"
+                SELECT s."id" AS "id", s."name" AS "name", CAST(s."price" AS numeric(10,2)) AS "price"
                 FROM "_staged" AS s ORDER BY "id"
             ) AS s
             WHERE NOT EXISTS (SELECT FROM "public"."t" AS o WHERE o."id" = s."id" AND NOT (
@@ -190,11 +190,14 @@ def test_appending_asks_for_no_key_and_may_override_an_identity() -> None:
         ("bigint", "bigint", 's."v"'),
         ("text", "character varying(3)", 's."v"'),
         ("text", "integer", 'CAST(s."v" AS integer)'),
-        ("text", "numeric(10,2)", 'CAST(s."v" AS numeric)'),
-        ("text", "timestamp(3) with time zone", 'CAST(s."v" AS timestamp with time zone)'),
+        ("text", "numeric(10,2)", 'CAST(s."v" AS numeric(10,2))'),
+        ("text", "timestamp(3) with time zone", 'CAST(s."v" AS timestamp(3) with time zone)'),
         ("text", "bit(3)", 'CAST(s."v" AS bit varying)'),
         ("text", "integer[]", 'CAST(s."v" AS integer[])'),
         ("bigint", "character(3)", 'CAST(s."v" AS text)'),
+        ("text", "character varying(3)[]", 'CAST(s."v" AS character varying[])'),
+        ("text", "character(3)[]", 'CAST(s."v" AS bpchar[])'),
+        ("text", "bit(3)[]", 'CAST(s."v" AS bit varying[])'),
     ],
 )
 def test_a_value_is_assigned_so_that_no_length_is_cut_off(staged: str, target: str, value: str) -> None:
@@ -209,7 +212,7 @@ def test_types_without_equality_are_compared_as_text() -> None:
 
 def test_keys_that_stand_twice() -> None:
     pair = replace(UPLOAD, key=("id", "price"))
-    keys = 's."id", CAST(s."price" AS numeric)'
+    keys = 's."id", CAST(s."price" AS numeric(10,2))'
     assert has_duplicate_keys_sql(pair) == (
         'SELECT (SELECT count(*) FROM "_staged") > '
         f'(SELECT count(*) FROM (SELECT DISTINCT {keys} FROM "_staged" AS s) AS d)'
