@@ -68,9 +68,10 @@ def bad_row_error(source: Source, rejects: list[Reject]) -> BadRowError:
     """The first of them by name, and how many there are in the batch."""
     first = rejects[0]
     more = f" (and {len(rejects) - 1} more rows of this batch)" if len(rejects) > 1 else ""
-    value = "NULL" if first.value is None else repr(first.value[:LONGEST_VALUE])
+    # where the value is NULL the reason says so
+    value = "" if first.value is None else f", found {first.value[:LONGEST_VALUE]!r}"
     return BadRowError(
-        f"{source.path}, {place_of(first)}, column {first.column}: {first.reason}, found {value}{more}; mend the file, "
+        f"{source.path}, {place_of(first)}, column {first.column}: {first.reason}{value}{more}; mend the file, "
         "or load the rest with --rejects reject"
     )
 

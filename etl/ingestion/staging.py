@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from etl.ingestion.model import Batch, CsvBytes, Records
 from etl.ingestion.plan import WritePlan
+from etl.ingestion.target import TargetColumn
 from etl.statements.uploading import Checks, OrderBy, TempColumn, Upload, UploadColumn, base_type
 
 _INSTANT = "timestamp with time zone"
@@ -46,8 +47,13 @@ def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
         if isinstance(batch.payload, CsvBytes) and target.name not in as_text:
             kind = target.type
         columns.append(UploadColumn(target.name, target.type, kind))
-        temporary.append(TempColumn(target.name, kind, not_null=target.name in plan.key))
+        temporary.append(TempColumn(target.name, kind, not_null=_takes_no_null(plan, target)))
     return Staging(_upload(plan, tuple(columns), worker), tuple(temporary), checks)
+
+
+def _takes_no_null(plan: WritePlan, column: TargetColumn) -> bool:
+    """Asked as early as in the temporary table, so that a dry run asks it too; a trigger may yet put in a value."""
+    return column.name in plan.key or (column.not_null and plan.target.is_plain)
 
 
 def loosened(staging: Staging, batch: Batch) -> Staging:

@@ -116,6 +116,37 @@ def test_numbers_too_great_in_a_parquet_file_are_rejected_by_their_row(uploads: 
     assert uploads.execute(REJECTS) == [(None, 2, "v", "3000000000")]
 
 
+def test_a_dry_run_finds_null_where_the_table_takes_none(uploads: Uploads) -> None:
+    file = one_column(uploads, "text NOT NULL", "there", "")
+    notes = [uploads.load_one(file, **V, dry_run=dry_run).notes for dry_run in (True, False)]
+    assert ["line 3, column v: expected a value, found NULL; mend" in note for note in notes] == [True, True], notes
+    assert uploads.load_one(file, **V, bad_rows=BadRows.REJECT, dry_run=True).counts.rows_rejected == 1
+
+
+def test_a_trigger_may_put_in_what_is_null(uploads: Uploads) -> None:
+    file = one_column(uploads, "text NOT NULL", "there", "")
+    uploads.execute(
+        "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.v := coalesce(NEW.v, 'filled'); RETURN NEW; END $$; "
+        "CREATE TRIGGER filling BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION fill()"
+    )
+    assert told(uploads.load(file, **V).counts) == {"read": 2, "inserted": 2}
+    assert uploads.rows() == [(1, "there"), (2, "filled")]
+
+
+@pytest.mark.parametrize(("kind", "value"), [("char(3)[]", "{abc,xyz}"), ("bit(3)[]", "{101,110}")])
+@pytest.mark.parametrize("way", ["parquet", "rejects"])
+def test_elements_of_a_length_are_stored_whole(uploads: Uploads, kind: str, value: str, way: str) -> None:
+    """Neither as text nor beside a row that is rejected is anything cut off."""
+    if way == "parquet":
+        file = parquet(uploads, kind, [value], pa.string())
+    else:
+        file = one_column(uploads, kind, f'"{value}"', "{")
+    for outcome in ("inserted", "unchanged"):
+        assert told(uploads.load_one(file, **V, bad_rows=BadRows.REJECT).counts)[outcome] == 1
+    assert uploads.rows(columns="id, v::text") == [(1, value)]
+
+
 def test_a_rule_over_several_columns_fails_the_file_by_its_name(uploads: Uploads) -> None:
     uploads.execute("CREATE TABLE t (id bigint PRIMARY KEY, name text, CONSTRAINT no_two CHECK (id <> 2))")
     result = uploads.load_one(uploads.numbered("a.csv", (1, 2)), bad_rows=BadRows.REJECT)
