@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from zoneinfo import available_timezones
 
+from etl.config.postgresql_types import format_type
 from etl.ingestion.model import CsvOptions, Mode, UploadOptions
 from etl.statements.quoting import POSTGRESQL_IDENTIFIER_BYTES
 
@@ -66,8 +67,19 @@ def _of_headers(options: UploadOptions) -> Iterator[str]:
         yield "--headers is missing: expected the columns to load, such as id,name or id:bigint,name:text"
     yield from _of_names("--headers", names)
     yield from _of_repeats("--headers", names)
+    for header in options.headers:
+        if header.type is not None:
+            yield from _of_type(header.name, header.type)
     if len(names) > MOST_COLUMNS:
         yield f"--headers names {len(names)} columns; a table of PostgreSQL has at most {MOST_COLUMNS}"
+
+
+def _of_type(name: str, type_name: str) -> Iterator[str]:
+    """A type becomes part of CREATE TABLE as it stands, so only known ones pass."""
+    try:
+        format_type(type_name)
+    except ValueError as error:
+        yield f"--headers {name}: {error}"
 
 
 def _of_key(options: UploadOptions) -> Iterator[str]:

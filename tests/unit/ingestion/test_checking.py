@@ -42,6 +42,7 @@ def test_only_plain_identifiers_pass_anywhere(name: str) -> None:
         ({"table": "t" * 64}, "PostgreSQL would cut it off at 63"),
         ({"headers": ()}, "--headers is missing"),
         ({"headers": (Header("id"), Header("id"))}, "--headers: 'id' stands 2 times"),
+        ({"headers": (Header("id", "text); DROP TABLE x; --"),)}, "--headers id: unknown PostgreSQL type"),
         ({"headers": tuple(Header(f"c{n}") for n in range(1601)), "primary_key": ("c1",)}, "at most 1600"),
         ({"primary_key": ()}, "--pk is missing"),
         ({"primary_key": ("nope",)}, "--pk: 'nope' is not among --headers"),
