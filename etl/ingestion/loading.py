@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -103,9 +103,10 @@ class Loading:
         if not self._options.dry_run:
             batches, counts = await self._asking(lambda c: manifest.load_counts(c, file.load))
             _reconcile(file.path, counts)
-            notes = _notes(counts)
+        notes = _notes(counts, self._lacking(file.source))
+        if not self._options.dry_run:
             await self._asking(lambda c: manifest.finish_load(c, file.load, FileStatus.SUCCESS, notes))
-        return FileResult(str(file.path), file.file_type, FileStatus.SUCCESS, counts, batches, notes=_notes(counts))
+        return FileResult(str(file.path), file.file_type, FileStatus.SUCCESS, counts, batches, notes=notes)
 
     async def fail(self, file: FileLoad | None, path: Path, file_type: FileType, error: EtlError) -> FileResult:
         """What has committed stays, and is known: `--resume` takes the rest up."""
@@ -199,6 +200,11 @@ class Loading:
                 f"{source.path}: expected column {', '.join(missing)}, which the key or --dedup-order-by needs, found "
                 f"only {', '.join(column.name for column in source.columns)}"
             )
+
+    def _lacking(self, source: Source) -> list[str]:
+        """Allowed, but a header misspelt looks the same: so it is told."""
+        there = {column.header for column in source.columns}
+        return [header.name for header in self._options.headers if header.name not in there]
 
     # --- the manifest -------------------------------------------------------------------------------------------
 
@@ -302,11 +308,13 @@ def _reconcile(path: Path, counts: BatchCounts) -> None:
         )
 
 
-def _notes(counts: BatchCounts) -> str:
+def _notes(counts: BatchCounts, lacking: Sequence[str]) -> str:
     told = {
         "rows rejected": counts.rows_rejected,
         "rows deduplicated": counts.rows_deduplicated,
         "rows padded": counts.rows_padded,
         "NUL characters stripped or replaced": counts.nul_characters,
     }
-    return ", ".join(f"{count:,} {what}" for what, count in told.items() if count)
+    notes = [f"{count:,} {what}" for what, count in told.items() if count]
+    notes += [f"the file has no column {', '.join(lacking)}"] if lacking else []
+    return ", ".join(notes)

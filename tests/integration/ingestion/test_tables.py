@@ -29,6 +29,8 @@ def test_a_column_that_the_file_lacks_keeps_its_stored_value(uploads: Uploads) -
     result = uploads.load_one(uploads.csv("a.csv", "name,id", "uno,1", "dos,2"), headers=headers)
     assert told(result.counts) == {"read": 2, "inserted": 1, "updated": 1}
     assert uploads.rows() == [(1, "uno", "kept"), (2, "dos", "new")]
+    assert result.notes == "the file has no column note"
+    assert uploads.manifest("notes") == [(result.notes,)]
 
 
 def test_a_file_without_header_is_read_by_position(uploads: Uploads) -> None:
