@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from zoneinfo import available_timezones
 
 from etl.config.postgresql_types import format_type
+from etl.ingestion.csv_dialect import END_OF_COPY
 from etl.ingestion.model import CsvOptions, Mode, UploadOptions
 from etl.statements.quoting import POSTGRESQL_IDENTIFIER_BYTES
 
@@ -132,8 +133,8 @@ def _of_csv(csv: CsvOptions) -> Iterator[str]:
             yield f"{flag} {value!r}: expected one ASCII character that is no line break"
     if csv.delimiter == csv.quotechar:
         yield f"--delimiter and --quotechar are the same, {csv.delimiter!r}"
-    if set(csv.null) & {"\r", "\n", "\0", csv.delimiter, csv.quotechar}:
-        yield f"--null {csv.null!r}: expected a text without delimiter, quote and line break"
+    if set(csv.null) & {"\r", "\n", "\0", csv.delimiter, csv.quotechar} or csv.null == END_OF_COPY:
+        yield f"--null {csv.null!r}: expected a text without delimiter, quote and line break, other than {END_OF_COPY}"
     try:
         # also the codecs between bytes, such as base64, are in Python's registry
         "".encode(codecs.lookup(csv.encoding).name)

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from etl.errors import UsageError
+from etl.ingestion.checking import faults_of
 from etl.ingestion.csv_dialect import Dialect, csv_option_faults, dialect_of
-from etl.ingestion.model import CsvOptions
+from etl.ingestion.model import CsvOptions, Header, UploadOptions
 from tests.unit.ingestion.csv_support import source_of, write
 
 
@@ -33,6 +34,13 @@ def test_a_delimiter_of_one_ascii_character_serves(delimiter: str) -> None:
 def test_what_cannot_serve_is_refused(tmp_path: Path, options: CsvOptions, fault: str) -> None:
     with pytest.raises(UsageError, match=fault):
         source_of(write(tmp_path, b""), "id", options)
+
+
+@pytest.mark.parametrize("null", ["a,b", "\\.", '"', "\n"])
+def test_a_null_that_cannot_serve_is_bad_use_of_the_command(null: str) -> None:
+    options = UploadOptions(("a.csv",), "t", (Header("id"),), ("id",), csv=CsvOptions(null=null))
+    (fault,) = faults_of(options)
+    assert fault.startswith(f"--null {null!r}")
 
 
 def test_all_faults_are_told_together() -> None:
