@@ -74,7 +74,9 @@ def test_the_same_command_again_changes_nothing(newcomer: Newcomer) -> None:
     assert clickhouse_counts(configuration, TABLES) == source
 
 
+@pytest.mark.slow
 def test_a_day_later_only_the_difference_is_loaded(newcomer: Newcomer, spark: SparkSession) -> None:
+    newcomer.load()  # on its own this test is the first
     variables = newcomer.variables()
     someone = Newcomer({**newcomer.environment, **variables}, newcomer.reports)
     advanced = json.loads(someone.run(sys.executable, "-m", "etl.sample", "--advance", "1", "--json"))
