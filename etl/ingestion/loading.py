@@ -136,7 +136,7 @@ class Loading:
         name, run_id = str(path.resolve()), options.run_id or ""
         new = Load(name, table, uuid.uuid4().hex, run_id), options.chunk_size
         if entry is None or entry.checksum != checksum:
-            self._tell_of_leftovers(path, entry)
+            self._refuse_adding_to_leftovers(path, entry)
             return new
         if options.resume and entry.status is FileStatus.SUCCESS:
             raise NothingToLoad(self._why_skipped(entry))
@@ -171,14 +171,14 @@ class Loading:
                 "--resume appends the rest, with the options of that run; --restart appends all of it once more"
             )
 
-    def _tell_of_leftovers(self, path: Path, entry: Entry | None) -> None:
-        if entry and entry.batches and entry.status is not FileStatus.SUCCESS and self._options.mode is Mode.APPEND:
-            log.warning(
-                "rows of an earlier content stay",
-                file=str(path),
-                batches=entry.batches,
-                run_id=entry.run_id,
-                next_step="the file has changed since that unfinished run; delete its rows where they are not wanted",
+    def _refuse_adding_to_leftovers(self, path: Path, entry: Entry | None) -> None:
+        """Of the batches that an earlier content has left nobody knows which the new one holds too."""
+        if entry is None or not entry.batches or entry.status is FileStatus.SUCCESS:
+            return
+        if self._options.mode is Mode.APPEND and not self._options.restart:
+            raise ConflictError(
+                f"{path} has changed since run {entry.run_id} appended {entry.batches} batches of it and did not end; "
+                "delete the rows that it left in the table, then --restart appends the file as it is now"
             )
 
     def _check_types(self, declared: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from etl.ingestion.model import UploadOptions
 
-_CUTTING = ("headers", "csv", "copy_path", "bad_rows")
+_CUTTING = ("headers", "csv", "copy_path")
 _OF_ONE_CALL = ("files", "resume", "restart", "dry_run", "run_id")
 _adapter = TypeAdapter(UploadOptions)
 

@@ -215,6 +215,30 @@ def test_restart_appends_all_of_it_once_more(uploads: Uploads) -> None:
     assert [row[0] for row in uploads.rows()] == [0, 1, 2, 3]
 
 
+def test_what_a_broken_off_append_left_to_do_may_be_done_with_rejects(uploads: Uploads) -> None:
+    uploads.execute("CREATE TABLE t (id bigint, name text)")
+    file = uploads.csv("a.csv", "id,name", "1,a", "2,b", "x,c", "4,d", "5,e")
+    options = {"mode": Mode.APPEND, "primary_key": (), "chunk_size": 2, "concurrency": 1}
+    assert "load the rest with --rejects reject" in uploads.load_one(file, **options).notes
+    resumed = uploads.load_one(file, **options, resume=True, bad_rows=BadRows.REJECT)
+    assert told(resumed.counts) == {"read": 5, "inserted": 4, "rejected": 1}
+    assert [row[0] for row in uploads.rows()] == [1, 2, 4, 5]
+
+
+def test_a_mended_file_is_not_appended_to_what_it_left(uploads: Uploads) -> None:
+    uploads.execute("CREATE TABLE t (id bigint, name text)")
+    options = {"mode": Mode.APPEND, "primary_key": (), "chunk_size": 2, "concurrency": 1}
+    file = uploads.csv("a.csv", "id,name", "1,a", "2,b", "x,c")
+    assert uploads.load_one(file, **options).status is FileStatus.FAILED
+    uploads.csv("a.csv", "id,name", "1,a", "2,b", "3,c")
+    for resume in (True, False):
+        assert "delete the rows that it left" in uploads.load_one(file, **options, resume=resume).notes
+    assert [row[0] for row in uploads.rows()] == [1, 2]
+    uploads.execute("TRUNCATE t")
+    assert told(uploads.load(file, **options, restart=True).counts) == {"read": 3, "inserted": 3}
+    assert [row[0] for row in uploads.rows()] == [1, 2, 3]
+
+
 def test_a_file_of_another_content_is_no_continuation(uploads: Uploads) -> None:
     uploads.execute("CREATE TABLE t (id bigint PRIMARY KEY CHECK (id <> 3), name text)")
     file = uploads.numbered("a.csv", range(4))

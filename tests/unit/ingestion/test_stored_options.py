@@ -75,7 +75,6 @@ def test_what_another_version_has_stored_is_refused() -> None:
         ({"headers": (Header("name"), Header("id", "bigint"))}, "headers"),
         ({"csv": CsvOptions(delimiter="|")}, "csv"),
         ({"copy_path": CopyPath.AUTO}, "copy_path"),
-        ({"bad_rows": BadRows.FAIL}, "bad_rows"),
     ],
 )
 def test_what_cuts_the_file_otherwise_is_named(change: dict[str, Any], name: str) -> None:
@@ -91,6 +90,7 @@ def test_what_cuts_the_file_otherwise_is_named(change: dict[str, Any], name: str
         {"concurrency": 1},
         {"chunk_size": 7},
         {"max_retries": 0},
+        {"bad_rows": BadRows.FAIL},
         {"timezone": "UTC"},
         {"run_id": "again"},
     ],
@@ -100,4 +100,4 @@ def test_what_cuts_it_alike_is_not(change: dict[str, Any]) -> None:
 
 
 def test_options_that_are_missing_cut_otherwise() -> None:
-    assert cut_otherwise({}, OPTIONS) == ["headers", "csv", "copy_path", "bad_rows"]
+    assert cut_otherwise({}, OPTIONS) == ["headers", "csv", "copy_path"]
