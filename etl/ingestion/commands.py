@@ -18,6 +18,7 @@ from etl.ingestion import manifest
 from etl.ingestion.connecting import Connection, create_pool, door
 from etl.ingestion.manifest import Entry, ManifestFile, RejectedRow
 from etl.ingestion.model import FileStatus, UploadOptions, UploadReport
+from etl.ingestion.observing import Observer
 from etl.ingestion.outputs import Outputs, default_log_format, read_outputs
 from etl.ingestion.reading import Reader
 from etl.ingestion.rendering import manifest_json, print_files, print_rejects, print_summary, report_json
@@ -66,8 +67,8 @@ def retry_failed_files(raw: Raw, environment: Mapping[str, str]) -> int:
         if not entries:
             _say(f"nothing to retry: no file of {reader.text('table')} failed or was broken off")
         with call.outputs.observers() as observers:
-            reports = [run_to_end(async_upsert(options, call.dsn, observers)) for options in loads]
-        return _end(reports, call.outputs) or (EXIT_FAILED if gone else 0)
+            reports, refusals = _load_each(loads, call, observers)
+        return _end(reports, call.outputs) or (EXIT_FAILED if gone or refusals else 0)
 
     return _exit_code(work)
 
@@ -102,6 +103,25 @@ def set_up_database(raw: Raw, environment: Mapping[str, str]) -> int:
         return 0
 
     return _exit_code(work)
+
+
+def _load_each(
+    loads: Sequence[UploadOptions], call: _Call, observers: Sequence[Observer]
+) -> tuple[list[UploadReport], list[EtlError]]:
+    """A load that is refused is told and holds up no other; where all are, raises the last one's error."""
+    reports: list[UploadReport] = []
+    refusals: list[EtlError] = []
+    for options in loads:
+        try:
+            reports.append(run_to_end(async_upsert(options, call.dsn, observers)))
+        except (UsageError, ConfigurationError, SchemaMismatchError) as error:
+            refusals.append(error)
+    last = refusals.pop() if refusals and not reports else None
+    for refusal in refusals:
+        _say(f"not retried: {refusal.message}")
+    if last is not None:
+        raise last
+    return reports, refusals
 
 
 def _check_table(reader: Reader) -> None:

@@ -251,6 +251,22 @@ def test_a_failed_file_that_is_gone_does_not_hold_up_the_others(uploader: Upload
     assert execute("SELECT id FROM people ORDER BY id") == [(1,), (2,)]
 
 
+def test_a_load_that_is_refused_does_not_hold_up_what_else_is_retried(uploader: Uploader, execute: Execute) -> None:
+    execute("CREATE TABLE people (id integer PRIMARY KEY, name text, cpf text)")
+    for name in ("a.csv", "b.csv"):
+        uploader.write(name, "id,name\nx,Ana\n")
+    uploader("load", "--files", "a.csv", *PEOPLE, expected=1)
+    uploader("load", "--files", "b.csv", "--table", "people", "--headers", "id,name", "--pk", "id", expected=1)
+    execute("ALTER TABLE people DROP COLUMN cpf")
+    uploader.write("b.csv", "id,name\n2,Bia\n")
+    out, err = uploader("retry-failed", "--table", "people", "--json", expected=1)
+    assert "not retried: " in err
+    assert "cpf" in err
+    assert json.loads(out)["status"] == "success"
+    assert execute("SELECT id FROM people") == [(2,)]
+    assert "cpf" in uploader("retry-failed", "--table", "people", expected=2)[1]
+
+
 def test_bad_rows_are_set_aside_with_line_value_and_reason(uploader: Uploader, execute: Execute) -> None:
     execute("CREATE TABLE people (id integer PRIMARY KEY, name text)")
     uploader.write("people.csv", "id,name\n1,Ana\nx,Bia\n3,Caio,more\n4,Davi\n")
