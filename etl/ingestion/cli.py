@@ -27,6 +27,7 @@ SWITCHES = {
     "--tolerant": "--no-tolerant",
     "--no-header": "--header",
     "--strict-decimals": "--no-strict-decimals",
+    "--whole-floats": "--no-whole-floats",
     "--advance-sequences": "--no-advance-sequences",
     "--create-table": "--no-create-table",
     "--json": "--no-json",
@@ -91,6 +92,7 @@ TolerantMode = Annotated[str, _text(CSV, "null|empty", "With what.")]
 PreserveTypes = Annotated[bool, _switch(TYPES, "--preserve-types", "Types of the file and of --headers, not TEXT.")]
 Timezone = Annotated[str, _text(TYPES, "NAME", "Of instants without one, such as Europe/Vienna.")]
 StrictDecimals = Annotated[bool, _switch(TYPES, "--strict-decimals", "Refuse decimals that would be rounded.")]
+WholeFloats = Annotated[bool, _switch(TYPES, "--whole-floats", "Take 1.0 for 1 in CSV columns of whole numbers.")]
 NulCharacters = Annotated[str, _text(TYPES, "error|strip|replace", "U+0000, which PostgreSQL cannot hold.")]
 
 DsnText = Annotated[str, _text(CONNECTION, "URL", "Better: ETL_UPLOADER_DSN, or PGHOST and its kin.")]
@@ -137,6 +139,7 @@ def load(
     preserve_types: PreserveTypes = False,
     timezone: Timezone = "",
     strict_decimals: StrictDecimals = False,
+    whole_floats: WholeFloats = False,
     nul_characters: NulCharacters = "error",
     dsn: DsnText = "",
     dsn_file: DsnFile = "",

@@ -222,6 +222,7 @@ class UploadOptions:
     dedup_order_by: tuple[OrderColumn, ...] = ()
     timezone: str | None = None
     strict_decimals: bool = False
+    whole_floats: bool = False
     copy_path: CopyPath = CopyPath.AUTO
     advance_sequences: bool = False
     create_table: bool = True

@@ -71,6 +71,7 @@ class Reader:
             dedup_order_by=order,
             timezone=self.text("timezone") or None,
             strict_decimals=self.switch("strict_decimals"),
+            whole_floats=self.switch("whole_floats"),
             copy_path=self.choice("copy", CopyPath),
             advance_sequences=self.switch("advance_sequences"),
             create_table=self.switch("create_table"),

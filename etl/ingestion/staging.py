@@ -11,6 +11,7 @@ from etl.ingestion.target import TargetColumn
 from etl.statements.uploading import Checks, OrderBy, TempColumn, Upload, UploadColumn, base_type
 
 _INSTANT = "timestamp with time zone"
+_WHOLE = frozenset({"smallint", "integer", "bigint"})
 _WITHOUT_SHIFTS = frozenset({"UTC", "Etc/UTC", "GMT", "Z"})
 
 
@@ -36,7 +37,7 @@ class Staging:
 def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
     """CSV is staged in the target's own types, so that COPY checks each value; as text where more is asked."""
     checks = _checks(plan, batch)
-    as_text = {*checks.zoned, *checks.local, *(name for name, _ in checks.scales)}
+    as_text = {*checks.zoned, *checks.local, *checks.whole, *(name for name, _ in checks.scales)}
     columns, temporary = [], []
     for place, staged in enumerate(batch.columns):
         target = plan.target.column(staged.header) if staged.header else None
@@ -46,7 +47,8 @@ def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
         kind = staged.type
         if isinstance(batch.payload, CsvBytes) and target.name not in as_text:
             kind = target.type
-        columns.append(UploadColumn(target.name, target.type, kind))
+        through = "numeric" if target.name in checks.whole else None
+        columns.append(UploadColumn(target.name, target.type, kind, through))
         temporary.append(TempColumn(target.name, kind, not_null=_takes_no_null(plan, target)))
     return Staging(_upload(plan, tuple(columns), worker), tuple(temporary), checks)
 
@@ -66,7 +68,8 @@ def loosened(staging: Staging, batch: Batch) -> Staging:
         columns=tuple(replace(column, staged_type=loose[column.name]) for column in staging.upload.columns),
     )
     columns = tuple(TempColumn(column.name, loose[column.name]) for column in staging.columns)
-    fit = tuple(c.name for c in upload.columns if c.type not in ("text", "character varying"))
+    taken = ("text", "character varying")
+    fit = tuple(c.name for c in upload.columns if c.type not in taken and c.name not in staging.checks.whole)
     return Staging(upload, columns, replace(staging.checks, fit=fit), is_numbered=True)
 
 
@@ -95,7 +98,7 @@ def temp_table_name(target: str, worker: int) -> str:
 def _checks(plan: WritePlan, batch: Batch) -> Checks:
     """Only text can leave its zone unsaid; only what is not of the target's own type has more decimals than it."""
     zone = plan.options.timezone
-    zoned, local, scales = [], [], []
+    zoned, local, scales, whole = [], [], [], []
     for staged in batch.columns:
         target = plan.target.column(staged.header) if staged.header else None
         if target is None:
@@ -108,4 +111,6 @@ def _checks(plan: WritePlan, batch: Batch) -> Checks:
                 local.append(target.name)
         if plan.options.strict_decimals and target.type.startswith("numeric(") and staged.type != target.type:
             scales.append((target.name, int(target.type.rstrip(")").partition(",")[2])))
-    return Checks(zoned=tuple(zoned), local=tuple(local), scales=tuple(scales))
+        if plan.options.whole_floats and is_loose and target.type in _WHOLE:
+            whole.append(target.name)
+    return Checks(zoned=tuple(zoned), local=tuple(local), scales=tuple(scales), whole=tuple(whole))

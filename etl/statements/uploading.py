@@ -16,7 +16,7 @@ from etl.statements.quoting import postgresql_column, postgresql_identifier, pos
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "circle", "lseg", "bit[]"})
 """Or none with the type that staged values are cast to."""
-_TEXT_LIKE = ("text", "character varying", "character", "name", "citext")
+_TEXT_LIKE = ("text", "character varying", "character", "name")
 _ROUNDED = ("numeric", "timestamp", "time", "interval")
 _MODIFIERS = re.compile(r"\s*\([^)]*\)")
 
@@ -50,11 +50,13 @@ def is_text_like(type_name: str) -> bool:
 
 @dataclass(frozen=True)
 class UploadColumn:
-    """A column of the target: `type` is its own, `staged_type` what it has in the temporary table."""
+    """A column of the target: `type` is its own, `staged_type` what it has in the temporary table; `through` is a type
+    that a staged text is read as on its way."""
 
     name: str
     type: str
     staged_type: str
+    through: str | None = None
 
     @property
     def value(self) -> str:
@@ -62,7 +64,8 @@ class UploadColumn:
         column = postgresql_column("s", self.name)
         if self.staged_type == self.type or (is_text_like(self.staged_type) and is_text_like(self.type)):
             return column
-        return f"CAST({column} AS {_castable(self.type)})"
+        read = f"CAST({column} AS {self.through})" if self.through else column
+        return f"CAST({read} AS {_castable(self.type)})"
 
     @property
     def text_of_staged(self) -> str:
@@ -197,7 +200,7 @@ class Checks:
 
     `fit`: must be a value of the column's type. `required`: no NULL. `zoned`: the text of an instant must name its
     zone. `local`: where it does not, it must be one instant of the session's zone, neither none nor two. `scales`:
-    decimals must fit.
+    decimals must fit. `whole`: a number without a fraction, however it is written.
     """
 
     fit: tuple[str, ...] = ()
@@ -205,9 +208,10 @@ class Checks:
     zoned: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     scales: tuple[tuple[str, int], ...] = ()
+    whole: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return any((self.fit, self.required, self.zoned, self.local, self.scales))
+        return any((self.fit, self.required, self.zoned, self.local, self.scales, self.whole))
 
 
 def bad_values_sql(upload: Upload, checks: Checks) -> str:
@@ -219,6 +223,7 @@ def bad_values_sql(upload: Upload, checks: Checks) -> str:
         *(_without_zone(upload.column(name)) for name in checks.zoned),
         *(_not_one_instant(upload.column(name)) for name in checks.local),
         *(_too_precise(upload.column(name), scale) for name, scale in checks.scales),
+        *(_not_whole(upload.column(name)) for name in checks.whole),
     ]
     found = " UNION ALL ".join(
         f'SELECT s."{POSITION}" AS position, {postgresql_literal(name)} AS name, left({value}, 100) AS value, '
@@ -393,4 +398,16 @@ def _too_precise(column: UploadColumn, scale: int) -> _Check:
         text,
         postgresql_literal(f"expected at most {scale} decimals; without --strict-decimals it is rounded half up"),
         f"{number} > {scale}",
+    )
+
+
+def _not_whole(column: UploadColumn) -> _Check:
+    text = column.text_of_staged
+    digits = f"CAST(trim_scale(CAST({text} AS numeric)) AS text)"
+    is_whole = f"pg_input_is_valid({digits}, {postgresql_literal(column.type)})"
+    return (
+        column.name,
+        text,
+        postgresql_literal(f"expected a whole number in the range of {column.type}"),
+        f"{text} IS NOT NULL AND NOT CASE WHEN pg_input_is_valid({text}, 'numeric') THEN {is_whole} ELSE false END",
     )

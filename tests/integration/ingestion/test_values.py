@@ -191,6 +191,18 @@ def test_any_delimiter_and_quote_reach_the_server_as_meant(uploads: Uploads, del
     assert uploads.rows() == [("1", f"a{delimiter}{quotechar}b")]
 
 
+def test_whole_numbers_written_as_floats_are_taken_where_they_may_be(uploads: Uploads) -> None:
+    """As pandas writes a column of integers in which one is missing."""
+    file = one_column(uploads, "integer", "1.0", "1e3", "", "-7", "1.5", "3000000000.0", "NaN", "one")
+    refused = uploads.load_one(file, **V)
+    assert "line 2, column v: invalid input syntax for type integer" in refused.notes
+    named = uploads.load_one(file, **V, whole_floats=True)
+    assert "line 6, column v: expected a whole number in the range of integer, found '1.5'" in named.notes
+    result = uploads.load_one(file, **V, whole_floats=True, bad_rows=BadRows.REJECT)
+    assert told(result.counts) == {"read": 8, "inserted": 4, "rejected": 4}
+    assert uploads.rows() == [(1, 1), (2, 1000), (3, None), (4, -7)]
+
+
 def test_decimals_are_rounded_half_up_or_refused(uploads: Uploads) -> None:
     file = one_column(uploads, "numeric(10,2)", "1.005", "-1.005", "2.50000", "3")
     uploads.load(file, **V)
