@@ -167,7 +167,7 @@ def test_an_interrupted_run_ends_between_batches_and_goes_on_later(
         assert time.monotonic() < end
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=180)  # batches in flight still wait for the disk
     assert (process.returncode, "interrupted; the batches that were stored stay" in told) == (130, True)
     assert "Traceback" not in told
     ((status, failure, inserted),) = execute("SELECT status, failure, rows_inserted FROM etl_runs")
