@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from zoneinfo import available_timezones
 
 from etl.config.postgresql_types import format_type
-from etl.ingestion.csv_dialect import END_OF_COPY
-from etl.ingestion.model import CsvOptions, Mode, UploadOptions
+from etl.ingestion.csv_dialect import csv_option_faults
+from etl.ingestion.model import Mode, UploadOptions
 from etl.statements.quoting import POSTGRESQL_IDENTIFIER_BYTES
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -39,7 +38,7 @@ def faults_of(options: UploadOptions) -> tuple[str, ...]:
         *_of_key(options),
         *_of_order(options),
         *_of_numbers(options),
-        *_of_csv(options.csv),
+        *csv_option_faults(options.csv),
         *_of_rest(options),
     )
 
@@ -125,21 +124,6 @@ def _of_numbers(options: UploadOptions) -> Iterator[str]:
         value = getattr(options, name)
         if not least <= value <= most:
             yield f"--{name.replace('_', '-').removesuffix('-seconds')} {value}: expected {least:,} to {most:,}"
-
-
-def _of_csv(csv: CsvOptions) -> Iterator[str]:
-    for flag, value in (("--delimiter", csv.delimiter), ("--quotechar", csv.quotechar)):
-        if len(value) != 1 or not value.isascii() or value in "\r\n\0":
-            yield f"{flag} {value!r}: expected one ASCII character that is no line break"
-    if csv.delimiter == csv.quotechar:
-        yield f"--delimiter and --quotechar are the same, {csv.delimiter!r}"
-    if set(csv.null) & {"\r", "\n", "\0", csv.delimiter, csv.quotechar} or csv.null == END_OF_COPY:
-        yield f"--null {csv.null!r}: expected a text without delimiter, quote and line break, other than {END_OF_COPY}"
-    try:
-        # also the codecs between bytes, such as base64, are in Python's registry
-        "".encode(codecs.lookup(csv.encoding).name)
-    except (LookupError, ValueError):
-        yield f"--encoding {csv.encoding!r} is not known: expected one of Python's, such as utf-8, latin-1 or cp1252"
 
 
 def _of_rest(options: UploadOptions) -> Iterator[str]:

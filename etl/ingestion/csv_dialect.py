@@ -49,17 +49,17 @@ def codec_of(encoding: str) -> str:
 def _character_faults(name: str, character: str) -> list[str]:
     if len(character) == 1 and character.isascii() and character not in "\r\n\0":
         return []
-    return [f"--{name}: expected one ASCII character that is neither a line break nor NUL, found {character!r}"]
+    return [f"--{name} {character!r}: expected one ASCII character that is neither a line break nor NUL"]
 
 
 def _together_faults(options: CsvOptions) -> list[str]:
     faults = []
     if options.delimiter == options.quotechar:
-        faults.append(f"--delimiter and --quotechar: expected two characters, found {options.delimiter!r} for both")
+        faults.append(f"--delimiter and --quotechar are the same, {options.delimiter!r}")
     unfit = {options.delimiter, options.quotechar, "\r", "\n", "\0"} - {""}
     if any(character in options.null for character in unfit) or options.null == END_OF_COPY:
         expected = f"a text without delimiter, quotechar and line breaks, other than {END_OF_COPY}"
-        faults.append(f"--null: expected {expected}, found {options.null!r}")
+        faults.append(f"--null {options.null!r}: expected {expected}")
     return faults
 
 
@@ -67,5 +67,5 @@ def _encoding_faults(encoding: str) -> list[str]:
     try:
         "".encode(encoding)  # refuses codecs that are no text encodings, such as base64
     except (LookupError, ValueError):
-        return [f"--encoding: expected a text encoding that Python knows, such as latin-1, found {encoding!r}"]
+        return [f"--encoding {encoding!r} is not known: expected one of Python's for text, such as latin-1 or cp1252"]
     return []

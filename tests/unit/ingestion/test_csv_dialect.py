@@ -19,16 +19,16 @@ def test_a_delimiter_of_one_ascii_character_serves(delimiter: str) -> None:
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        (CsvOptions(delimiter=""), "--delimiter: expected one ASCII character"),
-        (CsvOptions(delimiter="||"), "--delimiter: expected one ASCII character"),
-        (CsvOptions(delimiter="§"), "--delimiter: expected one ASCII character .*, found '§'"),
-        (CsvOptions(delimiter="\n"), "--delimiter: expected one ASCII character"),
-        (CsvOptions(quotechar="\0"), "--quotechar: expected one ASCII character"),
-        (CsvOptions(delimiter="'", quotechar="'"), "--delimiter and --quotechar: expected two characters"),
-        (CsvOptions(null="a,b"), "--null: expected a text without delimiter"),
-        (CsvOptions(null="\\."), "--null: expected"),
-        (CsvOptions(encoding="klingon"), "--encoding: expected a text encoding that Python knows.*'klingon'"),
-        (CsvOptions(encoding="base64"), "--encoding: expected a text encoding"),
+        (CsvOptions(delimiter=""), "--delimiter '': expected one ASCII character"),
+        (CsvOptions(delimiter="||"), r"--delimiter '\|\|': expected one ASCII character"),
+        (CsvOptions(delimiter="§"), "--delimiter '§': expected one ASCII character"),
+        (CsvOptions(delimiter="\n"), r"--delimiter '.n': expected one ASCII character"),
+        (CsvOptions(quotechar="\0"), r"--quotechar '.x00': expected one ASCII character"),
+        (CsvOptions(delimiter="'", quotechar="'"), "--delimiter and --quotechar are the same"),
+        (CsvOptions(null="a,b"), "--null 'a,b': expected a text without delimiter"),
+        (CsvOptions(null="\\."), r"--null .*: expected"),
+        (CsvOptions(encoding="klingon"), "--encoding 'klingon' is not known: expected one of Python's"),
+        (CsvOptions(encoding="base64"), "--encoding 'base64' is not known"),
     ],
 )
 def test_what_cannot_serve_is_refused(tmp_path: Path, options: CsvOptions, fault: str) -> None:
@@ -45,7 +45,7 @@ def test_a_null_that_cannot_serve_is_bad_use_of_the_command(null: str) -> None:
 
 def test_all_faults_are_told_together() -> None:
     faults = csv_option_faults(CsvOptions(delimiter="", quotechar="''", encoding="klingon"))
-    assert [fault.split(":")[0] for fault in faults] == ["--delimiter", "--quotechar", "--encoding"]
+    assert [fault.split(" ")[0] for fault in faults] == ["--delimiter", "--quotechar", "--encoding"]
 
 
 def test_a_chunk_of_no_rows_is_refused(tmp_path: Path) -> None:
