@@ -12,7 +12,7 @@ from etl.ingestion.plan import WritePlan
 from etl.ingestion.source import Source, row_of
 from etl.ingestion.staging import Staging, loosened, staging_of
 from etl.ingestion.writing import BadValue, stage
-from etl.statements.uploading import Checks, bad_values_sql
+from etl.statements.uploading_checks import Checks, bad_values_sql
 
 LONGEST_VALUE = 100
 _CONTEXT = re.compile(r"line (?P<line>\d+)(?:, column (?P<column>[^:]+))?(?:: (?P<value>.*))?", re.DOTALL)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from etl.ingestion.model import Batch, CsvBytes, Records
 from etl.ingestion.plan import WritePlan
 from etl.ingestion.target import TargetColumn
-from etl.statements.uploading import Checks, OrderBy, TempColumn, Upload, UploadColumn, base_type
+from etl.statements.uploading import OrderBy, TempColumn, Upload, UploadColumn, base_type, is_unbounded_text
+from etl.statements.uploading_checks import Checks
 
 _INSTANT = "timestamp with time zone"
 _WHOLE = frozenset({"smallint", "integer", "bigint"})
@@ -68,8 +69,8 @@ def loosened(staging: Staging, batch: Batch) -> Staging:
         columns=tuple(replace(column, staged_type=loose[column.name]) for column in staging.upload.columns),
     )
     columns = tuple(TempColumn(column.name, loose[column.name]) for column in staging.columns)
-    taken = ("text", "character varying")
-    fit = tuple(c.name for c in upload.columns if c.type not in taken and c.name not in staging.checks.whole)
+    whole = staging.checks.whole
+    fit = tuple(c.name for c in upload.columns if not is_unbounded_text(c.type) and c.name not in whole)
     return Staging(upload, columns, replace(staging.checks, fit=fit), is_numbered=True)
 
 

@@ -23,11 +23,11 @@ from etl.errors import EtlError, SourceError, TerminalError, UsageError
 from etl.ingestion import manifest
 from etl.ingestion.checking import faults_of
 from etl.ingestion.connecting import Connection, UploadStoreError, create_pool, door, transaction
-from etl.ingestion.files import find_files, guess_file_type
+from etl.ingestion.files import find_files, type_faults
 from etl.ingestion.loading import FileLoad, Loading, NothingToLoad
-from etl.ingestion.model import FileResult, FileStatus, FileType, UploadOptions, UploadReport
+from etl.ingestion.model import FileResult, FileStatus, UploadOptions, UploadReport
 from etl.ingestion.observing import Observer, Observers
-from etl.ingestion.opening import declared_types, header_types, verified
+from etl.ingestion.opening import declared_types, header_types, type_of, verified
 from etl.ingestion.plan import Freshness, WritePlan
 from etl.ingestion.rights import refuse_missing_rights
 from etl.ingestion.settings import Dsn
@@ -83,11 +83,7 @@ def _files(options: UploadOptions) -> list[Path]:
     files, faults = find_files(options.files)
     if not options.files:
         faults.append("no files: name at least one path or pattern")
-    faults += [
-        f"{file}: neither .csv nor .parquet; name its --file-type"
-        for file in files
-        if options.file_type is None and guess_file_type(file) is None
-    ]
+    faults += type_faults(files) if options.file_type is None else []
     if faults:
         raise UsageError("\n".join(faults))
     return [Path(file) for file in files]
@@ -222,7 +218,7 @@ class _Upload:
 
     async def _file(self, loading: Loading, workers: Workers, path: Path, fault: EtlError | None) -> FileResult:
         """One file from its checksum to its last batch; what goes wrong with it is its result."""
-        file_type = self._options.file_type or guess_file_type(str(path)) or FileType.CSV
+        file_type = type_of(path, self._options)
         started = time.perf_counter()
         result = FileResult(str(path), file_type, FileStatus.FAILED)
         file: FileLoad | None = None

@@ -17,7 +17,6 @@ from etl.ingestion.staging import Staging, loosened, staging_of
 from etl.ingestion.target import TargetTable
 from etl.statements.uploading import (
     Upload,
-    bad_values_sql,
     create_temp_table_sql,
     deduplicated_sql,
     duplicate_keys_sql,
@@ -27,6 +26,7 @@ from etl.statements.uploading import (
     lost_rows_sql,
     upsert_sql,
 )
+from etl.statements.uploading_checks import bad_values_sql
 
 SAMPLE_KEYS = 5
 

@@ -8,12 +8,10 @@ import pytest
 
 from etl.errors import UsageError
 from etl.statements.uploading import (
-    Checks,
     OrderBy,
     TempColumn,
     Upload,
     UploadColumn,
-    bad_values_sql,
     base_type,
     create_temp_table_sql,
     deduplicated_sql,
@@ -27,6 +25,7 @@ from etl.statements.uploading import (
     quote_table,
     upsert_sql,
 )
+from etl.statements.uploading_checks import Checks, bad_values_sql
 
 ID = UploadColumn("id", "bigint", "bigint")
 NAME = UploadColumn("name", "text", "text")
