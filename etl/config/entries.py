@@ -57,6 +57,7 @@ _KEYS_AT: dict[tuple[str, ...], Iterable[str]] = {
     ("transform", "deduplicate", "order_by", "0"): OrderColumn.model_fields,
     **{("loads", destination): keys for destination, keys in _LOAD_KEYS.items()},
 }
+_POSTGRESQL_ONLY = PostgreSQLSource.model_fields.keys() - FileSource.model_fields.keys()
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -199,7 +200,7 @@ def _own_source(source: Node) -> Node:
     kind = source.get("type")
     if kind is None or kind.value != "file":
         return source
-    return replace(source, value={k: v for k, v in source.mapping.items() if k not in ("table", "schema_name")})
+    return replace(source, value={k: v for k, v in source.mapping.items() if k not in _POSTGRESQL_ONLY})
 
 
 def _extract(extract: Node) -> Node:

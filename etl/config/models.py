@@ -34,12 +34,20 @@ ColumnTypes = Annotated[dict[str, str], AfterValidator(_format_types)]
 """Column name → PostgreSQL type, spelled as format_type() prints it whatever way it was written."""
 
 
+class RowSecurity(StrEnum):
+    """Where policies of the source hide rows from the role that reads: the load fails, or takes what the role sees."""
+
+    FAIL = "fail"
+    FILTER = "filter"
+
+
 class PostgreSQLSource(FrozenModel):
     """A table or view. `columns` is for one that the offline schema (`source_schema`) does not hold."""
 
     type: Literal["postgresql"] = "postgresql"
     schema_name: str = "public"
     table: str
+    row_security: RowSecurity = RowSecurity.FAIL
     columns: ColumnTypes = Field(default_factory=dict)
 
 

@@ -11,6 +11,7 @@ from psycopg2.extensions import connection as Connection
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import SourceError
+from etl.statements.postgresql import row_security
 from etl.statements.postgresql.sqlstates import transient_kind
 
 SESSION = (
@@ -23,6 +24,7 @@ SESSION = (
     "SET LOCAL IntervalStyle = 'postgres'",
     "SET LOCAL bytea_output = 'hex'",
     "SET LOCAL extra_float_digits = 1",
+    row_security.FAIL,
 )
 """Holds for one transaction only, so that it works through a pooler."""
 
@@ -50,4 +52,8 @@ def connect(settings: PostgreSQLSettings) -> Connection:
 
 
 def _message(settings: PostgreSQLSettings, doing: str, error: psycopg2.Error) -> str:
-    return f"the source {settings.address} answered, while {doing}: {str(error).strip()}"
+    said = str(error).strip()
+    if row_security.is_refused(error):
+        said = row_security.explain(error.diag.message_primary or said, settings.user)
+        said += ", or, where the rows that it sees are what is meant, write `source: {row_security: filter}`"
+    return f"the source {settings.address} answered, while {doing}: {said}"

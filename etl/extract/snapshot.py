@@ -10,7 +10,7 @@ from types import TracebackType
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from etl.config.models import PostgreSQLSource, TableConfig
+from etl.config.models import PostgreSQLSource, RowSecurity, TableConfig
 from etl.config.nearest import suggestion
 from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.config.settings import PostgreSQLSettings
@@ -20,6 +20,7 @@ from etl.extract.door import SESSION, connect, source_door
 from etl.extract.partitions import touched_by, whole_partitions
 from etl.extract.values import Measurement, Window
 from etl.model import ColumnDefinition, ExtractMode, TableDefinition
+from etl.statements.postgresql import row_security
 from etl.statements.quoting import postgresql_literal
 from etl.statements.source_window import measure_statement
 
@@ -99,7 +100,7 @@ class SourceSnapshot:
             table.extract.overlap_seconds,
             clock=f"timestamptz {postgresql_literal(self.exported_at)}",
         )
-        with self.blamed(), self._joined_cursor(table.name) as cursor:
+        with self.blamed(), self._joined_cursor(table) as cursor:
             cursor.execute(statement)
             rows, mark, fingerprint, tail, days = _only_row(cursor)
         stamp = f"{expression_hash}:" if expression_hash else ""
@@ -141,11 +142,12 @@ class SourceSnapshot:
             self.check_alive()
             raise
 
-    def session_statement(self) -> str:
-        """Joins a reader's open transaction to the snapshot."""
+    def session_statement(self, table: TableConfig) -> str:
+        """Joins the open transaction of one of the table's readers to the snapshot."""
         # The transaction must be told before its first query
         join = f"SET TRANSACTION SNAPSHOT {postgresql_literal(self.snapshot_id)}"
-        return "; ".join(["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", join, *SESSION])
+        security = [row_security.FILTER] if is_filtered_by_role(table) else []
+        return "; ".join(["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", join, *SESSION, *security])
 
     def _export(self, connection: Connection) -> str:
         if connection.server_version < OLDEST_SERVER:
@@ -170,12 +172,12 @@ class SourceSnapshot:
         return self._connection.cursor()
 
     @contextmanager
-    def _joined_cursor(self, table: str) -> Iterator[Cursor]:
-        with source_door(self.settings, "measuring the table", table):
+    def _joined_cursor(self, table: TableConfig) -> Iterator[Cursor]:
+        with source_door(self.settings, "measuring the table", table.name):
             connection = connect(self.settings)
             try:
                 with connection.cursor() as cursor:
-                    cursor.execute(f"BEGIN; {self.session_statement()}")
+                    cursor.execute(f"BEGIN; {self.session_statement(table)}")
                     yield cursor
             finally:
                 connection.close()
@@ -198,6 +200,11 @@ class SourceSnapshot:
 def watermark_name(table: TableConfig) -> str | None:
     """The column an incremental extraction follows; None where the table is read whole."""
     return table.extract.watermark if table.extract.mode is ExtractMode.INCREMENTAL else None
+
+
+def is_filtered_by_role(table: TableConfig) -> bool:
+    """Whether the rows that the role sees under row-level security are what is meant."""
+    return isinstance(table.source, PostgreSQLSource) and table.source.row_security is RowSecurity.FILTER
 
 
 def _only_row(cursor: Cursor) -> tuple:  # type: ignore[type-arg]

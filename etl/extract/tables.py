@@ -43,7 +43,7 @@ def read_table(
         settings.jdbc_url,
         _query(snapshot, table, definition, readings, window, with_unreadable=with_unreadable),
         predicates=_predicates(measurement.blocks, partitions),
-        properties=_properties(snapshot, settings, readings, with_unreadable=with_unreadable),
+        properties=_properties(snapshot.session_statement(table), settings, readings, with_unreadable=with_unreadable),
     )
     columns = [_column(reading) for reading in readings]
     if watermark := watermark_name(table):
@@ -88,7 +88,7 @@ def _partition_count(table: TableConfig, measurement: Measurement, run_settings:
 
 
 def _properties(
-    snapshot: SourceSnapshot, settings: PostgreSQLSettings, readings: list[Reading], *, with_unreadable: bool
+    session: str, settings: PostgreSQLSettings, readings: list[Reading], *, with_unreadable: bool
 ) -> dict[str, str]:
     types = [f"{spark_identifier(reading.column.name)} {reading.transport_type}" for reading in readings]
     return {
@@ -98,7 +98,7 @@ def _properties(
         "ApplicationName": "ownlens-etl extract",
         "tcpKeepAlive": "true",
         "fetchsize": str(FETCH_ROWS),
-        "sessionInitStatement": snapshot.session_statement(),
+        "sessionInitStatement": session,
         "customSchema": ", ".join([*types, *([f"{UNREADABLE} string"] if with_unreadable else [])]),
     }
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from etl.config.configuration import Configuration
 from etl.errors import EtlError
+from etl.extract.snapshot import is_filtered_by_role
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import Run
 from etl.load.frames import columns_of
@@ -47,6 +48,8 @@ def rehearse(
 
 def _planned(context: RunContext, work: Work) -> Iterator[str]:
     """Rows, target and steps of each destination."""
+    if is_filtered_by_role(work.table):
+        yield f"{work.table.name}: row_security filter: only rows that the source shows to the reading role"
     for share in plan_shares(context, work):
         loader = context.loaders[share.destination]
         rows = "?" if share.measurement.rows is None else str(share.measurement.rows)

@@ -15,6 +15,7 @@ from etl.config.capabilities import REPLACING_MODES
 from etl.config.models import PostgreSQLSource, TableLoadConfig
 from etl.errors import SourceError
 from etl.extract.files import measure_files, read_files
+from etl.extract.snapshot import is_filtered_by_role
 from etl.extract.tables import read_table
 from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
@@ -130,6 +131,8 @@ def read_frame(context: RunContext, work: Work, shares: list[Share]) -> DataFram
     definition = context.definitions[work.table.name]
     settings = context.configuration.settings
     assert context.snapshot is not None and settings.source is not None  # noqa: S101 - run.py opens it for such tables
+    if is_filtered_by_role(work.table):
+        log.info("rows filtered by row security", table=work.table.name, role=settings.source.user)
     window, measurement = _measure_together(context, work, shares)
     return read_table(
         context.spark, context.snapshot, settings.source, work.table, definition, window, measurement, settings.run

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError, TransientError
 from etl.redaction import redact
+from etl.statements.postgresql import row_security
 from etl.statements.postgresql.sqlstates import transient_kind
 
 _NEXT_STEPS: dict[type[TransientError], str] = {
@@ -25,7 +26,8 @@ _NEXT_STEPS: dict[type[TransientError], str] = {
 def transaction(settings: PostgreSQLSettings, statement: str, *, lock_timeout_seconds: int = 30) -> Iterator[Any]:
     """A cursor in one transaction on its own connection: committed at the end, rolled back on any error.
 
-    Settings are local to the transaction, so that a pooler may hand the server connection to anyone afterwards.
+    Settings are local to the transaction, so that a pooler may hand the server connection to anyone afterwards. Rows of
+    the target that a policy hides would be taken for missing ones: a table under row-level security is refused.
     """
     with door(settings, statement):
         held = connect(settings)
@@ -34,7 +36,7 @@ def transaction(settings: PostgreSQLSettings, statement: str, *, lock_timeout_se
                 cursor.execute(
                     "SELECT set_config('TimeZone', 'UTC', true), set_config('statement_timeout', '0', true), "
                     "set_config('idle_in_transaction_session_timeout', '0', true), "
-                    "set_config('lock_timeout', %s, true)",
+                    "set_config('row_security', 'off', true), set_config('lock_timeout', %s, true)",
                     (f"{lock_timeout_seconds}s",),
                 )
                 yield cursor
@@ -74,6 +76,8 @@ def translate(error: psycopg2.Error, settings: PostgreSQLSettings, statement: st
     """Transient or terminal is decided here, by SQLSTATE. The row that PostgreSQL quotes as DETAIL is left out."""
     code = error.pgcode or ""
     said = (error.diag.message_primary if code else None) or str(error).strip() or type(error).__name__
+    if row_security.is_refused(error):
+        said = row_security.explain(said, settings.user)
     where = f" ({error.diag.constraint_name})" if code and error.diag.constraint_name else ""
     secrets = (settings.password.get_secret_value(),)
     message = redact(f"{settings.address}: {statement}: {said}{where} (SQLSTATE {code or 'none'})", secrets)

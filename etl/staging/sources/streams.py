@@ -16,6 +16,7 @@ from etl.ledger.connection import connect, door
 from etl.staging.records import RawBatch
 from etl.staging.sources.base import Format, Slice, numbered_slices
 from etl.staging.sources.opening import naming
+from etl.statements.postgresql import row_security
 
 _ROWS_AT_ONCE = 2000
 
@@ -57,7 +58,9 @@ class Query:
                 # a column of type json keeps its line breaks; within its texts they are escaped
                 yield from (text.encode().replace(b"\n", b" ") for text in self._texts(held))
         except StoreError as error:
-            raise SourceError(error.message) from error
+            is_hidden = row_security.is_refused(error.__cause__)
+            said = row_security.explain(error.message, self.server.user) if is_hidden else error.message
+            raise SourceError(said) from error
 
     def _texts(self, held: connection) -> Iterator[str]:
         """One transaction, since a pooler may give the next one another session; a long reading is no mistake."""
@@ -65,7 +68,7 @@ class Query:
         with held.cursor() as limits:
             limits.execute(
                 "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
-                "SET LOCAL timezone = 'UTC'"
+                f"SET LOCAL timezone = 'UTC'; {row_security.FAIL}"
             )
         with held.cursor("staging_source", cursor_factory=Cursor) as rows:
             rows.itersize = _ROWS_AT_ONCE

@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 
-from etl.config.models import ExtractConfig, S3TableLoadConfig, TableConfig, TransformConfig
+from etl.config.models import ExtractConfig, RowSecurity, S3TableLoadConfig, TableConfig, TransformConfig
 from etl.config.settings import PostgreSQLSettings, RunSettings
 from etl.errors import SourceError
 from etl.extract.snapshot import SourceSnapshot
@@ -394,3 +394,44 @@ def test_the_plan_shows_no_password(
         frame = read(spark, snapshot, source_table(schema, "t"))
         plan = frame._jdf.queryExecution().toString()
     assert source.password.get_secret_value() not in plan
+
+
+def test_rows_that_a_policy_hides_are_never_missing_silently(
+    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    """Tables, views of either kind, and one whose owner sees all: as a reader meets them, and as `filter` does."""
+    role, password = f"reader_{schema}", "a-word-of-this-test"
+    with database.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE tenants AS SELECT g AS id, g % 2 AS tenant FROM generate_series(1, 10) g;"
+            "CREATE POLICY one ON tenants USING (tenant = 1); ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;"
+            "CREATE VIEW of_the_owner AS TABLE tenants;"
+            f"CREATE ROLE {role} LOGIN PASSWORD '{password}'; GRANT USAGE ON SCHEMA {schema} TO {role};"
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}"
+        )
+        invoked = database.server_version >= 150000
+        if invoked:
+            cursor.execute(
+                f"CREATE VIEW invoked WITH (security_invoker) AS TABLE tenants; GRANT SELECT ON invoked TO {role}"
+            )
+    reader = source.model_copy(update={"user": role, "password": SecretStr(password)})
+    try:
+        with SourceSnapshot(reader) as snapshot:
+            for name in ("tenants", *(["invoked"] if invoked else [])):
+                said = _refusal(snapshot, source_table(schema, name))
+                assert 'policy for table "tenants"' in said
+                assert f'ALTER ROLE "{role}" BYPASSRLS' in said
+                assert "`source: {row_security: filter}`" in said
+            assert read(spark, snapshot, source_table(schema, "of_the_owner")).count() == 10
+            plain = source_table(schema, "tenants")
+            meant = plain.model_copy(
+                update={"source": plain.source.model_copy(update={"row_security": RowSecurity.FILTER})}
+            )
+            assert snapshot.measure(meant, Window()).rows == 5
+            assert read(spark, snapshot, meant).count() == 5
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute(
+                f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role};"
+                f"REVOKE ALL ON SCHEMA {schema} FROM {role}; DROP ROLE {role}"
+            )

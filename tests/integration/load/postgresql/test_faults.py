@@ -212,6 +212,18 @@ def test_trigger_that_changes_rows_is_found_out(database: Database) -> None:
     assert counts(database.loader(validate=False).load(df, table_config("items"))) == {"inserted": 2}
 
 
+def test_a_target_whose_rows_a_policy_hides_is_refused(database: Database) -> None:
+    """Otherwise a hidden row would count as new, and its key as free."""
+    df, config = database.frame(SCHEMA, ROWS), table_config("items")
+    database.load(df, config)
+    database.execute(
+        "CREATE POLICY none ON items USING (false) WITH CHECK (true);"
+        "ALTER TABLE items ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+    )
+    with pytest.raises(StoreError, match=rf'table "items".* role "{database.settings.user}".*BYPASSRLS'):
+        database.load(df, config, "run-2")
+
+
 def test_checksums_of_another_frame_are_refused(database: Database) -> None:
     df, other = database.frame(SCHEMA, ROWS), database.frame(SCHEMA, [(1, "a"), (2, "c")])
     with pytest.raises(ValidationError, match="column name"):

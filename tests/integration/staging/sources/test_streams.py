@@ -105,3 +105,12 @@ def test_reading_that_is_given_up_leaves_no_session(staging_settings: PostgreSQL
     )
     while numbers(sessions) != [(0,)]:  # the server notices a moment later
         pass
+
+
+def test_rows_that_a_policy_hides_are_refused(staging_settings: PostgreSQLSettings, numbers: Execute) -> None:
+    numbers(
+        "CREATE POLICY even ON numbers USING (n % 2 = 0);"
+        "ALTER TABLE numbers ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+    )
+    with pytest.raises(SourceError, match=rf'table "numbers".* role "{staging_settings.user}".*BYPASSRLS'):
+        records(staging_settings, "SELECT n FROM numbers")
