@@ -21,7 +21,7 @@
     list struct map                      jsonb
     null                                 text
 
-Anything else is refused by name before the first row is read. Of a fixed-size list Arrow's own reader takes no NULL.
+Anything else is refused by name before the first row is read.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _extension_kind(arrow_type: pa.BaseExtensionType) -> Kind:
 
 
 def _nested_kind(arrow_type: pa.DataType) -> Kind:
-    if pa.types.is_union(arrow_type):
+    if pa.types.is_union(arrow_type) or pa.types.is_run_end_encoded(arrow_type):
         raise UnmappedTypeError(f"Arrow type {arrow_type} has no counterpart in PostgreSQL")
     fields = [arrow_type.field(position) for position in range(arrow_type.num_fields)]
     if pa.types.is_struct(arrow_type) and len({field.name for field in fields}) < len(fields):

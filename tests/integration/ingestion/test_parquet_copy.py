@@ -263,7 +263,12 @@ TYPES: list[tuple[str, pa.Array, str, list[str | None]]] = [
         ["0001-01-01", None, "9999-12-31"],
     ),
     ("list", pa.array([[1, None], [], None]), "jsonb", ["[1, null]", "[]", None]),
-    ("fixed_size_list", pa.array([[1, 2], [3, None]], pa.list_(pa.int8(), 2)), "jsonb", ["[1, 2]", "[3, null]"]),
+    (
+        "fixed_size_list",
+        pa.array([[1, 2], None, [3, None]], pa.list_(pa.int8(), 2)),
+        "jsonb",
+        ["[1, 2]", None, "[3, null]"],
+    ),
     (
         "large_list",
         pa.array([[[1.5, float("nan")]], None], pa.large_list(pa.list_(pa.float64()))),
