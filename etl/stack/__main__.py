@@ -36,7 +36,9 @@ def _up(stack: Stack, options: argparse.Namespace) -> int:
     unknown = set(options.servers) - set(SERVER_NAMES)
     if unknown:
         raise UsageError(f"expected servers among {', '.join(SERVER_NAMES)}, found {', '.join(sorted(unknown))}")
-    names = _missing_servers(stack, options.config_dir) if options.missing else options.servers or SERVER_NAMES
+    names: Collection[str] = options.servers or SERVER_NAMES
+    if options.missing:
+        names = environment.needed_servers(os.environ, options.config_dir, stack.own_servers())
     if names:
         stack.up(names)
         _print_status(stack, names)
@@ -54,14 +56,14 @@ def _status(stack: Stack, _: argparse.Namespace) -> int:
 
 
 def _env(stack: Stack, options: argparse.Namespace) -> int:
-    credentials = stack.credentials()
-    missing = environment.missing_groups(os.environ, options.config_dir, credentials)
+    own = stack.own_servers()
+    missing = environment.missing_groups(os.environ, options.config_dir, own)
     wanted = {name for group in (environment.GROUPS if options.all else missing) for name in environment.GROUPS[group]}
     if not wanted:
         return 0
-    if credentials is None:
+    if own is None:
         raise UsageError("the embedded servers have never been started; run `python -m etl.stack up` first")
-    values = environment.variables(stack.ports(), credentials)
+    values = environment.variables(own.ports, own.credentials)
     sys.stdout.write(environment.export_lines({name: value for name, value in values.items() if name in wanted}))
     needed = {environment.SERVER_OF_GROUP[group] for group, names in environment.GROUPS.items() if wanted & {*names}}
     for server in stack.status():
@@ -74,11 +76,6 @@ def _reset(stack: Stack, _: argparse.Namespace) -> int:
     stack.reset()
     _say("all embedded servers are down and their data is deleted")
     return 0
-
-
-def _missing_servers(stack: Stack, config_dir: Path) -> list[str]:
-    groups = environment.missing_groups(os.environ, config_dir, stack.credentials())
-    return sorted({environment.SERVER_OF_GROUP[group] for group in groups})
 
 
 def _print_status(stack: Stack, names: Collection[str] = SERVER_NAMES) -> bool:
@@ -108,7 +105,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SERVER",
         help=f"{', '.join(SERVER_NAMES)}; default: all",
     )
-    up.add_argument("--missing", action="store_true", help="only servers for which you configured none of your own")
+    up.add_argument(
+        "--missing",
+        action="store_true",
+        help="only servers that a run would use: those you configured none of your own for, and those you named",
+    )
     up.set_defaults(action=_up)
     actions.add_parser("down", help="stop all of them; data is kept").set_defaults(action=_down)
     status = actions.add_parser("status", help=f"exit code 0 when all are up, {EXIT_NOT_UP} otherwise")

@@ -12,9 +12,9 @@ from etl.errors import ConnectionLostError, StoreError
 from etl.stack import processes
 from etl.stack.clickhouse import ClickHouseServer
 from etl.stack.credentials import RESET_HINT, Credentials, new_credentials, read_credentials, write_credentials
-from etl.stack.environment import variables
+from etl.stack.environment import OwnServers, variables
 from etl.stack.layout import Layout, locked, write_private
-from etl.stack.ports import free_port, is_occupied, read_ports, write_ports
+from etl.stack.ports import free_port, is_occupied, read_former_ports, read_ports, write_ports
 from etl.stack.postgresql import PostgreSQLServer
 from etl.stack.s3 import S3Server
 from etl.stack.server import Server
@@ -80,6 +80,13 @@ class Stack:
 
     def ports(self) -> dict[str, int]:
         return read_ports(self._layout.ports_file)
+
+    def own_servers(self) -> OwnServers | None:
+        """None where the stack has never been started."""
+        credentials = self.credentials()
+        if credentials is None:
+            return None
+        return OwnServers(credentials, self.ports(), read_former_ports(self._layout.ports_file))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from etl.config.document import read_document
@@ -23,6 +24,30 @@ _BLOCKS = {"source": "source", "warehouse": "postgresql", "clickhouse": "clickho
 SERVER_OF_GROUP = {"source": "postgresql", "warehouse": "postgresql", "clickhouse": "clickhouse", "s3": "s3"}
 
 
+@dataclass(frozen=True)
+class OwnServers:
+    """How the embedded servers are reached: now, and before somebody else took a port of theirs."""
+
+    credentials: Credentials
+    ports: Mapping[str, int]
+    former_ports: Mapping[str, Collection[int]]
+
+    def wrote(self, name: str, value: str) -> bool:
+        """Whether this variable is just what `env` prints today, or printed when a server had another port."""
+        return any(variables(ports, self.credentials)[name] == value for ports in self._all_ports())
+
+    def are_behind(self, value: str) -> bool:
+        """Whether the variable reaches one of them by a secret of ours, also another database or by a pooler."""
+        secrets = (self.credentials.postgresql, self.credentials.clickhouse, self.credentials.s3_secret_key)
+        return any(secret in value for secret in secrets)
+
+    def _all_ports(self) -> Iterator[Mapping[str, int]]:
+        yield self.ports
+        for name, former in self.former_ports.items():
+            for port in former:
+                yield {**self.ports, name: port}
+
+
 def variables(ports: Mapping[str, int], credentials: Credentials) -> dict[str, str]:
     """Name and value of all seven."""
     server = f"postgresql://{postgresql.ROLE}:{credentials.postgresql}@{LOOPBACK}:{ports['postgresql']}"
@@ -39,14 +64,20 @@ def variables(ports: Mapping[str, int], credentials: Credentials) -> dict[str, s
     }
 
 
-def missing_groups(environ: Mapping[str, str], config_dir: Path, credentials: Credentials | None) -> list[str]:
-    """The groups for which neither a variable nor etl.yaml names a server of the user's own."""
+def missing_groups(environ: Mapping[str, str], config_dir: Path, own: OwnServers | None) -> list[str]:
+    """The groups for which neither a variable nor etl.yaml names anything of the user's own.
+
+    What the user set is used as it is, also where it names another database, bucket or port of an embedded server.
+    """
     in_file = _groups_in_file(config_dir / "etl.yaml", environ)
-    return [
-        group
-        for group, deciding in _DECIDING.items()
-        if group not in in_file and not _is_configured(deciding, environ, credentials)
-    ]
+    return [group for group in GROUPS if group not in in_file and not _is_configured(group, environ, own)]
+
+
+def needed_servers(environ: Mapping[str, str], config_dir: Path, own: OwnServers | None) -> list[str]:
+    """The embedded servers that a run with these variables reaches: those left open, and those the user named."""
+    missing = missing_groups(environ, config_dir, own)
+    named = [group for group in GROUPS if own and any(own.are_behind(environ.get(name, "")) for name in GROUPS[group])]
+    return sorted({SERVER_OF_GROUP[group] for group in (*missing, *named)})
 
 
 def _groups_in_file(path: Path, environ: Mapping[str, str]) -> set[str]:
@@ -58,18 +89,11 @@ def _groups_in_file(path: Path, environ: Mapping[str, str]) -> set[str]:
     return {group for group, block in _BLOCKS.items() if block in blocks}
 
 
-def _is_configured(deciding: tuple[str, ...], environ: Mapping[str, str], credentials: Credentials | None) -> bool:
-    return any(environ.get(name) for name in deciding) and not _is_ours(deciding, environ, credentials)
-
-
-def _is_ours(deciding: tuple[str, ...], environ: Mapping[str, str], credentials: Credentials | None) -> bool:
-    """Whether the variables are what an earlier `env` printed, perhaps with a port that has changed since."""
-    if credentials is None:
+def _is_configured(group: str, environ: Mapping[str, str], own: OwnServers | None) -> bool:
+    given = {name: environ[name] for name in GROUPS[group] if environ.get(name)}
+    if not any(name in given for name in _DECIDING[group]):
         return False
-    if "ETL_S3_ENDPOINT" in deciding:
-        return environ.get("AWS_SECRET_ACCESS_KEY") == credentials.s3_secret_key
-    value = environ.get(deciding[0], "")
-    return f":{credentials.postgresql}@" in value or f":{credentials.clickhouse}@" in value
+    return own is None or not all(own.wrote(name, value) for name, value in given.items())
 
 
 def export_lines(values: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from etl.errors import StoreError
 from etl.stack.layout import write_private
@@ -18,18 +19,38 @@ FIRST_PORTS = {"postgresql": 25432, "clickhouse": 28123, "clickhouse_native": 29
 _TRIES = 400
 
 
+_FORMER = "former"
+
+
 def read_ports(path: Path) -> dict[str, int]:
     """The ports of the last start; those it does not know begin at their first choice."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
-        found = {}
-    kept = {name: port for name, port in found.items() if isinstance(port, int)} if isinstance(found, dict) else {}
+    found = _read(path)
+    kept = {name: port for name, port in found.items() if isinstance(port, int)}
     return {name: kept.get(name, first) for name, first in FIRST_PORTS.items()}
 
 
+def read_former_ports(path: Path) -> dict[str, list[int]]:
+    """The ports that each server had before somebody else took them; a shell may hold variables that name them."""
+    found = _read(path).get(_FORMER)
+    kept = found if isinstance(found, dict) else {}
+    return {name: kept[name] if isinstance(kept.get(name), list) else [] for name in FIRST_PORTS}
+
+
 def write_ports(path: Path, ports: Mapping[str, int]) -> None:
-    write_private(path, json.dumps(dict(ports), indent=2) + "\n")
+    former = read_former_ports(path)
+    if path.exists():
+        for name, port in read_ports(path).items():
+            former[name] = [*dict.fromkeys([*former[name], port])]
+    gone = {name: [port for port in kept if port != ports[name]] for name, kept in former.items()}
+    write_private(path, json.dumps({**ports, _FORMER: gone}, indent=2) + "\n")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def free_port(wanted: int, taken: set[int]) -> int:

@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 
 from etl.stack.credentials import new_credentials
-from etl.stack.environment import GROUPS, export_lines, missing_groups, variables
+from etl.stack.environment import GROUPS, OwnServers, export_lines, missing_groups, needed_servers, variables
 from etl.stack.ports import FIRST_PORTS
 
 OWN = new_credentials()
+PORTS = {**FIRST_PORTS, "postgresql": 1, "clickhouse": 2, "s3": 3}
+SERVERS = OwnServers(OWN, PORTS, {"postgresql": [11, 12], "s3": [13]})
 ALL = list(GROUPS)
 
 
 def test_all_seven_are_named() -> None:
-    values = variables({**FIRST_PORTS, "postgresql": 1, "clickhouse": 2, "s3": 3}, OWN)
+    values = variables(PORTS, OWN)
     assert values == {
         "ETL_POSTGRES_URL": f"postgresql://ownlens:{OWN.postgresql}@127.0.0.1:1/warehouse",
         "ETL_SOURCE_POSTGRES_URL": f"postgresql://ownlens:{OWN.postgresql}@127.0.0.1:1/source",
@@ -41,14 +43,50 @@ def test_all_seven_are_named() -> None:
     ],
 )
 def test_only_what_the_user_left_open_is_missing(tmp_path: Path, environ: dict[str, str], missing: list[str]) -> None:
-    assert missing_groups(environ, tmp_path, OWN) == missing
+    assert missing_groups(environ, tmp_path, SERVERS) == missing
     assert missing_groups(environ, tmp_path, None) == missing
 
 
 def test_what_an_earlier_env_printed_is_not_the_users_own(tmp_path: Path) -> None:
-    exported = variables({**FIRST_PORTS, "postgresql": 1, "clickhouse": 2, "s3": 3}, OWN)
-    assert missing_groups(exported, tmp_path, OWN) == ALL
-    assert missing_groups(exported, tmp_path, new_credentials()) == []
+    others = OwnServers(new_credentials(), PORTS, {})
+    for ports in (PORTS, {**PORTS, "postgresql": 11}, {**PORTS, "postgresql": 12}, {**PORTS, "s3": 13}):
+        exported = variables(ports, OWN)
+        assert missing_groups(exported, tmp_path, SERVERS) == ALL
+        assert missing_groups(exported, tmp_path, others) == []
+        assert needed_servers(exported, tmp_path, others) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "wanted", "group"),
+    [
+        ("ETL_POSTGRES_URL", "/warehouse", "/archive", "warehouse"),
+        ("ETL_POSTGRES_URL", ":1/", ":6432/", "warehouse"),
+        ("ETL_POSTGRES_URL", "127.0.0.1", "localhost", "warehouse"),
+        ("ETL_POSTGRES_URL", "/warehouse", "/warehouse?sslmode=disable", "warehouse"),
+        ("ETL_SOURCE_POSTGRES_URL", "/source", "/copy_of_source", "source"),
+        ("ETL_SOURCE_POSTGRES_URL", "ownlens:", "reader:", "source"),
+        ("ETL_CLICKHOUSE_URL", "/ownlens", "/another", "clickhouse"),
+        ("ETL_CLICKHOUSE_URL", ":2/", ":9999/", "clickhouse"),
+        ("ETL_S3_BUCKET", "ownlens-lake", "another-bucket", "s3"),
+        ("ETL_S3_ENDPOINT", ":3", ":9999", "s3"),
+    ],
+)
+def test_what_the_user_changed_of_ours_is_his_own_and_its_server_is_started(
+    tmp_path: Path, name: str, written: str, wanted: str, group: str
+) -> None:
+    exported = variables(PORTS, OWN)
+    assert written in exported[name]
+    changed = {**exported, name: exported[name].replace(written, wanted)}
+    assert missing_groups(changed, tmp_path, SERVERS) == [each for each in ALL if each != group]
+    assert needed_servers(changed, tmp_path, SERVERS) == ["clickhouse", "postgresql", "s3"]
+    # Alone, too: only the server that he names is needed for it.
+    (tmp_path / "etl.yaml").write_text(
+        "source: {host: a}\npostgresql: {host: a}\nclickhouse: {host: a}\ns3: {bucket: a}\n"
+    )
+    alone = {key: changed[key] for key in GROUPS[group]}
+    assert needed_servers(alone, tmp_path, SERVERS) == [
+        {"warehouse": "postgresql", "source": "postgresql"}.get(group, group)
+    ]
 
 
 def test_servers_of_the_configuration_file_count(tmp_path: Path) -> None:

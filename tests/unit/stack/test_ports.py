@@ -9,7 +9,7 @@ import pytest
 
 from etl.errors import StoreError
 from etl.stack import ports
-from etl.stack.ports import FIRST_PORTS, free_port, is_occupied, read_ports, write_ports
+from etl.stack.ports import FIRST_PORTS, free_port, is_occupied, read_former_ports, read_ports, write_ports
 
 
 @pytest.fixture
@@ -40,7 +40,16 @@ def test_ports_are_remembered(tmp_path: Path) -> None:
     assert read_ports(tmp_path / "ports") == {**FIRST_PORTS, "s3": 1234}
 
 
+def test_a_port_that_was_given_up_is_remembered_once_and_until_it_is_taken_up_again(tmp_path: Path) -> None:
+    memory = tmp_path / "ports"
+    for port in (1, 1, 2, 3, 2):
+        write_ports(memory, {**FIRST_PORTS, "postgresql": port})
+    assert read_ports(memory)["postgresql"] == 2
+    assert read_former_ports(memory) == {"postgresql": [1, 3], "clickhouse": [], "clickhouse_native": [], "s3": []}
+
+
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"s3": "many", "other": 1}'])
 def test_an_unreadable_memory_is_a_fresh_start(tmp_path: Path, content: str) -> None:
     (tmp_path / "ports").write_text(content)
     assert read_ports(tmp_path / "ports") == FIRST_PORTS
+    assert not any(read_former_ports(tmp_path / "ports").values())
