@@ -23,6 +23,7 @@ fi
 
 # What the arguments say that matters here; each is put back as it came, the job's file with its full path.
 job=""
+is_asking=false
 is_local=true
 config_dir="$root/conf"
 previous=""
@@ -34,6 +35,9 @@ for argument in "$@"; do
             argument="$root/$argument"
         fi
         job="${job:-$argument}"
+        ;;
+    -h | --help)
+        if [ -n "$job" ]; then is_asking=true; fi
         ;;
     --config-dir=*) config_dir="${argument#*=}" ;;
     --master=* | spark.master=*) case "${argument#*=}" in local*) ;; *) is_local=false ;; esac ;;
@@ -48,6 +52,10 @@ done
 config_dir=$(cd "$config_dir" 2>/dev/null && pwd || echo "$config_dir")
 
 "$root/scripts/setup.sh"
+# What a job's flags are needs neither Spark nor a server.
+if $is_asking; then
+    exec "$python" "$job" --help
+fi
 ivy=$(cd "${ETL_IVY_DIR:-$root/.ivy}" && pwd)
 
 # Servers of yours, named by environment variables or etl.yaml, are used as they are; the rest is embedded.

@@ -1,4 +1,4 @@
-"""What each store can do with a table: the modes of its formats and engines."""
+"""What each store can do with a table: the modes of its formats and engines; loaders refuse by the same lists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ S3_MODES: dict[S3Format, frozenset[WriteMode]] = {
     S3Format.PARQUET: _FILES,
     S3Format.JSON: _FILES,
 }
-POSTGRESQL_MODES = frozenset({WriteMode.UPSERT, WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.IGNORE})
+POSTGRESQL_MODES = frozenset(
+    {WriteMode.UPSERT, WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.IGNORE, WriteMode.ERROR}
+)
 CLICKHOUSE_MODES: dict[ClickHouseEngine, frozenset[WriteMode]] = {
     ClickHouseEngine.MERGE_TREE: frozenset({WriteMode.APPEND, WriteMode.REPLACE_PARTITION}),
     ClickHouseEngine.REPLACING_MERGE_TREE: frozenset({WriteMode.APPEND, WriteMode.REPLACE_PARTITION, WriteMode.MERGE}),

@@ -78,10 +78,11 @@ def get_table_load_config(
 
 
 def parse_destination(name: Destination | str) -> Destination:
-    """`s3`, `minio`, `postgresql`, `postgres`, `clickhouse` or `ch`."""
-    if name not in DESTINATION_NAMES:
-        raise UsageError(f"unknown destination {str(name)!r}; {suggestion(str(name), DESTINATION_NAMES)}")
-    return DESTINATION_NAMES[name]
+    """`s3`, `minio`, `postgresql`, `postgres`, `clickhouse` or `ch`, in any case."""
+    known = DESTINATION_NAMES.get(name.lower())
+    if known is None:
+        raise UsageError(f"unknown destination {str(name)!r}; {suggestion(name.lower(), DESTINATION_NAMES)}")
+    return known
 
 
 def load_configuration(config_dir: Path | None = None, environ: Mapping[str, str] | None = None) -> Configuration:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pyspark.sql import DataFrame
 
+from etl.config.capabilities import POSTGRESQL_MODES
 from etl.config.models import PostgreSQLTableLoadConfig
 from etl.errors import ConflictError, EtlError, UsageError
 from etl.load.base import BaseLoader, LoadFacts
@@ -29,9 +30,7 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
 
     destination: ClassVar[Destination] = Destination.POSTGRESQL
     has_foreign_keys: ClassVar[bool] = True
-    supported_modes: ClassVar[frozenset[WriteMode]] = frozenset(
-        {WriteMode.UPSERT, WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.IGNORE, WriteMode.ERROR}
-    )
+    supported_modes: ClassVar[frozenset[WriteMode]] = POSTGRESQL_MODES
 
     def load(self, df: DataFrame, config: PostgreSQLTableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         return self.load_together([(df, config, facts)])[0]

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from etl.config.capabilities import S3_MODES
 from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import S3Settings
 from etl.errors import ConfigurationError, ConflictError, Fault, TransientError
@@ -39,16 +40,7 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
     """Delta tables publish by one commit; plain files appear whole, then the old ones go (publish.py)."""
 
     destination = Destination.S3
-    supported_modes: ClassVar[frozenset[WriteMode]] = frozenset(
-        {
-            WriteMode.APPEND,
-            WriteMode.MERGE,
-            WriteMode.OVERWRITE,
-            WriteMode.OVERWRITE_PARTITIONS,
-            WriteMode.IGNORE,
-            WriteMode.ERROR,
-        }
-    )
+    supported_modes: ClassVar[frozenset[WriteMode]] = frozenset().union(*S3_MODES.values())
 
     def load(self, df: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         refuse_impossible(config)
@@ -200,8 +192,8 @@ def refuse_impossible(config: S3TableLoadConfig) -> None:
     faults = []
     if config.mode not in S3Loader.supported_modes:
         faults.append(f"mode {config.mode} is none of the lake's; use merge for upsert")
-    if config.mode is WriteMode.MERGE and config.format is not S3Format.DELTA:
-        faults.append(f"merge needs format: delta, not {config.format}")
+    elif config.mode not in S3_MODES[config.format]:
+        faults.append(f"{config.mode} needs format: delta, not {config.format}")
     if config.mode is WriteMode.MERGE and not config.key:
         faults.append("merge needs a key")
     appends_files = config.mode is WriteMode.APPEND and config.format is not S3Format.DELTA

@@ -276,7 +276,7 @@ def test_an_unknown_selection_is_refused(shop: Configuration, arguments: dict[st
 
 
 def test_destinations_have_other_names() -> None:
-    names = ("s3", "minio", "postgresql", "postgres", "clickhouse", "ch", Destination.S3)
+    names = ("s3", "minio", "postgresql", "postgres", "clickhouse", "ch", Destination.S3, "S3", "PostgreSQL", "CH")
     assert [parse_destination(name).value for name in names] == [
         "s3",
         "s3",
@@ -285,9 +285,12 @@ def test_destinations_have_other_names() -> None:
         "clickhouse",
         "clickhouse",
         "s3",
+        "s3",
+        "postgresql",
+        "clickhouse",
     ]
-    with pytest.raises(UsageError, match=r"unknown destination 'postgre'; did you mean 'postgres'?"):
-        parse_destination("postgre")
+    with pytest.raises(UsageError, match=r"unknown destination 'Postgre'; did you mean 'postgres'?"):
+        parse_destination("Postgre")
 
 
 def test_the_configuration_is_frozen(shop: Configuration) -> None:
