@@ -19,6 +19,7 @@ from bench.races import Course, race_clickhouse, race_postgresql, race_s3
 from bench.servers import embedded_servers, read_settings
 from bench.small import measure_small
 from bench.staging import measure_staging
+from bench.start import measure_start
 from bench.together import fill_source, measure_together
 from bench.uploader import CONTENDERS, Plan, measure_uploader
 from etl.config.settings import Settings
@@ -27,7 +28,7 @@ from etl.spark import build_session, configure_s3
 RACES = {"postgresql": race_postgresql, "clickhouse": race_clickhouse, "s3": race_s3}
 STAGING_ROWS, STAGING_LARGE_ROWS = 500_000, 5_800_000
 """At most so many records, of which the promises of the staging loader speak."""
-SECTIONS = (*RACES, "together", "small", "large")
+SECTIONS = ("start", *RACES, "together", "small", "large")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,6 +57,8 @@ def _measure_with_all_servers(options: argparse.Namespace, results: Results) -> 
 
 
 def _measure(options: argparse.Namespace, settings: Settings, variables: dict[str, str], results: Results) -> None:
+    if "start" in options.only:
+        _add(results, measure_start(options.rounds, _say))
     spark = build_session("ownlens-etl-bench")
     assert settings.s3 is not None
     configure_s3(spark, settings.s3)

@@ -18,17 +18,19 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from py4j.java_gateway import JVMView
+from py4j.java_gateway import JavaGateway, JVMView
 from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
 from etl.config.settings import S3Settings
 from etl.errors import UsageError
 from etl.spark_tls import trust_ca
+from etl.stack.packages import ivy_dir
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 SPARK_DEFAULTS = PROJECT_DIR / "conf" / "spark-defaults.conf"
 LOG_CONFIGURATION = PROJECT_DIR / "conf" / "log4j2.properties"
+TRUST_STORES = ivy_dir() / "trust"
 _DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 _KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
 _TEMPORARY_KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.TemporaryAWSCredentialsProvider"
@@ -52,12 +54,12 @@ def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | No
 
 def configure_s3(spark: SparkSession, s3: S3Settings) -> None:
     """Points s3a:// at this store. Keys go to the Hadoop configuration alone: Spark's own would show them in its UI."""
-    if not s3.verify:
+    if s3.uses_tls and not s3.verify:
         raise UsageError(
             "Spark cannot skip the check of the S3 store's certificate; name its CA in a `ca_file` instead"
         )
-    if s3.ca_file:
-        trust_ca(_jvm(spark), Path(s3.ca_file))
+    if s3.uses_tls and s3.ca_file:
+        trust_ca(_gateway(spark), Path(s3.ca_file), kept_in=TRUST_STORES)
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
     for name, value in s3_options(s3).items():
         hadoop.set(name, value)
@@ -68,7 +70,7 @@ def s3_options(s3: S3Settings) -> dict[str, str]:
     options = {"path.style.access": str(s3.path_style).lower(), "endpoint.region": s3.region}
     if s3.endpoint:
         options["endpoint"] = s3.endpoint
-        options["connection.ssl.enabled"] = str(s3.endpoint.startswith("https://")).lower()
+        options["connection.ssl.enabled"] = str(s3.uses_tls).lower()
     options["aws.credentials.provider"] = _credentials_provider(s3)
     if s3.access_key and s3.secret_key:
         options["access.key"] = s3.access_key.get_secret_value()
@@ -110,7 +112,7 @@ def _start_local(app_name: str, options: Mapping[str, str]) -> SparkSession:
 
 def _packages() -> dict[str, str]:
     """The JARs fetched by scripts/setup.py where they are, else Spark's own resolution with our Ivy folder."""
-    ivy = Path(os.environ.get("ETL_IVY_DIR") or PROJECT_DIR / ".ivy").expanduser().resolve()
+    ivy = ivy_dir()
     text = SPARK_DEFAULTS.read_text(encoding="utf-8")
     pins = re.findall(r"^spark\.jars\.(?:packages|excludes)\s+(\S+)", text, flags=re.MULTILINE)
     identity = "\n".join([*pins, str(ivy)])
@@ -172,7 +174,11 @@ def _share_code_with_executors(spark: SparkSession) -> None:
 
 def _jvm(spark: SparkSession) -> JVMView:
     """Logging, time zone and Hadoop's configuration have no door in PySpark's public API."""
-    jvm = spark.sparkContext._jvm
-    if jvm is None:
+    return _gateway(spark).jvm
+
+
+def _gateway(spark: SparkSession) -> JavaGateway:
+    gateway = spark.sparkContext._gateway
+    if gateway is None:
         raise UsageError("this Spark session has no JVM of its own (Spark Connect?); start it with ./spark-submit.sh")
-    return jvm
+    return gateway

@@ -34,8 +34,10 @@ _S3_VARIABLES = {
     "secret_key": ("AWS_SECRET_ACCESS_KEY",),
     "session_token": ("AWS_SESSION_TOKEN",),
     "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    "ca_file": ("ETL_S3_CA_FILE", "AWS_CA_BUNDLE"),
+    "ca_file": ("ETL_S3_CA_FILE",),
 }
+_S3_CA_BUNDLE = ("AWS_CA_BUNDLE",)
+"""Many companies set it everywhere: it speaks of a store only where that is reached by TLS."""
 
 
 def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) -> tuple[Settings, list[Fault]]:
@@ -109,6 +111,10 @@ class _Reader:
         if node is None and "bucket" not in fields:
             return None
         merged = _laid(node or _environment({}), fields)
+        endpoint = merged.get("endpoint")
+        over_tls = endpoint is None or not str(endpoint.value).startswith("http://")
+        if over_tls and "ca_file" not in fields and (bundle := self._first(_S3_CA_BUNDLE)):
+            merged = _laid(merged, {"ca_file": bundle})
         if merged.get("bucket") is None:
             self.faults.append(merged.fault("an S3 endpoint is given without a bucket; set ETL_S3_BUCKET or s3.bucket"))
             return None

@@ -96,6 +96,10 @@ class S3Settings(FrozenModel):
     ca_file: str | None = None
     path_style: bool = True
 
+    @property
+    def uses_tls(self) -> bool:
+        return self.endpoint is None or self.endpoint.startswith("https://")
+
 
 class RunSettings(FrozenModel):
     """Defaults of a run; the command line overrides them."""

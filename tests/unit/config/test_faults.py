@@ -154,7 +154,7 @@ CASES = {
         "postgresql: {mode: upsert}",
         "postgresql: {mode: merge}",
         6,
-        "postgresql cannot merge; valid: append, ignore, overwrite, upsert",
+        "postgresql cannot merge; valid: append, error, ignore, overwrite, upsert",
     ),
     "merge into MergeTree": (
         "clickhouse: {engine: ReplacingMergeTree, mode: merge}",

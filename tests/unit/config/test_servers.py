@@ -162,6 +162,25 @@ def test_an_authority_of_ones_own_for_all_three(shop: Folder) -> None:
     assert [server.verify for server in (settings.clickhouse, settings.s3) if server] == [True, True]
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "speaks"),
+    [(None, True), ("https://minio.example.com", True), ("http://127.0.0.1:9000", False)],
+)
+def test_the_companys_bundle_speaks_of_a_store_that_is_reached_by_tls(
+    shop: Folder, endpoint: str | None, speaks: bool
+) -> None:
+    shop.write("company.pem", "certificate")
+    environ = {
+        "ETL_S3_BUCKET": "lake",
+        "ETL_S3_ENDPOINT": endpoint or "",
+        "AWS_CA_BUNDLE": str(shop.path / "company.pem"),
+    }
+    s3 = settings_of(shop, environ=environ).s3
+    assert s3 is not None
+    assert s3.uses_tls is speaks
+    assert s3.ca_file == (environ["AWS_CA_BUNDLE"] if speaks else None)
+
+
 def test_verification_can_be_turned_off_for_s3(shop: Folder) -> None:
     s3 = settings_of(shop, environ={"ETL_S3_BUCKET": "lake", "ETL_S3_VERIFY": "false"}).s3
     assert s3 == S3Settings(bucket="lake", verify=False, path_style=False)
