@@ -78,6 +78,18 @@ class Ledger:
         """False where it had been declared dead before: it stays failed."""
         return self._call("finish_run", lambda cursor: runs.finish(cursor, run_id, status))
 
+    @contextmanager
+    def own_run(self, run: NewRun) -> Iterator[Run]:
+        """A run kept alive for the block: `success` where it ends, `failed` where it raises. For commands that hold
+        leases as a job does but load nothing themselves."""
+        started, status = self.start_run(run), RunStatus.FAILED
+        try:
+            with self.keep_alive(started.run_id):
+                yield started
+            status = RunStatus.SUCCESS
+        finally:
+            self.finish_run(started.run_id, status)
+
     def get_run(self, run_id: str) -> Run | None:
         return self._call("run", lambda cursor: runs.find_run(cursor, run_id))
 

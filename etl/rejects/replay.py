@@ -12,7 +12,7 @@ from etl.ledger import Ledger, NewRun
 from etl.load.base import LoaderConfig
 from etl.load.postgresql.replay import replay_waiting
 from etl.load.postgresql.retrying import retrying
-from etl.model import Destination, LoadResult, RunStatus
+from etl.model import Destination, LoadResult
 from etl.pipeline.order import publication_units
 from etl.pipeline.servers import require_one_database
 
@@ -24,26 +24,20 @@ def retry_waiting(configuration: Configuration, ledger: Ledger, tables: Sequence
     if not configs:
         return []
     names = tuple(config.table_name for config in configs)
-    run = ledger.start_run(NewRun((Destination.POSTGRESQL,), names, {"command": "rejects retry"}))
-    status = RunStatus.FAILED
-    try:
+    with (
+        ledger.own_run(NewRun((Destination.POSTGRESQL,), names, {"command": "rejects retry"})) as run,
+        ExitStack() as leases,
+    ):
         loader_config = LoaderConfig(
             settings=configuration.settings,
             run_id=run.run_id,
             run_number=run.run_number,
             definitions=configuration.definitions,
         )
-        with ledger.keep_alive(run.run_id), ExitStack() as leases:
-            for name in names:
-                seconds = configuration.settings.run.lock_timeout_seconds
-                leases.enter_context(ledger.lease(run.run_id, name, Destination.POSTGRESQL, seconds))
-            results = retrying(configuration.settings.run.retries, ", ".join(names))(
-                replay_waiting, configs, loader_config
-            )
-        status = RunStatus.SUCCESS
-    finally:
-        ledger.finish_run(run.run_id, status)
-    return results
+        for name in names:
+            seconds = configuration.settings.run.lock_timeout_seconds
+            leases.enter_context(ledger.lease(run.run_id, name, Destination.POSTGRESQL, seconds))
+        return retrying(configuration.settings.run.retries, ", ".join(names))(replay_waiting, configs, loader_config)
 
 
 def waiting_configs(

@@ -1,8 +1,12 @@
-"""`python -m etl.load.s3 retention|optimize|vacuum`: the lake's upkeep, for one table or all."""
+"""`python -m etl.load.s3 retention|optimize|vacuum`: the lake's upkeep, for one table or all.
+
+Each table is held by its lease meanwhile: a load of it waits, or we wait for a load.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +15,15 @@ import typer
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR, load_configuration
 from etl.config.models import S3TableLoadConfig
+from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, TerminalError, UsageError
+from etl.ledger import Ledger, NewRun
 from etl.load.s3.maintenance import LakeKeeper, Retention
 from etl.model import Destination
 from etl.spark import build_session, configure_s3
 
 BAD_USE = 2
+Upkeep = Callable[[LakeKeeper, S3TableLoadConfig], str | None]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 Tables = Annotated[list[str] | None, typer.Option("--table", help="A table's name; may be repeated. Default: all.")]
@@ -31,17 +38,23 @@ def retention(
 ) -> None:
     """Delete the days past `retention_days`. A dry run unless --apply is given."""
     today = datetime.now(UTC).date()
-    for keeper, config in _work(config_dir, table):
+
+    def retain(keeper: LakeKeeper, config: S3TableLoadConfig) -> str | None:
         found = keeper.retain(config, today, apply=apply)
-        if found is not None:
-            print(_sentence(found))
+        return None if found is None else _sentence(found)
+
+    _for_each_table(config_dir, table, retain, command="lake retention" if apply else None)
 
 
 @app.command()
 def optimize(table: Tables = None, config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> None:
     """Join small files of Delta tables."""
-    for keeper, config in _work(config_dir, table):
-        print(f"{config.table_name}: {keeper.optimize(config)} files joined")
+    _for_each_table(
+        config_dir,
+        table,
+        lambda keeper, config: f"{config.table_name}: {keeper.optimize(config)} files joined",
+        command="lake optimize",
+    )
 
 
 @app.command()
@@ -54,27 +67,58 @@ def vacuum(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Remove files of Delta tables that no kept version needs."""
-    for keeper, config in _work(config_dir, table):
+
+    def clear(keeper: LakeKeeper, config: S3TableLoadConfig) -> str:
         keeper.vacuum(config, hours, even_if_unsafe=even_if_unsafe)
-        print(f"{config.table_name}: vacuumed")
+        return f"{config.table_name}: vacuumed"
+
+    _for_each_table(config_dir, table, clear, command="lake vacuum")
 
 
-def _work(config_dir: Path, names: list[str] | None) -> Iterator[tuple[LakeKeeper, S3TableLoadConfig]]:
+def _for_each_table(config_dir: Path, names: list[str] | None, upkeep: Upkeep, command: str | None) -> None:
+    """Prints what each table's upkeep says. `command` names the run of the ledger that writes, None only looks."""
     configuration = load_configuration(config_dir)
-    settings = configuration.settings.s3
-    if settings is None:
+    settings = configuration.settings
+    if settings.s3 is None:
         raise UsageError('no S3 bucket is configured; for the embedded one: eval "$(python -m etl.stack env)"')
+    if command and settings.ledger is None:
+        raise UsageError("expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL")
     tables = [configuration.table(name) for name in names] if names else list(configuration.tables.values())
+    loads = [table.loads.get(Destination.S3) for table in tables]
+    chosen = [load for load in loads if isinstance(load, S3TableLoadConfig) and load.enabled]
     spark = build_session("ownlens-etl-lake")
-    configure_s3(spark, settings)
-    keeper = LakeKeeper(spark, settings)
     try:
-        for table in tables:
-            load = table.loads.get(Destination.S3)
-            if isinstance(load, S3TableLoadConfig) and load.enabled:
-                yield keeper, load
+        configure_s3(spark, settings.s3)
+        keeper = LakeKeeper(spark, settings.s3)
+        if command and settings.ledger:
+            keep_by_lease(settings.ledger, settings.run.lock_timeout_seconds, keeper, chosen, upkeep, command)
+        else:
+            for load in chosen:
+                _say(upkeep(keeper, load))
     finally:
         spark.stop()
+
+
+def keep_by_lease(
+    ledger_at: PostgreSQLSettings,
+    timeout_seconds: float,
+    keeper: LakeKeeper,
+    loads: Sequence[S3TableLoadConfig],
+    upkeep: Upkeep,
+    command: str,
+) -> None:
+    with closing(Ledger(ledger_at)) as ledger:
+        ledger.migrate()
+        names = tuple(load.table_name for load in loads)
+        with ledger.own_run(NewRun((Destination.S3,), names, {"command": command})) as run:
+            for load in loads:
+                with ledger.lease(run.run_id, load.table_name, Destination.S3, timeout_seconds):
+                    _say(upkeep(keeper, load))
+
+
+def _say(sentence: str | None) -> None:
+    if sentence is not None:
+        print(sentence)
 
 
 def _sentence(found: Retention) -> str:

@@ -1,6 +1,6 @@
 """What a lake needs between loads: expired days go, small files are joined, files that no version needs are removed.
 
-None of it runs beside a load of the same table: the caller holds the table's lease, or runs it when none loads.
+None of it that writes runs beside a load of the same table: the caller (`__main__`) holds the table's lease.
 """
 
 from __future__ import annotations
