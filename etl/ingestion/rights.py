@@ -38,7 +38,7 @@ def _of_target(target: TargetTable, options: UploadOptions) -> Iterator[tuple[st
         yield target.sql, "INSERT"
         if options.mode is Mode.UPSERT:
             yield target.sql, "SELECT"
-        if options.mode is Mode.UPSERT and len(options.headers) > len(options.primary_key):
+        if options.mode is Mode.UPSERT and _may_update(target, options):
             yield target.sql, "UPDATE"
     if options.advance_sequences:
         names = {header.name for header in options.headers}
@@ -48,3 +48,9 @@ def _of_target(target: TargetTable, options: UploadOptions) -> Iterator[tuple[st
                 yield target.sql, "SELECT"
                 yield sequence, "SELECT"
                 yield sequence, "UPDATE"
+
+
+def _may_update(target: TargetTable, options: UploadOptions) -> bool:
+    """A key can be stored otherwise than it is written, too, where its type's `=` is not exact."""
+    exact = {column.name for column in target.columns if column.is_exact}
+    return any(header.name not in options.primary_key or header.name not in exact for header in options.headers)

@@ -5,10 +5,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 
-from etl.ingestion.model import Batch, CsvBytes, Records
+from etl.ingestion.model import Batch, CsvBytes, Records, StagedColumn
 from etl.ingestion.plan import WritePlan
 from etl.ingestion.target import TargetColumn
-from etl.statements.uploading import OrderBy, TempColumn, Upload, UploadColumn, base_type, is_unbounded_text
+from etl.statements.uploading import (
+    OrderBy,
+    TempColumn,
+    Upload,
+    UploadColumn,
+    base_type,
+    is_text_like,
+    is_unbounded_text,
+    without_length,
+)
 from etl.statements.uploading_checks import Checks
 
 _INSTANT = "timestamp with time zone"
@@ -46,12 +55,20 @@ def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
             temporary.append(TempColumn(f"@unused_{place}", staged.type))
             continue
         kind = staged.type
-        if isinstance(batch.payload, CsvBytes) and target.name not in as_text:
+        if target.name not in as_text and _is_written_alike(batch, staged, target):
             kind = target.type
         through = "numeric" if target.name in checks.whole else None
-        columns.append(UploadColumn(target.name, target.type, kind, through))
+        columns.append(
+            UploadColumn(target.name, target.type, kind, through, target.collation, is_exact=target.is_exact)
+        )
         temporary.append(TempColumn(target.name, kind, not_null=_takes_no_null(plan, target)))
     return Staging(_upload(plan, tuple(columns), worker), tuple(temporary), checks)
+
+
+def _is_written_alike(batch: Batch, staged: StagedColumn, target: TargetColumn) -> bool:
+    """Whether COPY may bring it as the target's own type: so it checks lengths, which no cast to a domain does."""
+    is_text = staged.type == "text" and is_text_like(target.plain_type or target.type)
+    return is_text or isinstance(batch.payload, CsvBytes)
 
 
 def _takes_no_null(plan: WritePlan, column: TargetColumn) -> bool:
@@ -63,10 +80,15 @@ def loosened(staging: Staging, batch: Batch) -> Staging:
     """The same rows in columns that take anything: text for CSV, and no length, scale or NOT NULL for the rest. Every
     value is asked whether its column will take it, and every row has a number to be left out by."""
     is_csv = isinstance(batch.payload, CsvBytes)
-    loose = {c.name: "text" if is_csv else base_type(c.type) for c in staging.columns}
+    loose = {
+        column.name: "text" if is_csv else without_length(staged.type)
+        for column, staged in zip(staging.columns, batch.columns, strict=True)
+    }
     upload = replace(
         staging.upload,
-        columns=tuple(replace(column, staged_type=loose[column.name]) for column in staging.upload.columns),
+        columns=tuple(
+            replace(column, staged_type=loose[column.name], is_asked=True) for column in staging.upload.columns
+        ),
     )
     columns = tuple(TempColumn(column.name, loose[column.name]) for column in staging.columns)
     whole = staging.checks.whole
@@ -77,13 +99,14 @@ def loosened(staging: Staging, batch: Batch) -> Staging:
 def _upload(plan: WritePlan, columns: tuple[UploadColumn, ...], worker: int) -> Upload:
     target, options = plan.target, plan.options
     always = {column.name for column in target.columns if column.is_always_identity}
+    exact_key = {column.name for column in columns if column.is_exact and column.name in options.primary_key}
     names = {column.name for column in columns}
     return Upload(
         target=target.sql,
         staging=temp_table_name(target.sql, worker),
         columns=columns,
         key=plan.key,
-        settable=tuple(c.name for c in columns if c.name not in options.primary_key and c.name not in always),
+        settable=tuple(c.name for c in columns if c.name not in exact_key and c.name not in always),
         order_by=tuple(OrderBy(each.name, each.descending) for each in options.dedup_order_by),
         overriding=bool(always & names),
         is_partitioned=target.is_partitioned,

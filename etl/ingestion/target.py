@@ -24,8 +24,22 @@ _BOXES = frozenset({"uuid", "json", "jsonb", "inet", "cidr", "macaddr", "xml", "
 """Types that text is the usual way into."""
 
 
+_EXACT = frozenset(
+    {
+        "anyenum", "bigint", "bit", "bit varying", "boolean", "bytea", "character varying", "date", "inet", "integer",
+        "macaddr", "macaddr8", "name", "oid", "smallint", "text", "time with time zone", "time without time zone",
+        "timestamp with time zone", "timestamp without time zone", "uuid",
+    }
+)  # fmt: skip
+"""Types whose values are the same where `=` calls them equal, texts as long as their collation is deterministic:
+PostgreSQL's own list (btequalimage) without what it is wrong about, interval and char(n)."""
+
+
 @dataclass(frozen=True)
 class TargetColumn:
+    """`plain_type`: under all domains, and `anyenum` for any enumeration. `collation`: as SQL, where it is not the
+    database's."""
+
     name: str
     type: str
     not_null: bool = False
@@ -33,6 +47,14 @@ class TargetColumn:
     identity: str = ""
     generated: str = ""
     sequence: dict[str, object] | None = None
+    plain_type: str = ""
+    collation: str = ""
+    is_deterministic: bool = True
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether two values that `=` calls equal are the same."""
+        return self.is_deterministic and base_type(self.plain_type or self.type) in _EXACT
 
     @property
     def is_generated(self) -> bool:

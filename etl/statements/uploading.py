@@ -14,11 +14,10 @@ from etl.errors import UsageError
 from etl.statements.quoting import postgresql_column, postgresql_identifier
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "circle", "lseg", "bit[]"})
-"""Or none with the type that staged values are cast to."""
 _TEXT_LIKE = ("text", "character varying", "character", "name")
 _ROUNDED = ("numeric", "timestamp", "time", "interval")
 _MODIFIERS = re.compile(r"\s*\([^)]*\)")
+_UNBOUNDED = {"bit": "bit varying", "bit[]": "bit varying[]", "character": "bpchar", "character[]": "bpchar[]"}
 
 POSITION = "@position"
 """Which row of its batch a staged row is, from 1, where a statement has to tell; a name that no user's column has."""
@@ -51,29 +50,53 @@ def is_text_like(type_name: str) -> bool:
 @dataclass(frozen=True)
 class UploadColumn:
     """A column of the target: `type` is its own, `staged_type` what it has in the temporary table; `through` is a type
-    that a staged text is read as on its way."""
+    that a staged text is read as on its way, `collation` the target's as SQL, where it is not the database's.
+
+    `is_exact`: values that `=` calls equal are the same ones. 1.5 = 1.50 and '30 days' = '1 mon', so that numeric and
+    interval are not. `is_asked`: every staged value is known to be one of the type.
+    """
 
     name: str
     type: str
     staged_type: str
     through: str | None = None
+    collation: str = ""
+    is_exact: bool = False
+    is_asked: bool = False
 
     @property
     def value(self) -> str:
-        """The staged value for INSERT, which assigns: that checks lengths, where a cast with a length would cut off."""
+        """The staged value as it will be stored, for INSERT, which assigns: that checks lengths, where a cast with a
+        length would cut off. With the target's collation, by which its index tells keys apart and its rows sort."""
+        collation = f" COLLATE {self.collation}" if self.collation else ""
+        return f"{self._read}{collation}"
+
+    @property
+    def _read(self) -> str:
         column = postgresql_column("s", self.name)
-        if self.staged_type == self.type or (is_text_like(self.staged_type) and is_text_like(self.type)):
+        if self.staged_type == self.type:
             return column
         read = f"CAST({column} AS {self.through})" if self.through else column
-        return f"CAST({read} AS {_castable(self.type)})"
+        return f"CAST({read} AS {self.type if self.is_asked else _castable(self.type)})"
 
     @property
     def text_of_staged(self) -> str:
         return f"CAST({postgresql_column('s', self.name)} AS text)"
 
+    @property
+    def has_exact_operator(self) -> bool:
+        """Whether IS DISTINCT FROM tells any two of its comparable values apart."""
+        return self.is_exact or is_text_like(self.type)
+
     def comparable(self, alias: str) -> str:
+        """A staged or stored value, so that two are told apart by what would be stored of them; both of one type."""
         column = postgresql_column(alias, self.name)
-        return f"CAST({column} AS text)" if base_type(self.type) in _WITHOUT_EQUALITY else column
+        if self.is_exact:
+            return column
+        if is_text_like(self.type):
+            return f'CAST({column} AS text) COLLATE "C"'
+        cast = _castable(self.type)
+        return column if base_type(cast) == base_type(self.type) else f"CAST({column} AS {cast})"
 
 
 @dataclass(frozen=True)
@@ -94,9 +117,10 @@ class OrderBy:
 class Upload:
     """One temporary table on its way into one target.
 
-    `target` is quoted SQL, `staging` a bare name. `settable` are the columns that an update may change: neither key nor
-    GENERATED ALWAYS. With `order_by` of rows with one key the first in this order is kept, in the batch and against the
-    stored row. `is_partitioned`: no row of it tells whether it was there before.
+    `target` is quoted SQL, `staging` a bare name. `settable` are the columns that an update may change: not GENERATED
+    ALWAYS, and of the key only those where keys can be equal and yet not the same. With `order_by` of rows with one key
+    the first in this order is kept, in the batch and against the stored row. `is_partitioned`: no row of it tells
+    whether it was there before.
     """
 
     target: str
@@ -194,6 +218,12 @@ def deduplicated_sql(upload: Upload) -> str:
     return f"SELECT count(*) - count(DISTINCT ({keys})) FROM {quote_identifier(upload.staging)} AS s"
 
 
+def without_length(type_name: str) -> str:
+    """The type that takes every value of another length, too; `character` and `bit` alone mean a length of one."""
+    bare = base_type(type_name)
+    return _UNBOUNDED.get(bare, bare)
+
+
 def is_unbounded_text(type_name: str) -> bool:
     return type_name in ("text", "character varying")
 
@@ -259,14 +289,22 @@ def _on_conflict(upload: Upload) -> str:
         f"{postgresql_identifier(name)} = excluded.{postgresql_identifier(name)}" for name in upload.settable
     )
     later = f" AND {_is_later(upload, 'excluded', 't')}" if upload.order_by else ""
-    return f"{head} DO UPDATE SET {sets} WHERE {_differs(upload, 't', 'excluded')}{later}"
+    return f"{head} DO UPDATE SET {sets} WHERE ({_differs(upload, 't', 'excluded')}){later}"
 
 
 def _differs(upload: Upload, stored: str, new: str) -> str:
+    """Whether the rows are not the same, value by value: `=` will do where a type has it exact, and costs nothing more
+    than it did; for all other types their bytes are compared."""
     columns = [upload.column(name) for name in upload.settable]
-    left = ", ".join(column.comparable(stored) for column in columns)
-    right = ", ".join(column.comparable(new) for column in columns)
-    return f"({left}) IS DISTINCT FROM ({right})" if len(columns) == 1 else f"ROW({left}) IS DISTINCT FROM ROW({right})"
+    exact = [column for column in columns if column.has_exact_operator]
+    others = [column for column in columns if not column.has_exact_operator]
+    by_operator = f"{_row(exact, stored)} IS DISTINCT FROM {_row(exact, new)}"
+    by_bytes = f"record_image_ne({_row(others, stored)}, {_row(others, new)})"
+    return " OR ".join([by_operator] * bool(exact) + [by_bytes] * bool(others))
+
+
+def _row(columns: Sequence[UploadColumn], alias: str) -> str:
+    return f"ROW({', '.join(column.comparable(alias) for column in columns)})"
 
 
 def _is_later(upload: Upload, new: str, stored: str) -> str:
@@ -288,13 +326,5 @@ def _row_text(upload: Upload, alias: str) -> str:
 
 def _castable(type_name: str) -> str:
     """Rounded as the target rounds, so that what is compared is what will be stored; but no length, which a cast would
-    cut off at (`bit` and `character` alone mean a length of one)."""
-    bare = base_type(type_name)
-    if bare.startswith(_ROUNDED):
-        return type_name
-    return {
-        "bit": "bit varying",
-        "bit[]": "bit varying[]",
-        "character": "text",
-        "character[]": "bpchar[]",
-    }.get(bare, bare)
+    cut off at."""
+    return type_name if type_name.startswith(_ROUNDED) else without_length(type_name)

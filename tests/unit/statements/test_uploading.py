@@ -27,8 +27,8 @@ from etl.statements.uploading import (
 )
 from etl.statements.uploading_checks import Checks, bad_values_sql
 
-ID = UploadColumn("id", "bigint", "bigint")
-NAME = UploadColumn("name", "text", "text")
+ID = UploadColumn("id", "bigint", "bigint", is_exact=True)
+NAME = UploadColumn("name", "text", "text", is_exact=True)
 PRICE = UploadColumn("price", "numeric(10,2)", "text")
 UPLOAD = Upload('"public"."t"', "_staged", (ID, NAME, PRICE), key=("id",), settable=("name", "price"))
 TWO = replace(UPLOAD, columns=(ID, NAME), settable=("name",))
@@ -95,7 +95,8 @@ def test_a_temporary_table_ends_with_its_transaction() -> None:
     )
 
 
-def test_an_upsert_writes_in_key_order_and_only_what_differs() -> None:
+def test_an_upsert_writes_in_key_order_and_only_what_is_not_the_same() -> None:
+    """By bytes, where a type calls equal what is not the same."""
     assert upsert_sql(UPLOAD) == one_line("""
         WITH written AS (
             INSERT INTO "public"."t" AS t ("id", "name", "price")
@@ -104,10 +105,12 @@ def test_an_upsert_writes_in_key_order_and_only_what_differs() -> None:
                 FROM "_staged" AS s ORDER BY "id"
             ) AS s
             WHERE NOT EXISTS (SELECT FROM "public"."t" AS o WHERE o."id" = s."id" AND NOT (
-                ROW(o."name", o."price") IS DISTINCT FROM ROW(s."name", s."price")))
+                ROW(o."name") IS DISTINCT FROM ROW(s."name")
+                OR record_image_ne(ROW(o."price"), ROW(s."price"))))
             ORDER BY "id"
             ON CONFLICT ("id") DO UPDATE SET "name" = excluded."name", "price" = excluded."price"
-            WHERE ROW(t."name", t."price") IS DISTINCT FROM ROW(excluded."name", excluded."price")
+            WHERE (ROW(t."name") IS DISTINCT FROM ROW(excluded."name")
+            OR record_image_ne(ROW(t."price"), ROW(excluded."price")))
             RETURNING (t.xmax = 0) AS is_new
         )
         SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written""")
@@ -131,11 +134,11 @@ def test_the_keys_of_a_partitioned_table_are_looked_up() -> None:
             SELECT "id", "name", EXISTS (SELECT FROM "public"."t" AS o WHERE o."id" = s."id") AS "@is_stored"
             FROM (SELECT s."id" AS "id", s."name" AS "name" FROM "_staged" AS s ORDER BY "id") AS s
             WHERE NOT EXISTS (SELECT FROM "public"."t" AS o WHERE o."id" = s."id" AND NOT (
-                (o."name") IS DISTINCT FROM (s."name")))
+                ROW(o."name") IS DISTINCT FROM ROW(s."name")))
         ), written AS (
             INSERT INTO "public"."t" AS t ("id", "name") SELECT "id", "name" FROM chosen ORDER BY "id"
             ON CONFLICT ("id") DO UPDATE SET "name" = excluded."name"
-            WHERE (t."name") IS DISTINCT FROM (excluded."name") RETURNING 1
+            WHERE (ROW(t."name") IS DISTINCT FROM ROW(excluded."name")) RETURNING 1
         ), counted AS (
             SELECT count(*) FILTER (WHERE "@is_stored") AS of_stored,
             (SELECT count(*) FROM written) AS of_all FROM chosen
@@ -161,10 +164,11 @@ def test_an_order_decides_in_the_batch_and_against_the_stored_row(
                 ORDER BY "id", "name" {direction} NULLS LAST, CAST(ROW(s."id", s."name") AS text) COLLATE "C" DESC
             ) AS s
             WHERE NOT EXISTS (SELECT FROM "public"."t" AS o WHERE o."id" = s."id" AND (
-                NOT ((o."name") IS DISTINCT FROM (s."name")) OR NOT {later.replace("NEW", "s").replace("OLD", "o")}))
+                NOT (ROW(o."name") IS DISTINCT FROM ROW(s."name"))
+                OR NOT {later.replace("NEW", "s").replace("OLD", "o")}))
             ORDER BY "id"
             ON CONFLICT ("id") DO UPDATE SET "name" = excluded."name"
-            WHERE (t."name") IS DISTINCT FROM (excluded."name")
+            WHERE (ROW(t."name") IS DISTINCT FROM ROW(excluded."name"))
             AND {later.replace("NEW", "excluded").replace("OLD", "t")}
             RETURNING (t.xmax = 0) AS is_new
         )
@@ -187,13 +191,13 @@ def test_appending_asks_for_no_key_and_may_override_an_identity() -> None:
     ("staged", "target", "value"),
     [
         ("bigint", "bigint", 's."v"'),
-        ("text", "character varying(3)", 's."v"'),
+        ("text", "character varying(3)", 'CAST(s."v" AS character varying)'),
         ("text", "integer", 'CAST(s."v" AS integer)'),
         ("text", "numeric(10,2)", 'CAST(s."v" AS numeric(10,2))'),
         ("text", "timestamp(3) with time zone", 'CAST(s."v" AS timestamp(3) with time zone)'),
         ("text", "bit(3)", 'CAST(s."v" AS bit varying)'),
         ("text", "integer[]", 'CAST(s."v" AS integer[])'),
-        ("bigint", "character(3)", 'CAST(s."v" AS text)'),
+        ("bigint", "character(3)", 'CAST(s."v" AS bpchar)'),
         ("text", "character varying(3)[]", 'CAST(s."v" AS character varying[])'),
         ("text", "character(3)[]", 'CAST(s."v" AS bpchar[])'),
         ("text", "bit(3)[]", 'CAST(s."v" AS bit varying[])'),
@@ -203,10 +207,32 @@ def test_a_value_is_assigned_so_that_no_length_is_cut_off(staged: str, target: s
     assert UploadColumn("v", target, staged).value == value
 
 
-def test_types_without_equality_are_compared_as_text() -> None:
-    column = UploadColumn("v", "json", "json")
+def test_a_value_that_was_asked_is_cast_to_the_very_type() -> None:
+    assert UploadColumn("v", "character(3)", "text", is_asked=True).value == 'CAST(s."v" AS character(3))'
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "new"),
+    [
+        ("json", 't."v"', 'excluded."v"'),
+        ("interval", 't."v"', 'excluded."v"'),
+        ("bpchar", 't."v"', 'excluded."v"'),
+        ("numeric(10,2)[]", 't."v"', 'excluded."v"'),
+        ("bit(3)[]", 'CAST(t."v" AS bit varying[])', 'CAST(excluded."v" AS bit varying[])'),
+    ],
+)
+def test_what_has_no_exact_operator_is_compared_by_its_bytes(kind: str, stored: str, new: str) -> None:
+    written = upsert_sql(replace(TWO, columns=(ID, UploadColumn("v", kind, kind)), settable=("v",)))
+    assert f"WHERE (record_image_ne(ROW({stored}), ROW({new})))" in written
+
+
+@pytest.mark.parametrize("kind", ["text", "character varying(3)", "character(3)"])
+def test_texts_that_are_equal_without_being_the_same_are_compared_letter_by_letter(kind: str) -> None:
+    column = UploadColumn("v", kind, kind, collation='"x"."y"')
     written = upsert_sql(replace(TWO, columns=(ID, column), settable=("v",)))
-    assert '(CAST(t."v" AS text)) IS DISTINCT FROM (CAST(excluded."v" AS text))' in written
+    stored, new = (f'ROW(CAST({alias}."v" AS text) COLLATE "C")' for alias in ("t", "excluded"))
+    assert f"WHERE ({stored} IS DISTINCT FROM {new})" in written
+    assert 's."v" COLLATE "x"."y" AS "v"' in written
 
 
 def test_keys_that_stand_twice() -> None:

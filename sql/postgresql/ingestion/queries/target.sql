@@ -15,6 +15,10 @@ SELECT jsonb_build_object(
         SELECT coalesce(jsonb_agg(jsonb_build_object(
             'name', a.attname,
             'type', format_type(a.atttypid, a.atttypmod),
+            'plain_type', plain.type,
+            'collation', CASE WHEN a.attcollation <> 0 AND a.attcollation <> 'default'::regcollation
+                THEN format('%I.%I', ln.nspname, l.collname) ELSE '' END,
+            'is_deterministic', coalesce(l.collisdeterministic, true),
             'not_null', a.attnotnull,
             'has_default', a.atthasdef,
             'identity', a.attidentity,
@@ -27,6 +31,18 @@ SELECT jsonb_build_object(
                 WHERE q.seqrelid = pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname)::regclass))
             ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute AS a
+        LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
+        LEFT JOIN pg_catalog.pg_namespace AS ln ON ln.oid = l.collnamespace
+        CROSS JOIN LATERAL (
+            -- under a domain stands another type, or another domain
+            WITH RECURSIVE below AS (
+                SELECT t.oid, t.typtype, t.typbasetype FROM pg_catalog.pg_type AS t WHERE t.oid = a.atttypid
+                UNION ALL
+                SELECT t.oid, t.typtype, t.typbasetype
+                FROM below JOIN pg_catalog.pg_type AS t ON t.oid = below.typbasetype
+                WHERE below.typtype = 'd')
+            SELECT CASE typtype WHEN 'e' THEN 'anyenum' ELSE format_type(oid, NULL) END AS type
+            FROM below WHERE typtype <> 'd') AS plain
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'unique_keys', (
         SELECT coalesce(jsonb_agg((
@@ -36,7 +52,13 @@ SELECT jsonb_build_object(
             WHERE k.position <= i.indnkeyatts)), '[]')
         FROM pg_catalog.pg_index AS i
         WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
-            AND i.indpred IS NULL AND i.indexprs IS NULL))
+            AND i.indpred IS NULL AND i.indexprs IS NULL
+            -- an index that tells keys apart by another collation than its column has is no key for ON CONFLICT
+            AND NOT EXISTS (
+                SELECT FROM unnest(i.indkey, i.indcollation) WITH ORDINALITY AS k (attnum, collation_oid, position)
+                JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
+                JOIN pg_catalog.pg_collation AS l ON l.oid IN (a.attcollation, k.collation_oid)
+                WHERE k.position <= i.indnkeyatts AND k.collation_oid <> a.attcollation AND NOT l.collisdeterministic)))
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass($1);
