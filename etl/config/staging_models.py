@@ -12,6 +12,7 @@ from etl.config.models import FrozenModel
 
 SMALLEST_BATCH = 100
 LARGEST_BATCH = 10_000
+DEFAULT_RETRIES = 5
 
 _TARGET_TABLE = re.compile(r"stg_[a-z0-9_]{1,59}")
 _QUERY = re.compile(r"(?is)(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(?:select|with|values|table)\b")
@@ -138,6 +139,8 @@ class StagingJob(FrozenModel):
     batch_size: int = Field(default=1000, ge=SMALLEST_BATCH, le=LARGEST_BATCH)
     workers: int = Field(default=2, ge=1, le=64)
     """Batches in flight. With two, one is made ready while the other waits for its COMMIT."""
+    retries: int = Field(default=DEFAULT_RETRIES, ge=0, le=100)
+    """Of one batch, after what may pass: a lost connection, a deadlock, a busy server."""
     skip_unchanged: bool = True
     maximum_invalid: MaximumInvalid | None = None
     gin_index: bool = False

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -23,16 +24,18 @@ from etl.config.staging import StagingConfiguration, load_staging_configuration
 from etl.config.staging_models import StagingJob
 from etl.errors import ConfigurationError, EtlError, UsageError
 from etl.report.logging import LogFormat, configure_logging
+from etl.staging.checks import check_database, check_ledger
 from etl.staging.database import StagingDatabase
 from etl.staging.installing import install, install_ledger
 from etl.staging.ledger import StagingLedger
 from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader, Summary
 from etl.staging.metrics import Metrics
-from etl.staging.migrate import MigrationSettings, check_database, plan_migration, run_migration
+from etl.staging.migrate import MigrationSettings, plan_migration, run_migration
+from etl.staging.migrate import check_database as check_migration
 from etl.staging.migrate.rendering import print_plan, print_report
 from etl.staging.observing import Observer
 from etl.staging.progress import ProgressBar
-from etl.staging.rendering import print_batches, print_runs, print_summary, run_json
+from etl.staging.rendering import SHOWN_BATCHES, print_batches, print_cancelled, print_runs, print_summary, run_json
 from etl.staging.rules import database_of, table_of
 from etl.staging.sources.factory import naming_files, open_source
 from etl.staging.sources.spool import Spool
@@ -45,8 +48,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 ConfigDir = Annotated[Path, typer.Option(help="The folder that holds staging/*.yaml and, if need be, etl.yaml.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="As conf/staging names it.")]
-Force = Annotated[bool, typer.Option("--force", help="Although another run of the job is under way, or newer.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Although another run of the job is under way, or newer, or this one may be.")
+]
 Workers = Annotated[int | None, typer.Option(min=1, max=64, help="Batches in flight.")]
+Retries = Annotated[
+    int | None,
+    typer.Option(min=0, max=100, help="Of a batch, after a lost connection and the like."),
+]
 LogOption = Annotated[LogFormat | None, typer.Option(help="Default: console on a terminal, else JSON.")]
 MetricsPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Serve Prometheus metrics here while the run goes.")
@@ -63,6 +72,7 @@ def load(
     run_id: Annotated[str | None, typer.Option(help="Text of letters, digits, _ and -; default: made up.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="100 to 10,000; before ETL_BATCH_SIZE and the job.")] = None,
     workers: Workers = None,
+    retries: Retries = None,
     force: Force = False,
     metrics_port: MetricsPort = None,
     push_gateway: PushGateway = None,
@@ -73,7 +83,7 @@ def load(
 ) -> None:
     """Load a job's records."""
     metrics = Metrics()
-    options = LoadOptions(run_id=run_id, force=force, reject_dir=reject_dir)
+    options = LoadOptions(run_id=run_id, force=force, retries=retries, reject_dir=reject_dir)
     with _configured(config_dir, log_format) as configuration:
         chosen = configuration.job(job, batch_size=batch_size, workers=workers, files=file or ())
         source = open_source(chosen, configuration)
@@ -88,6 +98,7 @@ def retry(
     run: Annotated[str, typer.Option(help="The run whose batches to run again.")],
     batch: Annotated[list[int] | None, typer.Option(help="Only this batch; may be repeated.")] = None,
     workers: Workers = None,
+    retries: Retries = None,
     force: Force = False,
     metrics_port: MetricsPort = None,
     push_gateway: PushGateway = None,
@@ -98,7 +109,7 @@ def retry(
 ) -> None:
     """Run what a run left: failed batches, those a kill broke off, input that was never read."""
     metrics = Metrics()
-    options = LoadOptions(force=force, reject_dir=reject_dir)
+    options = LoadOptions(force=force, retries=retries, reject_dir=reject_dir)
     with _configured(config_dir, log_format) as configuration:
         chosen = _job_of(configuration, run, workers)
         source = open_source(chosen, configuration, is_retry=True)
@@ -111,12 +122,13 @@ def retry(
 @app.command()
 def cancel(
     run: Annotated[str, typer.Option(help="The run to end after the batches in flight.")],
+    force: Annotated[bool, typer.Option("--force", help="End it now: its process has died.")] = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """End a run between two batches; what is stored stays."""
     with _configured(config_dir) as configuration, _database(configuration) as database:
-        StagingLoader(database).cancel(run, getpass.getuser())
-    print(f"run {run} ends after the batches in flight")
+        check_database(database)
+        print_cancelled(StagingLoader(database).cancel(run, getpass.getuser(), force=force), _console())
 
 
 @app.command()
@@ -124,22 +136,26 @@ def status(
     run: Annotated[str | None, typer.Option(help="One run, with its batches.")] = None,
     job: Annotated[str | None, typer.Option(help="Only runs of this job.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 20,
+    is_open: Annotated[bool, typer.Option("--open", help="Of a run, only batches that are not stored.")] = False,
     as_json: AsJson = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Show the latest runs, or one with its batches; runs whose process died are found and said to be so."""
     with _configured(config_dir) as configuration, _database(configuration) as database:
+        check_ledger(database)
         ledger = StagingLedger(database)
         ledger.bury_dead_runs()
         runs = [ledger.get_run(run)] if run else ledger.recent_runs(job, limit)
-        batches = ledger.batches(run) if run else []
+        # on the screen only the beginning, and how many more there are
+        found = ledger.batches(run, only_open=is_open) if run else iter(())
+        batches = list(found if as_json else islice(found, SHOWN_BATCHES))
         kept = Spool(configuration.spool_dir).leftovers()
     if as_json:
         print(orjson.dumps({"runs": list(map(run_json, runs)), "batches": list(map(run_json, batches))}).decode())
         return
     print_runs(runs, _console())
     if run:
-        print_batches(batches, _console())
+        print_batches(batches, runs[0], _console(), only_open=is_open)
     for run_id, count in kept.items():
         print(f"{run_id}: {count} batches wait in the spool for `retry`")
 
@@ -183,7 +199,7 @@ def migrate_tables(
         if dry_run:
             print_plan(plan_migration(database.settings, settings), _console())
             return
-        check_database(database.settings, settings)
+        check_migration(database.settings, settings)
         install_ledger(database)
         report = run_migration(database.settings, settings)
     print_report(report, _console())

@@ -27,18 +27,30 @@ _KNOWN = {**_CONTRACT, **_OPTIONAL}
 
 def check_database(database: StagingDatabase) -> None:
     """Reachable, writable, and with the staging ledger in it."""
+    if check_ledger(database):
+        raise UsageError(
+            f"{database.settings.address} is read-only (a standby, or default_transaction_read_only); name the primary"
+        )
+
+
+def check_ledger(database: StagingDatabase) -> bool:
+    """Whether the database can only be read; refused where the ledger is not in it."""
     address = database.settings.address
     with database.transaction("look at the database") as cursor:
         cursor.execute(statement("server_state"), {"schema": database.schema})
-        ((is_read_only, has_schema, has_ledger),) = cursor.fetchall()
-    if is_read_only:
-        raise UsageError(f"{address} is read-only (a standby, or default_transaction_read_only); name the primary")
+        ((is_read_only, has_schema, has_ledger, is_current),) = cursor.fetchall()
     if not has_schema:
         raise UsageError(f"{address} has no schema {database.schema!r}; create it, or set staging.schema in etl.yaml")
     if not has_ledger:
         raise UsageError(
             f"{address} has no staging ledger in schema {database.schema!r}; run `python -m etl.staging init`"
         )
+    if not is_current:
+        raise UsageError(
+            f"the staging ledger in schema {database.schema!r} of {address} is of an older version; "
+            "run `python -m etl.staging init`, which brings it up to date"
+        )
+    return bool(is_read_only)
 
 
 def check_table(database: StagingDatabase, name: str) -> StagingTable:

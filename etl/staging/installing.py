@@ -19,7 +19,7 @@ def install(database: StagingDatabase, tables: Iterable[StagingTable]) -> list[s
 
 
 def install_ledger(database: StagingDatabase) -> list[str]:
-    return migrate(_Transactions(database), read_migrations(SQL_DIRECTORY / "migrations"), statement)
+    return migrate(Transactions(database), read_migrations(SQL_DIRECTORY / "migrations"), statement)
 
 
 def _create_table(database: StagingDatabase, table: StagingTable) -> bool:
@@ -33,7 +33,7 @@ def _create_table(database: StagingDatabase, table: StagingTable) -> bool:
     return True
 
 
-class _Transactions:
+class Transactions:
     """The staging database as the migrations see it."""
 
     def __init__(self, database: StagingDatabase) -> None:

@@ -23,6 +23,9 @@ SQL_DIRECTORY = POSTGRESQL_DIRECTORY / "staging"
 GRACE_SECONDS = 60.0
 """A run that has not been heard of for so long has died."""
 
+SILENT_SECONDS = 5.0
+"""A run that has missed so many heartbeats may be ended by force."""
+
 _RECORD_CHARACTERS = 4000
 _PAGE = 1000
 
@@ -48,6 +51,14 @@ class Failure:
 
     code: str
     message: str
+
+
+@dataclass(frozen=True)
+class BatchEvent:
+    """Something that happened to a batch, as the statement `name` is told it; it may be told twice."""
+
+    name: str
+    parameters: dict[str, Any]
 
 
 def statement(name: str) -> str:
@@ -85,14 +96,20 @@ class StagingLedger:
             raise UsageError(f"run {run.run_id} is in the ledger already; retry --run {run.run_id}, or another run id")
         return int(row[0])
 
-    def resume_run(self, run_id: str, job_id: str, *, force: bool = False) -> int:
-        """The same run goes on: its number and its ordinals stay."""
+    def resume_run(
+        self, run_id: str, job_id: str, batch_indexes: Sequence[int] | None = None, *, force: bool = False
+    ) -> int:
+        """The same run goes on with its failed batches, or only these: its number and its ordinals stay."""
         with self._database.transaction("resume run") as cursor:
             self._enter_job(cursor, job_id, force)
             cursor.execute(statement("resume_run"), {"run_id": run_id, **_process()})
             row = cursor.fetchone()
+            if row is not None:
+                indexes = None if batch_indexes is None else list(batch_indexes)
+                cursor.execute(statement("reopen_batches"), {"run_id": run_id, "batch_indexes": indexes})
         if row is None:
-            raise LockedError(f"run {run_id} is running; cancel it first, or wait for its end")
+            silent_seconds = self.get_run(run_id)["silent_seconds"] or 0.0
+            raise LockedError(f"run {run_id} is running; {how_to_end(run_id, silent_seconds)}")
         return int(row[0])
 
     def _enter_job(self, cursor: Cursor, job_id: str, force: bool) -> None:
@@ -101,16 +118,31 @@ class StagingLedger:
         cursor.execute(statement("live_runs"), {"job_id": job_id})
         live = cursor.fetchone()
         if live is not None and not force:
-            run_id, host, process_id, started_at = live
+            run_id, host, process_id, since, silent_seconds = live
             raise LockedError(
-                f"job {job_id} is being loaded by run {run_id} (process {process_id} on {host}, since {started_at}); "
-                "wait for its end, cancel it, or --force"
+                f"job {job_id} is being loaded by run {run_id} (process {process_id} on {host}, "
+                f"since {since:%Y-%m-%d %H:%M:%S} UTC); {how_to_end(run_id, silent_seconds)}, "
+                "or load beside it by --force"
             )
 
     def bury_dead_runs(self) -> list[str]:
-        """Ends the runs whose process has died, and names them."""
+        """Ends the runs whose process has died, and names them; none where this user may only look on."""
         with self._database.transaction("find dead runs") as cursor:
-            return _bury_dead_runs(cursor)
+            cursor.execute(statement("may_end_runs"))
+            ((may_end_runs,),) = cursor.fetchall()
+            return _bury_dead_runs(cursor) if may_end_runs else []
+
+    def end_silent_run(self, run_id: str) -> None:
+        """Ends a run that has missed some heartbeats, without waiting until it counts as dead. One that has ended
+        already stays as it is; one that lives is refused."""
+        with self._database.transaction("end run by force") as cursor:
+            _bury_dead_runs(cursor, SILENT_SECONDS, run_id)
+        silent_seconds = self.get_run(run_id)["silent_seconds"]
+        if silent_seconds is not None:
+            raise LockedError(
+                f"run {run_id} is alive: its last heartbeat is {silent_seconds:.0f} s old; "
+                f"`cancel --run {run_id}` ends it after the batches in flight"
+            )
 
     def get_run(self, run_id: str) -> dict[str, Any]:
         with self._database.rows("read run") as cursor:
@@ -142,15 +174,18 @@ class StagingLedger:
     def beat(self, run_id: str) -> bool | None:
         """Refreshes the run's totals. Whether it is cancelled; None where it has been declared dead."""
         with self._database.transaction("heartbeat", is_durable=False) as cursor:
-            cursor.execute(statement("beat"), {"run_id": run_id})
+            cursor.execute(statement("sum_up"), {"run_id": run_id})
             row = cursor.fetchone()
-            return bool(row[0]) if row else None
+        if row is None:
+            return None
+        has_ended, is_cancelled = row
+        return None if has_ended else bool(is_cancelled)
 
     def finish_run(self, run_id: str, failure: str | None = None) -> dict[str, Any]:
         """Success where all of the input was cut into batches and all were stored; the run as it stands then."""
         with self._database.transaction("finish run") as cursor:
-            cursor.execute(statement("beat"), {"run_id": run_id})
-            cursor.execute(statement("finish_run"), {"run_id": run_id, "failure": failure})
+            cursor.execute(statement("lock_run"), {"run_id": run_id})
+            _end_run(cursor, run_id, failure)
         return self.get_run(run_id)
 
     def cancel(self, run_id: str, cancelled_by: str) -> bool:
@@ -160,7 +195,9 @@ class StagingLedger:
             return cursor.fetchone() is not None
 
     def is_cancelled(self, run_id: str) -> bool:
-        return self.get_run(run_id)["cancelled_at"] is not None
+        """Or has ended: no other batch may begin."""
+        run = self.get_run(run_id)
+        return run["cancelled_at"] is not None or run["finished_at"] is not None
 
     # Batches
 
@@ -213,29 +250,9 @@ class StagingLedger:
         )
         return cursor.fetchone() is not None
 
-    def retry_batch(self, run_id: str, batch_index: int, attempt: int, failure: Failure, wait_seconds: float) -> None:
-        at = datetime.now(UTC)
-        entry = {
-            "attempt": attempt,
-            "at": at.isoformat(),
-            "error_code": failure.code,
-            "error_message": failure.message,
-            "wait_seconds": round(wait_seconds, 3),
-        }
-        parameters = {"run_id": run_id, "batch_index": batch_index, "entry": _json(entry)}
-        parameters |= {"logs": f"{at.isoformat()} attempt {attempt}: {failure.message}\n"}
-        self._watched("retry batch", "retry_batch", {**parameters, **_failure(failure)})
-
-    def fail_batch(self, run_id: str, batch: PreparedBatch, failure: Failure, seconds: float) -> None:
-        parameters = {
-            "run_id": run_id,
-            "batch_index": batch.index,
-            "rows_attempted": batch.rows_attempted,
-            "duration_ms": seconds * 1000,
-            "logs": f"{datetime.now(UTC).isoformat()} failed: {failure.message}\n",
-        }
-        with self._database.transaction("fail batch") as cursor:
-            cursor.execute(statement("fail_batch"), {**parameters, **_failure(failure)})
+    def tell(self, event: BatchEvent) -> None:
+        with self._database.transaction(event.name.replace("_", " ")) as cursor:
+            cursor.execute(statement(event.name), event.parameters)
 
     def open_batches(self, run_id: str) -> list[dict[str, Any]]:
         """All but the stored ones: what a retry has to run."""
@@ -249,22 +266,24 @@ class StagingLedger:
             row = cursor.fetchone()
             return dict(row) if row else None
 
-    def batches(self, run_id: str, status: str | None = None, limit: int = 1000) -> list[dict[str, Any]]:
-        with self._database.rows("read batches") as cursor:
-            cursor.execute(statement("batches_of_run"), {"run_id": run_id, "status": status, "limit": limit})
-            return [dict(row) for row in cursor.fetchall()]
+    def batches(self, run_id: str, *, only_open: bool = False) -> Iterator[dict[str, Any]]:
+        """In their order, a page at a time; `only_open`: those that are not stored."""
+        return self._pages("batches_of_run", "batch_index", {"run_id": run_id, "only_open": only_open})
 
     def rejects(self, run_id: str) -> Iterator[dict[str, Any]]:
         """In the order of the input, a page at a time: there may be many."""
+        return self._pages("rejects_of_run", "ordinal", {"run_id": run_id})
+
+    def _pages(self, name: str, key: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
         after = -1
         while True:
-            with self._database.rows("read rejects") as cursor:
-                cursor.execute(statement("rejects_of_run"), {"run_id": run_id, "after": after, "limit": _PAGE})
+            with self._database.rows(name.replace("_", " ")) as cursor:
+                cursor.execute(statement(name), {**parameters, "after": after, "limit": _PAGE})
                 page = [dict(row) for row in cursor.fetchall()]
             yield from page
             if len(page) < _PAGE:
                 return
-            after = page[-1]["ordinal"]
+            after = page[-1][key]
 
     def _watched(self, doing: str, name: str, parameters: dict[str, Any]) -> None:
         """For the eyes of those who watch; what counts commits with the rows."""
@@ -272,9 +291,59 @@ class StagingLedger:
             cursor.execute(statement(name), parameters)
 
 
-def _bury_dead_runs(cursor: Cursor) -> list[str]:
-    cursor.execute(statement("bury_dead_runs"), {"grace_seconds": GRACE_SECONDS})
-    return [str(row[0]) for row in cursor.fetchall()]
+def batch_retried(run_id: str, batch_index: int, attempt: int, failure: Failure, wait_seconds: float) -> BatchEvent:
+    """As of now."""
+    at = datetime.now(UTC).isoformat()
+    entry = {
+        "attempt": attempt,
+        "at": at,
+        "error_code": failure.code,
+        "error_message": failure.message,
+        "wait_seconds": round(wait_seconds, 3),
+    }
+    parameters = {"run_id": run_id, "batch_index": batch_index, "entry": _json(entry)}
+    parameters |= {"logs": f"{at} attempt {attempt}: {failure.message}\n", **_failure(failure)}
+    return BatchEvent("retry_batch", parameters)
+
+
+def batch_failed(run_id: str, batch: PreparedBatch, failure: Failure, seconds: float) -> BatchEvent:
+    """As of now."""
+    parameters = {
+        "run_id": run_id,
+        "batch_index": batch.index,
+        "rows_attempted": batch.rows_attempted,
+        "duration_ms": seconds * 1000,
+        "logs": f"{datetime.now(UTC).isoformat()} failed: {failure.message}\n",
+        **_failure(failure),
+    }
+    return BatchEvent("fail_batch", parameters)
+
+
+def how_to_end(run_id: str, silent_seconds: float) -> str:
+    """Each of these helps by itself."""
+    if silent_seconds < SILENT_SECONDS:
+        return f"wait for its end, or `cancel --run {run_id}`"
+    left = max(0, GRACE_SECONDS - silent_seconds)
+    return (
+        f"its last heartbeat is {silent_seconds:.0f} s old: if its process has died, "
+        f"it counts as dead in {left:.0f} s, or at once by `cancel --run {run_id} --force`"
+    )
+
+
+def _bury_dead_runs(cursor: Cursor, grace_seconds: float = GRACE_SECONDS, run_id: str | None = None) -> list[str]:
+    cursor.execute(statement("dead_runs"), {"grace_seconds": grace_seconds, "run_id": run_id})
+    dead = cursor.fetchall()
+    how = "the process died" if grace_seconds >= GRACE_SECONDS else "ended by --force"
+    for dead_id, last_heard in dead:
+        _end_run(cursor, dead_id, f"{how}: {last_heard}")
+    return [str(dead_id) for dead_id, _ in dead]
+
+
+def _end_run(cursor: Cursor, run_id: str, failure: str | None) -> None:
+    """The caller has locked the run."""
+    cursor.execute(statement("close_batches"), {"run_id": run_id, "failure": failure})
+    cursor.execute(statement("sum_up"), {"run_id": run_id})
+    cursor.execute(statement("finish_run"), {"run_id": run_id, "failure": failure})
 
 
 def _process() -> dict[str, Any]:

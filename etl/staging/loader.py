@@ -20,29 +20,27 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from etl.config.staging import StagingJob
-from etl.errors import EtlError, SourceError, TransientError, UsageError
+from etl.errors import EtlError, SourceError, UsageError
 from etl.staging.checks import check_database, check_table
 from etl.staging.database import StagingDatabase
 from etl.staging.engine import Engine
-from etl.staging.ledger import NewStagingRun, StagingLedger
+from etl.staging.journal import Journal
+from etl.staging.ledger import NewStagingRun, StagingLedger, batch_failed
 from etl.staging.observing import Observer, Observers
+from etl.staging.patience import patiently
 from etl.staging.records import PreparedBatch, RawBatch
 from etl.staging.reject_file import check_reject_directory, write_reject_file
 from etl.staging.rules import rules_of, tolerance_of
 from etl.staging.sources.base import Source, until_failure
-from etl.staging.storing import LONGEST_WAIT_SECONDS, BatchStore, failure_of
+from etl.staging.storing import BatchStore, failure_of
 from etl.staging.watching import Watch
 from etl.staging.writing import Target
 from etl.statements.staging import StagingTable, has_rows
 
 REGISTERED_AT_ONCE = 8
 """Batches read ahead of the workers, so that the ledger is told of several in one transaction."""
-
-LEDGER_ATTEMPTS = 6
-"""As many as a batch has by default."""
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
@@ -51,11 +49,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What a command line says on top of the job. `retries` are those of one batch, after transient errors."""
+    """What a command line says on top of the job."""
 
     run_id: str | None = None
     force: bool = False
-    retries: int = 5
+    retries: int | None = None
+    """Instead of the job's."""
     reject_dir: Path | None = None
 
 
@@ -112,6 +111,8 @@ class StagingLoader:
         check_reject_directory(options.reject_dir)
         check_database(self._database)
         self._ledger.bury_dead_runs()
+        if options.force:
+            self._ledger.end_silent_run(run_id)
         run = self._ledger.get_run(run_id)
         _refuse_other_source(run, job)
         self._refuse_overtaken(run_id, options.force)
@@ -120,18 +121,22 @@ class StagingLoader:
         self._refuse_unknown(run_id, batches, [each["batch_index"] for each in open_batches])
         if batches:
             open_batches = [each for each in open_batches if each["batch_index"] in batches]
-        number = self._ledger.resume_run(run_id, job.id, force=options.force)
+        number = self._ledger.resume_run(run_id, job.id, batches or None, force=options.force)
         source = source.for_run(run_id)
         reads_to_end = run["input_ended_at"] is None and not batches
         again = self._read_again(target, source, open_batches)
         rest = self._rest(run, source) if reads_to_end else iter(())
         return self._run(job, replace(target, run_number=number), source, chain(again, rest), options, reads_to_end)
 
-    def cancel(self, run_id: str, cancelled_by: str) -> None:
-        """The run ends after the batches in flight; what they store stays."""
+    def cancel(self, run_id: str, cancelled_by: str, *, force: bool = False) -> dict[str, Any]:
+        """The run ends after the batches in flight; what they store stays. `force` ends one that has fallen silent."""
+        if force:
+            self._ledger.end_silent_run(run_id)
+            return self._ledger.get_run(run_id)
         run = self._ledger.get_run(run_id)
         if not self._ledger.cancel(run_id, cancelled_by):
-            raise UsageError(f"run {run_id} cannot be cancelled: it is {run['status']}")
+            raise UsageError(f"run {run_id} cannot be cancelled: it is {_standing(run)}")
+        return run
 
     # The run
 
@@ -145,17 +150,17 @@ class StagingLoader:
         reads_to_end: bool,
     ) -> Summary:
         run_id, stop, tolerance = target.run_id, threading.Event(), tolerance_of(job)
-        store = BatchStore(self._ledger, target, self._observer, options.retries, stop)
+        store = BatchStore(self._ledger, target, self._observer, retries_of(job, options), stop, Journal(self._ledger))
         engine = Engine(store, rules_of(job), job.workers, source, tolerance.refuse, stop)
         self._observer.run_started(run_id, job.id)
         log.info("run started", run_id=run_id, job=job.id, table=job.target_table)
         failure: str | None = "interrupted"
         try:
-            with Watch(self._ledger, run_id, stop, store.in_flight) as watch:
+            with Watch(self._ledger, run_id, stop, store) as watch:
                 failure = self._load_all(engine, batches, run_id, reads_to_end)
                 failure = watch.reason or failure or tolerance.at_end()
         finally:
-            run = self._finish(run_id, failure)
+            run = self._finish(store, failure)
             self._observer.run_finished(run)
         log.info(
             "run finished", run_id=run_id, job=job.id, status=run["status"], **({"failure": failure} if failure else {})
@@ -165,20 +170,22 @@ class StagingLoader:
     def _load_all(self, engine: Engine, batches: Iterable[RawBatch], run_id: str, reads_to_end: bool) -> str | None:
         """Why not all was handed out, where it was not."""
         try:
-            _patiently()(self._ledger.set_phase, run_id, "loading")
+            patiently()(self._ledger.set_phase, run_id, "loading")
             is_complete = engine.run(batches)
-            _patiently()(self._ledger.set_phase, run_id, "committing")
+            patiently()(self._ledger.set_phase, run_id, "committing")
             if is_complete and reads_to_end:
-                _patiently()(self._ledger.end_input, run_id)
+                patiently()(self._ledger.end_input, run_id)
         except EtlError as error:
             # the source broke off, or the ledger: what came until then is stored
             log.error("run broke off", run_id=run_id, job=engine.store.target.job_id, error=error.message)
             return error.message
         return engine.stopped_by
 
-    def _finish(self, run_id: str, failure: str | None) -> dict[str, Any]:
+    def _finish(self, store: BatchStore, failure: str | None) -> dict[str, Any]:
+        run_id = store.target.run_id
         try:
-            return _patiently()(self._ledger.finish_run, run_id, failure)
+            patiently()(store.journal.tell)
+            return patiently()(self._ledger.finish_run, run_id, failure)
         except EtlError as error:
             raise BrokenOffError(
                 f"run {run_id} has begun, and the ledger could not be told of its end: {error.message}; "
@@ -190,7 +197,7 @@ class StagingLoader:
         failures: list[Exception] = []
         coming = until_failure(batches, failures)
         while some := list(islice(coming, REGISTERED_AT_ONCE)):
-            _patiently()(self._ledger.register_batches, run_id, some)
+            patiently()(self._ledger.register_batches, run_id, some)
             yield from some
         if failures:
             raise failures[0]
@@ -208,7 +215,7 @@ class StagingLoader:
         known = {"run_id": run_id, "job": target.job_id, "batch": batch.index}
         log.error("batch cannot be read again", **known, error=failure.message)
         self._observer.batch_failed(batch, failure)
-        _patiently()(self._ledger.fail_batch, run_id, batch, failure, 0.0)
+        patiently()(self._ledger.tell, batch_failed(run_id, batch, failure, 0.0))
 
     def _rest(self, run: dict[str, Any], source: Source) -> Iterator[RawBatch]:
         last = self._ledger.last_batch(run["id"])
@@ -233,14 +240,12 @@ class StagingLoader:
             )
 
 
-def _patiently() -> Retrying:
-    """For what may be told the ledger twice: it may be away for a moment, as it may be for a batch."""
-    return Retrying(
-        retry=retry_if_exception_type(TransientError),
-        stop=stop_after_attempt(LEDGER_ATTEMPTS),
-        wait=wait_exponential_jitter(multiplier=0.2, max=LONGEST_WAIT_SECONDS, jitter=0.5),
-        reraise=True,
-    )
+def retries_of(job: StagingJob, options: LoadOptions) -> int:
+    return job.retries if options.retries is None else options.retries
+
+
+def _standing(run: dict[str, Any]) -> str:
+    return f"cancelled already, by {run['cancelled_by']}" if run["finished_at"] is None else str(run["status"])
 
 
 def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target:

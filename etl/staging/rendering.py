@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from etl.staging.ledger import GRACE_SECONDS, SILENT_SECONDS, how_to_end
 from etl.staging.loader import Summary
+
+SHOWN_BATCHES = 1000
 
 _COUNTS = ("inserted", "updated", "unchanged", "deduplicated", "rejected")
 
@@ -18,7 +21,7 @@ _COUNTS = ("inserted", "updated", "unchanged", "deduplicated", "rejected")
 def print_summary(summary: Summary, console: Console) -> None:
     run = summary.run
     counts = ", ".join(f"{run[f'rows_{name}']:,} {name}" for name in _COUNTS)
-    console.print(f"run {run['id']}: {run['status']} in {_seconds(run):.1f} s", highlight=False)
+    console.print(f"run {run['id']}: {run['status']} in {_seconds(run):.1f} s{_begun(run)}", highlight=False)
     console.print(f"  {run['rows_attempted']:,} records: {counts}{_left(run)}", highlight=False)
     if run["rows_invalid"]:
         console.print(
@@ -33,16 +36,26 @@ def print_summary(summary: Summary, console: Console) -> None:
     if run["failure"]:
         console.print(f"  {run['failure']}", highlight=False, soft_wrap=True)
     if run["status"] != "success":
-        console.print(f"  next: python -m etl.staging retry --run {run['id']}", highlight=False)
+        console.print(f"  next: python -m etl.staging retry --run {run['id']}", highlight=False, soft_wrap=True)
+
+
+def print_cancelled(run: dict[str, Any], console: Console) -> None:
+    """The run as it stood when it was cancelled, or as it stands since it was ended."""
+    if run["finished_at"] is not None:
+        console.print(f"run {run['id']} has ended: {run['status']}", highlight=False, soft_wrap=True)
+        return
+    console.print(f"run {run['id']} ends after the batches in flight", highlight=False, soft_wrap=True)
+    if run["silent_seconds"] >= SILENT_SECONDS:
+        console.print(f"  {how_to_end(run['id'], run['silent_seconds'])}", highlight=False, soft_wrap=True)
 
 
 def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:
-    table = Table("run", "job", "status", "phase", "started", "batches", *_COUNTS, "invalid", "retries")
+    table = Table(*map(_uncut, ("run", "job", "status", "phase", "started", "batches", *_COUNTS, "invalid", "retries")))
     for run in runs:
         table.add_row(
             run["id"],
             run["etl_job_id"],
-            run["status"],
+            _status(run),
             run["phase"],
             f"{run['started_at']:%Y-%m-%d %H:%M:%S}" if run["started_at"] else "",
             f"{run['batches_succeeded']} of {run['batches']}",
@@ -53,11 +66,14 @@ def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:
     console.print(table)
     for run in runs:
         if run["failure"]:
-            console.print(f"{run['id']}: {run['failure']}", highlight=False)
+            console.print(f"{run['id']}: {run['failure']}", highlight=False, soft_wrap=True)
 
 
-def print_batches(batches: Sequence[dict[str, Any]], console: Console) -> None:
-    table = Table("batch", "status", "attempts", "records", *_COUNTS, "ms", "error")
+def print_batches(
+    batches: Iterable[dict[str, Any]], run: dict[str, Any], console: Console, *, only_open: bool = False
+) -> None:
+    """The first of the run's; how many more there are is said."""
+    table = Table(*map(_uncut, ("batch", "status", "attempts", "records", *_COUNTS, "ms", "error")))
     for batch in batches:
         table.add_row(
             str(batch["batch_index"]),
@@ -69,6 +85,10 @@ def print_batches(batches: Sequence[dict[str, Any]], console: Console) -> None:
             batch["error_message"] or "",
         )
     console.print(table)
+    more = run["batches"] - (run["batches_succeeded"] if only_open else 0) - table.row_count
+    if table.row_count == SHOWN_BATCHES and more > 0:
+        fewer = "" if only_open else "; --open shows those that are not stored"
+        console.print(f"and {more:,} batches more: --json shows all{fewer}", highlight=False, soft_wrap=True)
 
 
 def run_json(row: dict[str, Any]) -> dict[str, Any]:
@@ -82,6 +102,19 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+def _uncut(heading: str) -> Column:
+    """Too narrow a terminal breaks an id into lines, and never cuts it."""
+    return Column(heading, overflow="fold")
+
+
+def _status(run: dict[str, Any]) -> str:
+    """A run that nobody has ended yet may be dead all the same."""
+    silent_seconds = run["silent_seconds"]
+    if silent_seconds is None or silent_seconds < SILENT_SECONDS:
+        return str(run["status"])
+    return "dead" if silent_seconds >= GRACE_SECONDS else f"{run['status']}, silent for {silent_seconds:.0f} s"
+
+
 def _left(run: dict[str, Any]) -> str:
     """Records of failed batches: with them the counts add up to what was read."""
     left = run["rows_attempted"] - sum(run[f"rows_{name}"] for name in _COUNTS)
@@ -89,4 +122,9 @@ def _left(run: dict[str, Any]) -> str:
 
 
 def _seconds(run: dict[str, Any]) -> float:
-    return float((run["finished_at"] - run["started_at"]).total_seconds())
+    """Of a run that was retried, since it was taken up again."""
+    return float((run["finished_at"] - (run["resumed_at"] or run["started_at"])).total_seconds())
+
+
+def _begun(run: dict[str, Any]) -> str:
+    return f" (a retry of the run that began at {run['started_at']:%Y-%m-%d %H:%M:%S} UTC)" if run["resumed_at"] else ""

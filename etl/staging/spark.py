@@ -22,9 +22,20 @@ from pyspark.sql import functions as F
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import StagingJob
 from etl.staging.checks import check_database
+from etl.staging.journal import Journal
 from etl.staging.ledger import NewStagingRun, StagingLedger
-from etl.staging.loader import DEFAULT_OPTIONS, LoadOptions, Summary, checked_run_id, new_run, new_run_id, target_of
+from etl.staging.loader import (
+    DEFAULT_OPTIONS,
+    LoadOptions,
+    Summary,
+    checked_run_id,
+    new_run,
+    new_run_id,
+    retries_of,
+    target_of,
+)
 from etl.staging.observing import Observers
+from etl.staging.patience import patiently
 from etl.staging.preparing import prepare
 from etl.staging.records import RawBatch
 from etl.staging.reject_file import check_reject_directory, write_reject_file
@@ -66,7 +77,7 @@ def load_dataframe(
         check_database(database)
         target = target_of(database, job, checked_run_id(options.run_id or new_run_id(job)))
         number = ledger.start_run(_of_a_frame(new_run(job, target)), force=options.force)
-        work = _Work(settings, schema, job, replace(target, run_number=number), options.retries)
+        work = _Work(settings, schema, job, replace(target, run_number=number), retries_of(job, options))
         failure = _run(frame, work, ledger)
         run = ledger.finish_run(target.run_id, failure)
         return Summary(run, write_reject_file(ledger, target.run_id, options.reject_dir))
@@ -100,7 +111,7 @@ def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator
     stored = 0
     with closing(database_of(work.job, work.settings, work.schema, connections=3)) as database:
         ledger = StagingLedger(database)
-        store = BatchStore(ledger, work.target, Observers(), work.retries, stop)
+        store = BatchStore(ledger, work.target, Observers(), work.retries, stop, Journal(ledger))
         for raw in _batches(batches, part, work.job.batch_size):
             if ledger.is_cancelled(run_id):
                 break
@@ -109,6 +120,7 @@ def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator
             if refusal := tolerance.refuse(prepared):
                 raise RuntimeError(refusal)
             stored += store.store(prepared, _locate(raw))
+        patiently(work.retries)(store.journal.tell)
     yield pa.RecordBatch.from_pydict({"batches": pa.array([stored], pa.int32())})
 
 

@@ -13,23 +13,16 @@ from threading import Event
 import psycopg2
 import structlog
 from psycopg2.extensions import cursor as Cursor
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_when_event_set,
-    wait_exponential_jitter,
-)
+from tenacity import RetryCallState, Retrying, stop_after_attempt, stop_when_event_set
 
-from etl.errors import EtlError, TerminalError, TransientError
+from etl.errors import EtlError, TerminalError
 from etl.staging.filling import copy_lines, fill_rows
-from etl.staging.ledger import Failure, Locate, StagingLedger
+from etl.staging.journal import Journal
+from etl.staging.ledger import Failure, Locate, StagingLedger, batch_failed, batch_retried
 from etl.staging.observing import Observer
+from etl.staging.patience import IS_WORTH_IT, WAITS
 from etl.staging.records import PreparedBatch, Reject, RejectReason
 from etl.staging.writing import Stored, Target, store_rows, without_rows
-
-LONGEST_WAIT_SECONDS = 30.0
 
 StoreRows = Callable[[Cursor, Target, PreparedBatch], Stored]
 
@@ -73,6 +66,7 @@ class BatchStore:
     observer: Observer
     retries: int
     cancelled: Event
+    journal: Journal
     in_flight: InFlight = field(default_factory=InFlight)
     has_met: Event = field(default_factory=Event)
     """A record has met another of its source_id: the table is no longer filled by COPY."""
@@ -152,9 +146,9 @@ class BatchStore:
 
     def _retrying(self, batch: PreparedBatch) -> Retrying:
         return Retrying(
-            retry=retry_if_exception_type(TransientError),
+            retry=IS_WORTH_IT,
             stop=stop_after_attempt(self.retries + 1) | stop_when_event_set(self.cancelled),
-            wait=wait_exponential_jitter(multiplier=0.2, max=LONGEST_WAIT_SECONDS, jitter=0.5),
+            wait=WAITS,
             before_sleep=partial(self._record_retry, batch),
             sleep=self._sleep,
             reraise=True,
@@ -178,9 +172,7 @@ class BatchStore:
             wait_seconds=round(wait_seconds, 2),
         )
         self.observer.batch_retried(batch)
-        # the ledger is in the database that just failed: the next attempt says more
-        with suppress(TransientError):
-            self.ledger.retry_batch(self.target.run_id, batch.index, state.attempt_number, failure, wait_seconds)
+        self.journal.add(batch_retried(self.target.run_id, batch.index, state.attempt_number, failure, wait_seconds))
 
     def _record_failure(self, batch: PreparedBatch, failure: Failure, seconds: float) -> None:
         log.error(
@@ -193,9 +185,7 @@ class BatchStore:
             next_step=f"retry --run {self.target.run_id} --batch {batch.index}",
         )
         self.observer.batch_failed(batch, failure)
-        # where even this cannot be written the batch is left `running`, which a retry takes up as well
-        with suppress(TransientError):
-            self.ledger.fail_batch(self.target.run_id, batch, failure, seconds)
+        self.journal.add(batch_failed(self.target.run_id, batch, failure, seconds))
 
 
 def failure_of(error: EtlError) -> Failure:

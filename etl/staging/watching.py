@@ -10,7 +10,7 @@ import structlog
 
 from etl.errors import EtlError
 from etl.staging.ledger import StagingLedger
-from etl.staging.storing import InFlight
+from etl.staging.storing import BatchStore
 
 INTERVAL_SECONDS = 1.0
 
@@ -25,14 +25,14 @@ class Watch:
         ledger: StagingLedger,
         run_id: str,
         stop: threading.Event,
-        in_flight: InFlight | None = None,
+        store: BatchStore | None = None,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self.reason: str | None = None
         self._ledger = ledger
         self._run_id = run_id
         self._stop = stop
-        self._in_flight = in_flight or InFlight()
+        self._store = store
         self._interval_seconds = interval_seconds
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch {run_id}", daemon=True)
@@ -63,6 +63,8 @@ class Watch:
                 return
 
     def _beat(self) -> bool | None:
-        if indexes := self._in_flight.indexes():
-            self._ledger.mark_running(self._run_id, indexes)
+        if self._store is not None:
+            self._store.journal.tell()
+            if indexes := self._store.in_flight.indexes():
+                self._ledger.mark_running(self._run_id, indexes)
         return self._ledger.beat(self._run_id)

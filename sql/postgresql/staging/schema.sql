@@ -51,6 +51,8 @@ CREATE TABLE etl_runs (
     required_field_errors bigint NOT NULL DEFAULT 0,
     shape_errors          bigint NOT NULL DEFAULT 0,
     retries               integer NOT NULL DEFAULT 0,
+    -- when a retry took the run up again; `started_at` is that of its beginning
+    resumed_at            timestamptz,
     CONSTRAINT etl_runs_run_number_key UNIQUE (run_number),
     CONSTRAINT etl_runs_etl_job_id_fkey FOREIGN KEY (etl_job_id) REFERENCES etl_jobs (id),
     CONSTRAINT etl_runs_id_check CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$'),
@@ -128,3 +130,41 @@ CREATE TABLE etl_staging_archive (
         CHECK (reason IN ('duplicate', 'no_source_id', 'bad_source_id', 'no_data', 'unreadable'))
 );
 CREATE INDEX etl_staging_archive_table_name_idx ON etl_staging_archive (table_name, reason);
+
+-- A run that has ended has no batch but succeeded and failed ones, whoever writes.
+-- The lock makes an end that is under way be waited for. The table's own schema is looked in, whatever search_path says.
+CREATE FUNCTION etl_run_batches_refuse_open() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    is_open boolean;
+BEGIN
+    EXECUTE format('SELECT finished_at IS NULL FROM %I.etl_runs WHERE id = $1 FOR SHARE', TG_TABLE_SCHEMA)
+        INTO is_open USING NEW.etl_run_id;
+    IF NOT is_open THEN
+        RAISE check_violation USING CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA,
+            MESSAGE = format('run %s has ended: its batch %s cannot be %s', NEW.etl_run_id, NEW.batch_index, NEW.status);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER etl_run_batches_open_check BEFORE INSERT OR UPDATE OF status ON etl_run_batches FOR EACH ROW
+    WHEN (NEW.status NOT IN ('succeeded', 'failed')) EXECUTE FUNCTION etl_run_batches_refuse_open();
+
+CREATE FUNCTION etl_runs_refuse_end() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    has_open boolean;
+BEGIN
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM %I.etl_run_batches WHERE etl_run_id = $1 AND status NOT IN (''succeeded'', ''failed''))',
+        TG_TABLE_SCHEMA
+    ) INTO has_open USING NEW.id;
+    IF has_open THEN
+        RAISE check_violation USING CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA,
+            MESSAGE = format('run %s cannot end: it has batches that are neither succeeded nor failed', NEW.id);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER etl_runs_end_check AFTER UPDATE ON etl_runs FOR EACH ROW
+    WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL) EXECUTE FUNCTION etl_runs_refuse_end();

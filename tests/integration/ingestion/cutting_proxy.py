@@ -97,8 +97,8 @@ class _Proxy:
 
 
 def _to_client(server: socket.socket, client: socket.socket, is_deaf: threading.Event) -> None:
-    server.settimeout(PATIENCE_SECONDS)
     with suppress(OSError):
+        server.settimeout(PATIENCE_SECONDS)
         while data := server.recv(1 << 16):
             if is_deaf.is_set():
                 break

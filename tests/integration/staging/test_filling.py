@@ -14,6 +14,7 @@ import pytest
 
 from etl.staging.database import StagingDatabase
 from etl.staging.filling import fill_rows
+from etl.staging.journal import Journal
 from etl.staging.ledger import NewStagingRun, StagingLedger
 from etl.staging.observing import Observers
 from etl.staging.paths import getter
@@ -59,7 +60,8 @@ def registered(database: StagingDatabase, batches: list[PreparedBatch]) -> list[
 
 
 def store_of(database: StagingDatabase, target: Target) -> BatchStore:
-    return BatchStore(StagingLedger(database), target, Observers([]), retries=0, cancelled=Event())
+    ledger = StagingLedger(database)
+    return BatchStore(ledger, target, Observers([]), retries=0, cancelled=Event(), journal=Journal(ledger))
 
 
 def totals(execute: Execute) -> tuple[int, ...]:

@@ -5,12 +5,29 @@
 INSERT INTO etl_run_batches (etl_run_id, batch_index, source_position, first_ordinal)
 SELECT %(run_id)s, batch_index, source_position, first_ordinal
 FROM jsonb_to_recordset(%(batches)s::jsonb) AS batch (batch_index integer, source_position jsonb, first_ordinal bigint)
-ON CONFLICT (etl_run_id, batch_index) DO NOTHING;
+ON CONFLICT (etl_run_id, batch_index) DO UPDATE SET status = 'pending' WHERE etl_run_batches.status = 'failed';
+
+-- name: reopen_batches
+-- Of a run that goes on; without `batch_indexes` all that failed.
+UPDATE etl_run_batches SET status = 'pending'
+WHERE etl_run_id = %(run_id)s AND status = 'failed'
+    AND (%(batch_indexes)s::integer[] IS NULL OR batch_index = ANY (%(batch_indexes)s));
+
+-- name: close_batches
+-- Of a run that ends: what is not stored has failed. The error of an earlier attempt says more.
+UPDATE etl_run_batches SET status = 'failed', error_code = coalesce(error_code, 'not_stored'),
+    error_message = coalesce(error_message, 'not stored when the run ended' || coalesce(': ' || %(failure)s::text, ''))
+WHERE etl_run_id = %(run_id)s AND status NOT IN ('succeeded', 'failed');
 
 -- name: mark_running
--- By the heartbeat, for those that take long enough to be seen. Waits for one that is being stored, and leaves it.
+-- By the heartbeat, for those that take long enough to be seen. Waits for one that is being stored, and leaves it; one
+-- that has failed meanwhile stays failed, as all do when the run has ended.
+WITH run AS MATERIALIZED (
+    SELECT id FROM etl_runs WHERE id = %(run_id)s AND finished_at IS NULL FOR SHARE
+)
 UPDATE etl_run_batches SET status = 'running', started_at = coalesce(started_at, clock_timestamp())
-WHERE etl_run_id = %(run_id)s AND batch_index = ANY (%(batch_indexes)s) AND status IN ('pending', 'retried', 'failed');
+FROM run
+WHERE etl_run_id = run.id AND batch_index = ANY (%(batch_indexes)s) AND status IN ('pending', 'retried');
 
 -- name: complete_batch
 -- In the transaction that stores the rows. Answers nothing where the batch is stored already: the answer to an earlier
@@ -27,17 +44,25 @@ WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 's
 RETURNING batch_index;
 
 -- name: retry_batch
-UPDATE etl_run_batches SET status = 'retried', attempts = attempts + 1,
-    started_at = coalesce(started_at, clock_timestamp()), error_code = %(error_code)s, error_message = %(error_message)s,
+-- Perhaps long after it happened, when the ledger is back: the batch may have been stored or have failed by then. Told
+-- twice it stands once.
+UPDATE etl_run_batches SET attempts = attempts + 1,
+    status = CASE WHEN status IN ('succeeded', 'failed') THEN status ELSE 'retried' END,
+    error_code = CASE WHEN status IN ('succeeded', 'failed') THEN error_code ELSE %(error_code)s END,
+    error_message = CASE WHEN status IN ('succeeded', 'failed') THEN error_message ELSE %(error_message)s END,
+    started_at = coalesce(started_at, clock_timestamp()),
     retry_timeline = retry_timeline || %(entry)s::jsonb, logs_fragment = right(logs_fragment || %(logs)s, 8192)
-WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded';
+WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s
+    AND NOT retry_timeline @> jsonb_build_array(%(entry)s::jsonb);
 
 -- name: fail_batch
+-- Told twice it counts once: the line of its log has its time.
 UPDATE etl_run_batches SET status = 'failed', attempts = attempts + 1,
     started_at = coalesce(started_at, clock_timestamp()), error_code = %(error_code)s, error_message = %(error_message)s,
     rows_attempted = %(rows_attempted)s, duration_ms = %(duration_ms)s,
     logs_fragment = right(logs_fragment || %(logs)s, 8192)
-WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded';
+WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded'
+    AND strpos(logs_fragment, %(logs)s) = 0;
 
 -- name: open_batches
 SELECT batch_index, source_position, status FROM etl_run_batches
@@ -49,8 +74,9 @@ SELECT batch_index, source_position FROM etl_run_batches WHERE etl_run_id = %(ru
 ORDER BY batch_index DESC LIMIT 1;
 
 -- name: batches_of_run
-SELECT * FROM etl_run_batches WHERE etl_run_id = %(run_id)s
-    AND (%(status)s::text IS NULL OR status = %(status)s)
+-- A page at a time.
+SELECT * FROM etl_run_batches WHERE etl_run_id = %(run_id)s AND batch_index > %(after)s
+    AND (NOT %(only_open)s OR status <> 'succeeded')
 ORDER BY batch_index LIMIT %(limit)s;
 
 -- name: add_rejects

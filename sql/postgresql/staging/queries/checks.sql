@@ -3,7 +3,11 @@
 -- name: server_state
 SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS is_read_only,
     to_regnamespace(quote_ident(%(schema)s)) IS NOT NULL AS has_schema,
-    to_regclass('etl_runs') IS NOT NULL AND to_regclass('etl_run_batches') IS NOT NULL AS has_ledger;
+    to_regclass('etl_runs') IS NOT NULL AND to_regclass('etl_run_batches') IS NOT NULL AS has_ledger,
+    -- made by the last migration
+    EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = to_regclass('etl_runs') AND attname = 'resumed_at'
+    ) AS is_ledger_current;
 
 -- name: missing_privileges
 -- One row for each right that is lacking; tables that do not stand are somebody else's fault.

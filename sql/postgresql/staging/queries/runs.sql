@@ -12,7 +12,9 @@ WHERE (etl_jobs.target_table, etl_jobs.description) IS DISTINCT FROM (excluded.t
 SELECT pg_advisory_xact_lock(hashtext('etl_jobs'), hashtext(%(job_id)s));
 
 -- name: live_runs
-SELECT id, host, process_id, started_at FROM etl_runs
+SELECT id, host, process_id, coalesce(resumed_at, started_at) AS since,
+    extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision AS silent_seconds
+FROM etl_runs
 WHERE etl_job_id = %(job_id)s AND status IN ('pending', 'running') ORDER BY run_number;
 
 -- name: start_run
@@ -27,15 +29,21 @@ RETURNING run_number;
 -- A retry is the same run again: its number and its ordinals stay.
 UPDATE etl_runs SET status = 'running', phase = 'validating', finished_at = NULL, failure = NULL,
     cancelled_at = NULL, cancelled_by = NULL, host = %(host)s, process_id = %(process_id)s,
-    heartbeat_at = clock_timestamp(), started_at = coalesce(started_at, clock_timestamp())
+    heartbeat_at = clock_timestamp(), started_at = coalesce(started_at, clock_timestamp()),
+    resumed_at = clock_timestamp()
 WHERE id = %(run_id)s AND status NOT IN ('pending', 'running')
 RETURNING run_number;
 
 -- name: get_run
-SELECT * FROM etl_runs WHERE id = %(run_id)s;
+-- `silent_seconds`: of a run that has not ended, the age of its last heartbeat.
+SELECT etl_runs.*, CASE WHEN finished_at IS NULL
+    THEN extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision END AS silent_seconds
+FROM etl_runs WHERE id = %(run_id)s;
 
 -- name: recent_runs
-SELECT * FROM etl_runs WHERE %(job_id)s::text IS NULL OR etl_job_id = %(job_id)s
+SELECT etl_runs.*, CASE WHEN finished_at IS NULL
+    THEN extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision END AS silent_seconds
+FROM etl_runs WHERE %(job_id)s::text IS NULL OR etl_job_id = %(job_id)s
 ORDER BY run_number DESC LIMIT %(limit)s;
 
 -- name: newer_run
@@ -50,9 +58,13 @@ UPDATE etl_runs SET phase = %(phase)s, heartbeat_at = clock_timestamp() WHERE id
 -- name: end_input
 UPDATE etl_runs SET input_ended_at = clock_timestamp() WHERE id = %(run_id)s;
 
--- name: beat
--- Says that the run is alive, sums up its batches, and hears whether it has been cancelled or given up for dead.
-UPDATE etl_runs AS run SET heartbeat_at = clock_timestamp(), batches = total.batches,
+-- name: sum_up
+-- Sums up the run's batches; says that it is alive while it is, and hears whether it has been cancelled or has ended.
+-- One that was given up for dead may have stored something after all.
+UPDATE etl_runs AS run SET
+    heartbeat_at = CASE WHEN run.finished_at IS NULL THEN clock_timestamp() ELSE run.heartbeat_at END,
+    status = CASE WHEN run.status = 'failed' AND total.succeeded > 0 THEN 'partial' ELSE run.status END,
+    batches = total.batches,
     batches_succeeded = total.succeeded, batches_failed = total.failed, rows_attempted = total.rows_attempted,
     rows_inserted = total.rows_inserted, rows_updated = total.rows_updated, rows_unchanged = total.rows_unchanged,
     rows_deduplicated = total.rows_deduplicated, rows_rejected = total.rows_rejected,
@@ -69,28 +81,39 @@ FROM (
         coalesce(sum(jsonb_array_length(retry_timeline)), 0) AS retries
     FROM etl_run_batches WHERE etl_run_id = %(run_id)s
 ) AS total
-WHERE run.id = %(run_id)s AND run.status = 'running'
-RETURNING run.cancelled_at IS NOT NULL AS is_cancelled;
+WHERE run.id = %(run_id)s
+RETURNING run.finished_at IS NOT NULL AS has_ended, run.cancelled_at IS NOT NULL AS is_cancelled;
+
+-- name: lock_run
+-- Before it ends: whoever would open one of its batches waits, and finds it ended.
+SELECT id FROM etl_runs WHERE id = %(run_id)s AND finished_at IS NULL FOR NO KEY UPDATE;
 
 -- name: finish_run
--- After the last `beat`. Batches that no worker took stay pending: a retry runs them.
+-- After the last `sum_up`; none of its batches is open then.
 UPDATE etl_runs SET finished_at = clock_timestamp(), failure = %(failure)s, phase = 'committing',
     status = CASE
         WHEN batches_succeeded < batches OR input_ended_at IS NULL OR %(failure)s::text IS NOT NULL
         THEN CASE WHEN batches_succeeded > 0 THEN 'partial' ELSE 'failed' END
         ELSE 'success' END
-WHERE id = %(run_id)s AND status = 'running'
+WHERE id = %(run_id)s AND finished_at IS NULL
 RETURNING status;
+
+-- name: may_end_runs
+-- A standby, and one who may only read, can look on.
+SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'
+    AND has_table_privilege('etl_runs', 'UPDATE') AND has_table_privilege('etl_run_batches', 'UPDATE') AS may_end_runs;
 
 -- name: cancel_run
 UPDATE etl_runs SET cancelled_at = clock_timestamp(), cancelled_by = %(cancelled_by)s
 WHERE id = %(run_id)s AND status IN ('pending', 'running') AND cancelled_at IS NULL
 RETURNING id;
 
--- name: bury_dead_runs
--- By the database's clock: a process that has not been heard of for so long has died.
-UPDATE etl_runs SET finished_at = clock_timestamp(),
-    status = CASE WHEN batches_succeeded > 0 THEN 'partial' ELSE 'failed' END,
-    failure = format('the process died: process %%s on %%s was last heard of at %%s', process_id, host, heartbeat_at)
+-- name: dead_runs
+-- By the database's clock: a process that has not been heard of for so long has died. One that is just being ended is
+-- somebody else's to end.
+SELECT id, format('process %%s on %%s was last heard of at %%s', process_id, host, heartbeat_at) AS last_heard
+FROM etl_runs
 WHERE status IN ('pending', 'running') AND heartbeat_at < clock_timestamp() - make_interval(secs => %(grace_seconds)s)
-RETURNING id;
+    AND (%(run_id)s::text IS NULL OR id = %(run_id)s)
+ORDER BY run_number
+FOR NO KEY UPDATE SKIP LOCKED;
