@@ -1,13 +1,14 @@
 """`python -m etl.staging load | retry | cancel | status | init | migrate`: JSON records into stg_* tables.
 
 Exit codes: 0 all stored, 1 some were not (run partial or failed), 2 bad use, configuration or database, before anything
-was written, 130 interrupted.
+was written, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
 
 import getpass
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -43,6 +44,7 @@ from etl.staging.sources.spool import Spool
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
 
@@ -217,9 +219,18 @@ def _job_of(configuration: StagingConfiguration, run_id: str, workers: int | Non
     return configuration.job(run["etl_job_id"], batch_size=run["batch_size"], workers=workers, files=files)
 
 
+class _Terminated(KeyboardInterrupt):
+    """Whoever stops services says SIGTERM: the run ends as it does by Ctrl-C, and is not left for dead."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
 @contextmanager
 def _configured(config_dir: Path, log_format: LogFormat | None = None) -> Iterator[StagingConfiguration]:
     """Our errors become one line and an exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         configuration = load_staging_configuration(config_dir, os.environ)
         configure_logging(
@@ -237,9 +248,11 @@ def _configured(config_dir: Path, log_format: LogFormat | None = None) -> Iterat
         # what goes wrong after a run has begun ends in its status: this was before
         typer.echo(f"{type(error).__name__}: {error.message}", err=True)
         raise typer.Exit(EXIT_USAGE) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the batches that were stored stay, `retry` runs the rest", err=True)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except KeyboardInterrupt as stopped:
+        is_terminated = isinstance(stopped, _Terminated)
+        how = "terminated" if is_terminated else "interrupted"
+        typer.echo(f"{how}; the batches that were stored stay, `retry` runs the rest", err=True)
+        raise typer.Exit(EXIT_TERMINATED if is_terminated else EXIT_INTERRUPTED) from None
 
 
 @contextmanager

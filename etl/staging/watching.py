@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import count
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +14,8 @@ from etl.staging.ledger import StagingLedger
 from etl.staging.storing import BatchStore
 
 INTERVAL_SECONDS = 1.0
+BEATS_BETWEEN_BURIALS = 60
+"""A dead run is found by whoever lives: it may stand alone for long until somebody asks."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +51,12 @@ class Watch:
         self._thread.join(timeout=60)
 
     def _run(self) -> None:
+        beats = count(1)
         while not self._ended.wait(self._interval_seconds):
             try:
                 is_cancelled = self._beat()
+                if next(beats) % BEATS_BETWEEN_BURIALS == 0:
+                    self._ledger.bury_dead_runs()
             except EtlError as error:
                 log.warning("heartbeat missed", run_id=self._run_id, error=error.message)
                 continue

@@ -154,8 +154,19 @@ def test_a_killed_run_is_found_and_finished(
     assert execute("SELECT rows_inserted, rows_attempted FROM etl_runs") == [(50_000, 50_000)]
 
 
+@pytest.mark.parametrize(
+    ("said", "code", "how"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
 def test_an_interrupted_run_ends_between_batches_and_goes_on_later(
-    ready: None, run: Run, environment: dict[str, str], file: Path, tmp_path: Path, execute: Execute
+    ready: None,
+    run: Run,
+    environment: dict[str, str],
+    file: Path,
+    tmp_path: Path,
+    execute: Execute,
+    said: signal.Signals,
+    code: int,
+    how: str,
 ) -> None:
     file.write_bytes(b"".join(orjson.dumps({"id": f"k{i}", "n": i}) + b"\n" for i in range(50_000)))
     command = [sys.executable, "-m", "etl.staging", "load", "events", "--run-id", "stopped", "--config-dir"]
@@ -166,9 +177,9 @@ def test_an_interrupted_run_ends_between_batches_and_goes_on_later(
     while not execute("SELECT 1 FROM etl_run_batches WHERE batch_index >= 5 AND status = 'succeeded'"):
         assert time.monotonic() < end
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(said)
     _, told = process.communicate(timeout=180)  # batches in flight still wait for the disk
-    assert (process.returncode, "interrupted; the batches that were stored stay" in told) == (130, True)
+    assert (process.returncode, f"{how}; the batches that were stored stay" in told) == (code, True)
     assert "Traceback" not in told
     ((status, failure, inserted),) = execute("SELECT status, failure, rows_inserted FROM etl_runs")
     assert (status, failure) == ("partial", "interrupted")
@@ -348,10 +359,44 @@ def test_a_read_only_database_and_a_user_without_rights(
         execute("ALTER ROLE staging_reader SET default_transaction_read_only = on")
         refused = run("load", "events", ETL_STAGING_POSTGRES_URL=reader)
         assert (refused.returncode, "is read-only" in refused.stderr) == (2, True), refused.stderr
+        _with_dead_run(execute)
+        looked = run("status", "--run", "dead", ETL_STAGING_POSTGRES_URL=reader)
+        assert (looked.returncode, looked.stderr) == (0, "")
+        assert ("│ dead " in looked.stdout, execute("SELECT status FROM etl_runs")) == (True, [("running",)])
     finally:
         execute("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM staging_reader")
         execute("REVOKE ALL ON SCHEMA public FROM staging_reader")
         execute("DROP ROLE staging_reader")
+
+
+def _with_dead_run(execute: Execute) -> None:
+    """Of more batches than a screen shows."""
+    execute("INSERT INTO etl_jobs (id, target_table) VALUES ('events', 'stg_events')")
+    execute(
+        "INSERT INTO etl_runs (id, etl_job_id, target_table, batch_size, status, started_at, heartbeat_at, batches, "
+        "batches_succeeded) VALUES ('dead', 'events', 'stg_events', 100, 'running', now(), "
+        "now() - interval '2 minutes', 2345, 2344)"
+    )
+    execute(
+        "INSERT INTO etl_run_batches (etl_run_id, batch_index, status, committed_at, source_position, first_ordinal) "
+        "SELECT 'dead', n, 'succeeded', now(), '{}', n FROM generate_series(0, 2343) AS n"
+    )
+    execute(
+        "INSERT INTO etl_run_batches (etl_run_id, batch_index, source_position, first_ordinal)"
+        " VALUES ('dead', 2344, '{}', 0)"
+    )
+
+
+def test_a_long_run_is_shown_whole_or_says_what_is_left_out(ready: None, run: Run, execute: Execute) -> None:
+    _with_dead_run(execute)
+    told = json.loads(run("status", "--run", "dead", "--json").stdout)
+    assert [each["batch_index"] for each in told["batches"]] == list(range(2345))
+    assert (told["runs"][0]["status"], told["runs"][0]["batches_failed"]) == ("partial", 1)
+    shown = run("status", "--run", "dead").stdout
+    assert "and 1,345 batches more: --json shows all; --open shows those that are not stored" in shown
+    assert "│ 999 " in shown
+    left = run("status", "--run", "dead", "--open").stdout
+    assert ("│ 2344 " in left, "│ 2343 " in left, "batches more" in left) == (True, False, False)
 
 
 def test_what_standard_input_gave_is_kept_until_it_is_stored(
