@@ -27,3 +27,7 @@ class Measurement:
     upper_mark: str | None = None
     blocks: int = 0
     touched_dates: tuple[date, ...] = ()
+    files_read: int | None = None
+    """None for tables and for Delta."""
+    files_skipped: tuple[str, ...] = ()
+    """Files that the source's path matches and that are not read, each with its reason."""

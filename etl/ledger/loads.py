@@ -44,6 +44,8 @@ def begin(cursor: Any, run_id: str, load: LoadPlan, configuration: Mapping[str, 
             "next_fingerprint": load.next_fingerprint,
             "next_tail": load.next_tail,
             "config_hash": load.config_hash,
+            "files_read": load.files_read,
+            "files_skipped": [_storable(skipped) for skipped in load.files_skipped],
         },
     )
     if cursor.fetchone() is None:
@@ -186,6 +188,7 @@ def _record(row: Mapping[str, Any]) -> LoadRecord:
     facts = dict(row)
     facts["destination"] = Destination(facts["destination"])
     facts["status"] = LoadState(facts["status"])
+    facts["files_skipped"] = tuple(facts["files_skipped"])
     facts["mode"] = WriteMode(facts["mode"]) if facts["mode"] else None
     return LoadRecord(**facts)
 

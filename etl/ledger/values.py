@@ -91,6 +91,8 @@ class LoadPlan:
     next_fingerprint: str | None = None
     next_tail: str | None = None
     config_hash: str | None = None
+    files_read: int | None = None
+    files_skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ class LoadRecord:
     stack_trace: str | None
     started_at: datetime | None
     finished_at: datetime | None
+    files_read: int | None
+    files_skipped: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 import structlog
+from py4j.protocol import Py4JError
 from pydantic import SecretStr
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from rich.console import Console
 
@@ -16,6 +18,7 @@ from etl.config.models import TableConfig
 from etl.config.settings import Settings
 from etl.errors import ConfigurationError, EtlError, TerminalError, UsageError
 from etl.ledger.ledger import Ledger
+from etl.ledger.values import RejectFilter
 from etl.model import Destination, RunStatus
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
 from etl.pipeline.options import (
@@ -30,12 +33,14 @@ from etl.pipeline.rehearsal import rehearse
 from etl.pipeline.run import run_tables, start_run
 from etl.pipeline.servers import configured_destinations, ledger_settings, require_servers
 from etl.pipeline.source import source_settings
+from etl.report.commands import Commands
 from etl.report.json_report import check_report_path, write_report
 from etl.report.logging import LogFormat, configure_logging
 from etl.report.progress import Progress, open_progress
 from etl.report.summary import print_summary
 from etl.report.values import report_of
 from etl.spark import build_session, configure_s3
+from etl.spark_causes import explained
 from etl.transform.check import check_expressions
 
 log = structlog.get_logger(__name__)
@@ -57,8 +62,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except (UsageError, ConfigurationError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command line's own answer, before any log
         return EXIT_USAGE
-    except EtlError as error:
-        log.error("run failed", error=str(error), error_class=type(error).__name__)
+    except (EtlError, PySparkException, Py4JError) as error:
+        log.error("run failed", error=str(explained(error)))
         return EXIT_FAILED
     except KeyboardInterrupt:
         log.error("run interrupted")
@@ -82,7 +87,7 @@ def _run(
             return rehearse(configuration, options, new_assignment(tables, destinations), spark, ledger)
         ledger.migrate()
         for run_id in ledger.mark_dead_runs():
-            log.warning("dead run found", run_id=run_id, next_step=f"--resume {run_id}")
+            log.warning("dead run found", run_id=run_id, next_step=Commands(options.config_dir).resume(run_id))
         assignment = _assignment(configuration, options, ledger, tables, destinations)
         if assignment.reads_postgresql:
             source_settings(configuration)
@@ -125,10 +130,10 @@ def _report(ledger: Ledger, run_id: str, options: RunOptions, progress: Progress
         run = ledger.get_run(run_id)
         if run is None or run.finished_at is None:
             raise TerminalError(f"expected run {run_id} to have ended in the ledger, found it unfinished or gone")
-        report = report_of(run, ledger.loads(run_id))
+        report = report_of(run, ledger.loads(run_id), ledger.count_rejects(RejectFilter(run_id=run_id)))
         progress.run_finished(report)
         if options.log_format == LogFormat.CONSOLE:
-            print_summary(report, Console(file=sys.stderr))
+            print_summary(report, Console(file=sys.stderr), Commands(options.config_dir))
         if options.report:
             write_report(report, options.report)
     except EtlError as error:

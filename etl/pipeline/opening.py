@@ -23,6 +23,7 @@ from etl.pipeline.options import RunOptions
 from etl.pipeline.publication import PublicationOrder
 from etl.pipeline.rejects import RejectsKeptOnce
 from etl.pipeline.source import ReleaseWhenRead, live_definitions
+from etl.report.commands import Commands
 from etl.report.progress import Progress
 
 
@@ -80,16 +81,16 @@ def running_context(
         earlier=lineage.begun,
         earlier_loaders=earlier_loaders,
         live_runs=ledger.live_runs(),
-        require_alive=lambda: _require_alive(heartbeat, run),
+        require_alive=lambda: _require_alive(heartbeat, run, Commands(options.config_dir).resume(run.run_id)),
         snapshot_is_read=ReleaseWhenRead(snapshot, len(assignment.work)),
     )
 
 
-def _require_alive(heartbeat: Heartbeat, run: Run) -> None:
+def _require_alive(heartbeat: Heartbeat, run: Run, command: str) -> None:
     if heartbeat.lost.is_set():
         raise LockedError(
             f"run {run.run_id} was declared dead: its heartbeat did not reach the ledger for a minute, so that another "
-            f"run may be loading the same tables; check the ledger's server, then --resume {run.run_id}"
+            f"run may be loading the same tables; check the ledger's server, then {command}"
         )
 
 

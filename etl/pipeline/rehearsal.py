@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from rich.console import Console
 
@@ -23,6 +25,7 @@ from etl.pipeline.shares import is_unchanged, plan_shares, read_frame
 from etl.pipeline.source import snapshot_for
 from etl.pipeline.tally import refuse_bad_keys, tally
 from etl.report.progress import LogProgress
+from etl.spark_causes import explained
 
 
 def rehearse(
@@ -40,8 +43,8 @@ def rehearse(
             try:
                 for line in describe(context, work):
                     console.print(line, markup=False)
-            except EtlError as error:
-                console.print(f"{work.table.name}: would fail: {error}", markup=False)
+            except (EtlError, PySparkException, Py4JError) as error:
+                console.print(f"{work.table.name}: would fail: {explained(error)}", markup=False)
                 exit_code = EXIT_FAILED
     return exit_code
 
@@ -53,7 +56,10 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
     for share in plan_shares(context, work):
         loader = context.loaders[share.destination]
         rows = "?" if share.measurement.rows is None else str(share.measurement.rows)
-        yield f"{work.table.name} -> {loader.target(share.config)}: {share.config.mode}, {rows} rows"
+        files = share.measurement.files_read
+        what = f"{rows} rows" if files is None else f"{files} files"
+        yield f"{work.table.name} -> {loader.target(share.config)}: {share.config.mode}, {what}"
+        yield from (f"  passed over: {file}" for file in share.measurement.files_skipped)
         if is_unchanged(context, share):
             yield "  nothing to do: the source is unchanged"
             continue

@@ -21,6 +21,7 @@ from etl.pipeline.options import RunOptions
 from etl.pipeline.order import publication_units
 from etl.pipeline.source import snapshot_for
 from etl.pipeline.table import process_unit
+from etl.report.commands import Commands
 from etl.report.progress import Progress
 
 log = structlog.get_logger(__name__)
@@ -94,7 +95,12 @@ def _replay_orphans(context: RunContext) -> None:
         replayed = loader.replay_orphans(configs) if configs else []
     except EtlError as error:
         # every load of this run stands; the rows go on waiting
-        log.error("orphans not replayed", run_id=run_id, error=str(error), next_step="python -m etl.rejects retry")
+        log.error(
+            "orphans not replayed",
+            run_id=run_id,
+            error=str(error),
+            next_step=Commands(context.options.config_dir).retry_rejects(),
+        )
         return
     for result in replayed:
         log.info(

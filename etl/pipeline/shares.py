@@ -22,6 +22,7 @@ from etl.ledger.values import FrozenWindow, Watermark
 from etl.model import Destination, TableDefinition
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.windows import Bounds, bounds_for, next_mark, widest
+from etl.report.commands import Commands
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +96,9 @@ def warn_of_changed_configuration(context: RunContext, work: Work, shares: Itera
     """A destination goes on from its mark: the rows that it holds keep the shape of the configuration before."""
     stale = [share.destination.value for share in shares if share.keeps_rows_of_another_configuration]
     if stale:
-        command = f"--full-refresh --tables {work.table.name} --load-destinations {','.join(stale)}"
+        command = Commands(context.options.config_dir).load(
+            "--full-refresh", "--tables", work.table.name, "--load-destinations", ",".join(stale)
+        )
         log.warning("configuration changed", table=work.table.name, destinations=stale, next_step=command)
 
 
@@ -166,7 +169,10 @@ def config_hash(work: Work, config: TableLoadConfig, definition: TableDefinition
 
 def _measure(context: RunContext, work: Work, bounds: Bounds, days: tuple[date, ...] | None = None) -> Measurement:
     if not isinstance(work.table.source, PostgreSQLSource):
-        return measure_files(context.spark, work.table)
+        measured = measure_files(context.spark, work.table)
+        if measured.files_skipped:
+            log.warning("files passed over", table=work.table.name, files=list(measured.files_skipped))
+        return measured
     if context.snapshot is None:
         raise SourceError(
             f"{work.table.name}: expected a source database, found none; set ETL_SOURCE_POSTGRES_URL",

@@ -38,6 +38,7 @@ from etl.pipeline.shares import (
     warn_of_changed_configuration,
 )
 from etl.pipeline.tally import Tally, refuse_bad_keys, tally
+from etl.spark_causes import explained
 from etl.transform.outcome import Outcome, Transformed
 
 MOST_ROWS_IN_MEMORY = 2_000_000
@@ -82,9 +83,10 @@ def table_boundary(context: RunContext, loads: Iterable[tuple[str, Destination]]
     try:
         yield
     except Exception as error:  # noqa: BLE001 - see above; cancellation is no Exception and passes through
+        failure = explained(error)
         for table, destination in loads:
-            context.ledger.fail_load(context.run.run_id, table, destination, error)
-            context.progress.load_failed(table, destination, error)
+            context.ledger.fail_load(context.run.run_id, table, destination, failure)
+            context.progress.load_failed(table, destination, failure)
 
 
 # --- extract, transform, materialise --------------------------------------------------------------------------------
@@ -167,6 +169,8 @@ def _adopt(context: RunContext, record: LoadRecord, done: LoadResult) -> None:
             next_fingerprint=record.next_fingerprint,
             next_tail=record.next_tail,
             config_hash=record.config_hash,
+            files_read=record.files_read,
+            files_skipped=record.files_skipped,
         ),
     )
     context.ledger.complete_load(context.run.run_id, done)
@@ -198,7 +202,15 @@ def _record_unchanged(context: RunContext, work: Work, share: Share) -> None:
         rows_in=rows,
         rows_unchanged=rows,
     )
-    plan = LoadPlan(work.table.name, share.destination, result.target, share.config.mode, rows_read=rows)
+    plan = LoadPlan(
+        work.table.name,
+        share.destination,
+        result.target,
+        share.config.mode,
+        rows_read=rows,
+        files_read=share.measurement.files_read,
+        files_skipped=share.measurement.files_skipped,
+    )
     context.ledger.begin_load(context.run.run_id, plan)
     context.ledger.complete_load(context.run.run_id, result)
     context.progress.load_finished(result, rows)
@@ -310,6 +322,8 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
             next_fingerprint=fingerprint,
             next_tail=tail,
             config_hash=share.config_hash,
+            files_read=share.measurement.files_read,
+            files_skipped=share.measurement.files_skipped,
         ),
     )
     context.progress.load_started(delivery.work.table.name, share.destination, delivery.tally.read)

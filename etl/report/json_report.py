@@ -22,6 +22,7 @@ def report_document(report: RunReport) -> dict[str, Any]:
         "status": str(report.status),
         "started_at": _instant(report.started_at),
         "finished_at": _instant(report.finished_at),
+        "rejects": report.rejects,
         "loads": [asdict(load) for load in report.loads],
     }
 

@@ -54,8 +54,8 @@ class LiveProgress:
 
     def load_failed(self, table: str, destination: Destination, error: BaseException) -> None:
         self._board.fail_load(table, destination)
-        first_line = next(iter(redact(str(error)).splitlines()), type(error).__name__)
-        self._console.print(Text.assemble((f"{table} -> {destination}: ", STYLES[LoadStatus.FAILED]), first_line))
+        said = redact(str(error)).replace("\n", "\n  ")
+        self._console.print(Text.assemble((f"{table} -> {destination}: ", STYLES[LoadStatus.FAILED]), said))
 
     def run_finished(self, report: RunReport) -> None:
         """The display makes room for the summary."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from etl.model import Destination, LoadStatus, RunStatus
+from etl.model import LoadStatus, RunStatus
+from etl.report.commands import Commands
 from etl.report.values import RunReport, TableReport
 
 STYLES: dict[str, str] = {
@@ -21,10 +22,9 @@ STYLES: dict[str, str] = {
     RunStatus.PARTIAL: "bold yellow",
 }
 
-RESUME = "./spark-submit.sh jobs/run_etl.py --resume"
-LIST_REJECTS = "python -m etl.rejects list --run"
+SHOWN_FAILURES, SHOWN_LINES, SHOWN_FILES = 20, 12, 10
 
-SHOWN_FAILURES = 20
+NO_FOLDER = Commands()
 
 _COUNTS = (
     "rows_read",
@@ -37,17 +37,17 @@ _COUNTS = (
 )
 
 
-def print_summary(report: RunReport, console: Console) -> None:
+def print_summary(report: RunReport, console: Console, commands: Commands = NO_FOLDER) -> None:
     """Commands stand on lines of their own, unwrapped, to be copied."""
     console.print(_heading(report))
     if report.loads:
         console.print(_destinations(report))
+    _print_skipped_files(report, console)
     if report.failed:
-        _print_failures(report, console)
-    rejected = sum(load.rows_rejected for load in report.loads)
-    if rejected:
-        console.print(f"{rejected:,} rows were rejected; see them with:")
-        _print_command(f"{LIST_REJECTS} {shlex.quote(report.run_id)}", console)
+        _print_failures(report, console, commands)
+    if report.rejects:
+        console.print(f"{_counted(report.rejects, 'row was', 'rows were')} rejected; see what and why with:")
+        _print_command(commands.list_rejects(report.run_id), console)
 
 
 def _heading(report: RunReport) -> Text:
@@ -78,19 +78,47 @@ def _figures(loads: Sequence[TableReport]) -> dict[str, int]:
     return statuses | counts
 
 
-def _print_failures(report: RunReport, console: Console) -> None:
+def _print_skipped_files(report: RunReport, console: Console) -> None:
+    """Once a table: its loads are of the same files."""
+    skipped = list(dict.fromkeys(f"{load.table}: {file}" for load in report.loads for file in load.files_skipped))
+    if skipped:
+        heading = f"{_counted(len(skipped), 'file', 'files')} passed over:"
+        console.print(Text(heading, style=STYLES[LoadStatus.SKIPPED]))
+        for line in skipped[:SHOWN_FILES]:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+        if len(skipped) > SHOWN_FILES:
+            console.print(f"  … and {len(skipped) - SHOWN_FILES} more, in the ledger (etl.loads.files_skipped)")
+
+
+def _print_failures(report: RunReport, console: Console, commands: Commands) -> None:
     console.print(Text(f"{len(report.failed)} failed:", style=STYLES[LoadStatus.FAILED]))
-    for load in report.failed[:SHOWN_FAILURES]:
-        console.print(Text(f"  {_name(load.table, load.destination)}: {load.first_error_line}"))
-    if len(report.failed) > SHOWN_FAILURES:
-        console.print(f"  … and {len(report.failed) - SHOWN_FAILURES} more, in the ledger (etl.loads) and the report")
+    failures = list(_failures(report))
+    for where, lines in failures[:SHOWN_FAILURES]:
+        console.print(Text(f"  {where}: {lines[0]}"), soft_wrap=True)
+        for line in lines[1:SHOWN_LINES]:
+            console.print(Text(f"    {line}"), soft_wrap=True)
+        if len(lines) > SHOWN_LINES:
+            console.print(f"    … and {len(lines) - SHOWN_LINES} lines more")
+    if len(failures) > SHOWN_FAILURES:
+        console.print(f"  … and {len(failures) - SHOWN_FAILURES} more, in the ledger (etl.loads) and the report")
     console.print("once the cause is removed, load what is left with:")
-    _print_command(f"{RESUME} {shlex.quote(report.run_id)}", console)
+    _print_command(commands.resume(report.run_id), console)
+
+
+def _failures(report: RunReport) -> Iterator[tuple[str, list[str]]]:
+    """A cause that holds for all destinations of a table is said once."""
+    for (table, error), loads in groupby(sorted(report.failed, key=_cause), key=_cause):
+        destinations = ", ".join(load.destination for load in loads)
+        yield f"{table} -> {destinations}", error.splitlines() or [""]
+
+
+def _cause(load: TableReport) -> tuple[str, str]:
+    return load.table, load.error or ""
 
 
 def _print_command(command: str, console: Console) -> None:
     console.print(Text(f"    {command}"), soft_wrap=True)
 
 
-def _name(table: str, destination: Destination) -> str:
-    return f"{table} -> {destination}"
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

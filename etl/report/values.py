@@ -53,7 +53,9 @@ class RecordedLoad(Protocol):
     @property
     def seconds(self) -> float: ...
     @property
-    def error_class(self) -> str | None: ...
+    def files_read(self) -> int | None: ...
+    @property
+    def files_skipped(self) -> tuple[str, ...]: ...
     @property
     def error_message(self) -> str | None: ...
 
@@ -75,22 +77,25 @@ class TableReport:
     rows_rejected: int = 0
     rows_deduplicated: int = 0
     seconds: float = 0.0
+    files_read: int | None = None
+    files_skipped: tuple[str, ...] = ()
     error: str | None = None
-
-    @property
-    def first_error_line(self) -> str:
-        return next(iter((self.error or "").splitlines()), "")
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """One run, its loads in the order of table and destination."""
+    """One run, its loads in the order of table and destination.
+
+    `rejects` is how many rejected rows the ledger keeps of it: a row that no destination got is one of them, and counts
+    as rejected in the load of each.
+    """
 
     run_id: str
     status: RunStatus
     started_at: datetime
     finished_at: datetime
     loads: tuple[TableReport, ...]
+    rejects: int = 0
 
     def count(self, status: LoadStatus) -> int:
         return sum(load.status is status for load in self.loads)
@@ -123,19 +128,21 @@ def report_load(record: RecordedLoad) -> TableReport:
         rows_rejected=record.rows_rejected,
         rows_deduplicated=record.rows_deduplicated,
         seconds=record.seconds,
+        files_read=record.files_read,
+        files_skipped=record.files_skipped,
         error=_error(record, has_ended) if status is LoadStatus.FAILED else None,
     )
 
 
-def report_of(run: RecordedRun, records: Iterable[RecordedLoad]) -> RunReport:
+def report_of(run: RecordedRun, records: Iterable[RecordedLoad], rejects: int = 0) -> RunReport:
     """A finished run's report."""
     if run.finished_at is None:
         raise ValueError(f"run {run.run_id} has not finished: finish it before it is reported")
     loads = sorted(map(report_load, records), key=lambda load: (load.table, load.destination))
-    return RunReport(run.run_id, run.status, run.started_at, run.finished_at, tuple(loads))
+    return RunReport(run.run_id, run.status, run.started_at, run.finished_at, tuple(loads), rejects)
 
 
 def _error(record: RecordedLoad, has_ended: bool) -> str:
     if not has_ended:
         return f"the run ended before this load did (it was {record.status})"
-    return f"{record.error_class}: {record.error_message}"
+    return record.error_message or "no message"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlencode
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql.functions import expr, monotonically_increasing_id
@@ -21,6 +21,7 @@ from etl.errors import ConnectionLostError, StoreError
 from etl.load.clickhouse.door import server_error
 from etl.load.clickhouse.job import Job, Staged
 from etl.load.clickhouse.staging import count_staged, refusal_error, writer_config
+from etl.spark_causes import in_words, kind_of, last_cause
 from etl.statements.clickhouse.raw import ROW, RawColumn, check_raw, insert_typed, raw_columns, raw_shape
 from etl.statements.clickhouse.tables import create_table, staging_shape
 from etl.statements.quoting import clickhouse_name
@@ -103,11 +104,12 @@ def _jdbc_errors(settings: ClickHouseSettings) -> Iterator[None]:
     """The driver's errors come through Spark as text; the server's code in it says what they mean."""
     try:
         yield
-    except (Py4JJavaError, PySparkException) as error:
-        said = str(error).split("\n\tat ", 1)[0][:2000]
-        if code := _CODE.search(said):
+    except (Py4JError, PySparkException) as error:
+        text = str(error)
+        said = in_words(text)
+        if code := _CODE.search(text):
             raise server_error(code[1], said, settings, "Spark's JDBC write") from error
-        if "java.net." in said or "ConnectException" in said or "SocketTimeout" in said:
+        if kind_of(text, last_cause(text)) is ConnectionLostError:
             raise ConnectionLostError(
                 f"expected an answer from ClickHouse at {settings.address}, found: {said}", destination="clickhouse"
             ) from error

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError
 from etl.model import Destination
+from etl.spark_causes import of_spark
 
 _OVERLOADED = {"SlowDown", "503", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded", "Throttling"}
 _LOST = {"InternalError", "500", "502", "504", "RequestTimeout"}
 _CONTENTION = {"OperationAborted", "ConditionalRequestConflict", "PreconditionFailed", "409", "412"}
-
-# What stands in the text of a JVM or Python-worker exception, the first that fits decides.
-_BY_TEXT: tuple[tuple[type[EtlError], tuple[str, ...]], ...] = (
-    (ContentionError, ("DELTA_CONCURRENT_", "ConcurrentAppendException", "ConcurrentDelete", "ConcurrentTransaction",
-                       "ConcurrentWriteException", "MetadataChangedException", "ProtocolChangedException",
-                       "etl.errors.ContentionError")),
-    (OverloadedError, ("SlowDown", "Status Code: 503", "TooManyRequests", "etl.errors.OverloadedError")),
-    (ConnectionLostError, ("Unable to execute HTTP request", "Connection refused", "ConnectException",
-                           "SocketTimeoutException", "SocketException", "UnknownHostException", "Connection reset",
-                           "ConnectTimeoutException", "Status Code: 500", "Status Code: 502", "Status Code: 504",
-                           "etl.errors.ConnectionLostError")),
-)  # fmt: skip
-
-
-_CAUSE = re.compile(r"(: |Caused by: )?[\w.$]+(Error|Exception): ")
 
 
 @contextmanager
@@ -55,13 +40,8 @@ def spark_door(doing: str, table: str | None = None) -> Iterator[None]:
     """Around every Spark action and every Delta command."""
     try:
         yield
-    except (PySparkException, Py4JJavaError) as error:
-        text = str(error)
-        message = f"expected Spark to {doing}, it failed: {_telling_line(text)}"
-        for kind, signs in _BY_TEXT:
-            if any(sign in text for sign in signs):
-                raise kind(message, table=table, destination=Destination.S3) from error
-        raise StoreError(message, statement=doing, table=table, destination=Destination.S3) from error
+    except (PySparkException, Py4JError) as error:
+        raise of_spark(error, doing, table=table, destination=Destination.S3) from error
 
 
 def _of_code(code: str, message: str, doing: str, table: str | None) -> EtlError:
@@ -85,10 +65,3 @@ _HINTS = {
 
 def _first_line(error: BaseException) -> str:
     return str(error).split("\n", 1)[0][:500]
-
-
-def _telling_line(text: str) -> str:
-    """The line that names the cause: Spark puts a Python worker's own exception last in a page of traceback."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    causes = [line for line in lines if _CAUSE.match(line)]
-    return (causes[-1] if causes else lines[0] if lines else "no message")[:500]

@@ -43,12 +43,14 @@ class Shop:
     def target(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         return _execute(self.environ["ETL_POSTGRES_URL"], statement, values)
 
-    def run(self, *arguments: str, destinations: str = "s3,postgresql") -> tuple[int, dict[str, Any]]:
+    def run(
+        self, *arguments: str, destinations: str = "s3,postgresql", log_format: str = "json"
+    ) -> tuple[int, dict[str, Any]]:
         """Exit code and report; {} where none was written."""
         report = self.folder / "report.json"
         report.unlink(missing_ok=True)
         asked = () if "--resume" in arguments else ("--load-destinations", destinations)
-        own = ("--config-dir", str(self.folder), "--report", str(report), "--log-format", "json")
+        own = ("--config-dir", str(self.folder), "--report", str(report), "--log-format", log_format)
         exit_code = main([*asked, *own, *arguments], self.environ)
         return exit_code, json.loads(report.read_text()) if report.exists() else {}
 

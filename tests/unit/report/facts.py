@@ -29,7 +29,8 @@ class Record:
     rows_rejected: int = 2
     rows_deduplicated: int = 1
     seconds: float = 0.5
-    error_class: str | None = None
+    files_read: int | None = None
+    files_skipped: tuple[str, ...] = ()
     error_message: str | None = None
 
 
@@ -54,8 +55,8 @@ def load(**changes: Any) -> TableReport:
     return TableReport(**{**facts, **changes})
 
 
-def run_report(*loads: TableReport, status: RunStatus = RunStatus.SUCCESS) -> RunReport:
-    return RunReport("20261120T210733-ab12cd", status, STARTED, STARTED + timedelta(seconds=12.5), loads)
+def run_report(*loads: TableReport, status: RunStatus = RunStatus.SUCCESS, rejects: int = 0) -> RunReport:
+    return RunReport("20261120T210733-ab12cd", status, STARTED, STARTED + timedelta(seconds=12.5), loads, rejects)
 
 
 def result(**changes: Any) -> LoadResult:

@@ -43,6 +43,7 @@ def test_the_document_has_these_fields() -> None:
         "status": "partial",
         "started_at": "2026-11-20T21:07:33.250Z",
         "finished_at": "2026-11-20T21:07:45.750Z",
+        "rejects": 0,
         "loads": [
             {
                 "table": "orders",
@@ -58,6 +59,8 @@ def test_the_document_has_these_fields() -> None:
                 "rows_rejected": 0,
                 "rows_deduplicated": 0,
                 "seconds": 0.5,
+                "files_read": None,
+                "files_skipped": [],
                 "error": None,
             },
             {
@@ -74,6 +77,8 @@ def test_the_document_has_these_fields() -> None:
                 "rows_rejected": 0,
                 "rows_deduplicated": 0,
                 "seconds": 0.0,
+                "files_read": None,
+                "files_skipped": [],
                 "error": "StoreError: no",
             },
         ],

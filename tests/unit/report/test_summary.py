@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from rich.console import Console
 
 from etl.model import Destination, LoadStatus, RunStatus
+from etl.report.commands import Commands
 from etl.report.summary import SHOWN_FAILURES, print_summary
 from etl.report.values import RunReport
 from tests.unit.report.facts import load, run_report
@@ -21,33 +23,58 @@ def test_a_run_where_something_failed() -> None:
     report = run_report(
         load(rows_read=1200, rows_inserted=1000, rows_rejected=200),
         load(table="users", status=LoadStatus.UNCHANGED, rows_read=5, rows_unchanged=5),
-        load(table="users", destination=Destination.POSTGRESQL, status=LoadStatus.FAILED, error="E: [bold]no\nmore"),
+        load(table="users", destination=Destination.POSTGRESQL, status=LoadStatus.FAILED, error="[bold]no:\n  more"),
+        load(table="users", destination=Destination.CLICKHOUSE, status=LoadStatus.FAILED, error="[bold]no:\n  more"),
         status=RunStatus.PARTIAL,
+        rejects=200,
     )
     lines = lines_of(report)
-    assert lines[0] == "run 20261120T210733-ab12cd: partial in 12.5 s (1 success, 1 unchanged, 1 failed)"
-    assert [line.split() for line in lines[1:-6]] == [
-        ["s3", "postgresql"],
-        ["tables", "success", "1", "0"],
-        ["tables", "unchanged", "1", "0"],
-        ["tables", "skipped", "0", "0"],
-        ["tables", "failed", "0", "1"],
-        ["rows", "read", "1,205", "0"],
-        ["rows", "inserted", "1,000", "0"],
-        ["rows", "updated", "0", "0"],
-        ["rows", "unchanged", "5", "0"],
-        ["rows", "skipped", "0", "0"],
-        ["rows", "rejected", "200", "0"],
-        ["rows", "deduplicated", "0", "0"],
+    assert lines[0] == "run 20261120T210733-ab12cd: partial in 12.5 s (1 success, 1 unchanged, 2 failed)"
+    assert [line.split() for line in lines[1:-7]] == [
+        ["s3", "postgresql", "clickhouse"],
+        ["tables", "success", "1", "0", "0"],
+        ["tables", "unchanged", "1", "0", "0"],
+        ["tables", "skipped", "0", "0", "0"],
+        ["tables", "failed", "0", "1", "1"],
+        ["rows", "read", "1,205", "0", "0"],
+        ["rows", "inserted", "1,000", "0", "0"],
+        ["rows", "updated", "0", "0", "0"],
+        ["rows", "unchanged", "5", "0", "0"],
+        ["rows", "skipped", "0", "0", "0"],
+        ["rows", "rejected", "200", "0", "0"],
+        ["rows", "deduplicated", "0", "0", "0"],
     ]
-    assert lines[-6:] == [
-        "1 failed:",
-        "  users -> postgresql: E: [bold]no",
+    assert lines[-7:] == [
+        "2 failed:",
+        "  users -> postgresql, clickhouse: [bold]no:",
+        "      more",
         "once the cause is removed, load what is left with:",
         "    ./spark-submit.sh jobs/run_etl.py --resume 20261120T210733-ab12cd",
-        "200 rows were rejected; see them with:",
+        "200 rows were rejected; see what and why with:",
         "    python -m etl.rejects list --run 20261120T210733-ab12cd",
     ]
+
+
+def test_commands_lead_back_to_the_same_configuration() -> None:
+    failed = load(status=LoadStatus.FAILED, rows_rejected=12, error="no")
+    console = Console(file=io.StringIO(), width=60)
+    with console.capture() as capture:
+        print_summary(run_report(failed, rejects=1), console, Commands(Path("my conf")))
+    said = capture.get()
+    folder = "--run 20261120T210733-ab12cd --config-dir 'my conf'\n"
+    assert "--resume 20261120T210733-ab12cd --config-dir 'my conf'\n" in said
+    assert f"1 row was rejected; see what and why with:\n    python -m etl.rejects list {folder}" in said
+
+
+def test_files_passed_over_are_named_once_a_table() -> None:
+    skipped = ("in/_a.csv: hidden",)
+    lines = lines_of(run_report(*(load(destination=each, files_skipped=skipped) for each in Destination)))
+    assert lines[-2:] == ["1 file passed over:", "  orders: in/_a.csv: hidden"]
+
+
+def test_a_long_error_is_cut_by_lines() -> None:
+    lines = lines_of(run_report(load(status=LoadStatus.FAILED, error="\n".join(map(str, range(20))))))
+    assert lines[-4:-2] == ["    11", "    … and 8 lines more"]
 
 
 def test_a_run_where_all_went_well_says_no_more() -> None:

@@ -28,10 +28,14 @@ def test_a_load_is_reported_as_the_ledger_has_it() -> None:
     )
 
 
-def test_a_failure_has_its_class_and_message() -> None:
-    failed = replace(Record(), status="failed", error_class="StoreError", error_message="refused\nin detail")
-    assert report_load(failed).error == "StoreError: refused\nin detail"
-    assert report_load(failed).first_error_line == "StoreError: refused"
+def test_a_failure_has_its_message_and_no_class() -> None:
+    failed = replace(Record(), status="failed", error_message="refused\nin detail")
+    assert report_load(failed).error == "refused\nin detail"
+
+
+def test_files_are_reported_as_the_ledger_has_them() -> None:
+    found = report_load(replace(Record(), files_read=2, files_skipped=("in/_a.csv: hidden",)))
+    assert (found.files_read, found.files_skipped) == (2, ("in/_a.csv: hidden",))
 
 
 @pytest.mark.parametrize("status", ["pending", "running"])

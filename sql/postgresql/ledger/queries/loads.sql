@@ -23,19 +23,20 @@ WHERE loads.table_name = %(table_name)s AND loads.destination = %(destination)s 
 -- been declared dead begins nothing.
 INSERT INTO etl.loads AS loads (
     run_id, table_name, destination, status, target, mode, configuration, rows_read, rows_rejected, rows_deduplicated,
-    rows_filtered, next_watermark, next_fingerprint, next_tail, config_hash, started_at
+    rows_filtered, next_watermark, next_fingerprint, next_tail, config_hash, files_read, files_skipped, started_at
 )
 SELECT
     run_id, %(table_name)s, %(destination)s, 'running', %(target)s, %(mode)s, %(configuration)s, %(rows_read)s,
     %(rows_rejected)s, %(rows_deduplicated)s, %(rows_filtered)s, %(next_watermark)s, %(next_fingerprint)s,
-    %(next_tail)s, %(config_hash)s, clock_timestamp()
+    %(next_tail)s, %(config_hash)s, %(files_read)s, %(files_skipped)s, clock_timestamp()
 FROM etl.runs WHERE run_id = %(run_id)s AND status = 'running'
 ON CONFLICT (run_id, table_name, destination) DO UPDATE SET
     status = 'running', target = excluded.target, mode = excluded.mode, configuration = excluded.configuration,
     rows_read = excluded.rows_read, rows_rejected = excluded.rows_rejected,
     rows_deduplicated = excluded.rows_deduplicated, rows_filtered = excluded.rows_filtered,
     next_watermark = excluded.next_watermark, next_fingerprint = excluded.next_fingerprint, next_tail = excluded.next_tail,
-    config_hash = excluded.config_hash, started_at = excluded.started_at, finished_at = NULL,
+    config_hash = excluded.config_hash, files_read = excluded.files_read, files_skipped = excluded.files_skipped,
+    started_at = excluded.started_at, finished_at = NULL,
     error_class = NULL, error_message = NULL, stack_trace = NULL
 WHERE loads.status IN ('pending', 'running', 'failed')
 RETURNING run_id;

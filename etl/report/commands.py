@@ -1,0 +1,31 @@
+"""What to type next, with the folder of this run's configuration: a command without it would be another run's."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+_JOB = "./spark-submit.sh jobs/run_etl.py"
+
+
+@dataclass(frozen=True)
+class Commands:
+    """`config_dir` is as it was given, None where it was not."""
+
+    config_dir: Path | None = None
+
+    def resume(self, run_id: str) -> str:
+        return self._with_folder(f"{_JOB} --resume {shlex.quote(run_id)}")
+
+    def load(self, *options: str) -> str:
+        return self._with_folder(shlex.join([*_JOB.split(), *options]))
+
+    def list_rejects(self, run_id: str) -> str:
+        return self._with_folder(f"python -m etl.rejects list --run {shlex.quote(run_id)}")
+
+    def retry_rejects(self) -> str:
+        return self._with_folder("python -m etl.rejects retry")
+
+    def _with_folder(self, command: str) -> str:
+        return command if self.config_dir is None else f"{command} --config-dir {shlex.quote(str(self.config_dir))}"
