@@ -123,11 +123,11 @@ FAULTS: dict[str, tuple[str, type[EtlError], str]] = {
     "a forbidden store": (FORBIDDEN, SourceError, "s3a://lake/x: Forbidden (Service: S3, Status Code: 403)"),
     "a store that is down": (STORE_DOWN, ConnectionLostError, "Connect to 127.0.0.1:1 failed: Connection refused"),
     "a worker that died": (WORKER_DIED, TerminalError, "a Python worker of Spark died"),
-    "a lost executor": (EXECUTOR_LOST, TerminalError, "an executor was lost: Container killed by the node: exit code 137"),
+    "a lost executor": (EXECUTOR_LOST, TerminalError, "an executor was lost: Container killed by the node"),
     "a full heap": (HEAP, TerminalError, f"Spark ran out of memory; {MEMORY}"),
     "a function's error": (UDF, TerminalError, "why\nand where"),
     "an error of ours": (OURS, OverloadedError, "expected the object store to write x, it answered SlowDown"),
-    "an unknown column": (UNRESOLVED, TerminalError, "A column with name `nope` cannot be resolved. Did you mean [`id`]"),
+    "an unknown column": (UNRESOLVED, TerminalError, "A column with name `nope` cannot be resolved. Did you mean"),
     "the source's own": (JDBC, TerminalError, "ERROR: division by zero"),
     "a JVM that is gone": (GONE, TerminalError, "Spark's JVM no longer answers"),
 }

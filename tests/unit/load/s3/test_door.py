@@ -44,7 +44,8 @@ def test_sparks_message_decides_the_trunk(text: str, expected: type[EtlError]) -
 
 def test_the_cause_is_picked_out_of_a_workers_traceback() -> None:
     trace = 'Traceback (most recent call last):\n  File "x.py"\n'
-    text = f"An exception was thrown from the Python worker:\n{trace}pyarrow.lib.ArrowInvalid\n\n{trace}ValueError: why\n"
+    first = f"An exception was thrown from the Python worker:\n{trace}pyarrow.lib.ArrowInvalid\n\n"
+    text = f"{first}{trace}ValueError: why\n"
     with pytest.raises(StoreError, match=r"it failed: why$"), spark_door("write files"):
         raise PySparkException(text)
 
