@@ -27,12 +27,14 @@ SPARK_DEFAULTS = ROOT / "conf" / "spark-defaults.conf"
 OLDEST_JAVA = 17
 
 # Each holds the ones before it.
-UPLOADER, EVERYTHING, DEVELOPMENT = REQUIREMENTS = (
+UPLOADER, STAGING, EVERYTHING, DEVELOPMENT = REQUIREMENTS = (
     "requirements-uploader.txt",
+    "requirements-staging.txt",
     "requirements.txt",
     "requirements-dev.txt",
 )
-_SIZES = {UPLOADER: "about 400 MB on disk, half a minute"}
+_SMALL = "about 400 MB on disk, half a minute"
+_SIZES = {UPLOADER: _SMALL, STAGING: _SMALL}
 
 
 def main() -> int:
@@ -40,10 +42,11 @@ def main() -> int:
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("--dev", action="store_true", help="also what the checks and tests need")
     scope.add_argument("--uploader", action="store_true", help="only the uploader and its PostgreSQL; needs no Java")
+    scope.add_argument("--staging", action="store_true", help="these and the staging loader; needs no Java")
     options = parser.parse_args()
     try:
-        if options.uploader:
-            set_up_environment(UPLOADER)
+        if options.uploader or options.staging:
+            set_up_environment(STAGING if options.staging else UPLOADER)
             return 0
         check_java()
         set_up_environment(DEVELOPMENT if options.dev else EVERYTHING)

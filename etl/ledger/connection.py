@@ -18,14 +18,8 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 from psycopg2.extras import RealDictCursor
 
 from etl.config.settings import PostgreSQLSettings
-from etl.errors import (
-    ConnectionLostError,
-    ContentionError,
-    EtlError,
-    OverloadedError,
-    StoreError,
-    TransientError,
-)
+from etl.errors import EtlError, StoreError
+from etl.ledger.next_steps import MAIN_JOB, Advice, next_step
 from etl.redaction import redact
 from etl.statements.postgresql.sqlstates import transient_kind
 
@@ -34,32 +28,28 @@ IDLE_SECONDS = 60.0
 
 MAXIMUM_IDLE = 4
 
-_NEXT_STEPS: dict[type[TransientError], str] = {
-    ContentionError: "; another session held the rows for too long, try again",
-    OverloadedError: "; raise max_connections or lower --parallelism",
-    ConnectionLostError: "; check that the server is up and can be reached",
-}
-
 
 @contextmanager
-def door(address: str, statement: str, secrets: tuple[str, ...] = ()) -> Iterator[None]:
+def door(address: str, statement: str, secrets: tuple[str, ...] = (), advice: Advice = MAIN_JOB) -> Iterator[None]:
     """Turns psycopg2's errors into ours; the message names server and statement, never a value of a row."""
     try:
         yield
     except psycopg2.Error as error:
-        raise translate(error, address, statement, secrets) from error
+        raise translate(error, address, statement, secrets, advice) from error
 
 
-def translate(error: psycopg2.Error, address: str, statement: str, secrets: tuple[str, ...] = ()) -> EtlError:
+def translate(
+    error: psycopg2.Error, address: str, statement: str, secrets: tuple[str, ...] = (), advice: Advice = MAIN_JOB
+) -> EtlError:
     """Transient or terminal, by SQLSTATE; without one (no answer came) by what libpq says."""
     code = error.pgcode or ""
     # the primary message has no row values; DETAIL and CONTEXT may
-    said = error.diag.message_primary or str(error).strip() or type(error).__name__
+    said = error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
     message = redact(f"{address}: {statement}: {said}" + (f" (SQLSTATE {code})" if code else ""), secrets)
     if kind := transient_kind(code, said, type(error)):
-        return kind(f"{message}{_NEXT_STEPS[kind]}")
-    next_step = "the server's log has the details" if code else "check the user, password and database of this URL"
-    return StoreError(f"{message}; {next_step}", statement=statement)
+        return kind(f"{message}; {next_step(kind, code, said, advice)}")
+    remedy = "the server's log has the details" if code else "check the user, password and database of this URL"
+    return StoreError(f"{message}; {remedy}", statement=statement)
 
 
 def connect(settings: PostgreSQLSettings) -> connection:
@@ -114,8 +104,11 @@ def opening(statement_timeout_seconds: float, lock_timeout_seconds: float, setti
 class Database:
     """Transactions on connections that threads borrow and give back; `maximum_idle` stay open between calls."""
 
-    def __init__(self, settings: PostgreSQLSettings, maximum_idle: int = MAXIMUM_IDLE) -> None:
+    def __init__(
+        self, settings: PostgreSQLSettings, maximum_idle: int = MAXIMUM_IDLE, advice: Advice = MAIN_JOB
+    ) -> None:
         self.settings = settings
+        self.advice = advice
         self.maximum_idle = maximum_idle
         self.secrets = (settings.password.get_secret_value(),)
         self._idle: list[tuple[float, connection]] = []
@@ -130,7 +123,7 @@ class Database:
     @contextmanager
     def borrowed(self, name: str) -> Iterator[connection]:
         """For a caller who ends the transactions himself; one left open is given up."""
-        with door(self.settings.address, name, self.secrets):
+        with door(self.settings.address, name, self.secrets, self.advice):
             held = self._borrow()
             try:
                 yield held

@@ -18,7 +18,14 @@ from psycopg2.extras import RealDictCursor
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, OverloadedError
 from etl.ledger.connection import Database, committed, opening
+from etl.ledger.next_steps import Advice
 from etl.statements.quoting import postgresql_identifier
+
+ADVICE = Advice(
+    statement="raise the job's timeouts.statement",
+    lock="end it, or raise the job's timeouts.lock",
+    connections="lower the job's workers",
+)
 
 _NO_ANSWER = "timeout expired"
 
@@ -69,7 +76,7 @@ class StagingDatabase:
         self._timeouts = timeouts or Timeouts()
         self._connections = connections
         self._free = threading.BoundedSemaphore(connections)
-        self._database = Database(settings, maximum_idle=connections)
+        self._database = Database(settings, maximum_idle=connections, advice=ADVICE)
 
     @contextmanager
     def transaction(self, name: str, *, is_durable: bool = True) -> Iterator[Cursor]:

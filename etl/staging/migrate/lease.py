@@ -11,7 +11,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, LockedError
 from etl.ledger.connection import connect, door
 from etl.staging.ledger import statement
-from etl.staging.migrate.settings import MigrationSettings
+from etl.staging.migrate.settings import ADVICE, MigrationSettings
 
 
 class Lease:
@@ -27,7 +27,7 @@ class Lease:
     def check(self) -> None:
         """Takes the lock again where it was lost with its connection; raises where another process was faster."""
         try:
-            with door(self._address, "hold the migration's lock", self._secrets), self._cursor() as cursor:
+            with door(self._address, "hold the migration's lock", self._secrets, ADVICE), self._cursor() as cursor:
                 cursor.execute("SELECT 1")
         except ConnectionLostError:
             self.close()
@@ -42,9 +42,9 @@ class Lease:
 
     def _take(self) -> None:
         values = {"schema": self._schema}
-        with door(self._address, "connect", self._secrets):
+        with door(self._address, "connect", self._secrets, ADVICE):
             self._held = connect(self._database)
-        with door(self._address, "lock the migration", self._secrets), self._cursor() as cursor:
+        with door(self._address, "lock the migration", self._secrets, ADVICE), self._cursor() as cursor:
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute(statement("legacy_lock"), values)
             if cursor.fetchone()["is_held"]:

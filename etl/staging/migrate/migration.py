@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from etl.config.settings import PostgreSQLSettings
+from etl.errors import UsageError
 from etl.staging.migrate.columns import Columns
 from etl.staging.migrate.facts import TableFacts
 from etl.staging.migrate.find import find_tables
@@ -37,6 +38,7 @@ def check_database(database: PostgreSQLSettings, settings: MigrationSettings) ->
     with closing(Session(database, settings)) as session:
         check_reading(session)
         check_connection(session)
+        _found(session)
 
 
 def run_migration(
@@ -57,8 +59,15 @@ def run_migration(
 
 
 def _found(session: Session) -> list[TableFacts]:
+    settings = session.settings
     with session.transaction("find the tables") as cursor:
-        return find_tables(cursor, session.settings)
+        found = find_tables(cursor, settings)
+    if not found:
+        raise UsageError(
+            f"expected tables that match {settings.pattern!r} in schema {settings.schema!r} of "
+            f"{session.database.address}, found none; only % is a wildcard"
+        )
+    return found
 
 
 def _with_defects(session: Session, facts: TableFacts, plan: TablePlan) -> TablePlan:

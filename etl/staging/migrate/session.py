@@ -16,7 +16,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.errors import ContentionError
 from etl.ledger.connection import connect, door, transaction
 from etl.staging.ledger import statement
-from etl.staging.migrate.settings import MigrationSettings
+from etl.staging.migrate.settings import ADVICE, MigrationSettings
 from etl.statements.quoting import postgresql_identifier
 from etl.statements.staging_migration import keep_maintenance_away
 
@@ -134,7 +134,7 @@ class Session:
     @contextmanager
     def _door(self, what: str, passing: type[psycopg2.Error] | None = None) -> Iterator[None]:
         passed = None
-        with door(self.database.address, what, self._secrets):
+        with door(self.database.address, what, self._secrets, ADVICE):
             try:
                 yield
             except psycopg2.Error as error:

@@ -6,6 +6,13 @@ import re
 from dataclasses import dataclass
 
 from etl.errors import UsageError
+from etl.ledger.next_steps import Advice
+
+ADVICE = Advice(
+    statement="migrate again, it goes on where it stopped",
+    lock="end that session and migrate again, it goes on where it stopped",
+    connections="end another session",
+)
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 

@@ -13,12 +13,19 @@ from psycopg2.extensions import cursor as Cursor
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import SourceError, StoreError
 from etl.ledger.connection import connect, door
+from etl.ledger.next_steps import Advice
 from etl.staging.records import RawBatch
 from etl.staging.sources.base import Format, Slice, numbered_slices
 from etl.staging.sources.opening import naming
 from etl.statements.postgresql import row_security
 
 _ROWS_AT_ONCE = 2000
+
+_ADVICE = Advice(
+    statement="load again, or raise the server's statement_timeout for this user",
+    lock="load again",
+    connections="end another session of that server",
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Query:
     def _records(self) -> Iterator[bytes]:
         try:
             with (
-                door(self.server.address, "read the query", (self.server.password.get_secret_value(),)),
+                door(self.server.address, "read the query", (self.server.password.get_secret_value(),), _ADVICE),
                 closing(connect(self.server)) as held,
             ):
                 # a column of type json keeps its line breaks; within its texts they are escaped

@@ -8,13 +8,16 @@ from etl.errors import ConnectionLostError, ContentionError, OverloadedError, Tr
 
 CANCELED = "57014"
 LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK = "40P01"
+SERIALIZATION_FAILURE = "40001"
+TOO_MANY_CONNECTIONS = "53300"
 FOREIGN_KEY_VIOLATION = "23503"
 UNIQUE_VIOLATION = "23505"
 CHECK_VIOLATION = "23514"
 EXCLUSION_VIOLATION = "23P01"
 
-_CONTENTION = frozenset({"40001", "40P01", LOCK_NOT_AVAILABLE, CANCELED})
-_OVERLOADED = frozenset({"53000", "53200", "53300", "53400"})
+_CONTENTION = frozenset({SERIALIZATION_FAILURE, DEADLOCK, LOCK_NOT_AVAILABLE, CANCELED})
+_OVERLOADED = frozenset({"53000", "53200", TOO_MANY_CONNECTIONS, "53400"})
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})
 
 _FULL = re.compile(r"too many clients|remaining connection slots|no more connections allowed", re.IGNORECASE)

@@ -198,6 +198,8 @@ def test_an_interrupted_run_ends_between_batches_and_goes_on_later(
         (("load", "events", "--file", "/nowhere/at-all.ndjson"), "/nowhere/at-all.ndjson"),
         (("retry", "--run", "nobody"), "expected run 'nobody' in the ledger, found none"),
         (("cancel", "--run", "nobody"), "expected run 'nobody' in the ledger, found none"),
+        (("migrate", "--pattern", "stg_evnts"), "expected tables that match 'stg_evnts' in schema 'public'"),
+        (("migrate", "--dry-run", "--pattern", "stg_e?ents"), "found none; only % is a wildcard"),
     ],
 )
 def test_bad_use_is_one_clear_line_and_exit_2(

@@ -70,14 +70,18 @@ def load(database: StagingDatabase, file: Path, run_id: str) -> Summary:
 
 
 def failed(execute: Execute) -> list[Any]:
-    return execute("SELECT batch_index, error_code FROM etl_run_batches WHERE status = 'failed'")
+    """The last: what the message says is to be done."""
+    return execute(
+        "SELECT batch_index, error_code, regexp_replace(error_message, '^.*; ', '') FROM etl_run_batches "
+        "WHERE status = 'failed'"
+    )
 
 
 def test_a_statement_that_takes_too_long_fails_its_batch(hasty: StagingDatabase, file: Path, execute: Execute) -> None:
     execute(SLEEP)
     summary = load(hasty, file, "slow")
     assert (summary.run["status"], summary.run["rows_inserted"]) == ("partial", 200)
-    assert failed(execute) == [(1, "57014")]
+    assert failed(execute) == [(1, "57014", "it took longer than it may: raise the job's timeouts.statement")]
 
 
 def test_a_row_that_another_session_holds_fails_its_batch(
@@ -88,7 +92,8 @@ def test_a_row_that_another_session_holds_fails_its_batch(
         cursor.execute("SELECT FROM stg_events WHERE source_id = 'k150' FOR UPDATE")
         summary = load(hasty, file, "second")
     assert (summary.run["status"], summary.run["rows_updated"]) == ("partial", 200)
-    assert failed(execute) == [(1, "55P03")]
+    lock = "another session held the rows or the table for too long: end it, or raise the job's timeouts.lock"
+    assert failed(execute) == [(1, "55P03", lock)]
 
 
 def test_no_limit_stays_behind_in_the_session(hasty: StagingDatabase) -> None:

@@ -6,6 +6,7 @@ import configparser
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,8 +29,11 @@ def test_the_extra_asks_for_nothing_that_is_not_pinned() -> None:
 
 
 def test_the_whole_set_up_includes_the_uploaders_and_pins_nothing_twice() -> None:
-    assert "\n-r requirements-uploader.txt\n" in (PROJECT_DIR / "requirements.txt").read_text(encoding="utf-8")
-    assert pins("requirements.txt") & pins("requirements-uploader.txt") == set()
+    files = ["requirements-uploader.txt", "requirements-staging.txt", "requirements.txt"]
+    for smaller, larger in pairwise(files):
+        assert f"\n-r {smaller}\n" in (PROJECT_DIR / larger).read_text(encoding="utf-8")
+    pinned = [name for file in files for name in pins(file)]
+    assert len(pinned) == len(set(pinned))
 
 
 def test_neither_the_command_nor_the_start_of_postgresql_imports_what_only_spark_needs() -> None:
@@ -39,6 +43,8 @@ import etl.ingestion.cli, etl.ingestion.parquet_ingestor
 assert not {"pyspark", "psycopg2", "boto3", "sqlglot"} & set(sys.modules), "the uploader"
 import etl.stack.__main__
 assert not {"pyspark", "boto3", "sqlglot", "chdb"} & set(sys.modules), "the stack"
+import etl.staging.__main__
+assert not {"pyspark", "pandas", "boto3", "chdb"} & set(sys.modules), "the staging loader"
 """
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=120, check=False
