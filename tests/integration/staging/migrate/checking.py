@@ -30,7 +30,7 @@ UNION ALL SELECT 'check ' || conname FROM pg_constraint WHERE conrelid = %(table
 UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger
     WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgname <> 'touch'
 UNION ALL SELECT 'function ' || proname FROM pg_proc
-    WHERE pronamespace = 'public'::regnamespace AND proname <> 'touch'"""
+    WHERE pronamespace = 'public'::regnamespace AND proname <> 'touch' AND NOT starts_with(proname, 'etl_run')"""
 
 
 def check_contract(execute: Execute, tables: list[LegacyTable]) -> None:
