@@ -86,7 +86,7 @@ Quotechar = Annotated[str, _text(CSV, "CHARACTER", "Doubled inside quotes.")]
 Encoding = Annotated[str, _text(CSV, "NAME", "Never guessed.")]
 Null = Annotated[str, _text(CSV, "TEXT", "What stands for NULL, unquoted. Default: nothing at all.")]
 NoHeader = Annotated[bool, _switch(CSV, "--no-header", "The first line is data; columns by position.")]
-Tolerant = Annotated[bool, _switch(CSV, "--tolerant", "Fill up short rows.")]
+Tolerant = Annotated[bool, _switch(CSV, "--tolerant", "Fill up short rows; take files that lack a column.")]
 TolerantMode = Annotated[str, _text(CSV, "null|empty", "With what.")]
 
 PreserveTypes = Annotated[bool, _switch(TYPES, "--preserve-types", "Types of the file and of --headers, not TEXT.")]

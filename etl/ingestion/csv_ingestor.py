@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from etl.errors import UsageError
+from etl.ingestion.compressed import ByteStream
+from etl.ingestion.csv_cutting import RecordCutter
+from etl.ingestion.csv_decoding import utf8_blocks
+from etl.ingestion.csv_dialect import dialect_of
+from etl.ingestion.csv_headers import first_record, names_of
 from etl.ingestion.csv_source import CsvSource
 from etl.ingestion.model import BadRows, CopyPath, CsvOptions, Header, Records
 
@@ -29,6 +35,16 @@ def open_csv(
     if chunk_size < 1:
         raise UsageError(f"--chunk-size: expected at least 1, found {chunk_size}")
     return CsvSource(path, headers, options, chunk_size, bad_rows, copy_path, maximum_bytes)
+
+
+def csv_names(path: Path, options: CsvOptions) -> tuple[str, ...] | None:
+    """As the header spells them; None where it names none. Raises CsvError for a header that cannot be read."""
+    if not options.has_header:
+        return None
+    with closing(ByteStream(path)) as stream:
+        blocks = utf8_blocks(path, stream.blocks(), options.encoding)
+        record = first_record(RecordCutter(path, blocks, dialect_of(options), 1, DEFAULT_MAXIMUM_BYTES), path)
+        return None if record is None else names_of(record, path)
 
 
 def batch_generator(

@@ -15,10 +15,9 @@ from etl.ingestion.csv_checking import CheckedRows, RowChecker, csv_bytes, decod
 from etl.ingestion.csv_cutting import ParsedRun, RecordCutter, Run
 from etl.ingestion.csv_decoding import utf8_blocks
 from etl.ingestion.csv_dialect import dialect_of
-from etl.ingestion.csv_errors import CsvError, readable
-from etl.ingestion.csv_headers import FileColumns, columns_by_name, columns_by_position, header_name
+from etl.ingestion.csv_headers import FileColumns, columns_by_name, columns_by_position, first_record, names_of
 from etl.ingestion.csv_places import Places, lines_at, places_of
-from etl.ingestion.csv_records import Malformed, Record, RecordParser
+from etl.ingestion.csv_records import Record, RecordParser
 from etl.ingestion.csv_tuples import text_rows
 from etl.ingestion.model import (
     BadRows,
@@ -121,14 +120,11 @@ class CsvSource:
         self._stream.close()
 
     def _open(self, headers: Sequence[Header], options: CsvOptions) -> FileColumns:
-        record = self._cutter.first_record() if options.has_header else None
+        record = first_record(self._cutter, self.path) if options.has_header else None
         if record is None:
             return columns_by_position(headers)
-        if isinstance(record, Malformed):
-            raise CsvError(self.path, record.reason, line=record.fault_line, value=readable(record.value))
         self._line = record.next_line
-        names = [header_name(value, self.path, record.line) for value in record.fields]
-        return columns_by_name(self.path, names, headers, record.line)
+        return columns_by_name(self.path, names_of(record, self.path), headers, record.line)
 
     def _batch(self, index: int, run: Run | ParsedRun) -> Batch:
         batch = self._new_batch(index, run.data)

@@ -16,11 +16,12 @@ import structlog
 
 from etl.errors import ConflictError, EtlError, ReconciliationError, SchemaMismatchError, SourceError
 from etl.ingestion import manifest
+from etl.ingestion.absent_columns import refuse_lacking
 from etl.ingestion.base import sha256_of
 from etl.ingestion.connecting import Connection, door
 from etl.ingestion.manifest import Entry, Load
 from etl.ingestion.model import BatchCounts, FileResult, FileStatus, FileType, Mode, UploadOptions
-from etl.ingestion.opening import declared_types, open_source
+from etl.ingestion.opening import column_names, declared_types, open_source
 from etl.ingestion.plan import WritePlan
 from etl.ingestion.retrying import retrying
 from etl.ingestion.source import Source
@@ -82,7 +83,7 @@ class Loading:
         load, chunk_size = self._choose_load(path, checksum, found)
         source = await self._read(lambda: open_source(path, self._options, self._plan.target, chunk_size=chunk_size))
         try:
-            self._check_columns(source)
+            await self._check_columns(source)
             done = await self._begun(load, source, checksum, chunk_size, found)
         except BaseException:
             source.close()
@@ -191,18 +192,14 @@ class Loading:
         if faults:
             raise SchemaMismatchError("\n".join([f"the file does not fit {self._options.table}:", *faults]))
 
-    def _check_columns(self, source: Source) -> None:
-        """What decides which row of a key stays must be in the file; any other column may be missing."""
-        there = {column.header for column in source.columns}
-        deciding = [*self._plan.key, *(each.name for each in self._options.dedup_order_by)]
-        if missing := [name for name in dict.fromkeys(deciding) if name not in there]:
-            raise SourceError(
-                f"{source.path}: expected column {', '.join(missing)}, which the key or --dedup-order-by needs, found "
-                f"only {', '.join(column.name for column in source.columns)}"
-            )
+    async def _check_columns(self, source: Source) -> None:
+        lacking = self._lacking(source)
+        if lacking:
+            deciding = {*self._plan.key, *(each.name for each in self._options.dedup_order_by)}
+            names = await self._read(column_names, source.path, self._options)
+            refuse_lacking(source.path, lacking, deciding, names or (), self._options)
 
     def _lacking(self, source: Source) -> list[str]:
-        """Allowed, but a header misspelt looks the same: so it is told."""
         there = {column.header for column in source.columns}
         return [header.name for header in self._options.headers if header.name not in there]
 

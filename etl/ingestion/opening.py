@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from etl.ingestion.compressed import is_compressed, verify_compressed
-from etl.ingestion.csv_ingestor import open_csv
+from etl.ingestion.csv_ingestor import csv_names, open_csv
 from etl.ingestion.files import guess_file_type
 from etl.ingestion.model import FileType, UploadOptions
 from etl.ingestion.source import Source
@@ -27,6 +27,16 @@ def header_types(options: UploadOptions) -> dict[str, str]:
     if not options.preserve_types:
         return {}
     return {header.name: header.type for header in options.headers if header.type is not None}
+
+
+def column_names(path: Path, options: UploadOptions) -> tuple[str, ...] | None:
+    """As the file spells them; None for one that names none. SourceError for a file that cannot be opened."""
+    if type_of(path, options) is FileType.CSV:
+        return csv_names(path, options.csv)
+    from etl.ingestion.parquet_reading import open_file
+
+    with open_file(path) as file:
+        return tuple(file.schema_arrow.names)
 
 
 def declared_types(path: Path, options: UploadOptions) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 
-from etl.ingestion.model import Batch, CsvBytes, Records, StagedColumn
+from etl.ingestion.model import Batch, CsvBytes, Records, StagedColumn, TolerantMode
 from etl.ingestion.plan import WritePlan
 from etl.ingestion.target import TargetColumn
 from etl.statements.uploading import (
@@ -39,6 +39,11 @@ class Staging:
         return self.upload.staging
 
     @property
+    def copied(self) -> list[str]:
+        """The columns that COPY brings, in the payload's order."""
+        return [column.name for column in self.columns if not column.is_filled]
+
+    @property
     def has_position(self) -> bool:
         """Its rows are told apart by the order in which COPY brought them."""
         return self.is_numbered or bool(self.checks)
@@ -58,11 +63,25 @@ def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
         if target.name not in as_text and _is_written_alike(batch, staged, target):
             kind = target.type
         through = "numeric" if target.name in checks.whole else None
-        columns.append(
-            UploadColumn(target.name, target.type, kind, through, target.collation, is_exact=target.is_exact)
-        )
+        columns.append(_upload_column(target, kind, through))
         temporary.append(TempColumn(target.name, kind, not_null=_takes_no_null(plan, target)))
+    for target in _filled(plan, batch):
+        columns.append(_upload_column(target, "text"))
+        temporary.append(TempColumn(target.name, "text", is_filled=True))
     return Staging(_upload(plan, tuple(columns), worker), tuple(temporary), checks)
+
+
+def _upload_column(target: TargetColumn, staged_type: str, through: str | None = None) -> UploadColumn:
+    return UploadColumn(target.name, target.type, staged_type, through, target.collation, is_exact=target.is_exact)
+
+
+def _filled(plan: WritePlan, batch: Batch) -> list[TargetColumn]:
+    """What the file lacks and --tolerant-mode empty gives to each of its rows."""
+    if plan.options.csv.tolerant is not TolerantMode.EMPTY:
+        return []
+    there = {staged.header for staged in batch.columns}
+    found = [plan.target.column(header.name) for header in plan.options.headers if header.name not in there]
+    return [column for column in found if column is not None and not column.is_generated]
 
 
 def _is_written_alike(batch: Batch, staged: StagedColumn, target: TargetColumn) -> bool:
@@ -80,17 +99,18 @@ def loosened(staging: Staging, batch: Batch) -> Staging:
     """The same rows in columns that take anything: text for CSV, and no length, scale or NOT NULL for the rest. Every
     value is asked whether its column will take it, and every row has a number to be left out by."""
     is_csv = isinstance(batch.payload, CsvBytes)
-    loose = {
+    travelled = {
         column.name: "text" if is_csv else without_length(staged.type)
-        for column, staged in zip(staging.columns, batch.columns, strict=True)
+        for column, staged in zip(staging.columns, batch.columns, strict=False)
     }
+    loose = {column.name: travelled.get(column.name, column.type) for column in staging.columns}
     upload = replace(
         staging.upload,
         columns=tuple(
             replace(column, staged_type=loose[column.name], is_asked=True) for column in staging.upload.columns
         ),
     )
-    columns = tuple(TempColumn(column.name, loose[column.name]) for column in staging.columns)
+    columns = tuple(replace(c, type=loose[c.name], not_null=False) for c in staging.columns)
     whole = staging.checks.whole
     fit = tuple(c.name for c in upload.columns if not is_unbounded_text(c.type) and c.name not in whole)
     return Staging(upload, columns, replace(staging.checks, fit=fit), is_numbered=True)

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,13 +21,14 @@ import structlog
 
 from etl.errors import EtlError, SourceError, TerminalError, UsageError
 from etl.ingestion import manifest
+from etl.ingestion.absent_columns import refuse_absent
 from etl.ingestion.checking import faults_of
 from etl.ingestion.connecting import Connection, UploadStoreError, create_pool, door, transaction
 from etl.ingestion.files import find_files, type_faults
 from etl.ingestion.loading import FileLoad, Loading, NothingToLoad
 from etl.ingestion.model import FileResult, FileStatus, UploadOptions, UploadReport
 from etl.ingestion.observing import Observer, Observers
-from etl.ingestion.opening import declared_types, header_types, type_of, verified
+from etl.ingestion.opening import column_names, declared_types, header_types, type_of, verified
 from etl.ingestion.plan import Freshness, WritePlan
 from etl.ingestion.rights import refuse_missing_rights
 from etl.ingestion.settings import Dsn
@@ -137,6 +138,15 @@ async def _close(pool: asyncpg.Pool) -> None:
         pool.terminate()
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What the files say before any of them is loaded: see refuse_absent and declared_types."""
+
+    names: dict[Path, tuple[str, ...] | None] = field(default_factory=dict)
+    types: dict[Path, dict[str, str]] = field(default_factory=dict)
+    faults: dict[Path, EtlError] = field(default_factory=dict)
+
+
 class _Upload:
     def __init__(self, options: UploadOptions, dsn: Dsn, pool: asyncpg.Pool, observers: Observers) -> None:
         self._options = options
@@ -158,8 +168,8 @@ class _Upload:
         return report
 
     async def _load(self, paths: list[Path]) -> tuple[list[FileResult], int]:
-        types, faults = await self._declared_types(paths)
-        plan = await self._plan(next(iter(types.values()), header_types(self._options)))
+        said = await self._look_into(paths)
+        plan = await self._plan(said)
         loading = Loading(plan, self._pool, self._readers)
         workers = Workers(plan, self._pool, self._observers)
         results: dict[Path, FileResult] = {}
@@ -167,7 +177,7 @@ class _Upload:
 
         async def load(path: Path) -> None:
             async with slots:
-                results[path] = await self._file(loading, workers, path, faults.get(path))
+                results[path] = await self._file(loading, workers, path, said.faults.get(path))
 
         async with workers.running(), asyncio.TaskGroup() as files:
             for path in paths:
@@ -176,33 +186,33 @@ class _Upload:
             await self._advance_sequences(plan.target)
         return [results[path] for path in paths], workers.retries
 
-    async def _declared_types(self, paths: list[Path]) -> tuple[dict[Path, dict[str, str]], dict[Path, EtlError]]:
+    async def _look_into(self, paths: list[Path]) -> _Said:
         """What each file says its columns are; a file that cannot be opened has a fault instead."""
-        types: dict[Path, dict[str, str]] = {}
-        faults: dict[Path, EtlError] = {}
+        said = _Said()
         for path in paths:
             try:
-                types[path] = await asyncio.to_thread(declared_types, path, self._options)
+                said.names[path] = await asyncio.to_thread(column_names, path, self._options)
+                said.types[path] = await asyncio.to_thread(declared_types, path, self._options)
             except (SourceError, OSError) as error:
-                faults[path] = _told(path, error)
-        return types, faults
+                said.faults[path] = _told(path, error)
+        return said
 
-    async def _plan(self, types: dict[str, str]) -> WritePlan:
+    async def _plan(self, said: _Said) -> WritePlan:
+        types = next(iter(said.types.values()), header_types(self._options))
         with _lacking_rights():
             async with self._session() as connection:
+                found = await inspect_target(connection, self._options.table)
+                refuse_absent(said.names, self._options, stored=found.types if found else ())
                 if not self._options.dry_run:
                     await manifest.create(connection)
-                target = await self._target(connection, types)
+                target = found or await self._new_target(connection, types)
                 await refuse_missing_rights(connection, target, self._options)
         check_target(target, self._options, header_types(self._options))
         _tell_of_columns(target, self._options)
         return WritePlan(self._dsn, self._options, target, Freshness(target.is_empty))
 
-    async def _target(self, connection: Connection, types: dict[str, str]) -> TargetTable:
+    async def _new_target(self, connection: Connection, types: dict[str, str]) -> TargetTable:
         options = self._options
-        found = await inspect_target(connection, options.table)
-        if found is not None:
-            return found
         if not options.create_table:
             raise UsageError(f"the table {options.table} is not there; create it, or leave out --create-table false")
         headers = [replace(header, type=types.get(header.name)) for header in options.headers]

@@ -153,7 +153,7 @@ async def _stage_the_good(connection: Connection, staging: Staging, batch: Batch
 async def stage(connection: Connection, staging: Staging, batch: Batch) -> int:
     """How many rows COPY took."""
     await connection.execute(create_temp_table_sql(staging.name, staging.columns, with_position=staging.has_position))
-    return await copy_batch(connection, batch, staging.name, [column.name for column in staging.columns])
+    return await copy_batch(connection, batch, staging.name, staging.copied)
 
 
 async def check_only(

@@ -146,18 +146,23 @@ class Upload:
 
 @dataclass(frozen=True)
 class TempColumn:
+    """`is_filled`: COPY does not bring it; every row has the empty text."""
+
     name: str
     type: str
     not_null: bool = False
+    is_filled: bool = False
+
+    @property
+    def definition(self) -> str:
+        endings = " NOT NULL" * self.not_null + " DEFAULT ''" * self.is_filled
+        return f"{postgresql_identifier(self.name)} {self.type}{endings}"
 
 
 def create_temp_table_sql(name: str, columns: Sequence[TempColumn], *, with_position: bool = False) -> str:
     """It lives as long as its transaction: behind a transaction pooler the session is somebody else's afterwards."""
     position = [f'"{POSITION}" bigint GENERATED ALWAYS AS IDENTITY'] if with_position else []
-    definitions = [
-        f"{postgresql_identifier(column.name)} {column.type}{' NOT NULL' if column.not_null else ''}"
-        for column in columns
-    ]
+    definitions = [column.definition for column in columns]
     return f"CREATE TEMPORARY TABLE {quote_identifier(name)} ({', '.join([*definitions, *position])}) ON COMMIT DROP"
 
 

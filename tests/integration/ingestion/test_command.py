@@ -175,7 +175,7 @@ def test_patterns_flags_with_values_and_several_files_as_in_the_manual(uploader:
 
 
 def test_as_text_a_missing_table_has_text_columns_and_the_key(uploader: Uploader, execute: Execute) -> None:
-    uploader.write("people.csv", "name,id\n'',1\n,2\n")
+    uploader.write("people.csv", "name,id,cpf\n'',1,\n,2,\n")
     uploader("load", "--files", "people.csv", "--quotechar", "'", *PEOPLE)
     assert execute("SELECT id, name, cpf FROM people ORDER BY id") == [("1", "", None), ("2", None, None)]
     columns = "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'people'"
@@ -238,8 +238,9 @@ def test_one_bad_file_does_not_hold_up_the_others(uploader: Uploader, execute: E
 def test_a_failed_file_that_is_gone_does_not_hold_up_the_others(uploader: Uploader, execute: Execute) -> None:
     execute("CREATE TABLE people (id integer PRIMARY KEY, name text)")
     options = ("--table", "people", "--headers", "id,name", "--pk", "id")
-    for name in ("a.csv", "b[1].csv", "c.csv"):
-        uploader.write(name, "id;name\n1;Ana\n")
+    for name in ("a.csv", "b[1].csv"):
+        uploader.write(name, "id,name\nx,Ana\n")
+    uploader.write("c.csv", "id|name\nx|Ana\n")
     uploader("load", "--files", "a.csv", "b[1].csv", *options, expected=1)
     uploader("load", "--files", "c.csv", *options, "--delimiter", "|", expected=1)
     (uploader.folder / "a.csv").unlink()
@@ -253,8 +254,8 @@ def test_a_failed_file_that_is_gone_does_not_hold_up_the_others(uploader: Upload
 
 def test_a_load_that_is_refused_does_not_hold_up_what_else_is_retried(uploader: Uploader, execute: Execute) -> None:
     execute("CREATE TABLE people (id integer PRIMARY KEY, name text, cpf text)")
-    for name in ("a.csv", "b.csv"):
-        uploader.write(name, "id,name\nx,Ana\n")
+    uploader.write("a.csv", "id,name,cpf\nx,Ana,1\n")
+    uploader.write("b.csv", "id,name\nx,Ana\n")
     uploader("load", "--files", "a.csv", *PEOPLE, expected=1)
     uploader("load", "--files", "b.csv", "--table", "people", "--headers", "id,name", "--pk", "id", expected=1)
     execute("ALTER TABLE people DROP COLUMN cpf")

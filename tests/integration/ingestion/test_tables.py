@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
 from etl.errors import SchemaMismatchError, UsageError
-from etl.ingestion.model import BadRows, CsvOptions, FileStatus, Mode
+from etl.ingestion.model import BadRows, CsvOptions, FileStatus, Mode, TolerantMode
 from tests.integration.ingestion.conftest import Uploads, headers_of, told
 
 pytestmark = pytest.mark.stack
@@ -20,17 +22,77 @@ def test_columns_that_nobody_asked_for_are_left_out(uploads: Uploads) -> None:
     assert uploads.rows() == [("1", "one"), ("2", "two")]
 
 
-def test_a_column_that_the_file_lacks_keeps_its_stored_value(uploads: Uploads) -> None:
+WITH_NOTE = headers_of("id name note")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_column_that_one_file_lacks_fails_that_file_and_names_what_there_is(uploads: Uploads, ending: str) -> None:
+    whole = written(uploads, f"a.{ending}", {"id": ["1"], "name": ["one"], "note": ["x"]})
+    lacking = written(uploads, f"b.{ending}", {"id": ["2"], "name": ["two"], "Note": ["y"]})
+    report = uploads.load(whole, lacking, headers=WITH_NOTE)
+    assert [each.status.value for each in report.files] == ["success", "failed"]
+    assert report.files[1].notes == (
+        f"{lacking}: expected column note, which --headers names, found only id, name, Note; "
+        "note: did you mean 'Note'?; --tolerant loads the file without"
+    )
+    assert uploads.rows() == [("1", "one", "x")]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize(("mode", "kept", "new"), [(TolerantMode.NULL, "kept", "new"), (TolerantMode.EMPTY, "", "")])
+def test_a_column_that_the_file_lacks_keeps_its_stored_value_or_is_emptied(
+    uploads: Uploads, ending: str, mode: TolerantMode, kept: str, new: str
+) -> None:
     uploads.execute(
         "CREATE TABLE t (id bigint PRIMARY KEY, name text, note text DEFAULT 'new'); "
         "INSERT INTO t VALUES (1, 'one', 'kept')"
     )
-    headers = headers_of("id name note")
-    result = uploads.load_one(uploads.csv("a.csv", "name,id", "uno,1", "dos,2"), headers=headers)
+    file = written(uploads, f"a.{ending}", {"name": ["uno", "dos"], "id": ["1", "2"]})
+    result = uploads.load_one(file, headers=WITH_NOTE, csv=CsvOptions(tolerant=mode))
     assert told(result.counts) == {"read": 2, "inserted": 1, "updated": 1}
-    assert uploads.rows() == [(1, "uno", "kept"), (2, "dos", "new")]
+    assert uploads.rows() == [(1, "uno", kept), (2, "dos", new)]
     assert result.notes == "the file has no column note"
     assert uploads.manifest("notes") == [(result.notes,)]
+
+
+def test_an_empty_text_that_its_column_does_not_take_is_told(uploads: Uploads) -> None:
+    uploads.execute("CREATE TABLE t (id bigint PRIMARY KEY, name text, note int)")
+    options = {"headers": WITH_NOTE, "csv": CsvOptions(tolerant=TolerantMode.EMPTY)}
+    result = uploads.load_one(uploads.csv("a.csv", "id,name", "1,one"), **options)
+    assert 'line 2, column note: invalid input syntax for type integer: ""' in result.notes
+    assert uploads.rows() == []
+
+
+@pytest.mark.parametrize("tolerant", [None, *TolerantMode])
+@pytest.mark.parametrize("is_dry_run", [False, True])
+def test_a_column_that_no_file_has_is_refused_and_nothing_written(
+    uploads: Uploads, tolerant: TolerantMode | None, is_dry_run: bool
+) -> None:
+    """A misspelling would be NULL in every row."""
+    files = [uploads.csv("a.csv", "id,Name,x", "1,one,1"), uploads.csv("b.csv", "id,Name,y", "2,two,2")]
+    options = {"csv": CsvOptions(tolerant=tolerant), "dry_run": is_dry_run}
+    with pytest.raises(UsageError) as refused:
+        uploads.load(*files, **options)
+    assert str(refused.value) == (
+        "--headers names 1 column that no file has; nothing was written:\n  name: did you mean 'Name'?"
+    )
+    assert uploads.execute("SELECT to_regclass('t'), to_regclass('ingestion_manifest')") == [(None, None)]
+
+
+def test_a_stored_column_may_be_misspelt_in_no_file(uploads: Uploads) -> None:
+    uploads.execute("CREATE TABLE t (id text PRIMARY KEY, name text)")
+    with pytest.raises(UsageError, match="name: did you mean ' name'"):
+        uploads.load(uploads.csv("a.csv", "id, name", "1,one"))
+    with pytest.raises(UsageError, match="the header is separated by ';': --delimiter semicolon"):
+        uploads.load(uploads.csv("b.csv", "id;name", "1;one"))
+    assert uploads.rows() == []
+
+
+def written(uploads: Uploads, name: str, columns: dict[str, list[str]]) -> Path:
+    if name.endswith(".csv"):
+        return uploads.csv(name, ",".join(columns), *(",".join(row) for row in zip(*columns.values(), strict=True)))
+    pq.write_table(pa.table(columns), uploads.folder / name)
+    return uploads.folder / name
 
 
 def test_a_file_without_header_is_read_by_position(uploads: Uploads) -> None:

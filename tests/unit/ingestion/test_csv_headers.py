@@ -25,6 +25,11 @@ def test_a_column_nobody_asked_for_travels_under_a_name_of_its_own(tmp_path: Pat
     )
 
 
+def test_a_name_that_nobody_asked_for_may_stand_twice(tmp_path: Path) -> None:
+    """As in a spreadsheet with empty columns at its right."""
+    assert load(source_of(write(tmp_path, b"id,name,,\n1,Ada,,\n"), "id name")).rows == [("1", "Ada", None, None)]
+
+
 def test_that_name_is_no_column_of_the_table(tmp_path: Path) -> None:
     source = source_of(write(tmp_path, b"x,_unread_1\n1,2\n"), "_unread_1")
     assert [column.name for column in source.columns] == ["__unread_1", "_unread_1"]
@@ -52,7 +57,13 @@ def test_without_a_header_columns_come_by_position(tmp_path: Path) -> None:
     ("head", "message"),
     [
         (b"id,name,id\n", 'rows.csv, line 1: expected each column of the header once, found more than once: "id"'),
-        (b"\nID,Name\n", 'line 2: expected a header with some of "id", "name", found "ID", "Name"; .*--no-header'),
+        (
+            b"\nID,Name\n",
+            'line 2: expected a header with some of "id", "name", found "ID", "Name"; '
+            "id: did you mean 'ID'\\?; name: did you mean 'Name'\\?$",
+        ),
+        (b"id;name\n", "found \"id;name\"; the header is separated by ';': --delimiter semicolon$"),
+        (b"1,Ada\n", 'found "1", "Ada"; .*; if the first line is data already: --no-header$'),
         (b'id,"na"me\n', "line 1: expected a delimiter or a line end after the closing quotechar"),
         (b'id,"name\n1,2\n', "line 1: the quotation that begins here is never closed"),
         (b"id,n\xe9e\n", r"line 1: expected a header in UTF-8.*--encoding.*n\\\\xe9e"),
