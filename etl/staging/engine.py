@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from etl.staging.preparing import Rules, prepare
 from etl.staging.records import PreparedBatch, RawBatch
@@ -16,6 +17,9 @@ from etl.staging.storing import BatchStore
 
 AHEAD = 2
 """Prepared batches that may wait for each worker: enough to keep it busy, and all that memory has to hold."""
+
+IN_FLIGHT_BYTES = 128 * 1024 * 1024
+"""And whatever the number of workers, no more than so many bytes; a larger batch goes alone."""
 
 TURN_SECONDS = 0.0005
 """How long a thread computes while another wants to; Python's own 5 ms are as long as preparing a batch takes."""
@@ -35,11 +39,11 @@ class Engine:
 
     def run(self, batches: Iterable[RawBatch]) -> bool:
         """Whether all were handed out. Raises what is no single batch's fault: the source's error, or the ledger's."""
-        slots = threading.BoundedSemaphore(self.workers * (1 + AHEAD))
+        room = _Room(self.workers * (1 + AHEAD), IN_FLIGHT_BYTES)
         failed: list[BaseException] = []
 
-        def done(future: Future[None]) -> None:
-            slots.release()
+        def done(size_bytes: int, future: Future[None]) -> None:
+            room.leave(size_bytes)
             error = future.exception()
             if error is not None:
                 failed.append(error)
@@ -50,11 +54,12 @@ class Engine:
             for raw in batches:
                 prepared = prepare(raw, self.rules)
                 self.store.get_ready(prepared)
-                slots.acquire()
+                size_bytes = prepared.size_bytes
+                room.enter(size_bytes)
                 if not self._may_go_on(prepared):
                     is_complete = False
                     break
-                pool.submit(self._store, prepared, raw).add_done_callback(done)
+                pool.submit(self._store, prepared, raw).add_done_callback(partial(done, size_bytes))
         if failed:
             raise failed[0]
         return is_complete
@@ -69,6 +74,30 @@ class Engine:
     def _store(self, prepared: PreparedBatch, raw: RawBatch) -> None:
         if self.store.store(prepared, lambda ordinal: self.source.locate(raw, ordinal)):
             self.source.forget(raw.index)
+
+
+class _Room:
+    """For so many batches and so many bytes of them; one alone finds room whatever its size."""
+
+    def __init__(self, batches: int, size_bytes: int) -> None:
+        self._batches, self._bytes = batches, size_bytes
+        self._held, self._held_bytes = 0, 0
+        self._changed = threading.Condition()
+
+    def enter(self, size_bytes: int) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._held or self._has_room(size_bytes))
+            self._held += 1
+            self._held_bytes += size_bytes
+
+    def leave(self, size_bytes: int) -> None:
+        with self._changed:
+            self._held -= 1
+            self._held_bytes -= size_bytes
+            self._changed.notify()
+
+    def _has_room(self, size_bytes: int) -> bool:
+        return self._held < self._batches and self._held_bytes + size_bytes <= self._bytes
 
 
 @contextmanager

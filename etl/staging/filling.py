@@ -34,6 +34,8 @@ def fill_rows(cursor: Cursor, target: Target, batch: PreparedBatch) -> Stored:
 def copy_lines(target: Target, batch: PreparedBatch) -> bytes:
     """COPY's text format, in the order of `fill_table`'s columns and of the keys' bytes."""
     ids = batch.source_ids
+    if not ids:
+        return b""
     order = sorted(range(len(ids)), key=ids.__getitem__)
     first = target.run_number * RUN_POSITIONS
     columns = [

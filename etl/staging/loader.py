@@ -40,7 +40,8 @@ from etl.staging.writing import Target
 from etl.statements.staging import StagingTable, has_rows
 
 REGISTERED_AT_ONCE = 8
-"""Batches read ahead of the workers, so that the ledger is told of several in one transaction."""
+REGISTERED_BYTES = 32 * 1024 * 1024
+"""Batches read ahead of the workers, so that the ledger is told of several in one transaction; fewer large ones."""
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
@@ -196,7 +197,7 @@ class StagingLoader:
         """Each batch stands in the ledger, with its place in the source, before anything is done with it."""
         failures: list[Exception] = []
         coming = until_failure(batches, failures)
-        while some := list(islice(coming, REGISTERED_AT_ONCE)):
+        while some := list(_some(coming)):
             patiently()(self._ledger.register_batches, run_id, some)
             yield from some
         if failures:
@@ -248,6 +249,15 @@ def _standing(run: dict[str, Any]) -> str:
     return f"cancelled already, by {run['cancelled_by']}" if run["finished_at"] is None else str(run["status"])
 
 
+def _some(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
+    held_bytes = 0
+    for batch in islice(batches, REGISTERED_AT_ONCE):
+        yield batch
+        held_bytes += batch.size_bytes
+        if held_bytes >= REGISTERED_BYTES:
+            return
+
+
 def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target:
     """The job's table as it stands; refused where it is not as the contract says. The run has no number yet."""
     table = check_table(database, job.target_table)
@@ -256,8 +266,11 @@ def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target
             f"{table.name} has no column source_updated_at, without which an older record of job {job.id} might "
             "replace a newer one; run `python -m etl.staging migrate`"
         )
+    if not job.source_updated_at:  # the order of the input decides, whatever times stand in the table
+        table = replace(table, has_source_updated_at=False)
     is_empty = not _has_rows(database, table)
-    return Target(table, job.id, run_id, 0, job.skip_unchanged, job.skip_unchanged and not is_empty, is_empty)
+    compares = job.skip_unchanged and not is_empty
+    return Target(table, job.id, run_id, 0, job.skip_unchanged, compares, is_empty, job.source_updated_at)
 
 
 def checked_run_id(run_id: str) -> str:

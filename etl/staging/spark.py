@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -40,6 +39,7 @@ from etl.staging.preparing import prepare
 from etl.staging.records import RawBatch
 from etl.staging.reject_file import check_reject_directory, write_reject_file
 from etl.staging.rules import database_of, rules_of, tolerance_of
+from etl.staging.sources.base import numbered_slices
 from etl.staging.storing import BatchStore
 from etl.staging.watching import Watch
 from etl.staging.writing import Target
@@ -126,11 +126,11 @@ def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator
 
 def _batches(batches: Iterator[pa.RecordBatch], part: int, size: int) -> Iterator[RawBatch]:
     records = (value.as_py().encode() for batch in batches for value in batch.column(0))
-    index, ordinal = part * PARTITION_BATCHES, part * PARTITION_RECORDS
-    while taken := list(islice(records, size)):
-        position = {"partition": part, "ordinal": ordinal, "records": len(taken)}
-        yield RawBatch(index, position, range(ordinal, ordinal + len(taken)), taken)
-        index, ordinal = index + 1, ordinal + len(taken)
+    first = part * PARTITION_RECORDS
+    for index, piece in enumerate(numbered_slices(records, size, None), part * PARTITION_BATCHES):
+        ordinals = range(first + piece.start["row"], first + piece.end["row"])
+        position = {"partition": part, "ordinal": ordinals.start, "records": len(ordinals)}
+        yield RawBatch(index, position, ordinals, piece.records)
 
 
 def _locate(raw: RawBatch) -> Callable[[int], dict[str, Any]]:

@@ -17,6 +17,7 @@ from tenacity import RetryCallState, Retrying, stop_after_attempt, stop_when_eve
 
 from etl.errors import EtlError, TerminalError
 from etl.staging.filling import copy_lines, fill_rows
+from etl.staging.isolating import is_data_fault, unstorable
 from etl.staging.journal import Journal
 from etl.staging.ledger import Failure, Locate, StagingLedger, batch_failed, batch_retried
 from etl.staging.observing import Observer
@@ -131,9 +132,9 @@ class BatchStore:
         return batch, None
 
     def _without_unstorable(self, batch: PreparedBatch) -> PreparedBatch | None:
-        """What is JSON for us and not for PostgreSQL is told apart by PostgreSQL; None where that is not the fault."""
+        """None where no single record is at fault."""
         with self.ledger.batch_transaction() as cursor:
-            faults = _unstorable(cursor, batch)
+            faults = unstorable(cursor, self.target, batch)
         if not faults:
             return None
         rejects = [
@@ -196,16 +197,5 @@ def failure_of(error: EtlError) -> Failure:
 
 
 def is_data_error(error: EtlError) -> bool:
-    """SQLSTATE classes 22 (data exception) and 54 (a limit of PostgreSQL): some record is at fault."""
-    return failure_of(error).code[:2] in ("22", "54")
-
-
-def _unstorable(cursor: Cursor, batch: PreparedBatch) -> dict[int, str]:
-    """Place in the batch → what PostgreSQL says of the document there."""
-    cursor.execute(
-        """SELECT place - 1, (pg_input_error_info(document, 'jsonb')).message
-        FROM unnest(string_to_array(%(documents)s, E'\\n')) WITH ORDINALITY AS input (document, place)
-        WHERE NOT pg_input_is_valid(document, 'jsonb')""",
-        {"documents": b"\n".join(batch.documents).decode()},
-    )
-    return {int(place): str(message) for place, message in cursor.fetchall()}
+    """Whether some record is at fault."""
+    return is_data_fault(failure_of(error).code, error.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol, TypeVar
@@ -48,6 +49,14 @@ class Stream(Protocol):
     def locate(self, batch: RawBatch, ordinal: int) -> dict[str, Any]: ...
 
 
+BATCH_BYTES = 16 * 1024 * 1024
+"""A batch ends with the record that reaches so many, whatever its number of records: a server takes no statement of a
+gigabyte, and memory holds several batches. So it is smaller than this and one more record."""
+
+UNBOUNDED_BYTES = sys.maxsize
+"""For a batch that is read again: it was cut when it was first read."""
+
+
 @dataclass(frozen=True)
 class Slice:
     """Consecutive records, from one place to another. `gaps`: [record, lines before it that are no records]."""
@@ -66,8 +75,11 @@ class Slice:
 class Format(Protocol):
     """How one kind of file holds records."""
 
-    def slices(self, stream: BinaryIO, size: int, start: Place | None = None) -> Iterator[Slice]:
-        """`size` records each, the last may have fewer; from a place that an earlier slice began or ended at."""
+    def slices(
+        self, stream: BinaryIO, size: int, start: Place | None = None, size_bytes: int = BATCH_BYTES
+    ) -> Iterator[Slice]:
+        """`size` records each, fewer where they reach `size_bytes` and in the last; from a place that an earlier slice
+        began or ended at. Where a slice ends depends on the records alone."""
 
     def locate(self, position: dict[str, Any], number: int) -> dict[str, Any]:
         """Of the record with this number within a slice."""
@@ -81,16 +93,20 @@ def until_failure(items: Iterable[ItemT], failures: list[Exception]) -> Iterator
         failures.append(error)
 
 
-def numbered_slices(records: Iterable[bytes], size: int, start: Place | None) -> Iterator[Slice]:
+def numbered_slices(
+    records: Iterable[bytes], size: int, start: Place | None, size_bytes: int = BATCH_BYTES
+) -> Iterator[Slice]:
     """For formats whose places are numbers of records; the caller has passed over those before `start`."""
     row = start["row"] if start else 0
     failures: list[Exception] = []
-    held: list[bytes] = []
+    held, held_bytes = list[bytes](), 0
     for record in until_failure(records, failures):
         held.append(record)
-        if len(held) == size:
-            yield Slice(held, {"row": row}, {"row": row + size})
-            row, held = row + size, []
+        held_bytes += len(record)
+        if len(held) == size or held_bytes >= size_bytes:
+            end = row + len(held)
+            yield Slice(held, {"row": row}, {"row": end})
+            row, held, held_bytes = end, [], 0
     if held:
         yield Slice(held, {"row": row}, {"row": row + len(held)})
     if failures:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 
 from etl.errors import SourceError
-from etl.staging.sources.base import Place, Slice, until_failure
+from etl.staging.sources.base import BATCH_BYTES, Place, Slice, until_failure
 from etl.staging.sources.lines import LinePlace, line_blocks, line_of
 
 _CLOSED = re.compile(rb'(?:[^"]++|"")*+"')
@@ -44,7 +44,9 @@ class CsvFormat:
     longest: int
     delimiter: str = ","
 
-    def slices(self, stream: BinaryIO, size: int, start: Place | None = None) -> Iterator[Slice]:
+    def slices(
+        self, stream: BinaryIO, size: int, start: Place | None = None, size_bytes: int = BATCH_BYTES
+    ) -> Iterator[Slice]:
         rows = self._rows(line_blocks(stream, self.longest), LinePlace())
         header = next(rows, None)
         if header is None:
@@ -53,7 +55,7 @@ class CsvFormat:
         place = LinePlace(**start) if start else header.end
         if start:
             rows = self._rows_from(stream, place, rows)
-        return self._cut(rows, names, size, place)
+        return self._cut(rows, names, size, size_bytes, place)
 
     def locate(self, position: dict[str, Any], number: int) -> dict[str, Any]:
         return {"line": line_of(position, number)}
@@ -64,8 +66,10 @@ class CsvFormat:
         stream.seek(place.offset)
         return self._rows(line_blocks(stream, self.longest, is_beginning=False), place)
 
-    def _cut(self, rows: Iterator[_Row], names: list[str], size: int, place: LinePlace) -> Iterator[Slice]:
-        begin, records, gaps = place, list[bytes](), list[list[int]]()
+    def _cut(
+        self, rows: Iterator[_Row], names: list[str], size: int, size_bytes: int, place: LinePlace
+    ) -> Iterator[Slice]:
+        begin, records, held_bytes, gaps = place, list[bytes](), 0, list[list[int]]()
         failures: list[Exception] = []
         for row in until_failure(rows, failures):
             if not records:
@@ -73,11 +77,12 @@ class CsvFormat:
             elif row.start.line > place.line:  # blank lines
                 _skip(gaps, len(records), row.start.line - place.line)
             records.append(self._record(row, names))
+            held_bytes += len(records[-1])
             place = row.end
             _skip(gaps, len(records), place.line - row.start.line - 1)
-            if len(records) == size:
+            if len(records) == size or held_bytes >= size_bytes:
                 yield Slice(records, begin.plain(), place.plain(), gaps)
-                records, gaps = [], []
+                records, held_bytes, gaps = [], 0, []
         if records:
             yield Slice(records, begin.plain(), place.plain(), gaps)
         if failures:

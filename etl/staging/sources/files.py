@@ -10,7 +10,7 @@ from typing import Any
 
 from etl.errors import SourceError
 from etl.staging.records import RawBatch
-from etl.staging.sources.base import After, Format, Place, Slice
+from etl.staging.sources.base import UNBOUNDED_BYTES, After, Format, Place, Slice
 from etl.staging.sources.opening import fingerprint, is_readable, reading, refuse_changed
 
 
@@ -47,7 +47,7 @@ class FileSource:
         refuse_changed(path, position)
         # a failure behind the batch is not the batch's
         with reading(path) as stream:
-            piece = next(iter(self.format.slices(stream, count, position["start"])), None)
+            piece = next(iter(self.format.slices(stream, count, position["start"], UNBOUNDED_BYTES)), None)
         found = piece.records if piece else []
         if len(found) != count:
             raise SourceError(f"{path}: expected {count} records of batch {index}, found {len(found)}")

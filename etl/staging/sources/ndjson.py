@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from etl.staging.sources.base import Place, Slice, until_failure
+from etl.staging.sources.base import BATCH_BYTES, Place, Slice, until_failure
 from etl.staging.sources.lines import LinePlace, go_to, line_blocks, line_of
 
 _WHITE_SPACE = b" \t\r"
@@ -18,23 +18,25 @@ class NdjsonFormat:
 
     longest: int
 
-    def slices(self, stream: BinaryIO, size: int, start: Place | None = None) -> Iterator[Slice]:
+    def slices(
+        self, stream: BinaryIO, size: int, start: Place | None = None, size_bytes: int = BATCH_BYTES
+    ) -> Iterator[Slice]:
         place = LinePlace(**start) if start else LinePlace()
         go_to(stream, place.offset)
-        begin, records, gaps = place, list[bytes](), list[list[int]]()
+        begin, records, held_bytes, gaps = place, list[bytes](), 0, list[list[int]]()
         failures: list[Exception] = []
         for lines, taken in until_failure(line_blocks(stream, self.longest, place.offset == 0), failures):
             done = 0
             while done < len(lines):
-                piece = lines[done : done + size - len(records)]
+                piece = _fitting(lines[done : done + size - len(records)], size_bytes - held_bytes)
                 done += len(piece)
                 place = place.after(piece, taken)
-                _add(piece, records, gaps)
+                held_bytes += _add(piece, records, gaps)
                 if not records:
                     begin, gaps = place, []
-                elif len(records) == size:
+                elif len(records) == size or held_bytes >= size_bytes:
                     yield Slice(records, begin.plain(), place.plain(), gaps)
-                    begin, records, gaps = place, [], []
+                    begin, records, held_bytes, gaps = place, [], 0, []
         if records:
             yield Slice(records, begin.plain(), place.plain(), gaps)
         if failures:
@@ -44,11 +46,24 @@ class NdjsonFormat:
         return {"line": line_of(position, number)}
 
 
-def _add(lines: list[bytes], records: list[bytes], gaps: list[list[int]]) -> None:
+def _fitting(lines: list[bytes], room_bytes: int) -> list[bytes]:
+    """Up to the line whose record fills the room."""
+    if sum(map(len, lines)) < room_bytes:
+        return lines
+    for number, line in enumerate(lines, 1):
+        room_bytes -= len(line.strip(_WHITE_SPACE))
+        if room_bytes <= 0:
+            return lines[:number]
+    return lines
+
+
+def _add(lines: list[bytes], records: list[bytes], gaps: list[list[int]]) -> int:
+    """How many bytes the records have that were added."""
     stripped = [line.strip(_WHITE_SPACE) for line in lines]
+    added_bytes = sum(map(len, stripped))
     if all(stripped):
         records += stripped
-        return
+        return added_bytes
     for line in stripped:
         if line:
             records.append(line)
@@ -56,3 +71,4 @@ def _add(lines: list[bytes], records: list[bytes], gaps: list[list[int]]) -> Non
             gaps[-1][1] += 1
         else:
             gaps.append([len(records), 1])
+    return added_bytes

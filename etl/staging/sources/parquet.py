@@ -17,15 +17,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.errors import SourceError
-from etl.staging.sources.base import Place, Slice, numbered_slices
+from etl.staging.sources.base import BATCH_BYTES, Place, Slice, numbered_slices
 
 ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class ParquetFormat:
-    def slices(self, stream: BinaryIO, size: int, start: Place | None = None) -> Iterator[Slice]:
-        return numbered_slices(_records(stream, start["row"] if start else 0), size, start)
+    def slices(
+        self, stream: BinaryIO, size: int, start: Place | None = None, size_bytes: int = BATCH_BYTES
+    ) -> Iterator[Slice]:
+        return numbered_slices(_records(stream, start["row"] if start else 0), size, start, size_bytes)
 
     def locate(self, position: dict[str, Any], number: int) -> dict[str, Any]:
         return {"row": position["start"]["row"] + number + 1}

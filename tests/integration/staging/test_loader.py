@@ -124,6 +124,47 @@ def test_counts_add_up_whatever_comes(load: Callable[..., Summary], file: Path, 
     assert rejects[0]["record"] == "{broken"
 
 
+def test_a_batch_of_rejects_is_a_batch_like_any_other(
+    load: Callable[..., Summary], retry: Callable[..., Summary], file: Path, execute: Execute
+) -> None:
+    """Also the first one of an empty table, and of a retry."""
+    bad = [b"{broken"] * 100
+    write(file, [*bad, *some(100), *bad, *({"id": f"tiny{i}", "n": 0} for i in range(100))])
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_k00050 CHECK (source_id <> 'k00050')")
+    partial = load("mixed")
+    assert (partial.run["status"], counts(partial)) == ("partial", (100, 0, 0, 0, 200))
+    assert batch_states(execute, "mixed") == ["succeeded", "failed", "succeeded", "succeeded"]
+    execute("ALTER TABLE stg_events DROP CONSTRAINT no_k00050")
+    assert counts(retry("mixed")) == (200, 0, 0, 0, 200)
+    assert execute("SELECT count(*) FROM etl_run_rejects") == [(200,)]
+    assert counts(load("again")) == (0, 0, 200, 0, 200)
+
+
+def test_what_the_table_cannot_take_is_rejected_and_the_rest_stored(
+    load: Callable[..., Summary], file: Path, execute: Execute
+) -> None:
+    """JSON for PostgreSQL, and yet no row: generated columns and indexes have limits of their own."""
+    execute("ALTER TABLE stg_events ADD amount numeric(5, 2) GENERATED ALWAYS AS ((data ->> 'amount')::numeric) STORED")
+    execute("CREATE INDEX long_texts ON stg_events ((data ->> 'text'))")
+    text = "".join(random.Random(7).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000))
+    faulty: list[Any] = [{"id": "no", "n": 0, "amount": "ten"}, {"id": "much", "n": 0, "amount": 1000}]
+    faulty += [{"id": "long", "n": 0, "text": text}, b'{"id": "tiny", "n": 1e-20000}']
+    records = some(300, amount=1.5)
+    for place, record in zip((0, 150, 210, 211), faulty, strict=True):
+        records.insert(place, record)
+    write(file, records)
+    first = load("first")
+    assert first.is_success
+    assert counts(first) == (300, 0, 0, 0, 4)
+    told = execute("SELECT reason, message FROM etl_run_rejects ORDER BY ordinal")
+    assert told == [
+        ("unstorable", 'invalid input syntax for type numeric: "ten"'),
+        ("unstorable", "numeric field overflow"),
+        ("unstorable", "index row requires 20016 bytes, maximum size is 8191"),
+        ("unstorable", "value overflows numeric format"),
+    ]
+
+
 def test_a_failing_batch_fails_alone_and_is_retried(
     load: Callable[..., Summary], retry: Callable[..., Summary], file: Path, execute: Execute
 ) -> None:

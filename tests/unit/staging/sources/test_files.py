@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 from contextlib import suppress
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from etl.errors import SourceError
@@ -16,6 +19,7 @@ from etl.staging.sources.files import find_files, name_files
 from etl.staging.sources.json_array import JsonArrayFormat
 from etl.staging.sources.ndjson import NdjsonFormat
 from etl.staging.sources.opening import PACKED
+from etl.staging.sources.parquet import ParquetFormat
 from tests.unit.staging.sources.support import LONGEST, PACKERS, check_batches, records_of, source_of, write
 
 NDJSON = NdjsonFormat(LONGEST)
@@ -181,3 +185,59 @@ def _unpacked(path: Path) -> bytes:
         while byte := stream.read(1):
             found += byte
     return bytes(found)
+
+
+LARGE_RECORDS = [
+    b'{"id":"%d","text":"%s"}' % (n, b"x" * size) for n, size in enumerate([10, 9 << 20, 10, 17 << 20, 10])
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [("ndjson", ""), ("ndjson", ".zst"), ("json_array", ""), ("csv", ""), ("csv", ".zst"), ("parquet", "")],
+)
+def test_a_batch_ends_with_the_record_that_fills_it(tmp_path: Path, kind: str, suffix: str) -> None:
+    """Read again, or behind any batch, the batches are the same."""
+    longest = 32 << 20
+    texts = [orjson.loads(record) for record in LARGE_RECORDS]
+    content: dict[str, bytes] = {
+        "ndjson": b"\n  \n".join(LARGE_RECORDS),
+        "json_array": b"[" + b",".join(LARGE_RECORDS) + b"]",
+        "csv": b"id,text\n" + b"".join(f"{each['id']},{each['text']}\n".encode() for each in texts),
+        "parquet": _parquet(texts),
+    }
+    forms: dict[str, Format] = {
+        "ndjson": NdjsonFormat(longest),
+        "json_array": JsonArrayFormat(longest),
+        "csv": CsvFormat(longest),
+        "parquet": ParquetFormat(),
+    }
+    batches = check_batches(source_of(forms[kind], write(tmp_path / f"a{suffix}", content[kind])), 100)
+    assert [len(batch.records) for batch in batches] == [4, 1]
+    assert records_of(batches) == LARGE_RECORDS
+
+
+def _parquet(rows: list[dict[str, str]]) -> bytes:
+    written = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), written)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["ndjson", "json_array", "csv", "parquet"])
+def test_a_file_without_records_has_no_batch(tmp_path: Path, kind: str) -> None:
+    groups = io.BytesIO()
+    with pq.ParquetWriter(groups, pa.schema([("id", pa.string())])) as writer:
+        for count in (0, 2, 0, 1, 0):
+            writer.write_table(pa.table({"id": pa.array(["1"] * count, pa.string())}))
+    empty: dict[str, tuple[Format, list[bytes]]] = {
+        "ndjson": (NDJSON, [b"", b"\n \n", b"\xef\xbb\xbf"]),
+        "json_array": (JsonArrayFormat(LONGEST), [b"[]", b" [\n] "]),
+        "csv": (CsvFormat(LONGEST), [b"a,b\n", b"a,b", b"a\n\n\n"]),
+        "parquet": (ParquetFormat(), [_parquet([])]),
+    }
+    form, contents = empty[kind]
+    files = [write(tmp_path / f"{number}", content) for number, content in enumerate(contents)]
+    assert check_batches(source_of(form, *files), 10) == []
+    if kind == "parquet":
+        with_empty_groups = write(tmp_path / "groups", groups.getvalue())
+        assert records_of(check_batches(source_of(form, with_empty_groups), 1)) == [b'{"id":"1"}'] * 3

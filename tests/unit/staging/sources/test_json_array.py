@@ -89,17 +89,55 @@ def test_an_empty_array_has_no_elements(content: bytes) -> None:
         (b",]", "element 5: Expecting value"),
         (b"  {}", "element 5: expected ',' or ']', found '{'"),
         (b"] []", r"expected the end of the input after the array, found '\['"),
-        (b',{"a" 1}]', "element 5: Expecting ':' delimiter"),
+        (b',{"a" 1]', "element 5: Expecting ':' delimiter"),
+        (b',{"a" [1}]', "element 5: Expecting ':' delimiter"),
+        (b",}]", "element 5: Expecting value"),
+        (b",5,", "element 6: Expecting value"),
         (b',"' + b"x" * (LONGEST + BLOCK_BYTES), "element 5: Unterminated string"),
         (b"," + b"[" * 100_000, "element 5: nested too deeply"),
+        (b',{"a": 5}{"a": 6}', "element 6: expected ',' or ']', found '{'"),
     ],
 )
 def test_a_broken_array_is_an_error_after_what_was_whole(rest: bytes, message: str) -> None:
     slices = ARRAY.slices(io.BytesIO(b"[1,2,3,4" + rest), 3)
     assert next(slices).records == [b"1", b"2", b"3"]
-    assert next(slices).records == [b"4"]
+    assert next(slices).records[0] == b"4"
     with pytest.raises(SourceError, match=message):
         next(slices)
+
+
+DEEP = b'{"a": ' + b"[" * 3000 + b"]" * 3000 + b"}"
+
+
+@pytest.mark.parametrize("stream", [io.BytesIO, OneByteAtATime])
+@pytest.mark.parametrize(
+    ("element", "kept"),
+    [
+        (b'{"a" 1}', b'{"a" 1}'),
+        (b"bad \n ", b"bad"),
+        (b"[1 2]", b"[1 2]"),
+        (b'{"a": ["\\"]}, \\", {", x]}', b'{"a": ["\\"]}, \\", {", x]}'),
+        (b'{"a": "\xff", b}', b'{"a": "\xff", b}'),
+        (DEEP, DEEP),
+    ],
+    ids=["no colon", "no text", "no comma", "brackets in texts", "no UTF-8", "deep"],
+)
+def test_an_element_that_cannot_be_read_is_left_to_be_judged(
+    stream: type[io.BytesIO], element: bytes, kept: bytes
+) -> None:
+    assert elements(b'[{"b": 1}, ' + element + b', {"b": 2}]', stream) == [b'{"b": 1}', kept, b'{"b": 2}']
+
+
+def test_of_an_element_too_long_only_the_beginning_is_kept() -> None:
+    long = b'{"a": "' + b"x[" * BLOCK_BYTES + b'"}'
+    assert elements(b"[1, " + long + b", 2]") == [b"1", long[: LONGEST + 1], b"2"]
+
+
+def test_no_more_is_read_than_shows_that_an_array_is_broken() -> None:
+    content = io.BytesIO(b'[{"a": 1}{"a": 2}' + b" " * (4 * BLOCK_BYTES))
+    with pytest.raises(SourceError, match=r"element 2: expected ',' or '\]', found '\{'"):
+        list(ARRAY.slices(content, 3))
+    assert content.tell() <= 2 * BLOCK_BYTES
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"a": []}', b"null"])
