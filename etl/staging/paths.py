@@ -28,3 +28,15 @@ def getter(path: str) -> Getter:
         return value
 
     return get
+
+
+def obstacle(record: dict[str, Any], path: str) -> Any:
+    """What stands in the way of a path that finds nothing: a value that is no object; MISSING where nothing does."""
+    value: Any = record
+    for step in path.split("."):
+        if not isinstance(value, dict):
+            return MISSING if value is None else value
+        if step not in value:
+            return MISSING
+        value = value[step]
+    return MISSING

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from etl.staging.paths import MISSING, Getter
+from etl.staging.paths import MISSING, Getter, obstacle
 from etl.staging.records import Faults, PreparedBatch, RawBatch, Reject, RejectReason
 from etl.staging.shapes import Shape, ShapeError
 
@@ -32,10 +32,14 @@ class Rules:
     required: tuple[tuple[str, Getter], ...] = ()
     shape: Shape | None = None
     maximum_record_bytes: int = 16 * 1024 * 1024
+    source_updated_at_path: str = "source_updated_at"
 
 
 _Row = tuple[str, bytes, int, datetime | None, str, bytes | None]
 """source_id, document, ordinal, source_updated_at, digest, errors."""
+
+_Judged = tuple[_Row, Faults | None, bool]
+"""The last: whether its time cannot be read."""
 
 
 class _Unstorable(Exception):
@@ -46,30 +50,38 @@ class _Unstorable(Exception):
 def prepare(batch: RawBatch, rules: Rules) -> PreparedBatch:
     prepared = PreparedBatch(batch.index, batch.position, len(batch.records))
     rows: dict[str, _Row] = {}
-    has_checks = bool(rules.required or rules.shape)
     for ordinal, text in zip(batch.ordinals, batch.records, strict=True):
         try:
-            record = _read(text, rules)
-            source_id = _source_id(record, rules)
+            row, faults, has_unreadable_time = _judge(ordinal, text, rules)
         except _Unstorable as fault:
             prepared.rejects.append(Reject(ordinal, fault.reason, fault.message, text))
             continue
-        errors: list[dict[str, Any]] = []
-        updated_at = _source_updated_at(record, rules, errors) if rules.source_updated_at else None
-        if has_checks:
-            missing = _check_required(record, rules, errors)
-            misshapen = _check_shape(record, rules, errors)
-            if missing or misshapen:
-                prepared.faults[ordinal] = Faults(missing, misshapen)
-        if source_id in rows and _is_older(updated_at, rows[source_id]):
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this record's fault alone
+            message = f"expected a record that can be read: {type(error).__name__}: {error}"
+            prepared.rejects.append(Reject(ordinal, RejectReason.UNREADABLE, message, text))
             continue
-        # a raw newline is white space in JSON, and here the separator of documents
-        document = text.replace(b"\n", b" ") if b"\n" in text else text
-        digest = _md5(text, usedforsecurity=False).hexdigest()
-        rows[source_id] = source_id, document, ordinal, updated_at, digest, orjson.dumps(errors) if errors else None
+        if faults:
+            prepared.faults[ordinal] = faults
+        _place(row, rows, has_unreadable_time)
     _keep(prepared, rows)
     prepared.rows_deduplicated = prepared.rows_attempted - len(prepared.rejects) - len(rows)
     return prepared
+
+
+def _judge(ordinal: int, text: bytes, rules: Rules) -> _Judged:
+    record = _read(text, rules)
+    source_id = _source_id(record, rules)
+    errors: list[dict[str, Any]] = []
+    updated_at = _source_updated_at(record, rules, errors) if rules.source_updated_at else None
+    missing = _check_required(record, rules, errors) if rules.required else 0
+    misshapen = _check_shape(record, rules, errors) if rules.shape else 0
+    # a raw newline is white space in JSON, and here the separator of documents
+    document = text.replace(b"\n", b" ") if b"\n" in text else text
+    digest = _md5(text, usedforsecurity=False).hexdigest()
+    row = source_id, document, ordinal, updated_at, digest, orjson.dumps(errors) if errors else None
+    # as `time_fault` finds it in the table
+    has_unreadable_time = updated_at is None and any(each["path"] == rules.source_updated_at_path for each in errors)
+    return row, Faults(missing, misshapen) if missing or misshapen else None, has_unreadable_time
 
 
 # --- can it be stored? ----------------------------------------------------------------------------------------------
@@ -86,7 +98,7 @@ def _read(text: bytes, rules: Rules) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise _unreadable(text, error) from None
     if not isinstance(record, dict):
-        raise _Unstorable(RejectReason.NOT_AN_OBJECT, f"expected a JSON object, found {_kind(record)}")
+        raise _Unstorable(RejectReason.NOT_AN_OBJECT, f"expected a JSON object, found {kind(record)}")
     # an escaped backslash before u0000 is harmless text: look closer
     if b"\\u0000" in text and any("\0" in each for each in _texts(record)):
         raise _Unstorable(RejectReason.NUL_CHARACTER, "expected text without \\u0000, which PostgreSQL cannot hold")
@@ -100,22 +112,25 @@ def _unreadable(text: bytes, error: orjson.JSONDecodeError) -> _Unstorable:
         return _Unstorable(
             RejectReason.INVALID_UTF8, f"expected UTF-8, found byte 0x{text[fault.start]:02x} at byte {fault.start + 1}"
         )
+    if "depth limit" in error.msg:
+        return _Unstorable(RejectReason.NESTED_TOO_DEEP, "expected at most 1,000 levels of nesting, found more")
     if "infinity" in error.msg:
         return _Unstorable(RejectReason.NUMBER_OUT_OF_RANGE, "expected numbers below 1e308, found a larger one")
     return _Unstorable(RejectReason.NOT_JSON, f"expected JSON: {error}")
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(record: Any) -> Iterator[str]:
     """Keys and values, however deep."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
-    elif isinstance(value, str):
-        yield value
+    waiting = [record]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield from value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            yield value
 
 
 def _source_id(record: dict[str, Any], rules: Rules) -> str:
@@ -128,7 +143,7 @@ def _source_id(record: dict[str, Any], rules: Rules) -> str:
         )
     if not isinstance(value, str):
         raise _Unstorable(
-            RejectReason.BAD_SOURCE_ID, f"expected text or a whole number as source_id, found {_kind(value)}"
+            RejectReason.BAD_SOURCE_ID, f"expected text or a whole number as source_id, found {kind(value)}"
         )
     if len(value) > MAXIMUM_SOURCE_ID_BYTES // 4 and len(value.encode()) > MAXIMUM_SOURCE_ID_BYTES:
         raise _Unstorable(
@@ -144,13 +159,13 @@ def _source_updated_at(record: dict[str, Any], rules: Rules, errors: list[dict[s
     if rules.source_updated_at is None:
         return None
     value = rules.source_updated_at(record)
-    if value is MISSING or value is None:
-        return None
     try:
-        return rules.parse_instant(value)
+        if value is MISSING and (value := obstacle(record, rules.source_updated_at_path)) is not MISSING:
+            raise ValueError(f"expected an object on the way there, found {kind(value)}")
+        return None if value is MISSING or value is None else rules.parse_instant(value)
     except (ValueError, TypeError, OverflowError) as error:
         errors.append(
-            {"path": "source_updated_at", "message": f"expected an instant: {error}", "sample": _sample(value)}
+            {"path": rules.source_updated_at_path, "message": f"expected an instant: {error}", "sample": _sample(value)}
         )
         return None
 
@@ -177,10 +192,17 @@ def _check_shape(record: dict[str, Any], rules: Rules, errors: list[dict[str, An
 # --- each source_id once --------------------------------------------------------------------------------------------
 
 
-def _is_older(updated_at: datetime | None, other: _Row) -> bool:
-    """The latest source_updated_at wins, else the last in the order of the input."""
-    stored = other[3]
-    return updated_at != stored and (updated_at is None or (stored is not None and updated_at < stored))
+def _place(row: _Row, rows: dict[str, _Row], has_unreadable_time: bool) -> None:
+    """The latest source_updated_at wins, and one without any is the oldest; else the last in the order of the input.
+
+    As `upsert_batch` has it: a time that cannot be read decides nothing. Such a record takes another's place, and its
+    time, so that an older one does not come back.
+    """
+    former = rows.get(row[0])
+    if former is None or former[3] is None or (row[3] is not None and row[3] >= former[3]):
+        rows[row[0]] = row
+    elif has_unreadable_time:
+        rows[row[0]] = *row[:3], former[3], *row[4:]
 
 
 def _keep(prepared: PreparedBatch, rows: dict[str, _Row]) -> None:
@@ -193,7 +215,7 @@ def _keep(prepared: PreparedBatch, rows: dict[str, _Row]) -> None:
     prepared.rows_invalid = sum(error is not None for error in errors)
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
     return names.get(type(value), "null")
 
@@ -204,5 +226,8 @@ def _sample(value: Any, longest: int = 200) -> Any:
         return None
     if isinstance(value, int | float | bool) or value is None:
         return value
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    try:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return "nested too deeply to be shown"
     return text if len(text) <= longest else text[:longest] + "…"

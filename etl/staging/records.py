@@ -23,8 +23,11 @@ class RejectReason(StrEnum):
     NUL_CHARACTER = "nul_character"
     NUMBER_OUT_OF_RANGE = "number_out_of_range"
     TOO_LARGE = "too_large"
+    NESTED_TOO_DEEP = "nested_too_deep"
     UNSTORABLE = "unstorable"
     """PostgreSQL's own refusal, with its words."""
+    UNREADABLE = "unreadable"
+    """Whatever else went wrong with it: a record alone ends no run."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class RawBatch:
     position: dict[str, Any]
     ordinals: Sequence[int]
     records: Sequence[bytes]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(map(len, self.records))
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class Reject:
 class PreparedBatch:
     """A batch ready to be stored, a list a column, each source_id once; and what was left out.
 
+    `source_updated_at` is the record's own, or where that cannot be read, that of the record whose place it took.
     `faults` are those of records by their ordinal; only the records that are rows count. `lines` are the rows as COPY
     takes them, where somebody had the time to write them.
     """
@@ -78,6 +86,11 @@ class PreparedBatch:
     lines: bytes | None = None
     rows_deduplicated: int = 0
     rows_invalid: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """Of what memory holds of it until it is stored."""
+        return sum(map(len, self.documents)) + len(self.lines or b"") + sum(len(each.record) for each in self.rejects)
 
     @property
     def required_field_errors(self) -> int:

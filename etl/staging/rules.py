@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging import InstantFormat, StagingJob
-from etl.config.staging_models import StagingTimeouts
+from etl.config.staging_models import FileFormat, StagingTimeouts, StandardInputSource
 from etl.staging.database import StagingDatabase, Timeouts
 from etl.staging.paths import getter
-from etl.staging.preparing import Rules
+from etl.staging.preparing import Rules, kind
 from etl.staging.shapes import Shape
 from etl.staging.tolerance import Tolerance
 from etl.statements.staging import StagingTable
 
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -23,10 +25,11 @@ def rules_of(job: StagingJob) -> Rules:
     return Rules(
         source_id=getter(job.source_id),
         source_updated_at=getter(job.source_updated_at) if job.source_updated_at else None,
-        parse_instant=_PARSERS[job.source_updated_at_format],
+        parse_instant=_parser(job),
         required=tuple((path, getter(path)) for path in job.required),
         shape=Shape(job.shape) if job.shape else None,
         maximum_record_bytes=job.maximum_record_bytes,
+        source_updated_at_path=job.source_updated_at or "",
     )
 
 
@@ -53,7 +56,7 @@ def tolerance_of(job: StagingJob) -> Tolerance:
 def _iso(value: Any) -> datetime:
     """ISO 8601; without an offset it is UTC."""
     if not isinstance(value, str):
-        raise ValueError("ISO 8601 text, as source_updated_at_format says")
+        raise ValueError(f"ISO 8601 text, as source_updated_at_format says, found {kind(value)}")
     instant = datetime.fromisoformat(value)
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
@@ -68,8 +71,17 @@ def _epoch_milliseconds(value: Any) -> datetime:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("a number since 1970, as source_updated_at_format says")
+        raise ValueError(f"a number, as source_updated_at_format says, found {kind(value)}")
     return value
+
+
+def _parser(job: StagingJob) -> Callable[[Any], datetime]:
+    """Of CSV every value is text: what is written as a number is one."""
+    parse, source = _PARSERS[job.source_updated_at_format], job.source
+    form = source.format if isinstance(source, StandardInputSource) else source.type
+    if form != FileFormat.CSV or job.source_updated_at_format is InstantFormat.ISO:
+        return parse
+    return lambda value: parse(float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value)
 
 
 _PARSERS: dict[InstantFormat, Callable[[Any], datetime]] = {

@@ -32,7 +32,10 @@ class Shape:
 
     def errors(self, record: dict[str, Any]) -> list[ShapeError]:
         """The first of them; a record broken throughout would fill the table with its faults."""
-        found = islice(self._validator.iter_errors(record), MAXIMUM_ERRORS)
+        try:
+            found = list(islice(self._validator.iter_errors(record), MAXIMUM_ERRORS))
+        except ValueError:  # of a record nested over 255 deep the library says that it breaks the schema, and not where
+            return [ShapeError(".", "breaks the shape; it is nested too deeply to say where", None)]
         return [ShapeError(_dotted(each.instance_path), _short(each.message), each.instance) for each in found]
 
 

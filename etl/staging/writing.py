@@ -17,6 +17,9 @@ from psycopg2.extensions import cursor as Cursor
 from etl.staging.records import RUN_POSITIONS, PreparedBatch
 from etl.statements.staging import StagingTable, count_unchanged, find_changed, find_superseded, upsert_batch
 
+STATEMENT_BYTES = 64 * 1024 * 1024
+"""Of documents in one statement: PostgreSQL takes none of a gigabyte, to which quoting may add as much again."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -32,6 +35,13 @@ class Target:
     skip_unchanged: bool = False
     compares: bool = False
     is_empty: bool = False
+    source_updated_at_path: str | None = None
+
+    @property
+    def time_fault(self) -> str | None:
+        """What the errors of a record contain whose time cannot be read."""
+        path = self.source_updated_at_path
+        return orjson.dumps([{"path": path}]).decode() if path else None
 
 
 @dataclass(frozen=True)
@@ -47,17 +57,47 @@ class Stored:
     rows_deduplicated: int
     superseded: frozenset[int] = frozenset()
 
+    def __add__(self, other: Stored) -> Stored:
+        return Stored(
+            self.rows_inserted + other.rows_inserted,
+            self.rows_updated + other.rows_updated,
+            self.rows_unchanged + other.rows_unchanged,
+            self.rows_deduplicated + other.rows_deduplicated,
+            self.superseded | other.superseded,
+        )
+
 
 def store_rows(cursor: Cursor, target: Target, batch: PreparedBatch) -> Stored:
     """Inside the caller's transaction."""
     chosen: Sequence[int] = range(len(batch.source_ids))
     if target.compares and target.skip_unchanged and target.table.has_hash_digest:
         chosen = _changed(cursor, target, batch)
-    skipped = len(batch.source_ids) - len(chosen)
-    if not chosen:
-        return Stored(0, 0, skipped, batch.rows_deduplicated)
+    stored = Stored(0, 0, len(batch.source_ids) - len(chosen), batch.rows_deduplicated)
+    for piece in pieces(batch, chosen):
+        stored += _upsert(cursor, target, batch, piece)
+    return stored
+
+
+def pieces(batch: PreparedBatch, chosen: Sequence[int]) -> list[Sequence[int]]:
+    """What one statement takes at once. Mostly all, since batches are cut by bytes when they are read; those of one
+    that was not are in the order of their keys, as the rows of each are locked."""
+    if sum(len(batch.documents[place]) for place in chosen) <= STATEMENT_BYTES:
+        return [chosen] if chosen else []
+    cut, held_bytes = [list[int]()], 0
+    for place in sorted(chosen, key=batch.source_ids.__getitem__):
+        if cut[-1] and held_bytes + len(batch.documents[place]) > STATEMENT_BYTES:
+            cut.append([])
+            held_bytes = 0
+        cut[-1].append(place)
+        held_bytes += len(batch.documents[place])
+    return list(cut)
+
+
+def _upsert(cursor: Cursor, target: Target, batch: PreparedBatch, chosen: Sequence[int]) -> Stored:
     parameters = _parameters(target, batch, chosen)
-    cursor.execute(upsert_batch(target.table, skip_unchanged=target.skip_unchanged), parameters)
+    has_time_fault = target.time_fault is not None
+    text = upsert_batch(target.table, skip_unchanged=target.skip_unchanged, has_time_fault=has_time_fault)
+    cursor.execute(text, parameters)
     inserted, updated = _row(cursor)
     left_alone = len(chosen) - inserted - updated
     unchanged = 0
@@ -67,7 +107,7 @@ def store_rows(cursor: Cursor, target: Target, batch: PreparedBatch) -> Stored:
     # what was left alone and is not equal is older than what stands
     older = left_alone - unchanged
     superseded = _superseded(cursor, target, batch, parameters) if older and parameters["errors"] else frozenset()
-    return Stored(inserted, updated, skipped + unchanged, batch.rows_deduplicated + older, superseded)
+    return Stored(inserted, updated, unchanged, older, superseded)
 
 
 def without_rows(batch: PreparedBatch, places: Set[int]) -> PreparedBatch:
@@ -89,9 +129,14 @@ def without_rows(batch: PreparedBatch, places: Set[int]) -> PreparedBatch:
 
 def _changed(cursor: Cursor, target: Target, batch: PreparedBatch) -> list[int]:
     """Places of the rows whose stored digest differs, or that do not stand yet."""
+    instants = batch.source_updated_at
     cursor.execute(
         find_changed(target.table),
-        {"source_ids": text_array(batch.source_ids), "hash_digests": _plain_array(batch.hash_digests)},
+        {
+            "source_ids": text_array(batch.source_ids),
+            "hash_digests": _plain_array(batch.hash_digests),
+            "source_updated_at": instant_array(instants) if any(instants) else None,
+        },
     )
     return sorted(place for (place,) in cursor.fetchall())
 
@@ -111,6 +156,7 @@ def _parameters(target: Target, batch: PreparedBatch, chosen: Sequence[int]) -> 
     return {
         "job_id": target.job_id,
         "run_id": target.run_id,
+        "time_fault": target.time_fault,
         "source_ids": text_array(of(batch.source_ids)),
         "documents": b"\n".join(of(batch.documents)).decode(),
         "positions": _plain_array([str(first + ordinal) for ordinal in of(batch.ordinals)]),

@@ -7,7 +7,7 @@ none stands inside a document), everything else as array literals. Nothing is le
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from etl.statements.quoting import postgresql_identifier
@@ -19,6 +19,10 @@ _INPUT = """unnest(
         %(source_ids)s::text[], string_to_array(%(documents)s, E'\\n'), %(positions)s::bigint[],
         %(errors)s::jsonb[], %(source_updated_at)s::timestamptz[], %(hash_digests)s::text[]
     ) AS input (source_id, document, input_position, validation_errors, source_updated_at, hash_digest)"""
+
+
+_LATER = """(coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position)
+        {indent}>= (coalesce(target.source_updated_at, '-infinity'), target.input_position)"""
 
 
 @dataclass(frozen=True)
@@ -106,11 +110,14 @@ def has_rows(table: StagingTable) -> str:
 
 
 def find_changed(table: StagingTable) -> str:
-    """The places of the batch's records that do not stand with the same digest; only read, no row is locked."""
+    """The places of the batch's records that do not stand with the same digest and time; no row is locked."""
+    other_time = "\n    OR target.source_updated_at <> input.source_updated_at"
+    other_time += "\n    OR (target.source_updated_at IS NULL AND input.source_updated_at IS NOT NULL)"
     return f"""SELECT place - 1
-FROM unnest(%(source_ids)s::text[], %(hash_digests)s::text[]) WITH ORDINALITY AS input (source_id, hash_digest, place)
+FROM unnest(%(source_ids)s::text[], %(hash_digests)s::text[], %(source_updated_at)s::timestamptz[])
+    WITH ORDINALITY AS input (source_id, hash_digest, source_updated_at, place)
 LEFT JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
-WHERE target.hash_digest IS DISTINCT FROM input.hash_digest"""
+WHERE target.hash_digest IS DISTINCT FROM input.hash_digest{other_time if table.has_source_updated_at else ""}"""
 
 
 def fill_table(table: StagingTable) -> str:
@@ -122,8 +129,11 @@ def fill_table(table: StagingTable) -> str:
     return f"COPY {postgresql_identifier(table.name)} ({', '.join(columns)}) FROM STDIN"
 
 
-def upsert_batch(table: StagingTable, *, skip_unchanged: bool) -> str:
+def upsert_batch(table: StagingTable, *, skip_unchanged: bool, has_time_fault: bool = False) -> str:
     """Inserts, or updates where the record is not older than the stored one; answers one row (inserted, updated).
+
+    Unchanged is what is stored alike, bit by bit: `=` takes jsonb's 1.0 for 1.00. A time that could not be read decides
+    nothing: such a record has `time_fault` among its errors, where the job knows of one.
 
     Rows are locked in the order of their keys' bytes, in which COPY is given them, too: so concurrent batches wait for
     one another and never deadlock.
@@ -139,14 +149,14 @@ def upsert_batch(table: StagingTable, *, skip_unchanged: bool) -> str:
         columns += [name] if is_there else []
         values += [name] if is_there else []
     kept = {"source_id", "etl_job_id"}
-    changes = [f"{name} = excluded.{name}" for name in columns if name not in kept]
+    changes = [f"{name} = {_new_value(name)}" for name in columns if name not in kept]
     changes += ["updated_at = clock_timestamp()", "loaded_at = clock_timestamp()"]
-    condition = _is_not_older(table)
+    condition = _is_not_older(table, has_time_fault)
     if skip_unchanged:
-        condition += (
-            "\n        AND (target.data, target.is_valid, target.validation_errors)"
-            "\n        IS DISTINCT FROM (excluded.data, excluded.is_valid, excluded.validation_errors)"
-        )
+        compared = ["data", "is_valid", "validation_errors"]
+        compared += ["source_updated_at"] if table.has_source_updated_at else []
+        stored = _row(f"target.{name}" for name in compared)
+        condition += f"\n        AND {stored}\n        *<> {_row(map(_new_value, compared))}"
     return f"""WITH written AS (
     INSERT INTO {postgresql_identifier(table.name)} AS target (
         {_LINE.join(columns)}
@@ -171,8 +181,8 @@ def count_unchanged(table: StagingTable) -> str:
     return f"""SELECT count(*)
 FROM {_INPUT}
 JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
-WHERE target.input_position <> input.input_position AND target.data = input.document::jsonb
-    AND target.validation_errors IS NOT DISTINCT FROM input.validation_errors"""
+WHERE target.input_position <> input.input_position
+    AND {_same_record("*=")}"""
 
 
 def find_superseded(table: StagingTable, *, skip_unchanged: bool) -> str:
@@ -180,9 +190,7 @@ def find_superseded(table: StagingTable, *, skip_unchanged: bool) -> str:
 
     To be asked as `count_unchanged` is.
     """
-    unchanged = (
-        "\n    AND (target.data, target.validation_errors) IS DISTINCT FROM (document::jsonb, input.validation_errors)"
-    )
+    unchanged = f"\n    AND {_same_record('*<>')}"
     return f"""SELECT source_id
 FROM {_INPUT}
 JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
@@ -190,13 +198,38 @@ WHERE input.validation_errors IS NOT NULL
     AND target.input_position <> input.input_position{unchanged if skip_unchanged else ""}"""
 
 
-def _is_not_older(table: StagingTable) -> str:
+def _same_record(operator: str) -> str:
+    stored = _row(["target.data", "target.validation_errors"])
+    return f"{stored} {operator} {_row(['input.document::jsonb', 'input.validation_errors'])}"
+
+
+def _row(values: Iterable[str]) -> str:
+    """Cast, since `*=` is an operator of records and not of their columns."""
+    return f"ROW({', '.join(values)})::record"
+
+
+def _is_not_older(table: StagingTable, has_time_fault: bool) -> str:
     if not table.has_source_updated_at:
         return "excluded.input_position >= target.input_position"
+    if not has_time_fault:
+        return _LATER.format(indent="")
     return (
-        "(coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position)"
-        "\n        >= (coalesce(target.source_updated_at, '-infinity'), target.input_position)"
+        f"CASE WHEN {_has_unreadable_time('excluded')}"
+        f"\n            OR {_has_unreadable_time('target')}"
+        "\n        THEN excluded.input_position >= target.input_position"
+        f"\n        ELSE {_LATER.format(indent='    ')} END"
     )
+
+
+def _has_unreadable_time(row: str) -> str:
+    return f"({row}.source_updated_at IS NULL AND {row}.validation_errors @> %(time_fault)s::jsonb)"
+
+
+def _new_value(column: str) -> str:
+    """The known time stays where a record without one takes the row: an older record must not come back."""
+    if column == "source_updated_at":
+        return f"coalesce(excluded.{column}, target.{column})"
+    return f"excluded.{column}"
 
 
 def _index_name(table: StagingTable, definition: str) -> str:

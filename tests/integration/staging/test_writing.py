@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import orjson
 import pytest
 
+from etl.staging import writing
 from etl.staging.database import StagingDatabase
 from etl.staging.ledger import NewStagingRun, StagingLedger
 from etl.staging.paths import getter
@@ -98,6 +100,78 @@ def test_equal_rows_are_not_rewritten(database: StagingDatabase, run: Target, ex
     assert stored == Stored(rows_inserted=1, rows_updated=0, rows_unchanged=2, rows_deduplicated=1)
     after = execute("SELECT source_id, xmin, ctid FROM stg_events ORDER BY source_id")
     assert [row[:1] + row[2:] for row in after[:3]] == [row[:1] + row[2:] for row in before]
+
+
+@pytest.mark.parametrize("compares", [True, False])
+def test_what_is_stored_is_compared_bit_by_bit(
+    database: StagingDatabase, run: Target, execute: Execute, compares: bool
+) -> None:
+    """Equal for jsonb's `=`, and yet another record."""
+    pairs = [("1.0", "1.00"), ("100", "1e2"), ("0.0", "-0.00"), ("[1.5]", "[1.50]"), ("0", "0.0"), ('"1.0"', '"1.00"')]
+    store(database, run, *(b'{"id": "k%d", "n": %s}' % (n, old.encode()) for n, (old, _) in enumerate(pairs)))
+    again = new_run(database, run.table, "again", skip_unchanged=True, compares=compares)
+    changed = [b'{"id": "k%d", "n": %s}' % (n, new.encode()) for n, (_, new) in enumerate(pairs)]
+    assert store(database, again, *changed) == Stored(0, 5, 1, 0)
+    stored = execute("SELECT data ->> 'n' FROM stg_events ORDER BY source_id")
+    assert stored == execute(
+        "SELECT (record::jsonb) ->> 'n' FROM unnest(%s) AS record", ([*map(bytes.decode, changed)],)
+    )
+    other_blanks = [text.replace(b" ", b"  ") for text in changed]
+    third = new_run(database, run.table, "third", skip_unchanged=True, compares=compares)
+    assert store(database, third, *other_blanks) == Stored(0, 0, 6, 0)
+
+
+def test_a_time_that_cannot_be_read_decides_nothing(database: StagingDatabase, run: Target, execute: Execute) -> None:
+    dated = replace(run, source_updated_at_path="source_updated_at")
+    look = "SELECT source_id, data ->> 'n', is_valid, source_updated_at FROM stg_events ORDER BY 1"
+    old, new = datetime.fromisoformat(OLD), datetime.fromisoformat(NEW)
+    store(database, dated, *({"id": key, "n": 1, "at": NEW} for key in ("absent", "later", "sooner")), first=10)
+    unreadable = store(
+        database,
+        dated,
+        {"id": "later", "n": 2, "at": "soon"},
+        {"id": "absent", "n": 2},
+        {"id": "only", "at": 7},
+        first=20,
+    )
+    assert unreadable == Stored(1, 1, 0, 1)
+    assert store(database, dated, {"id": "sooner", "n": 2, "at": "soon"}, first=0) == Stored(
+        0, 0, 0, 1, superseded=frozenset({0})
+    )
+    assert execute(look) == [
+        ("absent", "1", True, new),
+        ("later", "2", False, new),
+        ("only", None, False, None),
+        ("sooner", "1", True, new),
+    ]
+    # what is older than the last known time does not come back, and a row without one is not newer than what follows
+    assert store(
+        database, dated, {"id": "later", "n": 3, "at": OLD}, {"id": "only", "n": 3, "at": OLD}, first=30
+    ) == Stored(0, 1, 0, 1)
+    assert store(database, dated, {"id": "later", "n": 4, "at": NEW}, first=40) == Stored(0, 1, 0, 0)
+    assert execute(look)[1:3] == [("later", "4", True, new), ("only", "3", True, old)]
+
+
+def test_the_time_of_an_unchanged_row_is_filled_in(database: StagingDatabase, run: Target, execute: Execute) -> None:
+    """A table may have got the column later: without its time an older record would replace it."""
+    store(database, run, {"id": "a", "n": 1, "at": NEW})
+    execute("UPDATE stg_events SET source_updated_at = NULL")
+    again = new_run(database, run.table, "again", skip_unchanged=True, compares=True)
+    assert store(database, again, {"id": "a", "n": 1, "at": NEW}) == Stored(0, 1, 0, 0)
+    assert store(database, again, {"id": "a", "n": 0, "at": OLD}, first=5) == Stored(0, 0, 0, 1)
+    assert store(database, again, {"id": "a", "n": 1, "at": NEW}, first=9) == Stored(0, 0, 1, 0)
+
+
+def test_a_batch_too_large_for_a_statement_is_stored_by_several(
+    database: StagingDatabase, run: Target, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "STATEMENT_BYTES", 100)
+    records = [{"id": f"k{i:02}", "n": i, "text": "x" * (i * 10)} for i in range(20)]
+    assert store(database, run, *reversed(records)) == Stored(20, 0, 0, 0)
+    again = new_run(database, run.table, "again", skip_unchanged=True)
+    records[7]["n"] = 0
+    assert store(database, again, *records, {"id": "k02", "n": 2}) == Stored(0, 2, 18, 1)
+    assert execute("SELECT count(*), sum((data ->> 'n')::int) FROM stg_events") == [(20, 183)]
 
 
 def test_batches_that_meet_agree_on_the_last_record(database: StagingDatabase, run: Target, execute: Execute) -> None:

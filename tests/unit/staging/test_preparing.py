@@ -136,6 +136,70 @@ def test_only_faults_of_records_that_are_rows_count() -> None:
     assert (without_c.rows_invalid, without_c.required_field_errors) == (1, 1)
 
 
+def deep(levels: int, inner: bytes = b"1") -> bytes:
+    return b'{"id": "deep", "x": ' + b"[" * levels + inner + b"]" * levels + b"}"
+
+
+def test_however_deep_a_record_is_nested_it_is_a_row_or_a_reject() -> None:
+    """Python, orjson and the shapes' library each have a depth of their own."""
+    rules = Rules(
+        getter("id"), getter("x"), datetime.fromisoformat, (), Shape({"properties": {"x": {"type": "string"}}})
+    )
+    for levels in (250, 253, 254, 255, 256, 300, 1000):
+        prepared = prepare(raw(deep(levels), {"id": "next", "x": "2026-01-01"}), rules)
+        assert prepared.source_ids == ["deep", "next"]
+        assert (prepared.rows_invalid, prepared.shape_errors) == (1, 1)
+        assert b"expected an instant" in (prepared.errors[0] or b"")
+    nul = prepare(raw(deep(1000, b'"\\u0000"'), deep(2000), {"id": "next"}), rules)
+    assert [each.reason for each in nul.rejects] == [RejectReason.NUL_CHARACTER, RejectReason.NESTED_TOO_DEEP]
+    assert nul.source_ids == ["next"]
+
+
+def test_whatever_goes_wrong_with_one_record_is_its_own_fault() -> None:
+    def fail(value: Any) -> datetime:
+        raise KeyError(value)
+
+    prepared = prepare(
+        raw({"id": "a"}, {"id": "b", "at": "soon"}, {"id": "c"}), Rules(getter("id"), getter("at"), fail)
+    )
+    assert prepared.source_ids == ["a", "c"]
+    (reject,) = prepared.rejects
+    assert (reject.reason, reject.ordinal) == (RejectReason.UNREADABLE, 11)
+    assert reject.message == "expected a record that can be read: KeyError: 'soon'"
+
+
+def test_a_time_that_cannot_be_read_is_told_and_decides_nothing() -> None:
+    rules = Rules(getter("id"), getter("at.time"), datetime.fromisoformat, source_updated_at_path="at.time")
+    old, new = "2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"
+    prepared = prepare(
+        raw(
+            {"id": "later", "at": {"time": new}},
+            {"id": "later", "at": {"time": "soon"}, "n": 2},
+            {"id": "later", "at": {"time": old}, "n": 3},
+            {"id": "in the way", "at": {"time": old}},
+            {"id": "in the way", "at": new, "n": 2},
+            {"id": "absent", "at": {"time": old}, "n": 1},
+            {"id": "absent", "at": {"time": None}, "n": 2},
+            {"id": "absent", "at": None, "n": 3},
+            {"id": "mended", "at": {"time": {"day": 1}}},
+            {"id": "mended", "at": {"time": old}, "n": 2},
+        ),
+        rules,
+    )
+    stored = {each["id"]: each.get("n") for each in map(orjson.loads, prepared.documents)}
+    assert stored == {"later": 2, "in the way": 2, "absent": 1, "mended": 2}
+    # the time that is known stays: an older record does not come back
+    assert [each and each.isoformat() for each in prepared.source_updated_at] == [new, old, old, old]
+    told = [orjson.loads(each)[0] if each else None for each in prepared.errors]
+    assert [each and (each["path"], each["sample"]) for each in told] == [
+        ("at.time", "soon"),
+        ("at.time", new),
+        None,
+        None,
+    ]
+    assert told[1]["message"] == "expected an instant: expected an object on the way there, found text"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -86,22 +86,33 @@ WITH written AS (
         is_valid = excluded.is_valid,
         validation_errors = excluded.validation_errors,
         input_position = excluded.input_position,
-        source_updated_at = excluded.source_updated_at,
+        source_updated_at = coalesce(excluded.source_updated_at, target.source_updated_at),
         hash_digest = excluded.hash_digest,
         updated_at = clock_timestamp(),
         loaded_at = clock_timestamp()
     WHERE (coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position)
         >= (coalesce(target.source_updated_at, '-infinity'), target.input_position)
-        AND (target.data, target.is_valid, target.validation_errors)
-        IS DISTINCT FROM (excluded.data, excluded.is_valid, excluded.validation_errors)
+        AND ROW(target.data, target.is_valid, target.validation_errors, target.source_updated_at)::record
+        *<> ROW(excluded.data, excluded.is_valid, excluded.validation_errors, \
+coalesce(excluded.source_updated_at, target.source_updated_at))::record
     RETURNING xmax = 0 AS is_inserted
 )
 SELECT count(*) FILTER (WHERE is_inserted), count(*) FILTER (WHERE NOT is_inserted) FROM written"""
 
 
+TIME_FAULT = """\
+    WHERE CASE WHEN (excluded.source_updated_at IS NULL AND excluded.validation_errors @> %(time_fault)s::jsonb)
+            OR (target.source_updated_at IS NULL AND target.validation_errors @> %(time_fault)s::jsonb)
+        THEN excluded.input_position >= target.input_position
+        ELSE (coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position)
+            >= (coalesce(target.source_updated_at, '-infinity'), target.input_position) END
+        AND ROW("""
+
+
 def test_upsert() -> None:
     assert upsert_batch(PLAIN, skip_unchanged=False) == UPSERT
     assert upsert_batch(EVENTS, skip_unchanged=True) == UPSERT_CHANGED
+    assert TIME_FAULT in upsert_batch(EVENTS, skip_unchanged=True, has_time_fault=True)
 
 
 def test_fill() -> None:
@@ -118,10 +129,12 @@ def test_fill() -> None:
 def test_what_is_equal_is_only_read() -> None:
     assert find_changed(EVENTS) == (
         "SELECT place - 1\n"
-        "FROM unnest(%(source_ids)s::text[], %(hash_digests)s::text[])"
-        " WITH ORDINALITY AS input (source_id, hash_digest, place)\n"
+        "FROM unnest(%(source_ids)s::text[], %(hash_digests)s::text[], %(source_updated_at)s::timestamptz[])\n"
+        "    WITH ORDINALITY AS input (source_id, hash_digest, source_updated_at, place)\n"
         'LEFT JOIN "stg_events" AS target USING (source_id)\n'
-        "WHERE target.hash_digest IS DISTINCT FROM input.hash_digest"
+        "WHERE target.hash_digest IS DISTINCT FROM input.hash_digest\n"
+        "    OR target.source_updated_at <> input.source_updated_at\n"
+        "    OR (target.source_updated_at IS NULL AND input.source_updated_at IS NOT NULL)"
     )
     assert count_unchanged(EVENTS).startswith("SELECT count(*)")
 
