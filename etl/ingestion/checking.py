@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from zoneinfo import available_timezones
 
+from etl.config.limits import parse_limit
 from etl.config.postgresql_types import format_type
 from etl.ingestion.csv_dialect import csv_option_faults
-from etl.ingestion.model import Mode, UploadOptions
+from etl.ingestion.model import BadRows, Mode, UploadOptions
 from etl.statements.quoting import POSTGRESQL_IDENTIFIER_BYTES
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -38,6 +39,7 @@ def faults_of(options: UploadOptions) -> tuple[str, ...]:
         *_of_key(options),
         *_of_order(options),
         *_of_numbers(options),
+        *_of_limit(options),
         *csv_option_faults(options.csv),
         *_of_rest(options),
     )
@@ -124,6 +126,17 @@ def _of_numbers(options: UploadOptions) -> Iterator[str]:
         value = getattr(options, name)
         if not least <= value <= most:
             yield f"--{name.replace('_', '-').removesuffix('-seconds')} {value}: expected {least:,} to {most:,}"
+
+
+def _of_limit(options: UploadOptions) -> Iterator[str]:
+    if options.maximum_rejected is None:
+        return
+    if options.bad_rows is not BadRows.REJECT:
+        yield "--maximum-rejected goes with --rejects reject: without it the first bad row fails its file"
+    try:
+        parse_limit(options.maximum_rejected)
+    except ValueError as error:
+        yield f"--maximum-rejected: {error}"
 
 
 def _of_rest(options: UploadOptions) -> Iterator[str]:

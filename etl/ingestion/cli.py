@@ -77,6 +77,7 @@ DryRun = Annotated[bool, _switch(HOW, "--dry-run", "Read and check everything, w
 Resume = Annotated[bool, _switch(HOW, "--resume", "Skip what is loaded, go on with what was broken off.")]
 Restart = Annotated[bool, _switch(HOW, "--restart", "Append a file that was broken off from its start, all of it.")]
 Rejects = Annotated[str, _text(HOW, "fail|reject", "Bad rows: the file fails, or they are kept aside with a reason.")]
+MaximumRejected = Annotated[str, _text(HOW, "ROWS|SHARE%", "Of a file: more bad rows, and none of it is loaded.")]
 RunId = Annotated[str, _text(HOW, "TEXT", "Default: made up.")]
 Copy = Annotated[str, _text(HOW, "auto|records", "records: never the fast paths.")]
 AdvanceSequences = Annotated[bool, _switch(HOW, "--advance-sequences", "At the end, past the greatest value loaded.")]
@@ -126,6 +127,7 @@ def load(
     resume: Resume = False,
     restart: Restart = False,
     rejects: Rejects = "fail",
+    maximum_rejected: MaximumRejected = "",
     run_id: RunId = "",
     copy: Copy = "auto",
     advance_sequences: AdvanceSequences = False,

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ from etl.ingestion.retrying import retrying
 from etl.ingestion.source import Source
 from etl.ingestion.stored_options import cut_otherwise, options_json
 from etl.ingestion.target import fits
+from etl.ingestion.trial import TooManyRejectedError, Trial
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ class NothingToLoad(Exception):
 @dataclass
 class FileLoad:
     """A file under way. `done`: batches that an earlier run has committed; `error`: why the rest is not tried; `stamp`:
-    by which the file is known to be the one whose checksum was taken."""
+    by which the file is known to be the one whose checksum was taken; `trial`: it is checked, and not written."""
 
     path: Path
     file_type: FileType
@@ -51,10 +52,17 @@ class FileLoad:
     load: Load
     done: frozenset[int]
     stamp: Stamp
+    chunk_size: int
     counts: BatchCounts = field(default_factory=BatchCounts)
     batches: int = 0
     error: Exception | None = None
     failed_batch: int | None = None
+    trial: Trial | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing that its further batches hold can change how it ends."""
+        return self.error is not None or (self.trial is not None and self.trial.is_over(self.counts))
 
 
 class Loading:
@@ -91,7 +99,28 @@ class Loading:
         if done is None:
             source.close()
             return None
-        return FileLoad(path, file_type, source, load, done, stamp)
+        limit = self._options.maximum_rejected
+        trial = Trial(limit) if self._options.dry_run and limit else None
+        return FileLoad(path, file_type, source, load, done, stamp, chunk_size, trial=trial)
+
+    async def trial_of(self, file: FileLoad, limit: str) -> FileLoad:
+        """The same batches once more, to be checked before the first is written."""
+        source = await self._read(
+            lambda: open_source(file.path, self._options, self._plan.target, chunk_size=file.chunk_size)
+        )
+        return replace(file, source=source, counts=BatchCounts(), batches=0, trial=Trial(limit))
+
+    async def refuse_too_many_rejects(self, file: FileLoad) -> None:
+        """Raises TooManyRejectedError. Of a load that begins here the manifest keeps which rows they are."""
+        committed = BatchCounts()
+        if file.done:
+            _, committed = await self._asking(lambda c: manifest.load_counts(c, file.load))
+        counts, trial = committed + file.counts, file.trial
+        if trial is None or not trial.refuses(counts):
+            return
+        if not (file.done or self._options.dry_run):
+            await self._trying(lambda c: manifest.record_refused(c, file.load, trial.rejects_by_batch()))
+        raise trial.refusal(file.path, counts, committed)
 
     async def finish(self, file: FileLoad) -> FileResult:
         """`success`, when the last batch has committed. SourceError where the file is no longer what was checked."""
@@ -100,6 +129,7 @@ class Loading:
                 f"{file.path} was changed while it was read: what it held before stands in the table in part; "
                 "load it again when nobody writes to it"
             )
+        await self.refuse_too_many_rejects(file)
         batches, counts = file.batches, file.counts
         if not self._options.dry_run:
             batches, counts = await self._asking(lambda c: manifest.load_counts(c, file.load))
@@ -112,6 +142,8 @@ class Loading:
     async def fail(self, file: FileLoad | None, path: Path, file_type: FileType, error: EtlError) -> FileResult:
         """What has committed stays, and is known: `--resume` takes the rest up."""
         counts, batches = (file.counts, file.batches) if file else (BatchCounts(), 0)
+        if isinstance(error, TooManyRejectedError):
+            counts = error.counts
         if not self._options.dry_run:
             load = file.load if file else await self._entry_of_failed(path, file_type)
             if load is not None and not isinstance(error, ConflictError):

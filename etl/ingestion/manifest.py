@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -203,13 +203,13 @@ async def recorded_batch(connection: Connection, load: Load, index: int) -> Batc
     return None if row is None else BatchCounts(*row)
 
 
-async def record_rejects(connection: Connection, load: Load, batch: Batch, rejects: Sequence[Reject]) -> None:
+async def record_rejects(connection: Connection, load: Load, batch_index: int, rejects: Sequence[Reject]) -> None:
     if not rejects:
         return
     await connection.execute(
         statement("record_rejects"),
         load.load_id,
-        batch.index,
+        batch_index,
         list(range(len(rejects))),
         [reject.line for reject in rejects],
         [reject.row or None for reject in rejects],
@@ -217,6 +217,12 @@ async def record_rejects(connection: Connection, load: Load, batch: Batch, rejec
         [_storable(reject.value) for reject in rejects],
         [_storable(reject.reason) for reject in rejects],
     )
+
+
+async def record_refused(connection: Connection, load: Load, rejects: Mapping[int, Sequence[Reject]]) -> None:
+    """By batch: of a load that was refused because of them, and has committed nothing."""
+    for batch_index, of_batch in rejects.items():
+        await record_rejects(connection, load, batch_index, of_batch)
 
 
 async def finish_load(connection: Connection, load: Load, status: FileStatus, notes: str) -> None:

@@ -219,6 +219,8 @@ class UploadOptions:
     restart: bool = False
     csv: CsvOptions = field(default_factory=CsvOptions)
     bad_rows: BadRows = BadRows.FAIL
+    maximum_rejected: str | None = None
+    """How many rows of a file may be bad, as 100 or 5%; None: all."""
     dedup_order_by: tuple[OrderColumn, ...] = ()
     timezone: str | None = None
     strict_decimals: bool = False

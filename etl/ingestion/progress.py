@@ -65,7 +65,9 @@ class ProgressBars:
         if self._overall is not None:
             self._progress.advance(self._overall.task)
         if result.status is FileStatus.FAILED:
-            self._console.print(f"[red]{escape(told_notes(result))}[/red]", highlight=False, soft_wrap=True)
+            self._console.print(
+                f"[red]{escape(told_notes(result.path, result.notes))}[/red]", highlight=False, soft_wrap=True
+            )
 
     def run_finished(self, report: UploadReport) -> None:
         self.close()

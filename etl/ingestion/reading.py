@@ -68,6 +68,7 @@ class Reader:
             restart=self.switch("restart"),
             csv=self.csv(),
             bad_rows=self.choice("rejects", BadRows),
+            maximum_rejected=self.text("maximum_rejected") or None,
             dedup_order_by=order,
             timezone=self.text("timezone") or None,
             strict_decimals=self.switch("strict_decimals"),

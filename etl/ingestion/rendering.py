@@ -37,14 +37,14 @@ def print_summary(report: UploadReport, console: Console, *, is_dry_run: bool = 
     console.print(table)
     for file in shown:
         if file.notes:
-            _print(console, told_notes(file))
+            _print(console, told_notes(file.path, file.notes))
     _print(console, _conclusion(report, is_dry_run))
 
 
-def told_notes(file: FileResult) -> str:
+def told_notes(path: str, notes: str) -> str:
     """Most notes begin with the file's path already."""
-    notes = redact(file.notes)
-    return notes if notes.startswith(file.path) else f"{file.path}: {notes}"
+    told = redact(notes)
+    return told if told.startswith(path) else f"{path}: {told}"
 
 
 def report_json(report: UploadReport) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def print_files(files: Sequence[ManifestFile], console: Console) -> None:
     console.print(table)
     for file in files:
         if file.notes:
-            _print(console, f"{file.filename}: {redact(file.notes)}")
+            _print(console, told_notes(file.filename, file.notes))
 
 
 def print_rejects(rejects: Sequence[RejectedRow], console: Console) -> None:

@@ -238,6 +238,7 @@ class _Upload:
             await asyncio.to_thread(verified, path)
             file = await loading.begin(path, file_type)
             self._observers.file_started(str(path), file_type, file.source.size_bytes)
+            await self._try_out(loading, workers, file)
             await workers.load(file, self._readers)
             result = await loading.finish(file)
         except NothingToLoad as skipped:
@@ -256,6 +257,18 @@ class _Upload:
         result = replace(result, seconds=time.perf_counter() - started)
         self._observers.file_finished(result)
         return result
+
+    async def _try_out(self, loading: Loading, workers: Workers, file: FileLoad) -> None:
+        """Too many bad rows refuse a file before any row of it is written: all of it is checked first."""
+        limit = self._options.maximum_rejected
+        if limit is None or self._options.dry_run:
+            return
+        trial = await loading.trial_of(file, limit)
+        try:
+            await workers.load(trial, self._readers)
+            await loading.refuse_too_many_rejects(trial)
+        finally:
+            trial.source.close()
 
     async def _advance_sequences(self, target: TargetTable) -> None:
         async with self._session() as connection:

@@ -79,7 +79,7 @@ class Workers:
                 await self._queue.put(task)
                 under_way.add(task.done)
                 task.done.add_done_callback(under_way.discard)
-                if file.error is not None:
+                if file.is_settled:
                     break
         except asyncio.CancelledError:
             await self._stop()  # the whole run ends: nobody will take what is still in the queue
@@ -97,7 +97,7 @@ class Workers:
             while True:
                 task = await self._queue.get()
                 try:
-                    if task.file.error is None:
+                    if not task.file.is_settled:
                         await self._do(session, worker, task)
                 finally:
                     await self._budget.give_back(task.batch.size_bytes)
@@ -116,6 +116,10 @@ class Workers:
             return
         file.counts += written.counts
         file.batches += 1
+        if file.trial is not None:
+            file.trial.heard(batch.index, written.rejects)
+            if not self._plan.options.dry_run:
+                return
         self._observers.batch_done(
             BatchDone(
                 path=str(file.path),
@@ -168,7 +172,7 @@ class Workers:
         self, session: _Session, worker: int, file: FileLoad, batch: Batch, left_out: list[Reject] | None = None
     ) -> Written:
         async def once(connection: Connection) -> Written:
-            if self._plan.options.dry_run:
+            if self._plan.options.dry_run or file.trial is not None:
                 return await check_only(connection, self._plan, worker, batch, left_out or ())
             return await write_batch(connection, self._plan, file.load, worker, batch, left_out or ())
 

@@ -53,6 +53,8 @@ class _StoredAlready(Exception):
 class Written:
     counts: BatchCounts
     staged_rows: int
+    rejects: Sequence[Reject] = ()
+    """Those that were found, where nothing was to be written."""
 
 
 async def write_batch(
@@ -159,7 +161,7 @@ async def stage(connection: Connection, staging: Staging, batch: Batch) -> int:
 async def check_only(
     connection: Connection, plan: WritePlan, worker: int, batch: Batch, left_out: Sequence[Reject] = ()
 ) -> Written:
-    """For a dry run: staged, asked for bad values and keys, and rolled back."""
+    """For a dry run or a trial: staged, asked for bad values and keys, and rolled back."""
     staging = staging_of(plan, batch, worker)
     if left_out:
         staging = loosened(staging, batch)
@@ -170,15 +172,15 @@ async def check_only(
                 deduplicated = await _keys_checked(connection, plan, staging.upload)
                 raise _StoredAlready
         except _StoredAlready:
-            rejected = len(batch.rejects) + len(left_out)
+            rejects = [*batch.rejects, *left_out]
             counts = BatchCounts(
                 rows_read=rows + len(batch.rejects),
-                rows_rejected=rejected,
+                rows_rejected=len(rejects),
                 rows_deduplicated=deduplicated,
                 rows_padded=batch.rows_padded,
                 nul_characters=batch.nul_characters,
             )
-            return Written(counts, rows)
+            return Written(counts, rows, rejects)
 
 
 async def _write_staged(connection: Connection, plan: WritePlan, upload: Upload, rows: int) -> BatchCounts:
@@ -237,5 +239,5 @@ async def _recorded(
     )
     if not await record_batch(connection, load, batch, whole):
         raise _StoredAlready
-    await record_rejects(connection, load, batch, rejects)
+    await record_rejects(connection, load, batch.index, rejects)
     return Written(whole, staged)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from etl.ingestion.checking import faults_of
-from etl.ingestion.model import CsvOptions, Header, Mode, OrderColumn, UploadOptions
+from etl.ingestion.model import BadRows, CsvOptions, Header, Mode, OrderColumn, UploadOptions
 
 GOOD = UploadOptions(
     files=("a.csv",),
@@ -54,6 +54,9 @@ def test_only_plain_identifiers_pass_anywhere(name: str) -> None:
         ({"timezone": "Mars/Olympus"}, "--timezone 'Mars/Olympus' is not known"),
         ({"timezone": "UTC'; DROP TABLE x; --"}, "is not known"),
         ({"run_id": "a b"}, "--run-id 'a b'"),
+        ({"maximum_rejected": "5"}, "--maximum-rejected goes with --rejects reject"),
+        ({"bad_rows": BadRows.REJECT, "maximum_rejected": "5x"}, "--maximum-rejected: expected a number of rows or a"),
+        ({"bad_rows": BadRows.REJECT, "maximum_rejected": "101%"}, "--maximum-rejected: expected a number of rows"),
         ({"resume": True, "restart": True}, "--resume and --restart exclude"),
         ({"csv": CsvOptions(delimiter="||")}, "--delimiter '||'"),
         ({"csv": CsvOptions(delimiter="é")}, "--delimiter 'é'"),

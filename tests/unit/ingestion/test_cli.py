@@ -62,6 +62,7 @@ def test_every_flag_has_its_place(given: list[Mapping[str, Any]]) -> None:
         "load --files a.csv b.csv --table s.t --headers id:bigint,at:timestamptz --pk id --mode upsert"
         " --chunk-size 100 --concurrency 2 --max-retries 0 --dry-run --resume --tolerant --tolerant-mode empty"
         " --delimiter tab --quotechar ' --encoding latin-1 --no-header --file-type csv --rejects reject"
+        " --maximum-rejected 5%"
         " --nul-characters strip --timezone UTC --strict-decimals --copy records --advance-sequences"
         " --create-table false --run-id r-1 --lock-timeout 5 --statement-timeout 60 --connect-timeout 7 --null NULL",
         "--dedup-order-by",
@@ -74,7 +75,8 @@ def test_every_flag_has_its_place(given: list[Mapping[str, Any]]) -> None:
     assert (csv.delimiter, csv.quotechar, csv.encoding, csv.null) == ("\t", "'", "latin-1", "NULL")
     assert (csv.has_header, csv.tolerant, csv.nul_characters) == (False, TolerantMode.EMPTY, NulCharacters.STRIP)
     assert options.dedup_order_by == (OrderColumn("at", True), OrderColumn("id", False))
-    assert (options.bad_rows, options.copy_path, options.timezone) == (BadRows.REJECT, CopyPath.RECORDS, "UTC")
+    assert (options.bad_rows, options.maximum_rejected) == (BadRows.REJECT, "5%")
+    assert (options.copy_path, options.timezone) == (CopyPath.RECORDS, "UTC")
     assert (options.strict_decimals, options.advance_sequences, options.run_id) == (True, True, "r-1")
     assert (options.lock_timeout_seconds, options.statement_timeout_seconds) == (5, 60)
     assert options.connect_timeout_seconds == 7

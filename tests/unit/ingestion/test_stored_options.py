@@ -33,6 +33,7 @@ OPTIONS = UploadOptions(
     chunk_size=1000,
     csv=CsvOptions(delimiter=";", null="-", tolerant=TolerantMode.EMPTY, nul_characters=NulCharacters.STRIP),
     bad_rows=BadRows.REJECT,
+    maximum_rejected="5%",
     dedup_order_by=(OrderColumn("name", descending=False),),
     timezone="Europe/Vienna",
     copy_path=CopyPath.RECORDS,

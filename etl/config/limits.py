@@ -1,0 +1,35 @@
+"""A limit on rows, as a count or as a share: `100` or `5%`."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+_WRITTEN = re.compile(r"^(?:\d+|\d+(?:\.\d+)?\s*%)$")
+
+
+def parse_limit(written: str) -> str:
+    """The limit in its one spelling; ValueError where it is none."""
+    text = written.strip()
+    if not _WRITTEN.match(text) or (text.endswith("%") and Decimal(text[:-1]) > 100):
+        raise ValueError(f"expected a number of rows or a share, such as 100 or 5%, found {written!r}")
+    return text.replace(" ", "")
+
+
+def exceeds(limit: str | None, rows: int, of: int) -> bool:
+    """Whether `rows` are more than the limit allows among `of`; None allows all."""
+    if limit is None:
+        return False
+    if limit.endswith("%"):
+        return rows * 100 > Decimal(limit[:-1]) * of
+    return rows > int(limit)
+
+
+def _as_text(written: Any) -> Any:
+    return str(written) if isinstance(written, int) and not isinstance(written, bool) else written
+
+
+Limit = Annotated[str, BeforeValidator(_as_text), AfterValidator(parse_limit)]
