@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from etl.errors import ConfigurationError, EtlError, SchemaMismatchError, UsageError
 from etl.ingestion import manifest
-from etl.ingestion.connecting import Connection, create_pool, door
+from etl.ingestion.connecting import Connection, create_pool, door, nothing_written
 from etl.ingestion.manifest import Entry, ManifestFile, RejectedRow
 from etl.ingestion.model import FileStatus, UploadOptions, UploadReport
 from etl.ingestion.observing import Observer
@@ -175,7 +175,7 @@ def _exit_code(work: Callable[[], int]) -> int:
         _say(error.message)
         return EXIT_USAGE
     except EtlError as error:
-        _say(f"{type(error).__name__}: {error.message}")
+        _say(error.message)
         return EXIT_FAILED
     except Interrupted as error:
         _say(f"ended by {error}; what had committed stays, the same command with --resume takes up the rest")
@@ -198,7 +198,7 @@ def _say(text: str) -> None:
 async def _connected(call: _Call) -> AsyncIterator[Connection]:
     pool = await create_pool(call.dsn, 1, connect_timeout_seconds=call.connect_timeout_seconds)
     try:
-        with door(call.dsn, "ask the manifest"):
+        with nothing_written(), door(call.dsn, "ask the manifest"):
             async with pool.acquire(timeout=call.connect_timeout_seconds) as connection:
                 yield connection
     finally:

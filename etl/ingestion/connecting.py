@@ -15,6 +15,7 @@ from etl.redaction import redact
 from etl.statements.postgresql.sqlstates import transient_kind
 
 MINIMUM_VERSION = 160000
+INSUFFICIENT_PRIVILEGE = "42501"
 APPLICATION_NAME = "ownlens-uploader"
 
 Connection = Any
@@ -131,6 +132,21 @@ def door(dsn: Dsn, doing: str) -> Iterator[None]:
     except (asyncpg.InternalClientError, OSError, TimeoutError, EOFError) as error:
         said = redact(str(error) or type(error).__name__, dsn.secrets)
         raise ConnectionLostError(f"{doing}: {said}; check that the server is up and reachable") from error
+
+
+@contextmanager
+def nothing_written() -> Iterator[None]:
+    """Until the first row is written, whatever PostgreSQL refuses is a UsageError, and a right that is missing names
+    what prints the grants."""
+    try:
+        yield
+    except UploadStoreError as error:
+        init = (
+            "; `uploader init --role ROLE --table TABLE`, run by an administrator, prints the grants that a role needs"
+        )
+        raise UsageError(f"{error.message}{init if error.code == INSUFFICIENT_PRIVILEGE else ''}") from error
+    except TransientError as error:
+        raise UsageError(f"{error.message}; nothing was written, try again") from error
 
 
 def _translated(error: asyncpg.PostgresError, dsn: Dsn, doing: str) -> EtlError:

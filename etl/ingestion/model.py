@@ -182,6 +182,8 @@ class UploadReport:
     files: tuple[FileResult, ...]
     seconds: float = 0.0
     retries: int = 0
+    notes: str = ""
+    """What went wrong when the files were loaded; then the run has failed, whatever they say."""
 
     @property
     def counts(self) -> BatchCounts:
@@ -189,7 +191,7 @@ class UploadReport:
 
     @property
     def is_success(self) -> bool:
-        return all(file.status in (FileStatus.SUCCESS, FileStatus.SKIPPED) for file in self.files)
+        return not self.notes and all(f.status in (FileStatus.SUCCESS, FileStatus.SKIPPED) for f in self.files)
 
 
 @dataclass(frozen=True)

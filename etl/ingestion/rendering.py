@@ -38,6 +38,8 @@ def print_summary(report: UploadReport, console: Console, *, is_dry_run: bool = 
     for file in shown:
         if file.notes:
             _print(console, told_notes(file.path, file.notes))
+    if report.notes:
+        _print(console, redact(report.notes))
     _print(console, _conclusion(report, is_dry_run))
 
 
@@ -54,6 +56,7 @@ def report_json(report: UploadReport) -> dict[str, Any]:
         "status": "success" if report.is_success else "failed",
         "seconds": round(report.seconds, 3),
         "retries": report.retries,
+        "notes": redact(report.notes),
         **asdict(report.counts),
         "files": [_file_json(file) for file in report.files],
     }

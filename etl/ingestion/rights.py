@@ -40,14 +40,17 @@ def _of_target(target: TargetTable, options: UploadOptions) -> Iterator[tuple[st
             yield target.sql, "SELECT"
         if options.mode is Mode.UPSERT and _may_update(target, options):
             yield target.sql, "UPDATE"
-    if options.advance_sequences:
-        names = {header.name for header in options.headers}
-        for column in target.columns:
-            if column.sequence is not None and column.name in names:
-                sequence = f"{quote_exact(str(column.sequence['schema']))}.{quote_exact(str(column.sequence['name']))}"
-                yield target.sql, "SELECT"
-                yield sequence, "SELECT"
-                yield sequence, "UPDATE"
+    names = {header.name for header in options.headers}
+    for column in target.columns:
+        if column.sequence is None:
+            continue
+        sequence = f"{quote_exact(str(column.sequence['schema']))}.{quote_exact(str(column.sequence['name']))}"
+        if column.name not in names and not column.identity:
+            yield sequence, "USAGE"
+        if column.name in names and options.advance_sequences:
+            yield target.sql, "SELECT"
+            yield sequence, "SELECT"
+            yield sequence, "UPDATE"
 
 
 def _may_update(target: TargetTable, options: UploadOptions) -> bool:

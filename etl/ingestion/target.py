@@ -14,6 +14,7 @@ from etl.ingestion.manifest import statement
 from etl.ingestion.model import Header, Mode, UploadOptions
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.sequences import advance_sequence
+from etl.statements.postgresql.sqlstates import transient_kind
 from etl.statements.uploading import base_type, is_text_like, quote_identifier, quote_table
 
 MAXIMUM_COLUMNS = 1600
@@ -148,6 +149,13 @@ async def ensure_table_from_headers(
         raise UsageError(f"the schema of {table} is not there; create it first") from error
     except (asyncpg.DuplicateTableError, asyncpg.UniqueViolationError):
         pass  # another run was faster
+    except asyncpg.PostgresError as error:
+        if transient_kind(error.sqlstate, str(error), type(error)):
+            raise
+        raise UsageError(
+            f"the table {table} cannot be created: {error}; give its columns other types in --headers, or create it "
+            "first"
+        ) from error
 
 
 def create_table_sql(table: str, headers: Sequence[Header], primary_key: Sequence[str]) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from etl.errors import EtlError, SourceError, TerminalError, UsageError
 from etl.ingestion import manifest
 from etl.ingestion.absent_columns import refuse_absent
 from etl.ingestion.checking import faults_of
-from etl.ingestion.connecting import Connection, UploadStoreError, create_pool, door, transaction
+from etl.ingestion.connecting import Connection, create_pool, door, nothing_written, transaction
 from etl.ingestion.files import find_files, type_faults
 from etl.ingestion.loading import FileLoad, Loading, NothingToLoad
 from etl.ingestion.model import FileResult, FileStatus, UploadOptions, UploadReport
@@ -44,8 +44,6 @@ from etl.ingestion.working import Workers
 from etl.statements.uploading import base_type
 
 log = structlog.get_logger(__name__)
-
-_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 async def async_upsert(options: UploadOptions, dsn: Dsn, observers: Sequence[Observer] = ()) -> UploadReport:
@@ -88,17 +86,6 @@ def _files(options: UploadOptions) -> list[Path]:
     if faults:
         raise UsageError("\n".join(faults))
     return [Path(file) for file in files]
-
-
-@contextmanager
-def _lacking_rights() -> Iterator[None]:
-    """A schema that the role may not look into says so itself."""
-    try:
-        yield
-    except UploadStoreError as error:
-        if error.code != _INSUFFICIENT_PRIVILEGE:
-            raise
-        raise UsageError(f"{error.message}; `uploader init` prints the grants that a role needs") from error
 
 
 def _told(path: Path, error: Exception) -> EtlError:
@@ -159,15 +146,15 @@ class _Upload:
         options, started = self._options, time.perf_counter()
         self._observers.run_started(options.run_id or "", options.table, len(paths))
         try:
-            results, retries = await self._load(paths)
+            results, retries, notes = await self._load(paths)
         finally:
             self._readers.shutdown(wait=False, cancel_futures=True)
         seconds = time.perf_counter() - started
-        report = UploadReport(options.run_id or "", options.table, tuple(results), seconds, retries)
+        report = UploadReport(options.run_id or "", options.table, tuple(results), seconds, retries, notes)
         self._observers.run_finished(report)
         return report
 
-    async def _load(self, paths: list[Path]) -> tuple[list[FileResult], int]:
+    async def _load(self, paths: list[Path]) -> tuple[list[FileResult], int, str]:
         said = await self._look_into(paths)
         plan = await self._plan(said)
         loading = Loading(plan, self._pool, self._readers)
@@ -182,9 +169,9 @@ class _Upload:
         async with workers.running(), asyncio.TaskGroup() as files:
             for path in paths:
                 files.create_task(load(path))
-        if self._options.advance_sequences and not self._options.dry_run:
-            await self._advance_sequences(plan.target)
-        return [results[path] for path in paths], workers.retries
+        advances = self._options.advance_sequences and not self._options.dry_run
+        notes = await self._advance_sequences(plan.target) if advances else ""
+        return [results[path] for path in paths], workers.retries, notes
 
     async def _look_into(self, paths: list[Path]) -> _Said:
         """What each file says its columns are; a file that cannot be opened has a fault instead."""
@@ -199,8 +186,8 @@ class _Upload:
 
     async def _plan(self, said: _Said) -> WritePlan:
         types = next(iter(said.types.values()), header_types(self._options))
-        with _lacking_rights():
-            async with self._session() as connection:
+        with nothing_written():
+            async with self._session("prepare") as connection:
                 found = await inspect_target(connection, self._options.table)
                 refuse_absent(said.names, self._options, stored=found.types if found else ())
                 if not self._options.dry_run:
@@ -270,13 +257,19 @@ class _Upload:
         finally:
             trial.source.close()
 
-    async def _advance_sequences(self, target: TargetTable) -> None:
-        async with self._session() as connection:
-            for sql in advance_sequences_sql(target, [header.name for header in self._options.headers]):
-                await connection.execute(sql)
+    async def _advance_sequences(self, target: TargetTable) -> str:
+        """What went wrong; the rows are loaded by then, so that it ends nothing."""
+        try:
+            async with self._session("advance the sequences") as connection:
+                for sql in advance_sequences_sql(target, [header.name for header in self._options.headers]):
+                    await connection.execute(sql)
+        except EtlError as error:
+            log.error("sequences not advanced", table=self._options.table, error=error.message)
+            return f"the rows are loaded, but not all sequences advanced: {error.message}"
+        return ""
 
     @asynccontextmanager
-    async def _session(self) -> AsyncIterator[Connection]:
-        with door(self._dsn, "prepare"):
+    async def _session(self, doing: str) -> AsyncIterator[Connection]:
+        with door(self._dsn, doing):
             async with self._pool.acquire(timeout=self._options.connect_timeout_seconds) as connection:
                 yield connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from etl.statements.quoting import postgresql_identifier, postgresql_name
@@ -15,11 +16,12 @@ _RIGHTS = {
 
 @dataclass(frozen=True)
 class Places:
-    """`table_schema` is None for a target that is not there."""
+    """`table_schema` is None for a target that is not there; `sequences`, quoted, are what its defaults draw from."""
 
     database: str
     manifest_schema: str
     table_schema: str | None
+    sequences: Sequence[str] = ()
 
 
 def grant_statements(places: Places, role: str, table: str) -> list[str]:
@@ -34,4 +36,5 @@ def grant_statements(places: Places, role: str, table: str) -> list[str]:
         statements.append(f"GRANT {rights} ON {postgresql_name(places.manifest_schema, manifest_table)} TO {grantee};")
     if table:
         statements.append(f"GRANT SELECT, INSERT, UPDATE ON {postgresql_name(schema, name)} TO {grantee};")
+    statements += [f"GRANT USAGE ON SEQUENCE {sequence} TO {grantee};" for sequence in places.sequences]
     return statements

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from etl.errors import UsageError
+from etl.ingestion.commands import retry_failed_files, show_status
+from etl.ingestion.manifest import statement
 from etl.ingestion.model import BadRows, FileStatus, Mode, UploadReport
 from etl.ingestion.settings import Dsn
 from etl.ingestion.uploader import async_upsert
@@ -113,3 +115,30 @@ def test_advancing_a_sequence_needs_rights_on_it(loader: Loader) -> None:
     loader.uploads.execute(f"GRANT SELECT, UPDATE ON SEQUENCE other.t_id_seq TO {loader.name}")
     assert loader.load(file, advance_sequences=True).is_success
     assert loader.uploads.execute("SELECT nextval('other.t_id_seq')") == [(3,)]
+
+
+@pytest.mark.parametrize("command", [show_status, retry_failed_files])
+def test_who_may_not_read_the_manifest_hears_what_grants_it(
+    loader: Loader, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    loader.uploads.execute(f"REVOKE SELECT ON ingestion_manifest FROM {loader.name}")
+    dsn = loader.dsn
+    url = f"postgresql://{dsn.user}:{dsn.password}@{dsn.hosts[0]}:{dsn.ports[0]}/{dsn.database}"
+    assert command({"table": TABLE, "connect_timeout": "10"}, {"ETL_UPLOADER_DSN": url}) == 2
+    said = capsys.readouterr().err
+    assert "permission denied for table ingestion_manifest" in said
+    assert "`uploader init --role ROLE --table TABLE`, run by an administrator, prints the grants" in said
+    assert "Error" not in said
+
+
+@pytest.mark.parametrize("kind", ["serial", "bigint GENERATED ALWAYS AS IDENTITY"])
+def test_a_default_that_draws_from_a_sequence_needs_it(loader: Loader, kind: str) -> None:
+    uploads = loader.uploads
+    uploads.execute(f"ALTER TABLE other.t ADD COLUMN n {kind}")
+    file = uploads.numbered("a.csv", (1, 2))
+    if kind == "serial":
+        with pytest.raises(UsageError, match=r'lacks USAGE on "other"\."t_n_seq"'):
+            loader.load(file)
+        (found,) = uploads.execute(statement("places_for_grants").replace("$1", f"'{TABLE}'"))
+        uploads.execute("".join(grant_statements(Places(*found), loader.name, TABLE)))
+    assert told(loader.load(file).counts) == {"read": 2, "inserted": 2}

@@ -382,3 +382,35 @@ def test_columns_may_be_called_like_the_uploaders_own(uploads: Uploads) -> None:
         bad_rows=BadRows.REJECT,
     )
     assert told(result.counts) == {"read": 2, "inserted": 1, "rejected": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("json", "data type json has no default operator class"),
+        ("varchar(99999999)", "length for type varchar cannot exceed"),
+        ("numeric(2000,5)", "NUMERIC precision 2000 must be between"),
+    ],
+)
+def test_a_table_that_cannot_be_created_is_refused(uploads: Uploads, kind: str, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        uploads.load(uploads.numbered("a.csv", (1,)), headers=headers_of(f"id:{kind} name"), preserve_types=True)
+    assert said in refused.value.message
+    assert "the table t cannot be created" in refused.value.message
+    assert uploads.manifest() == []
+
+
+def test_whatever_is_refused_before_the_first_row_is_one_kind(uploads: Uploads) -> None:
+    """An event trigger, a lock, a view of the manifest's name."""
+    uploads.execute("CREATE VIEW ingestion_manifest AS SELECT 1 AS x")
+    with pytest.raises(UsageError):
+        uploads.load(uploads.numbered("a.csv", (1,)))
+
+
+def test_sequences_that_cannot_be_advanced_lose_no_report(uploads: Uploads) -> None:
+    uploads.execute("CREATE TABLE t (id smallserial PRIMARY KEY, name text); ALTER TABLE t ALTER id TYPE bigint")
+    report = uploads.load(uploads.numbered("a.csv", (40_000,)), advance_sequences=True)
+    assert [file.status for file in report.files] == [FileStatus.SUCCESS]
+    assert "the rows are loaded, but not all sequences advanced: advance the sequences: setval" in report.notes
+    assert not report.is_success
+    assert uploads.rows() == [(40_000, "name 40000")]

@@ -42,7 +42,7 @@ def ended_by(error: BaseException) -> int:
     [
         (UsageError("no such file"), 2, "uploader: no such file\n"),
         (SchemaMismatchError("two columns"), 2, "uploader: two columns\n"),
-        (ConnectionLostError("gone"), 1, "uploader: ConnectionLostError: gone\n"),
+        (ConnectionLostError("gone"), 1, "uploader: gone\n"),
         (Interrupted(signal.SIGINT), 130, "uploader: ended by SIGINT; what had committed stays"),
         (Interrupted(signal.SIGTERM), 143, "--resume takes up the rest"),
         (KeyboardInterrupt(), 130, ""),

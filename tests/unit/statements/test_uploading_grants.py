@@ -23,5 +23,10 @@ def test_a_target_elsewhere_needs_its_schema_too() -> None:
     assert statements[-1] == 'GRANT SELECT, INSERT, UPDATE ON "sales"."orders" TO "loader";'
 
 
+def test_what_a_default_draws_from_is_granted() -> None:
+    places = Places("d", "public", "public", ['"public"."t_n_seq"'])
+    assert grant_statements(places, "loader", "t")[-1] == 'GRANT USAGE ON SEQUENCE "public"."t_n_seq" TO "loader";'
+
+
 def test_without_a_target_only_the_manifest_is_granted() -> None:
     assert len(grant_statements(Places("d", "public", None), "loader", "")) == 5
