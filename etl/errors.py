@@ -10,9 +10,11 @@
         ├── ConfigurationError    every fault of the configuration, all at once       (exit 2)
         ├── SourceError           the source lacks what the configuration names
         ├── DataError             rows that no destination may get
+        │   ├── RejectedRowsError more of the rows read break a rule than `maximum_rejected` allows
         │   ├── NullKeyError
         │   └── DuplicateKeyError
         ├── SchemaMismatchError   target and frame differ beyond what the contract allows
+        ├── VanishedRowsError     more of the stored rows are gone from the source than `maximum_deleted` allows
         ├── ConflictError         `error` was asked for and a stored row differs, or the target exists
         ├── ReconciliationError   the counts do not add up
         ├── ValidationError       what stands in the store is not what was loaded
@@ -91,6 +93,10 @@ class DataError(TerminalError):
     """Rows that no destination may get; nothing was written."""
 
 
+class RejectedRowsError(DataError):
+    """More of the rows read break a rule than `maximum_rejected` allows; the message has the rules."""
+
+
 class NullKeyError(DataError):
     """A key column is NULL; the message has the count."""
 
@@ -101,6 +107,10 @@ class DuplicateKeyError(DataError):
 
 class SchemaMismatchError(TerminalError):
     """Target and frame differ beyond what `schema_contract` allows; the message names every difference."""
+
+
+class VanishedRowsError(TerminalError):
+    """More of the stored rows are gone from the source than `maximum_deleted` allows; nothing was written."""
 
 
 class ConflictError(TerminalError):

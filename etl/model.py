@@ -61,6 +61,13 @@ class SchemaContract(StrEnum):
     DISCARD_VALUE = "discard_value"
 
 
+class VanishedRows(StrEnum):
+    """What becomes of stored rows that a whole reading of the source no longer holds."""
+
+    DELETE = "delete"
+    KEEP = "keep"
+
+
 class LoadStatus(StrEnum):
     SUCCESS = "success"
     UNCHANGED = "unchanged"
@@ -141,7 +148,8 @@ class LoadResult:
     """What a loader did with one frame: `rows_in` is the sum of the five outcomes, or the load has failed.
 
     `bytes_written` counts what was sent to the store (compressed where the transfer is); `rows_deleted` counts rows
-    that stood in the target and no longer do (overwrite, replaced partitions), on top of the outcomes of incoming rows.
+    that stood in the target and no longer do (vanished at the source, replaced partitions), on top of the outcomes of
+    incoming rows; `rows_kept` those that should have gone and could not, which the next load tries again.
     """
 
     table_name: str
@@ -155,9 +163,12 @@ class LoadResult:
     rows_skipped: int = 0
     rows_rejected: int = 0
     rows_deleted: int = 0
+    rows_kept: int = 0
     bytes_written: int = 0
     seconds: float = 0.0
     skipped_reason: str = ""
+    notes: tuple[str, ...] = ()
+    """What a person should know of this load, a sentence each."""
 
     @property
     def accounted(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etl.config.models import ClickHouseEngine, ClickHouseTableLoadConfig, S3Format, S3TableLoadConfig, TableLoadConfig
-from etl.model import WriteMode
+from etl.model import ConflictResolution, VanishedRows, WriteMode
 
 _FILES = frozenset(
     {WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.OVERWRITE_PARTITIONS, WriteMode.IGNORE, WriteMode.ERROR}
@@ -36,6 +36,16 @@ def modes_of(load: TableLoadConfig) -> tuple[str, frozenset[WriteMode]]:
     if isinstance(load, ClickHouseTableLoadConfig):
         return f"clickhouse with engine {load.engine}", CLICKHOUSE_MODES[load.engine]
     return "postgresql", POSTGRESQL_MODES
+
+
+def deletes_vanished(load: TableLoadConfig) -> bool:
+    """Whether a load of the whole source leaves no row that the source no longer has."""
+    return replaces_all(load) or (load.vanished_rows is VanishedRows.DELETE and _can_delete(load))
+
+
+def _can_delete(load: TableLoadConfig) -> bool:
+    is_current = load.mode in KEYED_MODES and load.conflict_resolution is ConflictResolution.UPDATE
+    return is_current or load.mode in REPLACING_MODES
 
 
 def replaces_all(load: TableLoadConfig) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from etl.config.limits import Limit
 from etl.config.postgresql_types import format_type
 from etl.model import (
     ConflictResolution,
@@ -15,6 +16,7 @@ from etl.model import (
     SchemaContract,
     TableDefinition,
     TableKind,
+    VanishedRows,
     WriteMode,
 )
 
@@ -142,6 +144,12 @@ class LoadConfigBase(FrozenModel):
     date_column: str | None = None
     conflict_resolution: ConflictResolution = ConflictResolution.UPDATE
     schema_contract: SchemaContract = SchemaContract.EVOLVE
+    vanished_rows: VanishedRows = VanishedRows.KEEP
+    """A loader obeys it with every frame; the pipeline says `delete` only where the frame is the whole source."""
+    maximum_deleted: Limit | None = None
+    """Of the stored rows, how many may have vanished before a load is refused."""
+    maximum_rejected: Limit | None = None
+    """Of the rows read, how many may be rejected before a load is refused."""
     enabled: bool = True
 
 

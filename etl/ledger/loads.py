@@ -46,6 +46,7 @@ def begin(cursor: Any, run_id: str, load: LoadPlan, configuration: Mapping[str, 
             "config_hash": load.config_hash,
             "files_read": load.files_read,
             "files_skipped": [_storable(skipped) for skipped in load.files_skipped],
+            "notes": list(load.notes),
         },
     )
     if cursor.fetchone() is None:
@@ -72,6 +73,8 @@ def complete(cursor: Any, run_id: str, result: LoadResult) -> None:
             "rows_rejected": result.rows_rejected,
             "rows_accounted": result.accounted,
             "rows_deleted": result.rows_deleted,
+            "rows_kept": result.rows_kept,
+            "notes": list(result.notes),
             "bytes_written": result.bytes_written,
             "seconds": result.seconds,
             "skipped_reason": result.skipped_reason,
@@ -190,6 +193,7 @@ def _record(row: Mapping[str, Any]) -> LoadRecord:
     facts["status"] = LoadState(facts["status"])
     facts["files_skipped"] = tuple(facts["files_skipped"])
     facts["mode"] = WriteMode(facts["mode"]) if facts["mode"] else None
+    facts["notes"] = tuple(facts["notes"])
     return LoadRecord(**facts)
 
 

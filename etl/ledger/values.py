@@ -93,6 +93,7 @@ class LoadPlan:
     config_hash: str | None = None
     files_read: int | None = None
     files_skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ class LoadRecord:
     finished_at: datetime | None
     files_read: int | None
     files_skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

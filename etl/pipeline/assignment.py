@@ -92,6 +92,8 @@ def resumed_options(options: RunOptions, earlier: Run) -> RunOptions:
         since=_instant(asked.get("since")),
         until=_instant(asked.get("until")),
         validate=bool(asked.get("validate", True)) and options.validate,
+        maximum_deleted=options.maximum_deleted or asked.get("maximum_deleted"),
+        maximum_rejected=options.maximum_rejected or asked.get("maximum_rejected"),
     )
 
 

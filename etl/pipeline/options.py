@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.config.configuration import parse_destination
+from etl.config.limits import parse_limit
 from etl.errors import UsageError
 from etl.model import Destination
 
@@ -36,6 +37,9 @@ class RunOptions:
     dry_run: bool = False
     parallelism: int | None = None
     validate: bool = True
+    maximum_deleted: str | None = None
+    maximum_rejected: str | None = None
+    """Both in the place of every entry's own limit; None leaves those in force."""
     config_dir: Path | None = None
     log_format: str = "console"
     report: Path | None = None
@@ -47,6 +51,8 @@ class RunOptions:
             "since": self.since.isoformat() if self.since else None,
             "until": self.until.isoformat() if self.until else None,
             "validate": self.validate,
+            "maximum_deleted": self.maximum_deleted,
+            "maximum_rejected": self.maximum_rejected,
         }
 
 
@@ -69,6 +75,8 @@ def parse_options(arguments: Sequence[str]) -> RunOptions:
         dry_run=given.dry_run,
         parallelism=given.parallelism,
         validate=given.validate,
+        maximum_deleted=given.maximum_deleted,
+        maximum_rejected=given.maximum_rejected,
         config_dir=given.config_dir,
         log_format=given.log_format,
         report=given.report,
@@ -104,6 +112,19 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--validate", action=argparse.BooleanOptionalAction, default=True, help="check keys and checksums in each store"
     )
+    add(
+        "--maximum-deleted",
+        type=_limit,
+        metavar="LIMIT",
+        help="how many stored rows may have vanished from the source, as 100 or 50%%; 100%% accepts any (default: each "
+        "entry's maximum_deleted)",
+    )
+    add(
+        "--maximum-rejected",
+        type=_limit,
+        metavar="LIMIT",
+        help="how many of the rows read may break a rule, likewise (default: each entry's maximum_rejected)",
+    )
     add("--config-dir", type=Path, metavar="DIR", help="where etl.yaml and tables/ are (conf/)")
     add("--log-format", choices=("json", "console"), default="console", help="how events are written")
     add("--report", type=Path, metavar="FILE", help="write the run's result as JSON (docs/report.schema.json)")
@@ -114,6 +135,13 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return int(text)
+
+
+def _limit(text: str) -> str:
+    try:
+        return parse_limit(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from etl.pipeline.opening import reading_context
 from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED, RunOptions
 from etl.pipeline.shares import is_unchanged, plan_shares, read_frame
 from etl.pipeline.source import snapshot_for
-from etl.pipeline.tally import refuse_bad_keys, tally
+from etl.pipeline.tally import refuse_bad_keys, refuse_too_many_rejected, tally
 from etl.report.progress import LogProgress
 from etl.spark_causes import explained
 
@@ -59,6 +59,7 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
         files = share.measurement.files_read
         what = f"{rows} rows" if files is None else f"{files} files"
         yield f"{work.table.name} -> {loader.target(share.config)}: {share.config.mode}, {what}"
+        yield f"  {share.vanished_rows}"
         yield from (f"  passed over: {file}" for file in share.measurement.files_skipped)
         if is_unchanged(context, share):
             yield "  nothing to do: the source is unchanged"
@@ -74,5 +75,7 @@ def _checked(context: RunContext, work: Work) -> Iterator[str]:
     transformed = context.transformer(work).transform(read_frame(context, work, shares))
     counts = tally(transformed.tagged, None, columns_of(transformed.good), with_checksums=False)
     refuse_bad_keys(work.table, transformed.tagged, counts)
+    for share in shares:
+        refuse_too_many_rejected(share.config, transformed.tagged, counts)
     outcomes = ", ".join(f"{rows} {outcome}" for outcome, rows in sorted(counts.rows.items()))
     yield f"{work.table.name}: {counts.read} rows read" + (f" ({outcomes})" if outcomes else "")

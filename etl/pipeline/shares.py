@@ -11,7 +11,7 @@ from datetime import date
 import structlog
 from pyspark.sql import DataFrame
 
-from etl.config.capabilities import REPLACING_MODES
+from etl.config.capabilities import REPLACING_MODES, deletes_vanished
 from etl.config.models import PostgreSQLSource, TableLoadConfig
 from etl.errors import SourceError
 from etl.extract.files import measure_files, read_files
@@ -19,14 +19,18 @@ from etl.extract.snapshot import is_filtered_by_role
 from etl.extract.tables import read_table
 from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
-from etl.model import Destination, TableDefinition
+from etl.model import Destination, TableDefinition, VanishedRows
 from etl.pipeline.context import RunContext, Work
+from etl.pipeline.options import RunOptions
 from etl.pipeline.windows import Bounds, bounds_for, next_mark, widest
 from etl.report.commands import Commands
 
 log = structlog.get_logger(__name__)
 
 Measured = dict[Bounds, Measurement]
+
+_LIMITS = {"maximum_deleted", "maximum_rejected"}
+"""They decide whether a load is taken, never how its rows look."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,16 @@ class Share:
     @property
     def mark(self) -> str | None:
         return self.watermark.mark if self.watermark else None
+
+    @property
+    def vanished_rows(self) -> str:
+        """What becomes of stored rows that are gone from the source, for a person."""
+        if self.config.vanished_rows is VanishedRows.DELETE:
+            limit = self.config.maximum_deleted
+            return "rows that are gone from the source are deleted" + (f" (at most {limit})" if limit else "")
+        reason = "the table is read whole and mode {mode} keeps them" if self.bounds.is_whole_table else "{changed}"
+        reason = reason.format(mode=self.config.mode, changed="only what was added or changed is read")
+        return f"rows that are gone from the source stay: {reason}"
 
     @property
     def keeps_rows_of_another_configuration(self) -> bool:
@@ -77,7 +91,19 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
     config = work.load_config(destination)
     salt = context.configuration.settings.hash_salt.get_secret_value()
     hash_ = config_hash(work, config, context.definitions.get(work.table.name), salt)
-    return Share(destination, config, bounds, measured[bounds], watermark, hash_)
+    return Share(destination, _as_read(config, bounds, context.options), bounds, measured[bounds], watermark, hash_)
+
+
+def _as_read(config: TableLoadConfig, bounds: Bounds, options: RunOptions) -> TableLoadConfig:
+    """The entry as this load obeys it: only a whole reading can tell that a row has vanished."""
+    deletes = bounds.is_whole_table and deletes_vanished(config)
+    return config.model_copy(
+        update={
+            "vanished_rows": VanishedRows.DELETE if deletes else VanishedRows.KEEP,
+            "maximum_deleted": options.maximum_deleted or config.maximum_deleted,
+            "maximum_rejected": options.maximum_rejected or config.maximum_rejected,
+        }
+    )
 
 
 def is_unchanged(context: RunContext, share: Share) -> bool:
@@ -158,7 +184,7 @@ def marks_after(context: RunContext, work: Work, share: Share) -> tuple[str | No
 def config_hash(work: Work, config: TableLoadConfig, definition: TableDefinition | None, salt: str = "") -> str:
     """Changes whenever the same source rows could look different in the target."""
     facts = {
-        "load": config.model_dump(mode="json"),
+        "load": config.model_dump(mode="json", exclude=_LIMITS),
         "transform": work.table.transform.model_dump(mode="json"),
         "source": work.table.source.model_dump(mode="json"),
         "hash_salt": hashlib.sha256(salt.encode()).hexdigest(),

@@ -37,7 +37,7 @@ from etl.pipeline.shares import (
     read_frame,
     warn_of_changed_configuration,
 )
-from etl.pipeline.tally import Tally, refuse_bad_keys, tally
+from etl.pipeline.tally import Tally, refuse_bad_keys, refuse_too_many_rejected, tally
 from etl.spark_causes import explained
 from etl.transform.outcome import Outcome, Transformed
 
@@ -207,6 +207,7 @@ def _record_unchanged(context: RunContext, work: Work, share: Share) -> None:
         share.destination,
         result.target,
         share.config.mode,
+        configuration=share.config.model_dump(mode="json"),
         rows_read=rows,
         files_read=share.measurement.files_read,
         files_skipped=share.measurement.files_skipped,
@@ -228,7 +229,9 @@ def _cut(context: RunContext, work: Work, shares: list[Share], transformed: Tran
             counted[after] = tally(transformed.tagged, part, columns, context.options.validate)
             refuse_bad_keys(work.table, transformed.tagged, counted[after])
         mine = transformed if part is None else transformed.with_tagged(transformed.tagged.where(part))
-        deliveries.append(Delivery(work, share, mine.good, counted[after]))
+        with table_boundary(context, [(work.table.name, share.destination)]):
+            refuse_too_many_rejected(share.config, mine.tagged, counted[after])
+            deliveries.append(Delivery(work, share, mine.good, counted[after]))
     rows = max(each.read for each in counted.values())
     context.progress.table_extracted(work.table.name, rows)
     return deliveries

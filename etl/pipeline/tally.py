@@ -9,11 +9,14 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from etl.config.models import TableConfig
-from etl.errors import DuplicateKeyError, NullKeyError
+from etl.config.limits import exceeds
+from etl.config.models import LoadConfigBase, TableConfig
+from etl.errors import DuplicateKeyError, NullKeyError, RejectedRowsError
 from etl.model import Checksums, Column
 from etl.statements.checksum import spark_checksum_columns
-from etl.transform.outcome import OUTCOME, Outcome
+from etl.transform.outcome import OUTCOME, REASON, RULE, Outcome
+
+_SHOWN_RULES = 5
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,26 @@ def refuse_bad_keys(table: TableConfig, tagged: DataFrame, counts: Tally) -> Non
             "repair the source or give transform.deduplicate.order_by",
             table=table.name,
         )
+
+
+def refuse_too_many_rejected(load: LoadConfigBase, tagged: DataFrame, counts: Tally) -> None:
+    """Before a destination is written: a rule that refuses most rows is wrong itself, or the source is.
+
+    `tagged` are the rows that were counted.
+    """
+    rejected = counts.of(Outcome.REJECTED)
+    if not exceeds(load.maximum_rejected, rejected, counts.read):
+        return
+    by_rule = (
+        tagged.where(F.col(OUTCOME) == Outcome.REJECTED)
+        .groupBy(RULE)
+        .agg(F.count(F.lit(1)).alias("rows"), F.min(REASON).alias("reason"))
+        .orderBy(F.desc("rows"), RULE)
+    )
+    found = [f"{row[RULE]} ({row['rows']}, such as {row['reason']!r})" for row in by_rule.limit(_SHOWN_RULES).collect()]
+    raise RejectedRowsError(
+        f"{load.table_name}: expected at most {load.maximum_rejected} of the {counts.read} rows read to break a rule "
+        f"(maximum_rejected), found {rejected}: {'; '.join(found)}. Nothing was written and the watermark stays. Mend "
+        "the rule or the source; to load the others without these rows, repeat the run with --maximum-rejected 100%",
+        table=load.table_name,
+    )

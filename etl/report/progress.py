@@ -77,6 +77,8 @@ class LogProgress:
             bytes_written=result.bytes_written,
             seconds=round(result.seconds, 3),
         )
+        for note in result.notes:
+            self._log.warning("load noted", table=result.table_name, destination=str(result.destination), note=note)
 
     def load_failed(self, table: str, destination: Destination, error: BaseException) -> None:
         self._log.error(

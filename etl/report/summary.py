@@ -22,7 +22,7 @@ STYLES: dict[str, str] = {
     RunStatus.PARTIAL: "bold yellow",
 }
 
-SHOWN_FAILURES, SHOWN_LINES, SHOWN_FILES = 20, 12, 10
+SHOWN_FAILURES, SHOWN_LINES, SHOWN_FILES, SHOWN_NOTES = 20, 12, 10, 20
 
 NO_FOLDER = Commands()
 
@@ -34,6 +34,7 @@ _COUNTS = (
     "rows_skipped",
     "rows_rejected",
     "rows_deduplicated",
+    "rows_deleted",
 )
 
 
@@ -45,6 +46,7 @@ def print_summary(report: RunReport, console: Console, commands: Commands = NO_F
     _print_skipped_files(report, console)
     if report.failed:
         _print_failures(report, console, commands)
+    _print_notes(report, console)
     if report.rejects:
         console.print(f"{_counted(report.rejects, 'row was', 'rows were')} rejected; see what and why with:")
         _print_command(commands.list_rejects(report.run_id), console)
@@ -114,6 +116,18 @@ def _failures(report: RunReport) -> Iterator[tuple[str, list[str]]]:
 
 def _cause(load: TableReport) -> tuple[str, str]:
     return load.table, load.error or ""
+
+
+def _print_notes(report: RunReport, console: Console) -> None:
+    """What is said of several destinations alike is said once."""
+    by_note: dict[tuple[str, str], list[str]] = {}
+    for load in report.loads:
+        for note in load.notes:
+            by_note.setdefault((load.table, note), []).append(load.destination)
+    for (table, note), destinations in list(by_note.items())[:SHOWN_NOTES]:
+        console.print(Text(f"note: {table} -> {', '.join(destinations)}: {note}"), soft_wrap=True)
+    if len(by_note) > SHOWN_NOTES:
+        console.print(f"  … and {len(by_note) - SHOWN_NOTES} more notes, in the ledger (etl.loads) and the report")
 
 
 def _print_command(command: str, console: Console) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from etl.model import Destination, LoadStatus, RunStatus, WriteMode
 
@@ -51,6 +51,12 @@ class RecordedLoad(Protocol):
     @property
     def rows_deduplicated(self) -> int: ...
     @property
+    def rows_deleted(self) -> int: ...
+    @property
+    def configuration(self) -> Mapping[str, Any]: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+    @property
     def seconds(self) -> float: ...
     @property
     def files_read(self) -> int | None: ...
@@ -62,7 +68,8 @@ class RecordedLoad(Protocol):
 
 @dataclass(frozen=True)
 class TableReport:
-    """One load. `target` and `mode` are None where it failed before they were known; `error` only where it failed."""
+    """One load. `target`, `mode` and `vanished_rows` are None where it failed before they were known; `error` is there
+    only where it failed."""
 
     table: str
     destination: Destination
@@ -76,9 +83,12 @@ class TableReport:
     rows_skipped: int = 0
     rows_rejected: int = 0
     rows_deduplicated: int = 0
+    rows_deleted: int = 0
+    vanished_rows: str | None = None
     seconds: float = 0.0
     files_read: int | None = None
     files_skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     error: str | None = None
 
 
@@ -127,9 +137,12 @@ def report_load(record: RecordedLoad) -> TableReport:
         rows_skipped=record.rows_skipped,
         rows_rejected=record.rows_rejected,
         rows_deduplicated=record.rows_deduplicated,
+        rows_deleted=record.rows_deleted,
+        vanished_rows=record.configuration.get("vanished_rows"),
         seconds=record.seconds,
         files_read=record.files_read,
         files_skipped=record.files_skipped,
+        notes=record.notes,
         error=_error(record, has_ended) if status is LoadStatus.FAILED else None,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from etl.config.capabilities import deletes_vanished
 from etl.errors import ConflictError, DuplicateKeyError
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.schema import stored_expressions
@@ -109,6 +110,7 @@ def compare_with(job: Job, target: TargetTable, staged: Staged) -> Comparison:
         version=None if replaces_partitions else version,
         partition_ids=tuple(staged.partitions) if replaces_partitions else None,
         key_decides_partition=set(partition_columns(columns, config)) <= set(config.key),
+        whole=deletes_vanished(config),
     )
 
 

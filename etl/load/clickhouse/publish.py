@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from etl.config.capabilities import deletes_vanished
 from etl.load.clickhouse.checks import require_equal, require_untouched, stored_checksums
 from etl.load.clickhouse.classify import Changes, find_changes, refuse_duplicates
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.marker import PublishedLoad, add_load
 from etl.load.clickhouse.target import TargetTable
+from etl.load.vanished import refuse_too_many_vanished
 from etl.model import Checksums, WriteMode
 from etl.statements.clickhouse.changes import (
     Change,
@@ -32,12 +34,14 @@ from etl.statements.clickhouse.tables import (
     add_column,
     attach_partitions,
     clone_table,
+    count_rows,
     create_table,
     exchange_tables,
     modify_column,
     rename_table,
     replace_partitions,
     set_comment,
+    truncate_table,
 )
 from etl.statements.quoting import clickhouse_literal
 
@@ -58,9 +62,11 @@ class Publication:
         target = self.job.target
         if target is None:
             return self._create()
-        if not target.rows or not self.staged.rows:
-            return self._fill(target)
-        return self._change(target)
+        if target.rows and self.staged.rows:
+            return self._change(target)
+        if target.rows and deletes_vanished(self.job.config):
+            return self._wipe(target)
+        return self._fill(target)
 
     def _create(self) -> Outcome:
         """The target appears with its rows in it; an empty frame creates an empty table."""
@@ -73,12 +79,23 @@ class Publication:
         return outcome
 
     def _fill(self, target: TargetTable) -> Outcome:
-        """Either side is empty: nothing to compare. An empty frame changes no row in any mode."""
+        """Either side is empty: nothing to compare. An empty frame changes no row, unless it is all that there is."""
         refuse_duplicates(self.job, self.frame, self.staged)
         if not self.staged.rows and not self.job.plan.evolves:
             return Outcome()
         self._clone()
         outcome = self._attach_all()
+        self._exchange(target, outcome)
+        return outcome
+
+    def _wipe(self, target: TargetTable) -> Outcome:
+        """Nothing was staged, and that is all there is."""
+        job = self.job
+        self._clone()
+        [[stored]] = job.door.query(count_rows(job.database, job.names.new, final=target.shape.replaces))
+        refuse_too_many_vanished(job.config, stored, stored, job.qualified_target)
+        job.door.execute(truncate_table(job.database, job.names.new))
+        outcome = Outcome(deleted=stored)
         self._exchange(target, outcome)
         return outcome
 
@@ -99,6 +116,9 @@ class Publication:
             found = stored_checksums(job, self.staged.table, final=False)
             require_equal(job, expected, found, "what was staged in ClickHouse")
         outcome = changes.outcome
+        if changes.comparison.whole:
+            stored = outcome.updated + outcome.unchanged + outcome.skipped + outcome.deleted
+            refuse_too_many_vanished(job.config, outcome.deleted, stored, job.qualified_target)
         replacing = job.config.mode is WriteMode.REPLACE_PARTITION
         if not (outcome.inserted or outcome.updated or outcome.deleted or job.plan.evolves):
             return outcome
@@ -140,9 +160,9 @@ class Publication:
 
     def _replace(self, changes: Changes) -> None:
         job, comparison = self.job, changes.comparison
-        moved = changes.counts.get(Change.MOVED, 0)
-        if moved and job.door.query(count_partitions_left(comparison, job.names.changes)) != [[0]]:
-            job.door.execute(delete_from_old_places(comparison, job.names.new, job.names.changes, [Change.MOVED]))
+        leaving = [kind for kind in (Change.MOVED, Change.DELETED) if changes.counts.get(kind)]
+        if leaving and job.door.query(count_partitions_left(comparison, job.names.changes, leaving)) != [[0]]:
+            job.door.execute(delete_from_old_places(comparison, job.names.new, job.names.changes, leaving))
         touched = {row[0] for row in job.door.query(changed_partitions(job.database, job.names.changes))}
         replaced = [identifier for identifier in self.staged.partitions if identifier in touched]
         if replaced:
@@ -152,6 +172,7 @@ class Publication:
         """This load's keys, as they stand in the clone, are the staged rows; skipped ones aside."""
         job, comparison = self.job, changes.comparison
         in_scope = _in_partitions(self.staged.partitions) if replacing else key_in_staging(comparison)
+        in_scope = "true" if comparison.whole else in_scope
         skipped = key_in_changes(comparison, job.names.changes, changes.skipped_kinds) if changes.skipped_kinds else ""
         expected = self._expected_without(skipped)
         where = f"{in_scope} AND NOT ({skipped})" if skipped else in_scope
@@ -183,9 +204,10 @@ class Publication:
 
 
 def _kinds_that_leave_a_row_behind(target: TargetTable, changes: Changes) -> list[Change]:
-    """ReplacingMergeTree replaces within a partition only; MergeTree never."""
+    """ReplacingMergeTree replaces within a partition only; MergeTree never. What vanished is replaced by nothing."""
     kinds = (Change.MOVED,) if target.shape.replaces else (Change.CHANGED, Change.MOVED)
-    return [kind for kind in kinds if changes.counts.get(kind) and kind in changes.published_kinds]
+    published = [kind for kind in kinds if kind in changes.published_kinds]
+    return [kind for kind in (*published, Change.DELETED) if changes.counts.get(kind)]
 
 
 def _in_partitions(partitions: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from etl.load.postgresql.door import sqlstate, transaction
 from etl.load.postgresql.publishing import Publication, Written
 from etl.load.postgresql.staging import analyze, keep_winners, postgresql_of
 from etl.load.postgresql.target import exists
+from etl.load.postgresql.vanishing import Gone, Vanished
 from etl.model import Destination, LoadResult
 from etl.statements.postgresql import writing
 from etl.statements.postgresql.naming import Table, lock_key
@@ -96,10 +97,14 @@ def publish(cursor: Any, publications: Sequence[Publication], config: LoaderConf
         if not publication.are_keys_checked:
             publishing.check_keys(cursor, publication)
     catalog = references.TargetCatalog(cursor, publications)
+    vanished = Vanished(cursor, publications)
+    vanished.delete()
     links = {p.write.target: references.references_of(p, catalog) for p in publications}
     violations.mark_violations(cursor, publications, links)
     together = frozenset(publication.write.target for publication in publications)
     counted = [_write(cursor, publication, together) for publication in publications]
+    # rows that this load has changed may have let others go
+    vanished.delete()
     for publication in publications:
         sequences.advance_sequences(cursor, publication)
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -110,7 +115,9 @@ def publish(cursor: Any, publications: Sequence[Publication], config: LoaderConf
     # last: they lock the parents against writers until the end of the transaction
     references.create_links(cursor, publications, catalog)
     late = references.create_late_links(cursor, publications, catalog, config)
-    results = [_conclude(cursor, p, w, config, started) for p, w in zip(publications, counted, strict=True)]
+    results = [
+        _conclude(cursor, p, w, vanished.of(p), config, started) for p, w in zip(publications, counted, strict=True)
+    ]
     return Outcome(tuple(results), tuple(late))
 
 
@@ -124,7 +131,7 @@ class _Counted:
 def _write(cursor: Any, publication: Publication, together: frozenset[Table]) -> _Counted:
     cursor.execute(writing.count_outcomes(publication.write))
     accepted, rejected = cursor.fetchone()
-    if accepted:
+    if accepted or publication.replaces:
         publishing.check_still_needed(cursor, publication, together)
     return _Counted(publishing.write_rows(cursor, publication, accepted), accepted, rejected)
 
@@ -137,7 +144,7 @@ def _build_keys(cursor: Any, publications: Sequence[Publication]) -> None:
 
 
 def _conclude(
-    cursor: Any, publication: Publication, counted: _Counted, config: LoaderConfig, started: float
+    cursor: Any, publication: Publication, counted: _Counted, gone: Gone, config: LoaderConfig, started: float
 ) -> LoadResult:
     written = counted.written
     if publication.staged is not None:
@@ -153,9 +160,11 @@ def _conclude(
         rows_unchanged=written.unchanged,
         rows_skipped=written.skipped,
         rows_rejected=counted.rejected,
-        rows_deleted=written.deleted,
+        rows_deleted=written.deleted + gone.deleted,
+        rows_kept=gone.kept,
         bytes_written=publication.staged.bytes if publication.staged else 0,
         seconds=time.monotonic() - started,
+        notes=gone.notes,
     )
     if publication.staged is not None:
         if config.record is not None:

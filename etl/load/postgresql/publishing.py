@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from etl.config.capabilities import deletes_vanished
 from etl.config.models import PostgreSQLTableLoadConfig
 from etl.errors import ConflictError, ContentionError, DuplicateKeyError, NullKeyError
 from etl.load.base import LoadFacts
@@ -14,6 +15,7 @@ from etl.load.postgresql.design import Design
 from etl.load.postgresql.nulls import count_nulls
 from etl.load.postgresql.staging import Staged
 from etl.load.postgresql.target import TargetTable
+from etl.load.vanished import refuse_too_many_vanished
 from etl.model import ConflictResolution, WriteMode
 from etl.statements.postgresql import writing
 from etl.statements.postgresql.naming import Table
@@ -42,6 +44,11 @@ class Publication:
     def replaces(self) -> bool:
         """Rows of the target that are not in the batch go."""
         return self.config.mode is WriteMode.OVERWRITE
+
+    @property
+    def deletes_vanished(self) -> bool:
+        """The same, but for rows that others refer to, and rows that were refused on their way."""
+        return not self.replaces and deletes_vanished(self.config) and bool(self.write.match)
 
     @property
     def resolution(self) -> ConflictResolution:
@@ -109,7 +116,7 @@ def write_rows(cursor: Any, publication: Publication, accepted: int) -> Written:
     """The accepted rows of the staging table into the target, by mode and conflict resolution."""
     if publication.is_new:
         return Written(create_target(cursor, publication.design, publication.write), filled_empty=True)
-    if accepted == 0:
+    if accepted == 0 and not publication.replaces:
         return Written()
     if _is_empty(cursor, publication.write):
         cursor.execute(writing.lock_against_writers(publication.write.target))
@@ -117,7 +124,7 @@ def write_rows(cursor: Any, publication: Publication, accepted: int) -> Written:
             return _fill(cursor, publication.write)
     if not publication.write.match:
         return _write_without_key(cursor, publication, accepted)
-    deleted = _delete_missing(cursor, publication.write) if publication.replaces else 0
+    deleted = _delete_missing(cursor, publication) if publication.replaces else 0
     if publication.resolution is ConflictResolution.UPDATE:
         return _upsert(cursor, publication.write, accepted, deleted)
     return _insert_only(cursor, publication)
@@ -173,9 +180,14 @@ def _insert_only(cursor: Any, publication: Publication) -> Written:
     return Written(inserted=new, unchanged=equal, skipped=differing)
 
 
-def _delete_missing(cursor: Any, write: Write) -> int:
+def _delete_missing(cursor: Any, publication: Publication) -> int:
+    write = publication.write
     cursor.execute(writing.delete_missing(write))
-    return int(cursor.rowcount)
+    deleted = int(cursor.rowcount)
+    if deleted:
+        cursor.execute(writing.count_stored(write))
+        refuse_too_many_vanished(publication.config, deleted, deleted + cursor.fetchone()[0], str(write.target))
+    return deleted
 
 
 def _write_without_key(cursor: Any, publication: Publication, accepted: int) -> Written:
@@ -189,5 +201,6 @@ def _write_without_key(cursor: Any, publication: Publication, accepted: int) -> 
         return Written(unchanged=accepted)
     cursor.execute(writing.delete_all(write))
     deleted = cursor.rowcount
+    refuse_too_many_vanished(publication.config, max(deleted - accepted, 0), deleted, str(write.target))
     cursor.execute(writing.insert_all(write))
     return Written(inserted=cursor.rowcount, deleted=deleted)

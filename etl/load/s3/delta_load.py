@@ -9,6 +9,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
+from etl.config.capabilities import deletes_vanished
 from etl.errors import ReconciliationError
 from etl.load.s3 import delta_table
 from etl.load.s3.compare import (
@@ -55,6 +56,8 @@ def load_delta(job: Job, stored: StoredDelta) -> LoadResult:
     earlier = commits_of_run(job.store, job.path, job.run.run_id, log)
     if log:
         stored = replace(stored, size=size_of_version(job.store, job.path, max(log)))
+    if deletes_vanished(job.config):
+        return _overwrite(job, stored, earlier)
     if job.config.mode is WriteMode.APPEND or job.config.mode is WriteMode.MERGE:
         return _add(job, stored, earlier)
     if job.config.mode is WriteMode.OVERWRITE_PARTITIONS:
@@ -113,6 +116,7 @@ def _overwrite(job: Job, stored: StoredDelta, earlier: list[Commit]) -> LoadResu
         return job.result(unchanged=rows)
     matched = min(standing.matched, rows)
     equal = min(standing.equal, matched)
+    job.refuse_too_many_vanished(stored_rows, matched)
     result = job.result(
         inserted=rows - matched, updated=matched - equal, unchanged=equal, deleted=max(stored_rows - matched, 0)
     )

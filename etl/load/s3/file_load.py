@@ -8,6 +8,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
+from etl.config.capabilities import deletes_vanished
 from etl.load.s3.compare import NOTHING_STANDS, Standing, find_standing, on_days, refuse_differing, without_standing
 from etl.load.s3.days import digests_by_day
 from etl.load.s3.door import spark_door
@@ -25,7 +26,7 @@ def load_files(job: Job, table: FileTable) -> LoadResult:
     """`ignore` and `error` write a target that is not there as `overwrite` does."""
     if job.config.mode is WriteMode.APPEND:
         return _append(job, table)
-    if job.config.mode is WriteMode.OVERWRITE_PARTITIONS:
+    if job.config.mode is WriteMode.OVERWRITE_PARTITIONS and not deletes_vanished(job.config):
         return _overwrite_partitions(job, table)
     return _overwrite(job, table)
 
@@ -43,6 +44,7 @@ def _overwrite(job: Job, table: FileTable) -> LoadResult:
         return job.result(unchanged=rows)
     matched = min(standing.matched, rows)
     equal = min(standing.equal, matched)
+    job.refuse_too_many_vanished(stored_rows, matched)
     files = stage(job, job.frame, rows)
     result = job.result(
         inserted=rows - matched, updated=matched - equal, unchanged=equal,

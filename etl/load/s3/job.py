@@ -14,6 +14,7 @@ from etl.load.s3.frames import Content
 from etl.load.s3.manifest import Manifest, now, result_to
 from etl.load.s3.paths import TablePath
 from etl.load.s3.store import ObjectStore, StoreAddress
+from etl.load.vanished import refuse_too_many_vanished
 from etl.model import Checksums, Destination, LoadResult
 
 
@@ -61,6 +62,11 @@ class Job:
             seconds=round(time.monotonic() - self.started, 3),
             skipped_reason=skipped_reason,
         )
+
+    def refuse_too_many_vanished(self, stored: int, matched: int) -> None:
+        """Of a target without a key only the number of rows can tell."""
+        vanished = stored - matched if self.config.key else stored - self.content.rows
+        refuse_too_many_vanished(self.config, max(vanished, 0), stored, self.path.uri)
 
     def manifest(
         self, result: LoadResult, schema: StructType, *, whole: bool, files: dict[str, tuple[int, int]]

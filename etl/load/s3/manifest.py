@@ -68,7 +68,8 @@ def result_to(result: LoadResult) -> dict[str, Any]:
 
 
 def result_from(facts: dict[str, Any]) -> LoadResult:
-    return LoadResult(**{**facts, "destination": Destination(facts["destination"]), "mode": WriteMode(facts["mode"])})
+    known = {"destination": Destination(facts["destination"]), "mode": WriteMode(facts["mode"])}
+    return LoadResult(**{**facts, **known, "notes": tuple(facts.get("notes", ()))})
 
 
 def now() -> str:

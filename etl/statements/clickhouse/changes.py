@@ -22,7 +22,7 @@ class Change(StrEnum):
     CHANGED = "changed"
     MOVED = "moved"  # the row is now in another partition; its other columns may have changed too
     STALE = "stale"  # the target holds a newer version
-    DELETED = "deleted"  # it stood in a replaced partition and is not among the staged rows
+    DELETED = "deleted"  # it stood in a replaced partition, or vanished, and is not among the staged rows
     DUPLICATE = "duplicate"  # staged more than once
 
 
@@ -46,6 +46,7 @@ class Comparison:
     version: str | None = None
     partition_ids: tuple[str, ...] | None = None
     key_decides_partition: bool = True
+    whole: bool = False
 
 
 def create_changes(comparison: Comparison, changes: str) -> str:
@@ -99,12 +100,12 @@ def delete_from_old_places(comparison: Comparison, table: str, changes: str, kin
     )
 
 
-def count_partitions_left(comparison: Comparison, changes: str) -> str:
-    """How many moved keys leave a partition that is not itself replaced."""
+def count_partitions_left(comparison: Comparison, changes: str, kinds: Sequence[Change]) -> str:
+    """How many keys with one of these changes leave a partition that is not itself replaced."""
     replaced = ", ".join(clickhouse_literal(name) for name in comparison.partition_ids or ())
     return (
         f"SELECT count() FROM {clickhouse_name(comparison.database, changes)} "
-        f"WHERE {_is([Change.MOVED])} AND _etl_stored_partition NOT IN ({replaced or clickhouse_literal('')})"
+        f"WHERE {_is(kinds)} AND _etl_stored_partition NOT IN ({replaced or clickhouse_literal('')})"
     )
 
 
@@ -193,6 +194,8 @@ def _side(comparison: Comparison, columns: dict[str, str], alias: str, side: int
 
 
 def _scope(comparison: Comparison) -> str:
+    if comparison.whole:
+        return "true"
     keys = ", ".join(_comparable(name, comparison.nullable_key, "t") for name in comparison.key)
     staging = clickhouse_name(comparison.database, comparison.staging)
     by_key = f"({keys}) IN (SELECT {_key_list(comparison)} FROM {staging})"

@@ -108,6 +108,15 @@ def replace_partitions(database: str, into: str, source: str, partition_ids: Seq
     return f"ALTER TABLE {clickhouse_name(database, into)} {commands}"
 
 
+def truncate_table(database: str, table: str) -> str:
+    return f"TRUNCATE TABLE {clickhouse_name(database, table)}"
+
+
+def count_rows(database: str, table: str, *, final: bool) -> str:
+    """`final`: of several versions of a key only the last counts."""
+    return f"SELECT count() FROM {clickhouse_name(database, table)}{' FINAL' if final else ''}"
+
+
 def set_comment(database: str, table: str, comment: str) -> str:
     return f"ALTER TABLE {clickhouse_name(database, table)} MODIFY COMMENT {clickhouse_literal(comment)}"
 

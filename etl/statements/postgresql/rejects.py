@@ -56,6 +56,14 @@ def resolve_waiting(write: Write) -> str:
     )
 
 
+def forget_vanished(write: Write) -> str:
+    """Entries that wait for a parent although their row is no longer at the source: nothing must bring it back."""
+    return bindable(
+        f"UPDATE etl.rejects AS r SET status = 'resolved', resolved_at = now() WHERE {_OF_TABLE} "
+        f"AND NOT EXISTS (SELECT FROM {write.staging.sql} AS s WHERE {_same_key(write)})"
+    )
+
+
 def stage_waiting(staging: Table, target: Table, columns: Sequence[StagedColumn], key: Sequence[str]) -> str:
     """The newest waiting row of each key, in the target's types; its entry's id goes where the attempt's number is."""
     names = [column.name for column in columns]

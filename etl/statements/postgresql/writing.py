@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from etl.statements.postgresql.naming import RULE, StagedColumn, Table, column_list, name_list
@@ -111,6 +111,26 @@ def still_needed(write: Write, child: Table, columns: Sequence[str], parent_colu
     )
 
 
+def count_vanished(write: Write) -> str:
+    """(stored rows that were not staged, all stored rows). A staged row that is refused is at the source, too."""
+    return f"SELECT count(*) FILTER (WHERE NOT EXISTS ({_staged_twin(write)})), count(*) FROM {write.target.sql} AS t"
+
+
+def delete_vanished(write: Write, references: Iterable[tuple[Table, Sequence[str], Sequence[str]]]) -> str:
+    """Stored rows that were not staged, but for those that another row refers to by one of `references`: the child, its
+    columns and the target's."""
+    needed = "".join(
+        f" AND NOT EXISTS (SELECT FROM {child.sql} AS c WHERE "
+        + " AND ".join(
+            f"{postgresql_column('c', theirs)} = {postgresql_column('t', ours)}"
+            for theirs, ours in zip(columns, parent_columns, strict=True)
+        )
+        + (" AND c.ctid <> t.ctid)" if child == write.target else ")")
+        for child, columns, parent_columns in references
+    )
+    return f"DELETE FROM {write.target.sql} AS t WHERE NOT EXISTS ({_staged_twin(write)}){needed}"
+
+
 def delete_all(write: Write) -> str:
     return f"DELETE FROM {write.target.sql}"
 
@@ -197,6 +217,10 @@ def is_empty(target: Table) -> str:
     return f"SELECT NOT EXISTS (SELECT FROM {target.sql})"
 
 
+def count_stored(write: Write) -> str:
+    return f"SELECT count(*) FROM {write.target.sql}"
+
+
 def lock_against_writers(target: Table) -> str:
     """Readers go on; other writers wait until this transaction ends."""
     return f"LOCK TABLE {target.sql} IN SHARE ROW EXCLUSIVE MODE"
@@ -218,6 +242,10 @@ def _order(write: Write) -> str:
 
 def _absent(write: Write) -> str:
     return f"NOT EXISTS (SELECT FROM {write.target.sql} AS t WHERE {_join(write)})" if write.match else "true"
+
+
+def _staged_twin(write: Write) -> str:
+    return f"SELECT FROM {write.staging.sql} AS s WHERE {_join(write)}"
 
 
 def _join(write: Write) -> str:

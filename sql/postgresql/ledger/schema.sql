@@ -74,6 +74,7 @@ CREATE TABLE etl.loads (
     finished_at       timestamptz,
     files_read        bigint,
     files_skipped     text[] NOT NULL DEFAULT '{}',
+    notes             text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (run_id, table_name, destination),
     CONSTRAINT loads_run_id_fkey FOREIGN KEY (run_id) REFERENCES etl.runs (run_id) ON DELETE CASCADE,
     CONSTRAINT loads_status_check

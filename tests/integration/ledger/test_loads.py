@@ -35,10 +35,10 @@ def fail(ledger: Ledger, run: Run, error: BaseException) -> bool:
 
 def test_a_load_from_plan_to_success(ledger: Ledger, run: Run) -> None:
     ledger.plan_loads(run.run_id, [CUSTOMERS, ("orders", Destination.S3)])
-    files: dict[str, Any] = {"files_read": 3, "files_skipped": ("in/_a.csv: hidden",)}
-    ledger.begin_load(run.run_id, plan(configuration={"key": ["id"]}, next_tail="t1", config_hash="c1", **files))
+    found: dict[str, Any] = {"files_read": 3, "files_skipped": ("in/_a.csv: hidden",), "notes": ("planned",)}
+    ledger.begin_load(run.run_id, plan(configuration={"key": ["id"]}, next_tail="t1", config_hash="c1", **found))
     running = load_of(ledger, run)
-    ledger.complete_load(run.run_id, result())
+    ledger.complete_load(run.run_id, result(notes=("found",)))
 
     record = load_of(ledger, run)
     assert asdict(record) == {
@@ -72,6 +72,7 @@ def test_a_load_from_plan_to_success(ledger: Ledger, run: Run) -> None:
         "finished_at": record.finished_at,
         "files_read": 3,
         "files_skipped": ("in/_a.csv: hidden",),
+        "notes": ("planned", "found"),
     }
     assert (running.status, running.finished_at) == (LoadState.RUNNING, None)
     assert record.finished_at is not None

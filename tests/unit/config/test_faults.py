@@ -58,7 +58,8 @@ CASES = {
         "postgresql: {key: order_id}",
         6,
         "unknown key 'key' in postgresql; valid: conflict_resolution, conflict_target, copy_format, enabled, "
-        "foreign_keys, format, mode, null_safe_key, partition_by, schema_contract, target_name, target_schema",
+        "foreign_keys, format, maximum_deleted, maximum_rejected, mode, null_safe_key, partition_by, schema_contract "
+        "and 3 more",
     ),
     "unknown mode": (
         "s3: {mode: append}",

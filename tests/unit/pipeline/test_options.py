@@ -214,6 +214,8 @@ def test_help_names_every_flag_and_the_exit_codes(capsys: pytest.CaptureFixture[
         "--dry-run",
         "--parallelism",
         "--validate",
+        "--maximum-deleted",
+        "--maximum-rejected",
         "--config-dir",
         "--log-format",
         "--report",
@@ -222,18 +224,21 @@ def test_help_names_every_flag_and_the_exit_codes(capsys: pytest.CaptureFixture[
 
 
 def test_what_the_ledger_keeps_is_what_a_resumed_run_needs() -> None:
-    options = parse_options(
-        ["--load", "--since", "2026-06-01", "--until", "2026-07-01T12:00:00+02:00", "--no-validate"]
-    )
+    command = "--load --since 2026-06-01 --until 2026-07-01T12:00:00+02:00 --no-validate --maximum-rejected 5"
+    options = parse_options(command.split())
     assert options.recorded() == {
         "full_refresh": False,
         "since": "2026-06-01T00:00:00+00:00",
         "until": "2026-07-01T10:00:00+00:00",
         "validate": False,
+        "maximum_deleted": None,
+        "maximum_rejected": "5",
     }
     assert parse_options(["--full-refresh"]).recorded() == {
         "full_refresh": True,
         "since": None,
         "until": None,
         "validate": True,
+        "maximum_deleted": None,
+        "maximum_rejected": None,
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,9 @@ class Record:
     rows_skipped: int = 1
     rows_rejected: int = 2
     rows_deduplicated: int = 1
+    rows_deleted: int = 3
+    configuration: Mapping[str, Any] = field(default_factory=lambda: {"vanished_rows": "delete"})
+    notes: tuple[str, ...] = ("a sentence",)
     seconds: float = 0.5
     files_read: int | None = None
     files_skipped: tuple[str, ...] = ()

@@ -43,6 +43,7 @@ def test_a_run_where_something_failed() -> None:
         ["rows", "skipped", "0", "0", "0"],
         ["rows", "rejected", "200", "0", "0"],
         ["rows", "deduplicated", "0", "0", "0"],
+        ["rows", "deleted", "0", "0", "0"],
     ]
     assert lines[-7:] == [
         "2 failed:",
@@ -75,6 +76,12 @@ def test_files_passed_over_are_named_once_a_table() -> None:
 def test_a_long_error_is_cut_by_lines() -> None:
     lines = lines_of(run_report(load(status=LoadStatus.FAILED, error="\n".join(map(str, range(20))))))
     assert lines[-4:-2] == ["    11", "    … and 8 lines more"]
+
+
+def test_a_note_is_said_once_for_the_destinations_that_share_it() -> None:
+    shared = load(notes=("[bold]legacy went", "another"))
+    lines = lines_of(run_report(shared, load(destination=Destination.POSTGRESQL, notes=("[bold]legacy went",))))
+    assert lines[-2:] == ["note: orders -> s3, postgresql: [bold]legacy went", "note: orders -> s3: another"]
 
 
 def test_a_run_where_all_went_well_says_no_more() -> None:

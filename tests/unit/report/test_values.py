@@ -23,7 +23,10 @@ def test_a_load_is_reported_as_the_ledger_has_it() -> None:
         rows_skipped=1,
         rows_rejected=2,
         rows_deduplicated=1,
+        rows_deleted=3,
+        vanished_rows="delete",
         seconds=0.5,
+        notes=("a sentence",),
         error=None,
     )
 

@@ -23,12 +23,12 @@ WHERE loads.table_name = %(table_name)s AND loads.destination = %(destination)s 
 -- been declared dead begins nothing.
 INSERT INTO etl.loads AS loads (
     run_id, table_name, destination, status, target, mode, configuration, rows_read, rows_rejected, rows_deduplicated,
-    rows_filtered, next_watermark, next_fingerprint, next_tail, config_hash, files_read, files_skipped, started_at
+    rows_filtered, next_watermark, next_fingerprint, next_tail, config_hash, files_read, files_skipped, notes, started_at
 )
 SELECT
     run_id, %(table_name)s, %(destination)s, 'running', %(target)s, %(mode)s, %(configuration)s, %(rows_read)s,
     %(rows_rejected)s, %(rows_deduplicated)s, %(rows_filtered)s, %(next_watermark)s, %(next_fingerprint)s,
-    %(next_tail)s, %(config_hash)s, %(files_read)s, %(files_skipped)s, clock_timestamp()
+    %(next_tail)s, %(config_hash)s, %(files_read)s, %(files_skipped)s, %(notes)s, clock_timestamp()
 FROM etl.runs WHERE run_id = %(run_id)s AND status = 'running'
 ON CONFLICT (run_id, table_name, destination) DO UPDATE SET
     status = 'running', target = excluded.target, mode = excluded.mode, configuration = excluded.configuration,
@@ -36,7 +36,7 @@ ON CONFLICT (run_id, table_name, destination) DO UPDATE SET
     rows_deduplicated = excluded.rows_deduplicated, rows_filtered = excluded.rows_filtered,
     next_watermark = excluded.next_watermark, next_fingerprint = excluded.next_fingerprint, next_tail = excluded.next_tail,
     config_hash = excluded.config_hash, files_read = excluded.files_read, files_skipped = excluded.files_skipped,
-    started_at = excluded.started_at, finished_at = NULL,
+    notes = excluded.notes, started_at = excluded.started_at, finished_at = NULL,
     error_class = NULL, error_message = NULL, stack_trace = NULL
 WHERE loads.status IN ('pending', 'running', 'failed')
 RETURNING run_id;
@@ -50,7 +50,8 @@ WHERE table_name = %(table_name)s AND destination = %(destination)s AND status =
 -- Status, counts and watermark in one statement, so that they stand or fall with the caller's transaction.
 -- Nothing happens (no row) unless the load was begun, its counts add up, and no other run has taken its lease; the
 -- lease is locked until the commit, so that nobody takes it in between. A watermark never falls back to an older run's,
--- and a load that was skipped as a whole moves none: the destination holds no row more than before.
+-- and a load that was skipped as a whole moves none: the destination holds no row more than before. Where rows that
+-- should have gone were kept, no fingerprint proves the target: the next run reads the table again.
 WITH lease AS (
     SELECT run_id, expires_at FROM etl.leases
     WHERE table_name = %(table_name)s AND destination = %(destination)s
@@ -61,6 +62,7 @@ WITH lease AS (
         rows_unchanged = %(rows_unchanged)s, rows_skipped = rows_filtered + %(rows_skipped)s,
         rows_rejected = rows_rejected + %(rows_rejected)s, rows_deleted = %(rows_deleted)s,
         bytes_written = %(bytes_written)s, seconds = %(seconds)s, skipped_reason = nullif(%(skipped_reason)s, ''),
+        next_fingerprint = CASE WHEN %(rows_kept)s = 0 THEN next_fingerprint END, notes = notes || %(notes)s::text[],
         finished_at = clock_timestamp()
     WHERE run_id = %(run_id)s AND table_name = %(table_name)s AND destination = %(destination)s AND status = 'running'
       AND rows_read = %(rows_accounted)s + rows_filtered + rows_rejected + rows_deduplicated
@@ -71,7 +73,8 @@ WITH lease AS (
         table_name, destination, mark, fingerprint, tail, config_hash, target, run_id, updated_at
     )
     SELECT table_name, destination, next_watermark, next_fingerprint, next_tail, config_hash, target, run_id, finished_at
-    FROM completed WHERE status <> 'skipped' AND (next_watermark IS NOT NULL OR next_fingerprint IS NOT NULL)
+    FROM completed
+    WHERE status <> 'skipped' AND (next_watermark IS NOT NULL OR next_fingerprint IS NOT NULL OR %(rows_kept)s > 0)
     ON CONFLICT (table_name, destination) DO UPDATE SET
         mark = excluded.mark, fingerprint = excluded.fingerprint, tail = excluded.tail,
         config_hash = excluded.config_hash, target = excluded.target, run_id = excluded.run_id,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from etl.errors import ConfigurationError, ConflictError
+from etl.errors import ConfigurationError, ConflictError, VanishedRowsError
 from etl.model import LoadResult
 from tests.integration.load.clickhouse.conftest import ClickHouse, FrameOf, LoaderOf, entry
 
@@ -129,6 +129,32 @@ def test_empty_frame_creates_the_table_and_never_wipes_it(
     assert counts(loader_of(2).load(frame_of(*STORED), config)) == {"inserted": 3}
     assert counts(loader_of(3).load(empty, config)) == {}
     assert clickhouse.rows(table, final=True) == as_stored(STORED)
+
+
+@pytest.mark.parametrize("mode", ["merge", "replace_partition"])
+@pytest.mark.parametrize("partition_by", [(), ("toYYYYMMDD(day)",)])
+def test_what_vanished_goes_whatever_its_partition(
+    clickhouse: ClickHouse,
+    table: str,
+    loader_of: LoaderOf,
+    frame_of: FrameOf,
+    mode: str,
+    partition_by: tuple[str, ...],
+) -> None:
+    """One of two rows of a day, all rows of a day, everything; too many are refused."""
+    config = entry(table, mode=mode, partition_by=partition_by, vanished_rows="delete", maximum_deleted="60%")
+    alone = ("9", date(2025, 3, 2), "alone", None)
+    loader_of(1).load(frame_of(*STORED, alone), config)
+
+    assert counts(loader_of(2).load(frame_of(*INCOMING[:2]), config)) == {"updated": 1, "unchanged": 1, "deleted": 2}
+    assert clickhouse.rows(table, final=True) == as_stored(INCOMING[:2])
+    with pytest.raises(VanishedRowsError, match=r"at most 60% of the 2 rows of .* found 2"):
+        loader_of(3).load(frame_of(*STORED).where("false"), config)
+    assert clickhouse.rows(table, final=True) == as_stored(INCOMING[:2])
+    accepted = config.model_copy(update={"maximum_deleted": "100%"})
+    assert counts(loader_of(4).load(frame_of(*STORED).where("false"), accepted)) == {"deleted": 2}
+    assert clickhouse.rows(table) == []
+    assert clickhouse.staging_of(table) == []
 
 
 def test_merge_takes_a_moved_row_out_of_its_old_partition(

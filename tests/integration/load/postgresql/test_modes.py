@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from etl.errors import ConflictError, DuplicateKeyError, NullKeyError, UsageError
+from etl.errors import ConflictError, DuplicateKeyError, NullKeyError, UsageError, VanishedRowsError
 from etl.load.base import LoadFacts
-from etl.model import ConflictResolution, WriteMode
+from etl.model import ConflictResolution, VanishedRows, WriteMode
 from tests.integration.load.postgresql.conftest import Database, counts, facts_of, table_config
 
 pytestmark = pytest.mark.stack
@@ -123,14 +123,30 @@ def test_upsert_without_a_key_is_refused(database: Database) -> None:
         database.load(database.frame(SCHEMA, OLD), table_config("items", key=()))
 
 
-@pytest.mark.parametrize("mode", [WriteMode.UPSERT, WriteMode.OVERWRITE])
-def test_empty_frame_creates_the_table_and_wipes_nothing(database: Database, mode: WriteMode) -> None:
-    config = table_config("items", mode=mode)
+@pytest.mark.parametrize(
+    ("options", "wipes"),
+    [
+        ({"mode": WriteMode.UPSERT}, False),
+        ({"mode": WriteMode.UPSERT, "vanished_rows": VanishedRows.DELETE}, True),
+        ({"mode": WriteMode.OVERWRITE}, True),
+        ({"mode": WriteMode.OVERWRITE, "key": ()}, True),
+        ({"mode": WriteMode.APPEND, "vanished_rows": VanishedRows.DELETE}, False),
+    ],
+)
+def test_an_empty_frame_wipes_only_what_it_is_the_whole_of(
+    database: Database, options: dict[str, Any], wipes: bool
+) -> None:
+    config = table_config("items", **options)
+    guarded = config.model_copy(update={"maximum_deleted": "99%"})
     assert counts(database.load(database.frame(SCHEMA, []), config)) == {}
     assert database.execute(ROWS) == []
-    database.load(database.frame(SCHEMA, OLD), config)
-    assert counts(database.load(database.frame(SCHEMA, []), config)) == {}
-    assert database.execute(ROWS) == OLD
+    database.load(database.frame(SCHEMA, OLD), guarded)
+    if wipes:
+        with pytest.raises(VanishedRowsError, match=r"items: expected at most 99% of the 3 rows .* found 3"):
+            database.load(database.frame(SCHEMA, []), guarded)
+        assert database.execute(ROWS) == OLD
+    assert counts(database.load(database.frame(SCHEMA, []), config)) == ({"deleted": 3} if wipes else {})
+    assert database.execute(ROWS) == ([] if wipes else OLD)
 
 
 def test_null_and_doubled_keys_are_refused_with_their_counts(database: Database) -> None:

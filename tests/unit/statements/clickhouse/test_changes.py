@@ -95,8 +95,8 @@ def test_what_is_asked_of_the_changes() -> None:
         "WHERE _etl_change IN ('changed', 'moved') ORDER BY ALL LIMIT 5"
     )
     assert count_partitions("db", "s") == "SELECT _partition_id, count() FROM `db`.`s` GROUP BY 1 ORDER BY 1"
-    assert count_partitions_left(replace(MERGE, partition_ids=("a",)), "c") == (
-        "SELECT count() FROM `db`.`c` WHERE _etl_change IN ('moved') AND _etl_stored_partition NOT IN ('a')"
+    assert count_partitions_left(replace(MERGE, partition_ids=("a",)), "c", [Change.MOVED, Change.DELETED]) == (
+        "SELECT count() FROM `db`.`c` WHERE _etl_change IN ('moved', 'deleted') AND _etl_stored_partition NOT IN ('a')"
     )
     assert "arrayJoin([_etl_staged_partition, _etl_stored_partition]) AS partition FROM `db`.`c`" in (
         changed_partitions("db", "c")
