@@ -31,7 +31,7 @@ from etl.staging.installing import install, install_ledger
 from etl.staging.ledger import StagingLedger
 from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader, Summary
 from etl.staging.metrics import Metrics
-from etl.staging.migrate import MigrationSettings, plan_migration, run_migration
+from etl.staging.migrate import MigrationSettings, plan_migration, run_migration, set_ledger_aside
 from etl.staging.migrate import check_database as check_migration
 from etl.staging.migrate.rendering import print_plan, print_report
 from etl.staging.observing import Observer
@@ -185,6 +185,9 @@ def migrate_tables(
     historical_run: Annotated[str, typer.Option(help="The run of rows whose run is not known.")] = "historical",
     time_zone: Annotated[str, typer.Option(help="Of instants that were stored without one.")] = "UTC",
     gin_index: Annotated[bool, typer.Option("--gin-index", help="A GIN index on data, too.")] = False,
+    adopt_ledger: Annotated[
+        bool, typer.Option("--adopt-ledger", help="Take over etl_jobs and etl_runs of another system, and keep them.")
+    ] = False,
     log_format: LogOption = None,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
@@ -197,11 +200,14 @@ def migrate_tables(
             historical_run_id=historical_run,
             time_zone=time_zone,
             has_gin_index=gin_index,
+            adopts_ledger=adopt_ledger,
         )
         if dry_run:
             print_plan(plan_migration(database.settings, settings), _console())
             return
         check_migration(database.settings, settings)
+        if adopt_ledger:
+            set_ledger_aside(database.settings, settings)
         install_ledger(database)
         report = run_migration(database.settings, settings)
     print_report(report, _console())

@@ -9,6 +9,7 @@ from typing import Any
 from etl.ledger.migrations import migrate, read_migrations
 from etl.staging.database import StagingDatabase
 from etl.staging.ledger import SQL_DIRECTORY, statement
+from etl.staging.migrate.adopting import refuse_foreign_ledger
 from etl.statements.staging import StagingTable, staging_table_statements
 
 
@@ -19,6 +20,10 @@ def install(database: StagingDatabase, tables: Iterable[StagingTable]) -> list[s
 
 
 def install_ledger(database: StagingDatabase) -> list[str]:
+    with database.transaction("look for another system's ledger") as cursor:
+        cursor.execute(statement("foreign_ledger"), {"schema": database.schema})
+        ((tables, _),) = cursor.fetchall()
+    refuse_foreign_ledger(database.settings.address, database.schema, tables)
     return migrate(Transactions(database), read_migrations(SQL_DIRECTORY / "migrations"), statement)
 
 

@@ -297,7 +297,9 @@ def new_run(job: StagingJob, target: Target) -> NewStagingRun:
 
 
 def _refuse_other_source(run: dict[str, Any], job: StagingJob) -> None:
-    """Positions of another kind of source mean nothing to this one."""
+    """Positions of another kind of source mean nothing to this one; of another system's runs there are none."""
+    if run["parameters"].get("registered_by") == "migrate":
+        raise UsageError(f"run {run['id']} is of another system, and migrate has registered it: load its input anew")
     found = run["parameters"].get("source", {}).get("type", job.source.type)
     if found != job.source.type:
         raise UsageError(

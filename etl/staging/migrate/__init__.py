@@ -1,5 +1,6 @@
 """Brings existing stg_* tables to the contract while writers write."""
 
+from etl.staging.migrate.adopting import set_ledger_aside
 from etl.staging.migrate.migration import check_database, plan_migration, run_migration
 from etl.staging.migrate.plan import Defects, MigrationPlan, TablePlan
 from etl.staging.migrate.report import MigrationReport, TableReport, TableStatus
@@ -16,4 +17,5 @@ __all__ = [
     "check_database",
     "plan_migration",
     "run_migration",
+    "set_ledger_aside",
 ]

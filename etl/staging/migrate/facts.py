@@ -39,13 +39,15 @@ class IndexFacts:
 
 @dataclass(frozen=True)
 class ConstraintFacts:
-    """A CHECK (c) or foreign key (f); `parent` is None where it stands in another schema."""
+    """A CHECK (c) or foreign key (f); `parent` is None where it stands in another schema. `is_adopted`: the parent is
+    the lineage of another system, whose place the ledger takes."""
 
     name: str
     kind: str
     columns: tuple[str, ...]
     is_valid: bool = True
     parent: str | None = None
+    is_adopted: bool = False
     definition: str = ""
 
 

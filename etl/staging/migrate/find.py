@@ -28,7 +28,7 @@ def find_tables(cursor: Any, settings: MigrationSettings, table: str | None = No
     pattern = like_literally(table) if table else settings.like_pattern
     cursor.execute(statement("legacy_tables"), {"schema": settings.schema, "pattern": pattern})
     tables = cursor.fetchall()
-    details = _details(cursor, settings.schema, [row["oid"] for row in tables])
+    details = _details(cursor, settings, [row["oid"] for row in tables])
     cursor.execute(statement("legacy_names"), {"schema": settings.schema})
     taken = frozenset(row["name"] for row in cursor.fetchall())
     cursor.execute(statement("legacy_may_silence_triggers"))
@@ -40,9 +40,10 @@ def find_tables(cursor: Any, settings: MigrationSettings, table: str | None = No
     ]
 
 
-def _details(cursor: Any, schema: str, oids: list[int]) -> dict[str, defaultdict[int, list[Row]]]:
+def _details(cursor: Any, settings: MigrationSettings, oids: list[int]) -> dict[str, defaultdict[int, list[Row]]]:
     contract = [column.name for column in columns_of(StagingTable("any"))]
-    values = {"schema": schema, "oids": oids, "contract": contract}
+    places = {"schema": settings.schema, "adopted": settings.adopted_schema}
+    values = {**places, "oids": oids, "contract": contract}
     details = {}
     for name in ("columns", "indexes", "constraints", "references", "dependents", "triggers"):
         cursor.execute(statement(f"legacy_{name}"), values)

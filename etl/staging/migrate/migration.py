@@ -11,6 +11,7 @@ from typing import Any
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import UsageError
+from etl.staging.migrate.adopting import adopt, check_ledger_place, would_adopt
 from etl.staging.migrate.columns import Columns
 from etl.staging.migrate.facts import TableFacts
 from etl.staging.migrate.find import find_tables
@@ -29,8 +30,10 @@ def plan_migration(database: PostgreSQLSettings, settings: MigrationSettings) ->
     """Touches nothing; counts the rows that would be archived."""
     with closing(Session(database, settings)) as session:
         check_reading(session)
+        check_ledger_place(session)
+        adopted = would_adopt(session) if settings.adopts_ledger else []
         tables = [_with_defects(session, facts, plan_table(facts, settings)) for facts in _found(session)]
-    return MigrationPlan(database.address, settings.schema, settings.pattern, tuple(tables))
+    return MigrationPlan(database.address, settings.schema, settings.pattern, tuple(tables), tuple(adopted))
 
 
 def check_database(database: PostgreSQLSettings, settings: MigrationSettings) -> None:
@@ -38,6 +41,7 @@ def check_database(database: PostgreSQLSettings, settings: MigrationSettings) ->
     with closing(Session(database, settings)) as session:
         check_reading(session)
         check_connection(session)
+        check_ledger_place(session)
         _found(session)
 
 
@@ -50,12 +54,13 @@ def run_migration(
         check_writing(session)
         with closing(Lease(database, settings)) as lease:
             plans = [plan_table(facts, settings) for facts in _found(session)]
-            if any(plan.steps for plan in plans):
+            if settings.adopts_ledger or any(plan.steps for plan in plans):
                 register_historical_run(session)
+            adopted = adopt(session) if settings.adopts_ledger else []
             reports = [
                 TableMigration(session, plan.table, on_step or _tell_nobody, lease.check).run() for plan in plans
             ]
-    return MigrationReport(database.address, settings.schema, tuple(reports))
+    return MigrationReport(database.address, settings.schema, tuple(reports), tuple(adopted))
 
 
 def _found(session: Session) -> list[TableFacts]:

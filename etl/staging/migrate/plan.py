@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from etl.staging.migrate.adopting import Adoption
 from etl.staging.migrate.columns import Columns
 from etl.staging.migrate.facts import TableFacts
 from etl.staging.migrate.notes import notes_of
@@ -43,6 +44,7 @@ class MigrationPlan:
     schema: str
     pattern: str
     tables: tuple[TablePlan, ...]
+    adopted: tuple[Adoption, ...] = ()
 
     @property
     def is_empty(self) -> bool:

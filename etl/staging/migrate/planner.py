@@ -40,6 +40,7 @@ class Planner:
     def steps(self) -> list[Step]:
         """In an order that writers never notice: a new column takes its name when it is filled, unique and complete."""
         steps: list[Step] = [DropIndex(index.name) for index in self.indexes.invalid()]
+        steps += self._partings()
         steps += self._changes_in_place()
         steps += self._first_clearing()
         steps += self._additions()
@@ -49,6 +50,15 @@ class Planner:
         steps += self._lineage()
         rows = self.columns.rows(is_extended=True)
         return steps + [BuildIndex(index, rows) for index in self.indexes.missing()]
+
+    def _partings(self) -> list[Step]:
+        """First of all: rows could not be given a job or run that only the ledger knows."""
+        keys = [key for key in self.facts.constraints if key.is_adopted and set(key.columns) & set(LINEAGE)]
+        if not keys:
+            return []
+        told = ", ".join(f"{key.name} ({', '.join(key.columns)})" for key in keys)
+        drops = sql.alter(self.facts.name, [f"DROP CONSTRAINT {quoted(key.name)}" for key in keys])
+        return [self._change(f"drop {told}, which refers to the lineage of another system", drops)]
 
     def _changes_in_place(self) -> list[Step]:
         steps: list[Step] = []
@@ -197,10 +207,9 @@ class Planner:
 
     def _lineage(self) -> list[Step]:
         steps: list[Step] = []
-        constraints = {
-            constraint.columns: constraint for constraint in self.facts.constraints if constraint.kind == "f"
-        }
-        names = {constraint.name for constraint in self.facts.constraints}
+        standing = [constraint for constraint in self.facts.constraints if not constraint.is_adopted]
+        constraints = {constraint.columns: constraint for constraint in standing if constraint.kind == "f"}
+        names = {constraint.name for constraint in standing}
         found = {column: constraints.get((column,)) for column in LINEAGE}
         pending = [column for column, constraint in found.items() if constraint is None or not constraint.is_valid]
         if not pending:

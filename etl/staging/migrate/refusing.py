@@ -50,6 +50,8 @@ def _depended_on(columns: Columns) -> str | None:
 
 def _foreign_lineage(facts: TableFacts) -> str | None:
     for constraint in facts.constraints:
+        if constraint.is_adopted:
+            continue
         for column, parent in LINEAGE.items():
             if constraint.kind == "f" and column in constraint.columns and constraint.parent != parent:
                 return f"{constraint.name} makes {column} refer to another table than {parent}: drop it first"

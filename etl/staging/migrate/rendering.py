@@ -5,12 +5,15 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from etl.staging.migrate.adopting import Adoption
 from etl.staging.migrate.plan import MigrationPlan, TablePlan
 from etl.staging.migrate.report import MigrationReport, TableStatus
 
 
 def print_plan(plan: MigrationPlan, console: Console) -> None:
     """Every table with its steps; nothing has been touched."""
+    for adoption in plan.adopted:
+        console.print(_adopted(adoption, "to be kept as", "to be taken over"), highlight=False, soft_wrap=True)
     for table in plan.tables:
         _print_table_plan(table, console)
     open_tables = sum(bool(table.steps) for table in plan.tables)
@@ -36,6 +39,8 @@ def print_report(report: MigrationReport, console: Console) -> None:
             each.rows_quarantined,
         )
         table.add_row(each.table, each.status.value, *(f"{number:,}" for number in rows), f"{each.seconds:.1f}")
+    for adoption in report.adopted:
+        console.print(_adopted(adoption, "kept as", "taken over"), highlight=False, soft_wrap=True)
     if table.row_count:
         console.print(table)
     for each in report.tables:
@@ -45,6 +50,14 @@ def print_report(report: MigrationReport, console: Console) -> None:
             console.print(f"{each.table}: {note}", highlight=False, soft_wrap=True)
     counts = ", ".join(f"{len(report.of(status))} {status.value}" for status in TableStatus)
     console.print(f"{len(report.tables)} tables in {report.address}, schema {report.schema}: {counts}", highlight=False)
+
+
+def _adopted(adoption: Adoption, kept: str, taken: str) -> str:
+    told = f"{adoption.table} of another system: {kept} {adoption.kept_as}; "
+    if adoption.id_column is None:
+        return f"{told}no column of it is an id: none of its {adoption.rows:,} rows {taken}"
+    left = f", {adoption.left:,} not, whose id the ledger cannot hold" if adoption.left else ""
+    return f"{told}{adoption.adopted:,} of its {adoption.rows:,} rows {taken} by their {adoption.id_column}{left}"
 
 
 def _print_table_plan(table: TablePlan, console: Console) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from etl.staging.migrate.adopting import Adoption
+
 
 class TableStatus(StrEnum):
     MIGRATED = "migrated"
@@ -40,6 +42,7 @@ class MigrationReport:
     address: str
     schema: str
     tables: tuple[TableReport, ...]
+    adopted: tuple[Adoption, ...] = ()
 
     @property
     def is_success(self) -> bool:

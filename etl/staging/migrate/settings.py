@@ -41,6 +41,8 @@ class MigrationSettings:
     """Of a table, when the connection is lost or a lock is not to be had."""
     pages_per_batch: int = 128
     rows_per_batch: int = 5000
+    adopts_ledger: bool = False
+    """Takes over etl_jobs and etl_runs of another system that stand where the ledger is to stand."""
 
     def __post_init__(self) -> None:
         for name, value in (("job", self.historical_job_id), ("run", self.historical_run_id)):
@@ -48,6 +50,11 @@ class MigrationSettings:
                 raise UsageError(
                     f"expected a historical {name} id of letters, digits, - and _ (at most 128), found {value!r}"
                 )
+
+    @property
+    def adopted_schema(self) -> str:
+        """Where the other system's tables are kept."""
+        return f"{self.schema}_adopted"
 
     @property
     def like_pattern(self) -> str:

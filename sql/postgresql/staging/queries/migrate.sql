@@ -89,6 +89,13 @@ SELECT conrelid::bigint AS oid, conname::text AS name, contype::text AS kind, co
         JOIN pg_attribute ON attrelid = conrelid AND attnum = number
     ) AS columns,
     CASE WHEN parent.relnamespace = quote_ident(%(schema)s)::regnamespace THEN parent.relname::text END AS parent,
+    -- of another system, which has or had the ledger's place
+    coalesce(parent.relname IN ('etl_jobs', 'etl_runs') AND parent.relnamespace IN (
+        quote_ident(%(schema)s)::regnamespace, to_regnamespace(quote_ident(%(adopted)s))
+    ) AND NOT EXISTS (
+        SELECT FROM pg_class AS own JOIN pg_attribute ON attrelid = own.oid AND attname = 'run_number'
+        WHERE own.relnamespace = parent.relnamespace AND own.relname = 'etl_runs'
+    ), false) AS is_adopted,
     pg_get_constraintdef(pg_constraint.oid) AS definition
 FROM pg_constraint
 LEFT JOIN pg_class AS parent ON parent.oid = confrelid
@@ -175,3 +182,41 @@ SELECT etl_job_id FROM etl_runs WHERE id = %(run_id)s;
 -- name: legacy_index_is_valid
 -- No row where there is no such index.
 SELECT indisvalid AND indisready AS is_valid FROM pg_index WHERE indexrelid = to_regclass(%(index)s);
+
+-- name: foreign_ledger
+-- Relations of another system that have the ledger's names: none where the ledger itself stands.
+SELECT coalesce(array_agg(relname::text ORDER BY relname), '{}') AS tables,
+    coalesce(bool_and(pg_has_role(relowner, 'USAGE')), true) AS is_owned
+FROM pg_class
+WHERE relnamespace = to_regnamespace(quote_ident(%(schema)s)) AND relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND relname IN ('etl_jobs', 'etl_runs', 'etl_run_batches', 'etl_run_rejects', 'etl_staging_archive')
+    AND NOT EXISTS (
+        SELECT FROM pg_class AS own JOIN pg_attribute ON attrelid = own.oid AND attname = 'run_number'
+        WHERE own.relnamespace = pg_class.relnamespace AND own.relname = 'etl_runs'
+    );
+
+-- name: adopted_schema
+-- Where a foreign ledger is kept: whether the schema stands and can be made, and what of those names is in it.
+SELECT to_regnamespace(quote_ident(%(adopted)s)) IS NOT NULL AS has_schema,
+    CASE WHEN to_regnamespace(quote_ident(%(adopted)s)) IS NULL
+        THEN has_database_privilege(current_database(), 'CREATE')
+        ELSE has_schema_privilege(to_regnamespace(quote_ident(%(adopted)s))::oid, 'CREATE') END AS may_create,
+    (
+        SELECT coalesce(array_agg(relname::text ORDER BY relname), '{}') FROM pg_class
+        WHERE relnamespace = to_regnamespace(quote_ident(%(adopted)s)) AND relname = ANY (%(tables)s)
+    ) AS tables;
+
+-- name: foreign_columns
+-- `is_key`: the primary key is this column alone, or foreign keys refer to it.
+SELECT attname::text AS name, coalesce(base.typname, own.typname)::text AS type,
+    EXISTS (
+        SELECT FROM pg_constraint WHERE conrelid = attrelid AND contype = 'p' AND conkey = ARRAY[attnum]
+    ) AS is_primary,
+    EXISTS (
+        SELECT FROM pg_constraint WHERE confrelid = attrelid AND contype = 'f' AND confkey = ARRAY[attnum]
+    ) AS is_referenced
+FROM pg_attribute
+JOIN pg_type AS own ON own.oid = atttypid
+LEFT JOIN pg_type AS base ON own.typtype = 'd' AND base.oid = own.typbasetype
+WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
+ORDER BY attnum;

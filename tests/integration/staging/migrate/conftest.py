@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
+from pydantic import SecretStr
 
 from etl.config.settings import PostgreSQLSettings
 from etl.ledger.connection import connect
@@ -62,19 +63,20 @@ def settings() -> MigrationSettings:
 
 
 @pytest.fixture
-def silenced_triggers(stack: RunningStack) -> Iterator[None]:
-    """What an administrator grants so that triggers of the users' own do not fire for a migration."""
+def administer(stack: RunningStack, migrate_database: PostgreSQLSettings) -> Iterator[Execute]:
+    """As `execute`, by the server's administrator."""
     admin = Stack(Layout(stack.data_dir), say=print).credentials()
     assert admin is not None
-    assert stack.settings.postgresql is not None
-    user = stack.settings.postgresql.user
-    parameters = stack.settings.postgresql.connection_parameters | {
-        "user": "postgres",
-        "password": admin.postgresql_admin,
-    }
-    with closing(psycopg2.connect(**parameters)) as connection:
+    changed = {"user": "postgres", "password": SecretStr(admin.postgresql_admin)}
+    with closing(connect(migrate_database.model_copy(update=changed))) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(f"GRANT SET ON PARAMETER session_replication_role TO {user}")
-            yield
-            cursor.execute(f"REVOKE SET ON PARAMETER session_replication_role FROM {user}")
+            yield cursor.execute
+
+
+@pytest.fixture
+def silenced_triggers(administer: Execute, migrate_database: PostgreSQLSettings) -> Iterator[None]:
+    """What an administrator grants so that triggers of the users' own do not fire for a migration."""
+    administer(f"GRANT SET ON PARAMETER session_replication_role TO {migrate_database.user}")
+    yield
+    administer(f"REVOKE SET ON PARAMETER session_replication_role FROM {migrate_database.user}")
