@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.ingestion.arrow_joining import in_brackets, joined, of_elements
+from etl.ingestion.arrow_joining import in_brackets, joined, lengths, of_elements
 from etl.ingestion.arrow_text import text
 from etl.ingestion.arrow_types import kind_of
-from etl.ingestion.arrow_values import canonical
+from etl.ingestion.arrow_values import canonical, refuse_where
 
 _NULL = pa.scalar("NULL", pa.large_string())
 
 
-def array_literals(array: pa.Array) -> pa.Array:
-    """NULL stays NULL. Raises BadValues by the position in `array`."""
-    return in_brackets(array, of_elements(array, _elements), "{}")
+def array_literals(array: pa.Array, prepare: Callable[[pa.Array], pa.Array] = canonical) -> pa.Array:
+    """NULL stays NULL; `prepare` makes the innermost elements what is printed. Raises BadValues by the position in
+    `array`, also for a list of lists that PostgreSQL would take for another one: it drops empty ones, and has no NULL
+    in their place."""
+    return in_brackets(array, of_elements(array, lambda elements: _elements(elements, prepare)), "{}")
 
 
 def element_type(arrow_type: pa.DataType) -> pa.DataType | None:
@@ -31,9 +35,12 @@ def _is_list(arrow_type: pa.DataType) -> bool:
     return bool(pa.types.is_nested(arrow_type) and not is_other)
 
 
-def _elements(array: pa.Array) -> pa.Array:
+def _elements(array: pa.Array, prepare: Callable[[pa.Array], pa.Array]) -> pa.Array:
     if _is_list(array.type):
-        return array_literals(array).fill_null(_NULL)
-    written = text(canonical(array), kind_of(array.type)).cast(pa.large_string())
+        refuse_where(lengths(array) == 0, "lists in a list that hold something, as in PostgreSQL's arrays of arrays")
+        return array_literals(array, prepare)
+    prepared = prepare(array)
+    kind = kind_of(array.type) if prepare is canonical else kind_of(prepared.type)  # a canonical uuid is bytes
+    written = text(prepared, kind).cast(pa.large_string())
     escaped = pc.replace_substring_regex(written, r'(["\\])', r"\\\1")
     return joined('"', escaped, '"').fill_null(_NULL)

@@ -7,6 +7,7 @@ binary               \\x and hexadecimal digits
 uuid                 small letters, with dashes
 date, timestamp      2024-03-01, 2024-03-01 12:30:00.5, with a zone 2024-03-01 12:30:00.5+00; 0044-03-15 BC
 time, duration       12:30:00.5, hours beyond 24 in a duration
+interval             1 year 2 mons 3 days 04:05:06.5
 list, struct, map    JSON without spaces
 """
 
@@ -24,7 +25,7 @@ import pyarrow.compute as pc
 
 from etl.ingestion.arrow_json import json_text
 from etl.ingestion.arrow_types import Kind
-from etl.ingestion.arrow_values import numbers
+from etl.ingestion.arrow_values import months_days_microseconds, numbers
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 """0001-01-01 and 9999-12-31, between which Arrow and PostgreSQL print a date alike."""
@@ -174,6 +175,18 @@ def _durations(array: pa.Array) -> pa.Array:
     return _clocks(array, numbers(array))
 
 
+def _intervals(array: pa.Array) -> pa.Array:
+    texts = [_interval_text(*map(int, parts)) for parts in months_days_microseconds(array)]
+    return pc.if_else(array.is_valid(), pa.array(texts, pa.string()), None)
+
+
+def _interval_text(months: int, days: int, micros: int) -> str:
+    """None of them less than 0."""
+    counts = ((months // 12, "year"), (months % 12, "mon"), (days, "day"))
+    written = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in counts if count]
+    return " ".join([*written, _clock(micros)] if micros or not written else written)
+
+
 def _clocks(array: pa.Array, micros: npt.NDArray[np.int64]) -> pa.Array:
     texts = [("-" if value < 0 else "") + _clock(abs(value)) for value in micros.tolist()]
     return pc.if_else(array.is_valid(), pa.array(texts, pa.string()), None)
@@ -193,5 +206,6 @@ _CONVERTERS: dict[Kind, Callable[[pa.Array], pa.Array]] = {
     Kind.TIMESTAMP: _timestamps,
     Kind.INSTANT: _timestamps,
     Kind.DURATION: _durations,
+    Kind.INTERVAL: _intervals,
     Kind.NULL: _as_it_is,
 }

@@ -21,8 +21,9 @@ from etl.ingestion import arrow_wire as wire
 from etl.ingestion.arrow_array import array_literals, element_type
 from etl.ingestion.arrow_json import refuse_malformed
 from etl.ingestion.arrow_text import json_of, text
-from etl.ingestion.arrow_types import Kind, kind_of, values_type
+from etl.ingestion.arrow_types import Kind, kind_of, postgresql_type, values_type
 from etl.ingestion.arrow_values import canonical
+from etl.statements.uploading import VECTORS
 
 Convert = Callable[[pa.Array], pa.Array]
 
@@ -61,7 +62,23 @@ _TIMESTAMPS = "timestamp without time zone"
 _TEMPORAL = ("date", "interval", "time without time zone", "time with time zone", _TIMESTAMPS, _INSTANTS)
 _FLOATS = ("real", "double precision")
 _KNOWN = frozenset((*_TEXT_TARGETS, *_INTEGERS, *_JSON, *_FLOATS, "numeric", *_TEMPORAL, "boolean", "bytea", "uuid"))
-"""Into a type that is none of these (a domain, an enumeration, inet) whatever has a text is cast from its text."""
+_NUMBERED = frozenset({"oid", "xid", "xid8", "cid", "regclass", "regproc", "regtype", "regrole", "regnamespace"})
+"""Types whose text may be a number."""
+
+_OF_TEXT_ALONE = frozenset(
+    {
+        "inet", "cidr", "macaddr", "macaddr8", "bit", "bit varying", "xml", "tsvector", "tsquery", "jsonpath", "point",
+        "line", "lseg", "box", "path", "polygon", "circle", "pg_lsn", "pg_snapshot", "txid_snapshot", "tid",
+        "refcursor", "aclitem", '"char"', "oidvector", "int2vector", "int4range", "int8range", "numrange", "daterange",
+        "tsrange", "tstzrange", "int4multirange", "int8multirange", "nummultirange", "datemultirange",
+        "tsmultirange", "tstzmultirange",
+    }
+)  # fmt: skip
+"""The text of no other type is meant as one of these, even where it happens to read as one: 10 is not B'10'."""
+
+_WITHOUT_TEXT_OF_ITS_OWN = frozenset({Kind.BINARY, Kind.JSON, Kind.NESTED})
+"""Into a type that is not known here (an enumeration, an extension's) a value is cast from its text; the bytes or the
+JSON that stands for one of these is not such a text."""
 
 _JSON_KINDS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BOOLEAN, Kind.JSON, Kind.NESTED})
 
@@ -77,6 +94,8 @@ def travel(arrow_type: pa.DataType, target: str, timezone: str | None) -> Travel
 
     Raises MismatchError, and UnmappedTypeError for a type PostgreSQL has no counterpart of.
     """
+    if isinstance(arrow_type, pa.OpaqueType) and base_type(target) == postgresql_type(arrow_type.storage_type):
+        return travel(arrow_type.storage_type, target, timezone)
     kind = kind_of(arrow_type)
     base = base_type(target)
     if kind in (Kind.TEXT, Kind.NULL):
@@ -85,15 +104,43 @@ def travel(arrow_type: pa.DataType, target: str, timezone: str | None) -> Travel
         return _as_text(target, kind)
     if base in _JSON and kind in _JSON_KINDS:
         return _json(target, canonical if kind is Kind.JSON else json_of)
-    if base.endswith("[]") and (element := element_type(arrow_type)) is not None:
-        travel(element, target.removesuffix("[]"), None)
-        return _plain("text", array_literals)
+    if (element := element_type(arrow_type)) is not None and (base.endswith("[]") or _is_vector(base, element)):
+        return _of_list(element, target, base, timezone)
     found = _ROUTES.get(kind, _no_route)(values_type(arrow_type), target, base, timezone)
-    if found is None and (base in _CASTS_FROM_TEXT.get(kind, ()) or not (base in _KNOWN or base.endswith("[]"))):
+    if found is None and _is_read_from_text(kind, base):
         return _as_text("text", kind)
     if found is None:
-        raise MismatchError(f"Arrow type {arrow_type} does not become {target}")
+        raise MismatchError(
+            f"Arrow type {arrow_type} does not become {target}; it becomes {postgresql_type(arrow_type)}, or have it "
+            f"written as text that PostgreSQL reads as {target}"
+        )
     return found
+
+
+def _is_read_from_text(kind: Kind, base: str) -> bool:
+    if base in _KNOWN or base.endswith("[]") or base == "money":
+        return base in _CASTS_FROM_TEXT.get(kind, ())
+    if base in _NUMBERED:
+        return kind is Kind.INTEGER
+    return base not in _OF_TEXT_ALONE and kind not in _WITHOUT_TEXT_OF_ITS_OWN
+
+
+def _is_vector(base: str, element: pa.DataType) -> bool:
+    return base.rpartition(".")[2] in VECTORS and kind_of(element) in (Kind.FLOAT, Kind.INTEGER)
+
+
+def _of_list(element: pa.DataType, target: str, base: str, timezone: str | None) -> Travel:
+    """As the literal of an array, or of a vector."""
+    if not base.endswith("[]"):
+        return _plain("text", json_of)
+    travel(element, target.removesuffix("[]"), timezone)
+    if base == "money[]" and kind_of(element) is Kind.DECIMAL:
+        raise MismatchError(f"a list of {element} does not become {target}; it becomes numeric[]")
+    prepare = _WALL_CLOCKS.get(kind_of(element)) if base_type(target) == f"{_INSTANTS}[]" else None
+    if prepare is None or timezone is None:
+        return _plain("text", array_literals)
+    instants = partial(_instants, prepare=prepare, timezone=timezone)
+    return _plain("text", lambda array: array_literals(array, instants))
 
 
 def base_type(target: str) -> str:
@@ -146,6 +193,8 @@ def _temporal(target: str, convert: Convert, kind: Kind, prepare: Convert = cano
 
 
 def _of_integer(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    if base == "money":
+        return _numeric("numeric", 0)
     if base in _FLOATS:
         return _plain(target, lambda array: wire.exact_floats(canonical(array), base))
     return _numeric(target, 0) if base == "numeric" else _to_integer(target, base)
@@ -164,6 +213,8 @@ def _of_float(arrow_type: pa.DataType, target: str, base: str, timezone: str | N
 
 
 def _of_decimal(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    if base == "money":  # its text would be read as the server's currency is written
+        return _numeric("numeric", arrow_type.scale)
     return _numeric(target, arrow_type.scale) if base == "numeric" else _to_integer(target, base)
 
 
@@ -200,11 +251,18 @@ def _of_uuid(arrow_type: pa.DataType, target: str, base: str, timezone: str | No
 def _of_date(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
     if base == "date":
         return _temporal(target, wire.dates, Kind.DATE)
-    return _of_wall_clock(target, base, timezone, lambda array: wire.midnights(canonical(array)))
+    return _of_wall_clock(target, base, timezone, _midnights)
 
 
 def _of_timestamp(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
     return _of_wall_clock(target, base, timezone, canonical)
+
+
+def _midnights(array: pa.Array) -> pa.Array:
+    return wire.midnights(canonical(array))
+
+
+_WALL_CLOCKS: dict[Kind, Convert] = {Kind.DATE: _midnights, Kind.TIMESTAMP: canonical}
 
 
 def _of_wall_clock(target: str, base: str, timezone: str | None, prepare: Convert) -> Travel | None:
@@ -236,6 +294,10 @@ def _of_duration(arrow_type: pa.DataType, target: str, base: str, timezone: str 
     return _temporal(target, wire.intervals, Kind.DURATION) if base == "interval" else None
 
 
+def _of_interval(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
+    return _temporal(target, wire.intervals, Kind.INTERVAL) if base == "interval" else None
+
+
 def _no_route(arrow_type: pa.DataType, target: str, base: str, timezone: str | None) -> Travel | None:
     return None
 
@@ -252,4 +314,5 @@ _ROUTES: dict[Kind, Callable[[pa.DataType, str, str, str | None], Travel | None]
     Kind.INSTANT: _of_instant,
     Kind.TIME: _of_time,
     Kind.DURATION: _of_duration,
+    Kind.INTERVAL: _of_interval,
 }

@@ -6,9 +6,9 @@
     uint64                               numeric(20,0)
     float16 float32                      real
     float64                              double precision
-    bool                                 boolean
+    bool, arrow.bool8                    boolean
     decimal32 … decimal256(p,s)          numeric(p,s)
-    string large_string string_view      text
+    string large_string string_view      text (Parquet's ENUM, too)
     binary, large, view, fixed size      bytea
     arrow.uuid (Parquet's UUID)          uuid
     arrow.json (Parquet's JSON)          jsonb
@@ -16,7 +16,7 @@
     time32 time64                        time without time zone
     timestamp, INT96                     timestamp without time zone
     timestamp with a zone                timestamp with time zone
-    duration                             interval
+    duration, INTERVAL                   interval
     dictionary                           as its values
     list struct map                      jsonb
     null                                 text
@@ -48,6 +48,7 @@ class Kind(StrEnum):
     TIMESTAMP = "timestamp"
     INSTANT = "timestamp with a zone"
     DURATION = "duration"
+    INTERVAL = "interval"
     NESTED = "nested"
     NULL = "null"
 
@@ -71,10 +72,11 @@ _TESTS: tuple[tuple[Callable[[pa.DataType], bool], Kind], ...] = (
     (pa.types.is_date, Kind.DATE),
     (pa.types.is_time, Kind.TIME),
     (pa.types.is_duration, Kind.DURATION),
+    (pa.types.is_interval, Kind.INTERVAL),
     (pa.types.is_null, Kind.NULL),
 )
 
-_EXTENSIONS = {"arrow.uuid": Kind.UUID, "arrow.json": Kind.JSON}
+_EXTENSIONS = {"arrow.uuid": Kind.UUID, "arrow.json": Kind.JSON, "arrow.bool8": Kind.BOOLEAN}
 
 _BY_KIND = {
     Kind.BOOLEAN: "boolean",
@@ -87,6 +89,7 @@ _BY_KIND = {
     Kind.TIMESTAMP: "timestamp without time zone",
     Kind.INSTANT: "timestamp with time zone",
     Kind.DURATION: "interval",
+    Kind.INTERVAL: "interval",
     Kind.NESTED: "jsonb",
     Kind.NULL: "text",
 }
@@ -136,8 +139,10 @@ def values_type(arrow_type: pa.DataType) -> pa.DataType:
 
 
 def _extension_kind(arrow_type: pa.BaseExtensionType) -> Kind:
+    """One that Arrow does not know comes as an opaque type of its name."""
     if arrow_type.extension_name not in _EXTENSIONS:
-        raise UnmappedTypeError(f"Arrow extension type {arrow_type.extension_name} has no counterpart in PostgreSQL")
+        name = arrow_type.type_name if isinstance(arrow_type, pa.OpaqueType) else arrow_type.extension_name
+        raise UnmappedTypeError(f"extension type {name} has no counterpart in PostgreSQL; have it written as text")
     return _EXTENSIONS[arrow_type.extension_name]
 
 
@@ -148,5 +153,6 @@ def _nested_kind(arrow_type: pa.DataType) -> Kind:
     if pa.types.is_struct(arrow_type) and len({field.name for field in fields}) < len(fields):
         raise UnmappedTypeError(f"Arrow type {arrow_type} has two fields of one name, which jsonb cannot hold")
     for field in fields:
-        kind_of(field.type)
+        if kind_of(field.type) is Kind.INTERVAL:
+            raise UnmappedTypeError(f"{arrow_type} holds an interval, which can be read in a column of its own only")
     return Kind.NESTED

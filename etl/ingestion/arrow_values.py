@@ -36,7 +36,8 @@ def refuse_where(is_bad: npt.NDArray[np.bool_], expected: str) -> None:
 
 def canonical(array: pa.Array) -> pa.Array:
     """The same values as int64, uint64, float32, float64, bool, decimal128, decimal256, string, large_string, binary,
-    large_binary, fixed_size_binary, date32, or time64, timestamp and duration in microseconds; nested ones as they are.
+    large_binary, fixed_size_binary, date32, month_day_nano_interval, or time64, timestamp and duration in microseconds;
+    nested ones as they are.
 
     Raises BadValues for what PostgreSQL's microseconds cannot hold and for U+0000 in a text.
     """
@@ -55,6 +56,16 @@ def numbers(array: pa.Array) -> Numbers:
     return np.asarray(whole.fill_null(0) if whole.null_count else whole)
 
 
+def months_days_microseconds(array: pa.Array) -> npt.NDArray[Any]:
+    """Of intervals, 0 where NULL; none has a part of a microsecond, for Parquet's count milliseconds."""
+    width = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
+    read = np.frombuffer(array.buffers()[1], dtype=width, count=array.offset + len(array))[array.offset :]
+    parts = np.zeros(len(array), dtype=[("months", "<i4"), ("days", "<i4"), ("microseconds", "<i8")])
+    parts["months"], parts["days"], parts["microseconds"] = read["months"], read["days"], read["nanoseconds"] // 1_000
+    parts[~array.is_valid().to_numpy(zero_copy_only=False)] = 0
+    return parts
+
+
 def with_nulls_of(array: pa.Array, arrow_type: pa.DataType, values: npt.NDArray[Any]) -> pa.Array:
     """An array of these values and the other's NULLs."""
     validity = None
@@ -68,6 +79,11 @@ def as_pairs(array: pa.MapArray) -> pa.ListArray:
     """A map as the list it is, which Arrow's functions for lists take."""
     pair = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
     return array.cast(pa.list_(pair))
+
+
+def _booleans(array: pa.Array) -> pa.Array:
+    """arrow.bool8 is stored as a number."""
+    return array if pa.types.is_boolean(array.type) else array.cast(pa.bool_())
 
 
 def _integers(array: pa.Array) -> pa.Array:
@@ -170,6 +186,7 @@ def _nulls(array: pa.Array) -> pa.Array:
 
 
 _CONVERTERS: dict[Kind, Callable[[pa.Array], pa.Array]] = {
+    Kind.BOOLEAN: _booleans,
     Kind.INTEGER: _integers,
     Kind.FLOAT: _floats,
     Kind.DECIMAL: _decimals,

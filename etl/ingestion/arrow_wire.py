@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.ingestion.arrow_numeric import numeric_fields, reaches
-from etl.ingestion.arrow_values import BadValues, numbers, refuse_where, with_nulls_of
+from etl.ingestion.arrow_values import BadValues, months_days_microseconds, numbers, refuse_where, with_nulls_of
 
 _EPOCH_DAYS = 10_957
 _EPOCH_MICROSECONDS = 946_684_800_000_000
@@ -184,7 +184,12 @@ def times(array: pa.Array) -> pa.Array:
 def intervals(array: pa.Array) -> pa.Array:
     """Microseconds, then days and months, of which a duration has none."""
     fields = np.zeros(len(array), dtype=[("microseconds", ">i8"), ("days", ">i4"), ("months", ">i4")])
-    fields["microseconds"] = numbers(array)
+    if pa.types.is_duration(array.type):
+        fields["microseconds"] = numbers(array)
+    else:
+        parts = months_days_microseconds(array)
+        for name in ("microseconds", "days", "months"):
+            fields[name] = parts[name]
     return with_nulls_of(array, pa.binary(16), fields)
 
 

@@ -215,11 +215,11 @@ class Loading:
             )
 
     def _check_types(self, declared: dict[str, str]) -> None:
-        target, zone = self._plan.target, self._options.timezone
+        types, zone = self._plan.target.plain_types, self._options.timezone
         faults = [
-            f"  column {name}: the table has {target.types[name]}, the file brings {source}"
+            f"  column {name}: the table has {types[name]}, the file brings {source}"
             for name, source in declared.items()
-            if name in target.types and not fits(source, target.types[name], has_timezone=zone is not None)
+            if name in types and not fits(source, types[name], has_timezone=zone is not None)
         ]
         if faults:
             raise SchemaMismatchError("\n".join([f"the file does not fit {self._options.table}:", *faults]))

@@ -72,7 +72,7 @@ def open_source(path: Path, options: UploadOptions, target: TargetTable, *, chun
     return open_parquet(
         path,
         options.headers,
-        target.types,
+        target.plain_types,
         chunk_size=chunk_size,
         copy_path=options.copy_path,
         preserve_types=options.preserve_types,

@@ -18,6 +18,7 @@ from etl.ingestion.model import BadRows, CopyPath, Header, Reject
 from etl.ingestion.parquet_cutting import Chunk, chunks
 from etl.ingestion.parquet_encoding import refusal, shortened, shown
 from etl.ingestion.parquet_reading import open_file
+from etl.ingestion.parquet_schema import described_schema
 from etl.ingestion.parquet_source import ParquetOptions, ParquetSource
 
 MAXIMUM_BYTES = 64 << 20
@@ -108,7 +109,7 @@ def _python_values(chunk: Chunk, path: Path, name: str) -> list[Any]:
 
 def _fields(file: pq.ParquetFile, path: Path, headers: Sequence[Header]) -> dict[str, pa.DataType]:
     """The headers that the file holds, in their own order."""
-    schema = file.schema_arrow
+    schema = described_schema(file)
     counts = {header.name: len(schema.get_all_field_indices(header.name)) for header in headers}
     repeated = [name for name, count in counts.items() if count > 1]
     if repeated:
@@ -119,13 +120,15 @@ def _fields(file: pq.ParquetFile, path: Path, headers: Sequence[Header]) -> dict
 
 
 def _typed(header: Header, fields: Mapping[str, pa.DataType], preserve_types: bool, faults: list[str]) -> Header:
-    mapped = None
-    if header.name in fields:
-        try:
-            mapped = postgresql_type(fields[header.name])
-        except UnmappedTypeError as error:
-            faults.append(f"{header.name}: {error}")
-    return replace(header, type=header.type or (mapped if preserve_types else "text"))
+    if header.type is not None or not preserve_types:
+        return replace(header, type=header.type or "text")
+    if header.name not in fields:
+        return header
+    try:
+        return replace(header, type=postgresql_type(fields[header.name]))
+    except UnmappedTypeError as error:
+        faults.append(f"{header.name}: {error}")
+        return header
 
 
 def _travels(

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from etl.errors import SourceError
 from etl.ingestion.arrow_values import numbers
+from etl.ingestion.parquet_schema import IntervalError, as_described, described_schema
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size, so that one huge row group does not fill the memory."""
@@ -74,7 +75,8 @@ def rows_between(path: Path, columns: list[str], first_row: int, count: int) -> 
         groups, skipped = _groups_holding(file, first_row - 1, count)
         with reading(path):
             batches = file.iter_batches(batch_size=count, columns=columns, row_groups=groups, use_threads=False)
-            return pa.concat_batches([batch.select(columns) for batch in _slices(batches, skipped, count)])
+            batch = pa.concat_batches(list(_slices(batches, skipped, count)))
+        return _described(batch, described_schema(file), path, columns, first_row)
 
 
 def _groups_holding(file: pq.ParquetFile, start: int, count: int) -> tuple[list[int], int]:
@@ -97,12 +99,34 @@ def _slices(batches: Iterator[pa.RecordBatch], skipped: int, count: int) -> Iter
 def _guarded(file: pq.ParquetFile, path: Path, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
     with reading(path):
         batches = file.iter_batches(batch_size=rows, columns=columns, use_threads=False)
+    schema, first_row = described_schema(file), 1
     while True:
         with reading(path):
             batch = next(batches, None)
         if batch is None:
             return
-        yield batch.select(columns)
+        yield _described(batch, schema, path, columns, first_row)
+        first_row += len(batch)
+
+
+def _described(
+    batch: pa.RecordBatch, schema: pa.Schema, path: Path, columns: list[str], first_row: int
+) -> pa.RecordBatch:
+    """These columns, in the types that the file means."""
+    return pa.RecordBatch.from_arrays(
+        [_as_described(batch.column(name), schema.field(name).type, path, name, first_row) for name in columns],
+        names=columns,
+    )
+
+
+def _as_described(array: pa.Array, arrow_type: pa.DataType, path: Path, name: str, first_row: int) -> pa.Array:
+    try:
+        return as_described(array, arrow_type)
+    except IntervalError as error:
+        raise SourceError(
+            f"expected an interval that PostgreSQL holds in {path}, row {first_row + error.position}, column {name}, "
+            f"found {error}; mend the file"
+        ) from error
 
 
 def _legacy_columns(file: pq.ParquetFile) -> frozenset[str]:

@@ -22,6 +22,9 @@ from etl.statements.uploading_checks import Checks
 
 _INSTANT = "timestamp with time zone"
 _WHOLE = frozenset({"smallint", "integer", "bigint"})
+_READ_THROUGH = {"regclass": "bpchar"}
+"""Where PostgreSQL's cast from text takes less than the type itself: an object's number, or - for none."""
+
 _WITHOUT_SHIFTS = frozenset({"UTC", "Etc/UTC", "GMT", "Z"})
 
 
@@ -62,7 +65,7 @@ def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
         kind = staged.type
         if target.name not in as_text and _is_written_alike(batch, staged, target):
             kind = target.type
-        through = "numeric" if target.name in checks.whole else None
+        through = "numeric" if target.name in checks.whole else _READ_THROUGH.get(target.plain)
         columns.append(_upload_column(target, kind, through))
         temporary.append(TempColumn(target.name, kind, not_null=_takes_no_null(plan, target)))
     for target in _filled(plan, batch):
@@ -86,7 +89,7 @@ def _filled(plan: WritePlan, batch: Batch) -> list[TargetColumn]:
 
 def _is_written_alike(batch: Batch, staged: StagedColumn, target: TargetColumn) -> bool:
     """Whether COPY may bring it as the target's own type: so it checks lengths, which no cast to a domain does."""
-    is_text = staged.type == "text" and is_text_like(target.plain_type or target.type)
+    is_text = staged.type == "text" and is_text_like(target.plain)
     return is_text or isinstance(batch.payload, CsvBytes)
 
 
@@ -148,13 +151,13 @@ def _checks(plan: WritePlan, batch: Batch) -> Checks:
         if target is None:
             continue
         is_loose = staged.type == "text" and isinstance(batch.payload, CsvBytes | Records)
-        if base_type(target.type) == _INSTANT and is_loose:
+        if base_type(target.plain) == _INSTANT and is_loose:
             if zone is None:
                 zoned.append(target.name)
             elif zone not in _WITHOUT_SHIFTS:
                 local.append(target.name)
-        if plan.options.strict_decimals and target.type.startswith("numeric(") and staged.type != target.type:
-            scales.append((target.name, int(target.type.rstrip(")").partition(",")[2])))
-        if plan.options.whole_floats and is_loose and target.type in _WHOLE:
+        if plan.options.strict_decimals and target.plain.startswith("numeric(") and staged.type != target.plain:
+            scales.append((target.name, int(target.plain.rstrip(")").partition(",")[2])))
+        if plan.options.whole_floats and is_loose and target.plain in _WHOLE:
             whole.append(target.name)
     return Checks(zoned=tuple(zoned), local=tuple(local), scales=tuple(scales), whole=tuple(whole))

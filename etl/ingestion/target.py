@@ -15,7 +15,7 @@ from etl.ingestion.model import Header, Mode, UploadOptions
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.sequences import advance_sequence
 from etl.statements.postgresql.sqlstates import transient_kind
-from etl.statements.uploading import base_type, is_text_like, quote_identifier, quote_table
+from etl.statements.uploading import VECTORS, base_type, is_text_like, quote_identifier, quote_table
 
 MAXIMUM_COLUMNS = 1600
 
@@ -24,6 +24,17 @@ _FRACTIONAL = frozenset({"real", "double precision", "numeric"})
 _BOXES = frozenset({"uuid", "json", "jsonb", "inet", "cidr", "macaddr", "xml", "citext", "name"})
 """Types that text is the usual way into."""
 
+_WITHOUT_INPUT = frozenset(
+    {
+        "gtsvector",
+        "pg_brin_bloom_summary",
+        "pg_brin_minmax_multi_summary",
+        "pg_dependencies",
+        "pg_mcv_list",
+        "pg_ndistinct",
+        "pg_node_tree",
+    }
+)
 
 _EXACT = frozenset(
     {
@@ -38,8 +49,8 @@ PostgreSQL's own list (btequalimage) without what it is wrong about, interval an
 
 @dataclass(frozen=True)
 class TargetColumn:
-    """`plain_type`: under all domains, and `anyenum` for any enumeration. `collation`: as SQL, where it is not the
-    database's."""
+    """`plain_type`: under all domains, and `anyenum` for an enumeration that is under none. `collation`: as SQL,
+    where it is not the database's."""
 
     name: str
     type: str
@@ -53,9 +64,13 @@ class TargetColumn:
     is_deterministic: bool = True
 
     @property
+    def plain(self) -> str:
+        return self.plain_type or self.type
+
+    @property
     def is_exact(self) -> bool:
         """Whether two values that `=` calls equal are the same."""
-        return self.is_deterministic and base_type(self.plain_type or self.type) in _EXACT
+        return self.is_deterministic and base_type(self.plain) in _EXACT
 
     @property
     def is_generated(self) -> bool:
@@ -94,6 +109,11 @@ class TargetTable:
     @property
     def types(self) -> dict[str, str]:
         return {column.name: column.type for column in self.columns}
+
+    @property
+    def plain_types(self) -> dict[str, str]:
+        """What a value is, whatever domain or enumeration keeps it in bounds."""
+        return {column.name: column.plain for column in self.columns}
 
 
 async def inspect_target(connection: Connection, table: str) -> TargetTable | None:
@@ -177,7 +197,7 @@ def check_target(target: TargetTable, options: UploadOptions, declared: Mapping[
     """Raises SchemaMismatchError that names every mismatch at once. `declared`: column → type that the files or the
     headers say it has; a column without is text."""
     faults = [*_missing_columns(target, options), *_forgotten_columns(target, options)]
-    faults += _wrong_types(target, options, declared)
+    faults += [*_taking_no_values(target, options), *_wrong_types(target, options, declared)]
     if options.mode is Mode.UPSERT:
         faults += _missing_key(target, options)
     if len(options.headers) > MAXIMUM_COLUMNS:
@@ -197,6 +217,15 @@ def _missing_columns(target: TargetTable, options: UploadOptions) -> list[str]:
     ]
 
 
+def _taking_no_values(target: TargetTable, options: UploadOptions) -> list[str]:
+    columns = (target.column(header.name) for header in options.headers)
+    return [
+        f"column {column.name}: PostgreSQL takes no value of {column.type} from outside; leave it out of --headers"
+        for column in columns
+        if column is not None and column.plain.removesuffix("[]") in _WITHOUT_INPUT
+    ]
+
+
 def _forgotten_columns(target: TargetTable, options: UploadOptions) -> list[str]:
     given = {header.name for header in options.headers}
     return [
@@ -210,14 +239,14 @@ def _wrong_types(target: TargetTable, options: UploadOptions, declared: Mapping[
     faults = []
     for name, source in declared.items():
         column = target.column(name)
-        if column is not None and not fits(source, column.type, has_timezone=options.timezone is not None):
+        if column is not None and not fits(source, column.plain, has_timezone=options.timezone is not None):
             found = f"the table has {column.type}, the files bring {source}{_hint(source, column)}"
             faults.append(f"column {name}: {found}")
     return faults
 
 
 def _hint(source: str, column: TargetColumn) -> str:
-    return "; --timezone says which instants its values are" if _is_naive_into_zoned(source, column.type) else ""
+    return "; --timezone says which instants its values are" if _is_naive_into_zoned(source, column.plain) else ""
 
 
 def fits(source: str, target: str, *, has_timezone: bool = False) -> bool:
@@ -232,8 +261,8 @@ def fits(source: str, target: str, *, has_timezone: bool = False) -> bool:
         return theirs in _WHOLE | _FRACTIONAL
     if ours in _FRACTIONAL:
         return theirs in _FRACTIONAL
-    if ours == "jsonb":
-        return theirs == "json"
+    if ours == "jsonb":  # a list, too: whether its elements have a place in an array, their own types say
+        return theirs == "json" or theirs.endswith("[]") or theirs.rpartition(".")[2] in VECTORS
     return has_timezone if _is_naive_into_zoned(source, target) else False
 
 

@@ -15,6 +15,9 @@ from etl.statements.quoting import postgresql_column, postgresql_identifier
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TEXT_LIKE = ("text", "character varying", "character", "name")
+VECTORS = frozenset({"vector", "halfvec"})
+"""pgvector's, whose text is that of a JSON array of numbers."""
+
 _ROUNDED = ("numeric", "timestamp", "time", "interval")
 _MODIFIERS = re.compile(r"\s*\([^)]*\)")
 _UNBOUNDED = {"bit": "bit varying", "bit[]": "bit varying[]", "character": "bpchar", "character[]": "bpchar[]"}

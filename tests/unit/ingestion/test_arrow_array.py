@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from etl.ingestion.arrow_array import array_literals, element_type
+from etl.ingestion.arrow_values import BadValues
 
 
 @pytest.mark.parametrize(
@@ -13,12 +14,20 @@ from etl.ingestion.arrow_array import array_literals, element_type
     [
         (pa.array([[1, None], [], None]), ['{"1",NULL}', "{}", None]),
         (pa.array([['a"b\\', "NULL", ""]]), ['{"a\\"b\\\\","NULL",""}']),
-        (pa.array([[[date.min]], [[]]]), ['{{"0001-01-01"}}', "{{}}"]),
+        (pa.array([[[date.min]], [], None]), ['{{"0001-01-01"}}', "{}", None]),
         (pa.array([[b"a"]]), ['{"\\\\x61"}']),
     ],
 )
 def test_a_list_is_an_arrays_literal(array: pa.Array, expected: list[str | None]) -> None:
     assert array_literals(array).to_pylist() == expected
+
+
+@pytest.mark.parametrize("inner", [[], None], ids=["empty", "NULL"])
+def test_lists_that_an_array_would_lose_are_bad_values(inner: list[int] | None) -> None:
+    """'{{}}' is the empty array to PostgreSQL, '{NULL}' one with a NULL of the innermost type."""
+    with pytest.raises(BadValues, match="lists in a list") as raised:
+        array_literals(pa.array([[[1]], [inner], [[2], inner]]))
+    assert list(raised.value.positions) == [1, 2]
 
 
 def test_only_lists_have_elements() -> None:

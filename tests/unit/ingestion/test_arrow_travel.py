@@ -30,6 +30,10 @@ INSTANT, WALL_CLOCK = pa.timestamp("us", "UTC"), pa.timestamp("us")
         (pa.date32(), "timestamp without time zone", "timestamp without time zone"),
         (INSTANT, "timestamp(3) with time zone", "timestamp(3) with time zone"),
         (pa.list_(pa.int8()), "integer[]", "text"),
+        (pa.list_(pa.float32(), 3), "vector(3)", "text"),
+        (pa.list_(pa.float16()), "extensions.halfvec", "text"),
+        (pa.int32(), "oid", "text"),
+        (pa.decimal128(8, 2), "money", "numeric"),
         (pa.null(), "bigint", "text"),
     ],
     ids=str,
@@ -58,6 +62,17 @@ def test_a_column_travels_in_the_targets_type_where_that_is_exact(
         (pa.struct([("a", pa.int8())]), "integer[]", "does not become"),
         (pa.list_(WALL_CLOCK), "timestamp with time zone[]", "--timezone"),
         (pa.time64("us"), "time with time zone", "does not become"),
+        (pa.int64(), "bit(2)", "becomes bigint, or have it written as text that PostgreSQL reads as bit"),
+        (pa.float64(), "money", "becomes double precision"),
+        (pa.binary(), "xml", "becomes bytea"),
+        (pa.binary(), "some_enumeration", "becomes bytea"),
+        (pa.struct([("a", pa.int8())]), "some_composite", "becomes jsonb"),
+        (pa.map_(pa.string(), pa.string()), "hstore", "becomes jsonb"),
+        (pa.json_(), "some_enumeration", "becomes jsonb"),
+        (pa.list_(pa.string()), "vector(3)", "becomes jsonb"),
+        (pa.list_(pa.struct([("a", pa.int8())])), "some_composite[]", "becomes jsonb"),
+        (pa.list_(pa.decimal128(8, 2)), "money[]", "becomes numeric"),
+        (pa.month_day_nano_interval(), "time without time zone", "becomes interval"),
     ],
     ids=str,
 )
@@ -74,7 +89,11 @@ def test_a_time_zone_must_be_known() -> None:
 
 def test_a_type_without_counterpart_is_refused_whatever_the_target() -> None:
     with pytest.raises(UnmappedTypeError):
-        travel(pa.month_day_nano_interval(), "text", None)
+        travel(pa.opaque(pa.binary(), "shape", "drawings"), "text", None)
+
+
+def test_what_has_no_counterpart_goes_into_a_column_of_what_it_is_stored_in() -> None:
+    assert travel(pa.opaque(pa.binary(), "shape", "drawings"), "bytea", None).type == "bytea"
 
 
 @pytest.mark.parametrize("arrow_type", [pa.date32(), pa.time64("us"), WALL_CLOCK, INSTANT, pa.duration("us")], ids=str)

@@ -43,6 +43,8 @@ from etl.ingestion.arrow_types import UnmappedTypeError, postgresql_type
         (pa.duration("ms"), "interval"),
         (pa.dictionary(pa.int8(), pa.date32()), "date"),
         (pa.dictionary(pa.int8(), pa.decimal128(4, 1)), "numeric(4,1)"),
+        (pa.bool8(), "boolean"),
+        (pa.month_day_nano_interval(), "interval"),
         (pa.list_(pa.int8()), "jsonb"),
         (pa.list_view(pa.int8()), "jsonb"),
         (pa.struct([("a", pa.list_(pa.uuid()))]), "jsonb"),
@@ -58,9 +60,8 @@ def test_an_arrow_type_has_one_counterpart(arrow_type: pa.DataType, expected: st
 @pytest.mark.parametrize(
     ("arrow_type", "named"),
     [
-        (pa.month_day_nano_interval(), "month_day_nano_interval"),
         (pa.dense_union([pa.field("a", pa.int8())]), "dense_union"),
-        (pa.opaque(pa.binary(), "geometry", "postgis"), "arrow.opaque"),
+        (pa.opaque(pa.binary(), "geometry", "postgis"), "extension type geometry"),
         (pa.decimal128(5, -2), r"decimal128\(5, -2\)"),
         (pa.list_(pa.month_day_nano_interval()), "month_day_nano_interval"),
         (pa.struct([("a", pa.int8()), ("a", pa.int8())]), "two fields of one name"),

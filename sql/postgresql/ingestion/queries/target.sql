@@ -36,12 +36,14 @@ SELECT jsonb_build_object(
         CROSS JOIN LATERAL (
             -- under a domain stands another type, or another domain
             WITH RECURSIVE below AS (
-                SELECT t.oid, t.typtype, t.typbasetype FROM pg_catalog.pg_type AS t WHERE t.oid = a.atttypid
+                SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, a.atttypmod AS modifier
+                FROM pg_catalog.pg_type AS t WHERE t.oid = a.atttypid
                 UNION ALL
-                SELECT t.oid, t.typtype, t.typbasetype
+                SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, below.typtypmod
                 FROM below JOIN pg_catalog.pg_type AS t ON t.oid = below.typbasetype
                 WHERE below.typtype = 'd')
-            SELECT CASE typtype WHEN 'e' THEN 'anyenum' ELSE format_type(oid, NULL) END AS type
+            -- a domain over an enumeration has no operators of its own
+            SELECT CASE WHEN typtype = 'e' AND oid = a.atttypid THEN 'anyenum' ELSE format_type(oid, modifier) END AS type
             FROM below WHERE typtype <> 'd') AS plain
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'unique_keys', (
