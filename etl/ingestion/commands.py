@@ -15,17 +15,19 @@ from pydantic import ValidationError
 
 from etl.errors import ConfigurationError, EtlError, SchemaMismatchError, UsageError
 from etl.ingestion import manifest
-from etl.ingestion.connecting import Connection, create_pool, door, nothing_written
+from etl.ingestion.connecting import Connection, Sessions, create_pool, door, nothing_written, transaction
 from etl.ingestion.manifest import Entry, ManifestFile, RejectedRow
 from etl.ingestion.model import FileStatus, UploadOptions, UploadReport
 from etl.ingestion.observing import Observer
 from etl.ingestion.outputs import Outputs, default_log_format, read_outputs
+from etl.ingestion.plan import limits
 from etl.ingestion.reading import Reader
 from etl.ingestion.rendering import manifest_json, print_files, print_rejects, print_summary, report_json
 from etl.ingestion.running import Interrupted, run_to_end
 from etl.ingestion.settings import Dsn, find_dsn, has_password
 from etl.ingestion.stored_options import options_from_json
 from etl.ingestion.uploader import async_upsert
+from etl.ingestion.waiting import Waits
 from etl.redaction import redact
 from etl.report.logging import configure_logging
 from etl.statements.uploading import quote_table
@@ -196,13 +198,19 @@ def _say(text: str) -> None:
 
 @asynccontextmanager
 async def _connected(call: _Call) -> AsyncIterator[Connection]:
-    pool = await create_pool(call.dsn, 1, connect_timeout_seconds=call.connect_timeout_seconds)
+    sessions, timeout = Sessions(), call.connect_timeout_seconds
+    pool = await create_pool(call.dsn, 1, connect_timeout_seconds=timeout, sessions=sessions)
+    waits = Waits(call.dsn, sessions, timeout)
     try:
-        with nothing_written(), door(call.dsn, "ask the manifest"):
-            async with pool.acquire(timeout=call.connect_timeout_seconds) as connection:
+        with nothing_written(), waits.explaining(), door(call.dsn, "ask the manifest"):
+            async with waits.watched(), pool.acquire(timeout=timeout) as connection:
                 yield connection
     finally:
         pool.terminate()
+
+
+_LIMITS = limits(UploadOptions.lock_timeout_seconds, UploadOptions.statement_timeout_seconds)
+"""The defaults of load: what only reads the manifest does not wait for ever, either."""
 
 
 async def _manifest(
@@ -211,7 +219,7 @@ async def _manifest(
     """The files asked for; of a single one its rejected rows, too."""
     table, run_id, path = (reader.text(name) or None for name in ("table", "run_id", "file"))
     name = str(Path(path).expanduser().resolve()) if path else None
-    async with _connected(call) as connection:
+    async with _connected(call) as connection, transaction(connection, *_LIMITS):
         await _require_manifest(connection)
         files = await manifest.list_files(connection, table, run_id, status)
         files = [file for file in files if name is None or file.filename == name]
@@ -222,7 +230,7 @@ async def _manifest(
 async def _unfinished(call: _Call, reader: Reader) -> list[tuple[str, Entry]]:
     """The files that failed or were broken off, with what the manifest holds of each."""
     table, run_id = reader.text("table"), reader.text("run_id") or None
-    async with _connected(call) as connection:
+    async with _connected(call) as connection, transaction(connection, *_LIMITS):
         await _require_manifest(connection)
         files = await manifest.list_files(connection, table, run_id)
         unfinished = sorted((f.filename, f.table) for f in files if f.status in (FileStatus.FAILED, FileStatus.PENDING))
@@ -254,6 +262,8 @@ async def _require_manifest(connection: Connection) -> None:
 
 async def _created(call: _Call, table: str) -> Places:
     async with _connected(call) as connection:
-        await manifest.create(connection)
-        row = await connection.fetchrow(manifest.statement("places_for_grants"), quote_table(table) if table else "")
+        await manifest.create(connection, _LIMITS)
+        async with transaction(connection, *_LIMITS):
+            places = manifest.statement("places_for_grants")
+            row = await connection.fetchrow(places, quote_table(table) if table else "")
     return Places(*row)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import asyncpg
 
@@ -38,14 +39,40 @@ class UploadStoreError(StoreError):
         return self.code[:2] in ("22", "23", "21")
 
 
-async def create_pool(dsn: Dsn, concurrency: int, *, connect_timeout_seconds: float = 10) -> asyncpg.Pool:
-    """At most concurrency + 2 connections: one a worker, one for the manifest, one to spare.
+class Sessions:
+    """The connections of a pool, to be known by another session."""
+
+    def __init__(self) -> None:
+        self._connections: WeakSet[asyncpg.Connection] = WeakSet()
+
+    async def add(self, connection: asyncpg.Connection) -> None:
+        self._connections.add(connection)
+
+    async def seen_by(self, observer: Connection) -> tuple[list[int] | None, str]:
+        """(their process ids, the name they go by). No ids behind a pooler, which gives out ids of its own."""
+        name = str(observer.get_settings().application_name or APPLICATION_NAME)
+        if await observer.fetchval("SELECT pg_backend_pid()") != observer.get_server_pid():
+            return None, name
+        return [each.get_server_pid() for each in self._connections if not each.is_closed()], name
+
+
+async def connect(dsn: Dsn, connect_timeout_seconds: float) -> Connection:
+    """One connection like those of the pool."""
+    return await asyncpg.connect(timeout=connect_timeout_seconds, statement_cache_size=0, **_parameters(dsn))
+
+
+def _parameters(dsn: Dsn) -> dict[str, Any]:
+    return {"server_settings": {"application_name": APPLICATION_NAME}} | dsn.connect_parameters
+
+
+async def create_pool(
+    dsn: Dsn, concurrency: int, *, connect_timeout_seconds: float = 10, sessions: Sessions | None = None
+) -> asyncpg.Pool:
+    """At most concurrency + 2 connections: one a worker, one for the manifest, one to spare. `sessions` hears of each.
 
     No statement is kept prepared, and nothing is set at the start of a session: both fail behind a transaction pooler.
     Raises UsageError for what no retry mends (address, password, database, a server before version 16).
     """
-    parameters = dsn.connect_parameters
-    parameters.setdefault("server_settings", {"application_name": APPLICATION_NAME})
     try:
         with door(dsn, "connect"):
             pool = await asyncpg.create_pool(
@@ -55,7 +82,8 @@ async def create_pool(dsn: Dsn, concurrency: int, *, connect_timeout_seconds: fl
                 statement_cache_size=0,
                 max_inactive_connection_lifetime=60,
                 reset=_nothing_to_reset,
-                **parameters,
+                init=sessions.add if sessions else None,
+                **_parameters(dsn),
             )
             version = await _version_of(pool)
     except EtlError as error:

@@ -32,7 +32,7 @@ async def find_bad_values(connection: Connection, plan: WritePlan, worker: int, 
     found: list[BadValue] = []
     try:
         with door(plan.dsn, f"batch {batch.index}: look for bad values"):
-            async with transaction(connection, f"SET LOCAL TimeZone = '{plan.options.timezone or 'UTC'}'"):
+            async with transaction(connection, *plan.settings):
                 await stage(connection, staging, batch)
                 rows = await connection.fetch(bad_values_sql(staging.upload, staging.checks))
                 found = [BadValue(*row) for row in rows]

@@ -18,7 +18,7 @@ from etl.errors import ConflictError, EtlError, ReconciliationError, SchemaMisma
 from etl.ingestion import manifest
 from etl.ingestion.absent_columns import refuse_lacking
 from etl.ingestion.base import sha256_of
-from etl.ingestion.connecting import Connection, door
+from etl.ingestion.connecting import Connection, door, transaction
 from etl.ingestion.manifest import Entry, Load
 from etl.ingestion.model import BatchCounts, FileResult, FileStatus, FileType, Mode, UploadOptions
 from etl.ingestion.opening import column_names, declared_types, open_source
@@ -253,7 +253,6 @@ class Loading:
                 mode=self._options.mode,
                 chunk_size=chunk_size,
                 options=options_json(self._options),
-                lock_timeout_seconds=self._options.lock_timeout_seconds,
             )
         )
 
@@ -276,7 +275,6 @@ class Loading:
                 mode=options.mode,
                 chunk_size=options.chunk_size,
                 options=options_json(options),
-                lock_timeout_seconds=options.lock_timeout_seconds,
             )
             return None if begun is None else load
 
@@ -291,7 +289,7 @@ class Loading:
             return None
 
     async def _asking(self, ask: Callable[[Connection], Awaitable[Answer]], retries: int | None = None) -> Answer:
-        """One statement or two on a connection of the pool, again after what passes."""
+        """In one transaction, under the run's limits; again after what passes."""
 
         def heard(error: Exception, attempt: int, wait_seconds: float) -> None:
             log.warning("manifest asked again", error=str(error), attempt=attempt, wait_seconds=round(wait_seconds, 2))
@@ -305,7 +303,8 @@ class Loading:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         with door(self._plan.dsn, "the manifest"):
-            async with self._pool.acquire(timeout=self._options.connect_timeout_seconds) as connection:
+            acquired = self._pool.acquire(timeout=self._options.connect_timeout_seconds)
+            async with acquired as connection, transaction(connection, *self._plan.limits):
                 yield connection
 
     async def _read(self, function: Callable[..., Answer], *arguments: object) -> Answer:

@@ -83,12 +83,15 @@ class RejectedRow:
     batch_index: int
 
 
-async def create(connection: Connection) -> None:
-    """The three tables, in the schema that search_path names first; those that are there stay as they are."""
-    if await connection.fetchval(statement("manifest_exists")):
-        return
+async def create(connection: Connection, settings: Sequence[str]) -> None:
+    """The three tables, in the schema that search_path names first; those that are there stay as they are. `settings`
+    of the transactions that it makes."""
+    async with transaction(connection, *settings):
+        if await connection.fetchval(statement("manifest_exists")):
+            return
     try:
-        await connection.execute(schema_sql())
+        async with transaction(connection, *settings):
+            await connection.execute(schema_sql())
     except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError) as error:
         raise UsageError(
             "the tables ingestion_manifest, ingestion_batches and ingestion_rejects are not there, or in a schema that "
@@ -132,34 +135,32 @@ async def begin_load(
     mode: Mode,
     chunk_size: int,
     options: dict[str, Any],
-    lock_timeout_seconds: int,
 ) -> frozenset[int] | None:
-    """Marks the file `pending`; the batches of this load that an earlier attempt has committed.
+    """In one transaction marks the file `pending`; the batches of this load that an earlier attempt has committed.
 
     None, and nothing is done, where the manifest is no longer as it was `found` when this load was decided on: another
     run has begun, ended, or committed its first batch.
     """
-    async with transaction(connection, f"SET LOCAL lock_timeout = {lock_timeout_seconds * 1000}"):
-        await connection.execute(statement("lock_entry"), load.filename, load.table)
-        if _stage_of(await find_entry(connection, load.filename, load.table)) != _stage_of(found):
-            return None
-        begun = await connection.fetchval(
-            statement("begin_load"),
-            load.filename,
-            load.table,
-            checksum,
-            size_bytes,
-            load.run_id,
-            load.load_id,
-            file_type.value,
-            mode.value,
-            chunk_size,
-            orjson.dumps(options).decode(),
-            found.load_id if found else None,
-        )
-        if begun is None:
-            return None
-        rows = await connection.fetch(statement("committed_batches"), load.load_id)
+    await connection.execute(statement("lock_entry"), load.filename, load.table)
+    if _stage_of(await find_entry(connection, load.filename, load.table)) != _stage_of(found):
+        return None
+    begun = await connection.fetchval(
+        statement("begin_load"),
+        load.filename,
+        load.table,
+        checksum,
+        size_bytes,
+        load.run_id,
+        load.load_id,
+        file_type.value,
+        mode.value,
+        chunk_size,
+        orjson.dumps(options).decode(),
+        found.load_id if found else None,
+    )
+    if begun is None:
+        return None
+    rows = await connection.fetch(statement("committed_batches"), load.load_id)
     return frozenset(row["batch_idx"] for row in rows)
 
 

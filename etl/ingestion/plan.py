@@ -13,6 +13,15 @@ from etl.statements.quoting import postgresql_literal
 _INDEX_ONLY = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_mergejoin = off", "SET LOCAL jit = off")
 
 
+def limits(lock_timeout_seconds: int, statement_timeout_seconds: int) -> tuple[str, ...]:
+    """What every transaction begins with, so that no statement waits longer than it may."""
+    return (
+        f"SET LOCAL lock_timeout = {lock_timeout_seconds * 1000}",
+        f"SET LOCAL statement_timeout = {statement_timeout_seconds * 1000}",
+        "SET LOCAL client_min_messages = warning",
+    )
+
+
 @dataclass
 class Freshness:
     """Whether rows may still go straight into the table: it was empty when the run began, and no key has clashed since.
@@ -47,12 +56,14 @@ class WritePlan:
         """For each transaction, since none of them outlives it."""
         options = self.options
         return (
-            f"SET LOCAL lock_timeout = {options.lock_timeout_seconds * 1000}",
-            f"SET LOCAL statement_timeout = {options.statement_timeout_seconds * 1000}",
+            *limits(options.lock_timeout_seconds, options.statement_timeout_seconds),
             "SET LOCAL idle_in_transaction_session_timeout = 0",
-            "SET LOCAL client_min_messages = warning",
             f"SET LOCAL TimeZone = {postgresql_literal(options.timezone or 'UTC')}",
         )
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        return limits(self.options.lock_timeout_seconds, self.options.statement_timeout_seconds)
 
     @property
     def merge_settings(self) -> tuple[str, ...]:

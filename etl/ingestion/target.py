@@ -60,6 +60,7 @@ class TargetColumn:
     generated: str = ""
     sequence: dict[str, object] | None = None
     plain_type: str = ""
+    is_domain_of_enum: bool = False
     collation: str = ""
     is_deterministic: bool = True
 
@@ -287,6 +288,9 @@ def _is_naive_into_zoned(source: str, target: str) -> bool:
 
 def _missing_key(target: TargetTable, options: UploadOptions) -> list[str]:
     key = frozenset(options.primary_key)
+    domains = [column for column in target.columns if column.is_domain_of_enum and column.name in key]
+    if domains:  # PostgreSQL finds no `=` for one
+        return [f"key {c.name}: {c.type} is a domain over an enumeration; make it the enumeration" for c in domains]
     if key in target.unique_keys:
         return []
     names = ", ".join(map(quote_identifier, options.primary_key))

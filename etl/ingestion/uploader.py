@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
 import structlog
@@ -23,13 +24,21 @@ from etl.errors import EtlError, SourceError, TerminalError, UsageError
 from etl.ingestion import manifest
 from etl.ingestion.absent_columns import refuse_absent
 from etl.ingestion.checking import faults_of
-from etl.ingestion.connecting import Connection, create_pool, door, nothing_written, transaction
+from etl.ingestion.connecting import (
+    Connection,
+    Sessions,
+    create_pool,
+    door,
+    nothing_written,
+    transaction,
+)
 from etl.ingestion.files import find_files, type_faults
 from etl.ingestion.loading import FileLoad, Loading, NothingToLoad
 from etl.ingestion.model import FileResult, FileStatus, UploadOptions, UploadReport
 from etl.ingestion.observing import Observer, Observers
 from etl.ingestion.opening import column_names, declared_types, header_types, type_of, verified
-from etl.ingestion.plan import Freshness, WritePlan
+from etl.ingestion.plan import Freshness, WritePlan, limits
+from etl.ingestion.retrying import retrying
 from etl.ingestion.rights import refuse_missing_rights
 from etl.ingestion.settings import Dsn
 from etl.ingestion.target import (
@@ -40,10 +49,13 @@ from etl.ingestion.target import (
     inspect_target,
     table_to_be,
 )
+from etl.ingestion.waiting import Waits
 from etl.ingestion.working import Workers
 from etl.statements.uploading import base_type
 
 log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
 
 
 async def async_upsert(options: UploadOptions, dsn: Dsn, observers: Sequence[Observer] = ()) -> UploadReport:
@@ -57,9 +69,12 @@ async def async_upsert(options: UploadOptions, dsn: Dsn, observers: Sequence[Obs
     options = with_run_id(options)
     refuse_faults(options)
     paths = _files(options)
-    pool = await create_pool(dsn, options.concurrency, connect_timeout_seconds=options.connect_timeout_seconds)
+    sessions, timeout = Sessions(), options.connect_timeout_seconds
+    pool = await create_pool(dsn, options.concurrency, connect_timeout_seconds=timeout, sessions=sessions)
+    waits = Waits(dsn, sessions, timeout)
     try:
-        return await _Upload(options, dsn, pool, Observers(observers)).run(paths)
+        async with waits.watched():
+            return await _Upload(options, dsn, pool, Observers(observers), waits).run(paths)
     finally:
         await _close(pool)
 
@@ -135,11 +150,15 @@ class _Said:
 
 
 class _Upload:
-    def __init__(self, options: UploadOptions, dsn: Dsn, pool: asyncpg.Pool, observers: Observers) -> None:
+    def __init__(
+        self, options: UploadOptions, dsn: Dsn, pool: asyncpg.Pool, observers: Observers, waits: Waits
+    ) -> None:
         self._options = options
         self._dsn = dsn
         self._pool = pool
         self._observers = observers
+        self._waits = waits
+        self._limits = limits(options.lock_timeout_seconds, options.statement_timeout_seconds)
         self._readers = ThreadPoolExecutor(options.concurrency, thread_name_prefix="reader")
 
     async def run(self, paths: list[Path]) -> UploadReport:
@@ -156,7 +175,7 @@ class _Upload:
 
     async def _load(self, paths: list[Path]) -> tuple[list[FileResult], int, str]:
         said = await self._look_into(paths)
-        plan = await self._plan(said)
+        plan = await self._planned(said)
         loading = Loading(plan, self._pool, self._readers)
         workers = Workers(plan, self._pool, self._observers)
         results: dict[Path, FileResult] = {}
@@ -184,15 +203,31 @@ class _Upload:
                 said.faults[path] = _told(path, error)
         return said
 
+    async def _planned(self, said: _Said) -> WritePlan:
+        with nothing_written():
+            return await self._retrying(lambda: self._plan(said))
+
+    async def _retrying(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What is no batch, as often as a batch would be tried."""
+
+        def heard(error: Exception, attempt: int, wait_seconds: float) -> None:
+            log.warning("tried again", error=str(error), attempt=attempt, wait_seconds=round(wait_seconds, 2))
+
+        async def once() -> Answer:
+            return await work()
+
+        with self._waits.explaining():
+            return await retrying(self._options.max_retries, heard)(once)
+
     async def _plan(self, said: _Said) -> WritePlan:
         types = next(iter(said.types.values()), header_types(self._options))
-        with nothing_written():
-            async with self._session("prepare") as connection:
-                found = await inspect_target(connection, self._options.table)
-                refuse_absent(said.names, self._options, stored=found.types if found else ())
-                if not self._options.dry_run:
-                    await manifest.create(connection)
-                target = found or await self._new_target(connection, types)
+        async with self._session("prepare") as connection:
+            found = await self._inspected(connection)
+            refuse_absent(said.names, self._options, stored=found.types if found else ())
+            if not self._options.dry_run:
+                await manifest.create(connection, self._limits)
+            target = found or await self._new_target(connection, types)
+            async with transaction(connection, *self._limits):
                 await refuse_missing_rights(connection, target, self._options)
         check_target(target, self._options, header_types(self._options))
         _tell_of_columns(target, self._options)
@@ -205,13 +240,17 @@ class _Upload:
         headers = [replace(header, type=types.get(header.name)) for header in options.headers]
         if options.dry_run:
             return table_to_be(options.table, headers, options.primary_key)
-        async with transaction(connection):
+        async with transaction(connection, *self._limits):
             await manifest.forget_table(connection, options.table)
             await ensure_table_from_headers(connection, options.table, headers, options.primary_key)
-        made = await inspect_target(connection, options.table)
+        made = await self._inspected(connection)
         if made is None:
             raise UsageError(f"the table {options.table} was created and is gone again; is another run dropping it?")
         return made
+
+    async def _inspected(self, connection: Connection) -> TargetTable | None:
+        async with transaction(connection, *self._limits):
+            return await inspect_target(connection, self._options.table)
 
     async def _file(self, loading: Loading, workers: Workers, path: Path, fault: EtlError | None) -> FileResult:
         """One file from its checksum to its last batch; what goes wrong with it is its result."""
@@ -231,7 +270,7 @@ class _Upload:
         except NothingToLoad as skipped:
             result = replace(result, status=FileStatus.SKIPPED, notes=str(skipped))
         except Exception as error:  # noqa: BLE001 - the one boundary: the other files go on
-            told = _told(path, error)
+            told = self._waits.explained(_told(path, error))
             result = await loading.fail(file, path, file_type, told)
             self._observers.batch_failed(str(path), file.failed_batch if file else None, told)
         except BaseException:
@@ -260,13 +299,16 @@ class _Upload:
     async def _advance_sequences(self, target: TargetTable) -> str:
         """What went wrong; the rows are loaded by then, so that it ends nothing."""
         try:
-            async with self._session("advance the sequences") as connection:
-                for sql in advance_sequences_sql(target, [header.name for header in self._options.headers]):
-                    await connection.execute(sql)
+            await self._retrying(lambda: self._advance(target))
         except EtlError as error:
             log.error("sequences not advanced", table=self._options.table, error=error.message)
             return f"the rows are loaded, but not all sequences advanced: {error.message}"
         return ""
+
+    async def _advance(self, target: TargetTable) -> None:
+        async with self._session("advance the sequences") as connection, transaction(connection, *self._limits):
+            for sql in advance_sequences_sql(target, [header.name for header in self._options.headers]):
+                await connection.execute(sql)
 
     @asynccontextmanager
     async def _session(self, doing: str) -> AsyncIterator[Connection]:

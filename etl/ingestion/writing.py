@@ -76,7 +76,8 @@ async def write_batch(
         refused = error
     # an attempt whose COMMIT was not answered may have stored the very rows that now clash with themselves
     with door(plan.dsn, doing):
-        counts = await recorded_batch(connection, load, batch.index)
+        async with transaction(connection, *plan.limits):
+            counts = await recorded_batch(connection, load, batch.index)
     if counts is None and refused is not None:
         raise refused
     return Written(counts or BatchCounts(), 0)

@@ -30,11 +30,13 @@ def cutting_proxy(
 
 
 def after_bytes(count: int) -> Says:
-    """Once, when all clients together have sent so much."""
+    """Once, when all clients together have sent so much since the first COPY."""
     sent = 0
 
     def say(data: bytes) -> bool:
         nonlocal sent
+        if not sent and not _begins_copy(data):
+            return False
         before, sent = sent, sent + len(data)
         return before < count <= sent
 
@@ -42,17 +44,22 @@ def after_bytes(count: int) -> Says:
 
 
 def at_commits(*numbers: int) -> Says:
-    """At the first, second, … COMMIT, counted from 1."""
-    seen = 0
+    """At the first, second, … COMMIT since the first COPY, counted from 1."""
+    seen, has_begun = 0, False
 
     def say(data: bytes) -> bool:
-        nonlocal seen
-        if not data.endswith(_COMMIT):
+        nonlocal seen, has_begun
+        has_begun = has_begun or _begins_copy(data)
+        if not has_begun or not data.endswith(_COMMIT):
             return False
         seen += 1
         return seen in numbers
 
     return say
+
+
+def _begins_copy(data: bytes) -> bool:
+    return b"COPY " in data and b"FROM STDIN" in data.upper()
 
 
 class _Proxy:

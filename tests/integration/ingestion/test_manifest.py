@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from etl.ingestion import manifest
+from etl.ingestion.connecting import transaction
 from etl.ingestion.manifest import Entry, Load
 from etl.ingestion.model import FileStatus, FileType, Mode
 from etl.ledger.connection import connect
@@ -33,18 +34,18 @@ def begin(uploads: Uploads, load_id: str, found: Entry | None) -> frozenset[int]
     async def once() -> frozenset[int] | None:
         connection = await asyncpg.connect(**uploads.dsn.connect_parameters)
         try:
-            return await manifest.begin_load(
-                connection,
-                Load("/a.csv", "t", load_id, load_id),
-                found=found,
-                checksum="",
-                size_bytes=0,
-                file_type=FileType.CSV,
-                mode=Mode.APPEND,
-                chunk_size=1,
-                options={},
-                lock_timeout_seconds=30,
-            )
+            async with transaction(connection):
+                return await manifest.begin_load(
+                    connection,
+                    Load("/a.csv", "t", load_id, load_id),
+                    found=found,
+                    checksum="",
+                    size_bytes=0,
+                    file_type=FileType.CSV,
+                    mode=Mode.APPEND,
+                    chunk_size=1,
+                    options={},
+                )
         finally:
             await connection.close()
 

@@ -61,6 +61,10 @@ def test_every_type_that_can_be_ordered_as_a_key(uploads: Uploads, file_type: Fi
         if not can_be_key(uploads, case):
             continue
         path = write(uploads, [case], [case.literals[:1]], file_type)
+        if case.name == "d_mood":
+            with pytest.raises(SchemaMismatchError, match="key d_mood: d_mood is a domain over an enumeration"):
+                uploads.load(path, headers=headers_of_cases([case]), primary_key=(case.name,))
+            continue
         for fate in ("inserted", "unchanged"):
             result = uploads.load_one(path, headers=headers_of_cases([case]), primary_key=(case.name,))
             assert told(result.counts) == {"read": 1, fate: 1}, (case, result.notes)

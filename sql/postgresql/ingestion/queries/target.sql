@@ -16,6 +16,7 @@ SELECT jsonb_build_object(
             'name', a.attname,
             'type', format_type(a.atttypid, a.atttypmod),
             'plain_type', plain.type,
+            'is_domain_of_enum', plain.is_domain_of_enum,
             'collation', CASE WHEN a.attcollation <> 0 AND a.attcollation <> 'default'::regcollation
                 THEN format('%I.%I', ln.nspname, l.collname) ELSE '' END,
             'is_deterministic', coalesce(l.collisdeterministic, true),
@@ -43,7 +44,8 @@ SELECT jsonb_build_object(
                 FROM below JOIN pg_catalog.pg_type AS t ON t.oid = below.typbasetype
                 WHERE below.typtype = 'd')
             -- a domain over an enumeration has no operators of its own
-            SELECT CASE WHEN typtype = 'e' AND oid = a.atttypid THEN 'anyenum' ELSE format_type(oid, modifier) END AS type
+            SELECT CASE WHEN typtype = 'e' AND oid = a.atttypid THEN 'anyenum' ELSE format_type(oid, modifier) END AS type,
+                typtype = 'e' AND oid <> a.atttypid AS is_domain_of_enum
             FROM below WHERE typtype <> 'd') AS plain
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'unique_keys', (
