@@ -10,6 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import ValidationError
+
 from etl.config.configuration import shown_path, telling
 from etl.config.document import Node, read_document
 from etl.config.nearest import suggestion
@@ -22,6 +24,7 @@ from etl.config.staging_models import (
     CsvFiles,
     InstantFormat,
     JsonFiles,
+    MaximumInvalid,
     PostgreSQLQuery,
     StagingJob,
     StandardInputSource,
@@ -64,7 +67,12 @@ class StagingConfiguration:
         return self.staging_server
 
     def job(
-        self, name: str, batch_size: int | None = None, workers: int | None = None, files: Sequence[str] = ()
+        self,
+        name: str,
+        batch_size: int | None = None,
+        workers: int | None = None,
+        files: Sequence[str] = (),
+        maximum_rejected: str | None = None,
     ) -> StagingJob:
         """A job, with what the command line says instead; its files are relative to where the user stands."""
         if name not in self.jobs:
@@ -77,6 +85,8 @@ class StagingConfiguration:
             changed["workers"] = workers
         if files:
             changed["source"] = _with_files(job, files)
+        if maximum_rejected is not None:
+            changed["maximum_rejected"] = _maximum(maximum_rejected, "--maximum-rejected")
         return job.model_copy(update=changed)
 
     def query_server(self, source: PostgreSQLQuery) -> PostgreSQLSettings:
@@ -203,6 +213,13 @@ def _in_range(batch_size: int, name: str) -> int:
     if not SMALLEST_BATCH <= batch_size <= LARGEST_BATCH:
         raise UsageError(f"{name}: expected {SMALLEST_BATCH} to {LARGEST_BATCH:,} records a batch, found {batch_size}")
     return batch_size
+
+
+def _maximum(written: str, name: str) -> MaximumInvalid:
+    try:
+        return MaximumInvalid.model_validate(int(written) if written.isdecimal() else written)
+    except ValidationError as error:
+        raise UsageError(f"{name}: {error.errors()[0]['ctx']['error']}") from error
 
 
 def _with_files(job: StagingJob, files: Iterable[str]) -> JsonFiles | CsvFiles:

@@ -87,7 +87,8 @@ StagingSource = Annotated[JsonFiles | CsvFiles | PostgreSQLQuery | StandardInput
 
 
 class MaximumInvalid(FrozenModel):
-    """In YAML a count (`100`) or a share (`5%`) of all records read; here one of the two, the share from 0 to 1."""
+    """Of invalid records, or of rejected ones. In YAML a count (`100`) or a share (`5%`) of all records read; here one
+    of the two, the share from 0 to 1."""
 
     count: int | None = Field(default=None, ge=0)
     share: float | None = Field(default=None, ge=0, le=1)
@@ -143,6 +144,8 @@ class StagingJob(FrozenModel):
     """Of one batch, after what may pass: a lost connection, a deadlock, a busy server."""
     skip_unchanged: bool = True
     maximum_invalid: MaximumInvalid | None = None
+    maximum_rejected: MaximumInvalid | None = None
+    """None: any, but not all that were read."""
     gin_index: bool = False
     maximum_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, le=200 * 1024 * 1024)
     timeouts: StagingTimeouts = StagingTimeouts()

@@ -58,6 +58,10 @@ Retries = Annotated[
     int | None,
     typer.Option(min=0, max=100, help="Of a batch, after a lost connection and the like."),
 ]
+MaximumRejected = Annotated[
+    str | None,
+    typer.Option(metavar="COUNT|SHARE", help="How many records may be rejected: 100, or 5%; before the job's own."),
+]
 LogOption = Annotated[LogFormat | None, typer.Option(help="Default: console on a terminal, else JSON.")]
 MetricsPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Serve Prometheus metrics here while the run goes.")
@@ -75,6 +79,7 @@ def load(
     batch_size: Annotated[int | None, typer.Option(help="100 to 10,000; before ETL_BATCH_SIZE and the job.")] = None,
     workers: Workers = None,
     retries: Retries = None,
+    maximum_rejected: MaximumRejected = None,
     force: Force = False,
     metrics_port: MetricsPort = None,
     push_gateway: PushGateway = None,
@@ -87,7 +92,7 @@ def load(
     metrics = Metrics()
     options = LoadOptions(run_id=run_id, force=force, retries=retries, reject_dir=reject_dir)
     with _configured(config_dir, log_format) as configuration:
-        chosen = configuration.job(job, batch_size=batch_size, workers=workers, files=file or ())
+        chosen = configuration.job(job, batch_size, workers, file or (), maximum_rejected)
         source = open_source(chosen, configuration)
         with _database(configuration, chosen) as database:
             loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
@@ -101,6 +106,7 @@ def retry(
     batch: Annotated[list[int] | None, typer.Option(help="Only this batch; may be repeated.")] = None,
     workers: Workers = None,
     retries: Retries = None,
+    maximum_rejected: MaximumRejected = None,
     force: Force = False,
     metrics_port: MetricsPort = None,
     push_gateway: PushGateway = None,
@@ -113,7 +119,7 @@ def retry(
     metrics = Metrics()
     options = LoadOptions(force=force, retries=retries, reject_dir=reject_dir)
     with _configured(config_dir, log_format) as configuration:
-        chosen = _job_of(configuration, run, workers)
+        chosen = _job_of(configuration, run, workers, maximum_rejected)
         source = open_source(chosen, configuration, is_retry=True)
         with _database(configuration, chosen) as database:
             loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
@@ -215,14 +221,16 @@ def migrate_tables(
         raise typer.Exit(EXIT_FAILED)
 
 
-def _job_of(configuration: StagingConfiguration, run_id: str, workers: int | None) -> StagingJob:
+def _job_of(
+    configuration: StagingConfiguration, run_id: str, workers: int | None, maximum_rejected: str | None
+) -> StagingJob:
     """The job of a run, with the files it read and the batch size that they were cut with."""
     with _database(configuration) as database:
         run = StagingLedger(database).get_run(run_id)
     read = run["parameters"].get("source", {})
     is_same_kind = read.get("type") == configuration.job(run["etl_job_id"]).source.type
     files = read.get("path", ()) if is_same_kind else ()
-    return configuration.job(run["etl_job_id"], batch_size=run["batch_size"], workers=workers, files=files)
+    return configuration.job(run["etl_job_id"], run["batch_size"], workers, files, maximum_rejected)
 
 
 class _Terminated(KeyboardInterrupt):

@@ -32,9 +32,10 @@ from etl.staging.observing import Observer, Observers
 from etl.staging.patience import patiently
 from etl.staging.records import PreparedBatch, RawBatch
 from etl.staging.reject_file import check_reject_directory, write_reject_file
-from etl.staging.rules import rules_of, tolerance_of
+from etl.staging.rules import rules_of, tolerances_of
 from etl.staging.sources.base import Source, until_failure
 from etl.staging.storing import BatchStore, failure_of
+from etl.staging.tolerance import Tolerances
 from etl.staging.watching import Watch
 from etl.staging.writing import Target
 from etl.statements.staging import StagingTable, has_rows
@@ -150,16 +151,16 @@ class StagingLoader:
         options: LoadOptions,
         reads_to_end: bool,
     ) -> Summary:
-        run_id, stop, tolerance = target.run_id, threading.Event(), tolerance_of(job)
+        run_id, stop, tolerances = target.run_id, threading.Event(), tolerances_of(job)
         store = BatchStore(self._ledger, target, self._observer, retries_of(job, options), stop, Journal(self._ledger))
-        engine = Engine(store, rules_of(job), job.workers, source, tolerance.refuse, stop)
+        engine = Engine(store, rules_of(job), job.workers, source, tolerances.refuse, stop)
         self._observer.run_started(run_id, job.id)
         log.info("run started", run_id=run_id, job=job.id, table=job.target_table)
         failure: str | None = "interrupted"
         try:
             with Watch(self._ledger, run_id, stop, store) as watch:
                 failure = self._load_all(engine, batches, run_id, reads_to_end)
-                failure = watch.reason or failure or tolerance.at_end()
+                failure = watch.reason or failure or intolerable(self._ledger, run_id, tolerances)
         finally:
             run = self._finish(store, failure)
             self._observer.run_finished(run)
@@ -247,6 +248,14 @@ def retries_of(job: StagingJob, options: LoadOptions) -> int:
 
 def _standing(run: dict[str, Any]) -> str:
     return f"cancelled already, by {run['cancelled_by']}" if run["finished_at"] is None else str(run["status"])
+
+
+def intolerable(ledger: StagingLedger, run_id: str, tolerances: Tolerances) -> str | None:
+    """By the run's totals: what PostgreSQL itself rejected was not known before, nor what an earlier attempt read."""
+    patiently()(ledger.beat, run_id)
+    refusal = tolerances.at_end(patiently()(ledger.get_run, run_id))
+    first = next(ledger.rejects(run_id), None) if refusal else None
+    return f"{refusal}; the first reject: {first['message']}" if first else refusal
 
 
 def _some(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:

@@ -36,7 +36,7 @@ def print_summary(summary: Summary, console: Console) -> None:
     if run["failure"]:
         console.print(f"  {run['failure']}", highlight=False, soft_wrap=True)
     if run["status"] != "success":
-        console.print(f"  next: python -m etl.staging retry --run {run['id']}", highlight=False, soft_wrap=True)
+        console.print(f"  next: {_next_step(run)}", highlight=False, soft_wrap=True)
 
 
 def print_cancelled(run: dict[str, Any], console: Console) -> None:
@@ -113,6 +113,12 @@ def _status(run: dict[str, Any]) -> str:
     if silent_seconds is None or silent_seconds < SILENT_SECONDS:
         return str(run["status"])
     return "dead" if silent_seconds >= GRACE_SECONDS else f"{run['status']}, silent for {silent_seconds:.0f} s"
+
+
+def _next_step(run: dict[str, Any]) -> str:
+    if run["batches_succeeded"] == run["batches"] and run["input_ended_at"] is not None:
+        return "mend the records or the job, and load them again; what is stored stays"
+    return f"python -m etl.staging retry --run {run['id']}"
 
 
 def _left(run: dict[str, Any]) -> str:

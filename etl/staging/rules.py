@@ -14,7 +14,7 @@ from etl.staging.database import StagingDatabase, Timeouts
 from etl.staging.paths import getter
 from etl.staging.preparing import Rules, kind
 from etl.staging.shapes import Shape
-from etl.staging.tolerance import Tolerance
+from etl.staging.tolerance import Tolerance, Tolerances
 from etl.statements.staging import StagingTable
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -49,8 +49,14 @@ def table_of(job: StagingJob) -> StagingTable:
     return StagingTable(job.target_table, has_gin_index=job.gin_index)
 
 
-def tolerance_of(job: StagingJob) -> Tolerance:
-    return Tolerance(job.maximum_invalid.count, job.maximum_invalid.share) if job.maximum_invalid else Tolerance()
+def tolerances_of(job: StagingJob) -> Tolerances:
+    invalid, rejected = job.maximum_invalid, job.maximum_rejected
+    return Tolerances(
+        (
+            Tolerance(invalid.count, invalid.share) if invalid else Tolerance(),
+            Tolerance(rejected.count, rejected.share, True) if rejected else Tolerance(only_rejected=True),
+        )
+    )
 
 
 def _iso(value: Any) -> datetime:

@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import StagingJob
+from etl.spark_causes import of_spark
 from etl.staging.checks import check_database
 from etl.staging.journal import Journal
 from etl.staging.ledger import NewStagingRun, StagingLedger
@@ -28,6 +29,7 @@ from etl.staging.loader import (
     LoadOptions,
     Summary,
     checked_run_id,
+    intolerable,
     new_run,
     new_run_id,
     retries_of,
@@ -38,7 +40,7 @@ from etl.staging.patience import patiently
 from etl.staging.preparing import prepare
 from etl.staging.records import RawBatch
 from etl.staging.reject_file import check_reject_directory, write_reject_file
-from etl.staging.rules import database_of, rules_of, tolerance_of
+from etl.staging.rules import database_of, rules_of, tolerances_of
 from etl.staging.sources.base import numbered_slices
 from etl.staging.storing import BatchStore
 from etl.staging.watching import Watch
@@ -90,13 +92,14 @@ def _run(frame: DataFrame, work: _Work, ledger: StagingLedger) -> str | None:
     ledger.set_phase(run_id, "loading")
     with Watch(ledger, run_id, threading.Event()) as watch:
         try:
-            records.mapInArrow(partial(_store_partition, work=work), "batches int").collect()
+            parts = records.mapInArrow(partial(_store_partition, work=work), "batches int, refusal string").collect()
         except Exception as error:  # noqa: BLE001 - whatever Spark raises: the run must end in the ledger
-            return f"Spark: {str(error).splitlines()[0]}"
+            return of_spark(error, "read the frame and store it").message
     ledger.set_phase(run_id, "committing")
-    if watch.reason is None:
+    failure = watch.reason or next((part.refusal for part in parts if part.refusal), None)
+    if failure is None:
         ledger.end_input(run_id)
-    return watch.reason
+    return failure or intolerable(ledger, run_id, tolerances_of(work.job))
 
 
 def _of_a_frame(run: NewStagingRun) -> NewStagingRun:
@@ -107,8 +110,8 @@ def _of_a_frame(run: NewStagingRun) -> NewStagingRun:
 def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator[pa.RecordBatch]:
     context = TaskContext.get()
     part = context.partitionId() if context else 0
-    run_id, stop, tolerance, rules = work.target.run_id, threading.Event(), tolerance_of(work.job), rules_of(work.job)
-    stored = 0
+    run_id, stop, rules, tolerances = work.target.run_id, threading.Event(), rules_of(work.job), tolerances_of(work.job)
+    stored, refusal = 0, None
     with closing(database_of(work.job, work.settings, work.schema, connections=3)) as database:
         ledger = StagingLedger(database)
         store = BatchStore(ledger, work.target, Observers(), work.retries, stop, Journal(ledger))
@@ -117,11 +120,12 @@ def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator
                 break
             ledger.register_batches(run_id, [raw])
             prepared = prepare(raw, rules)
-            if refusal := tolerance.refuse(prepared):
-                raise RuntimeError(refusal)
+            if refusal := tolerances.refuse(prepared):
+                break
             stored += store.store(prepared, _locate(raw))
         patiently(work.retries)(store.journal.tell)
-    yield pa.RecordBatch.from_pydict({"batches": pa.array([stored], pa.int32())})
+    ended = {"batches": pa.array([stored], pa.int32()), "refusal": pa.array([refusal], pa.string())}
+    yield pa.RecordBatch.from_pydict(ended)
 
 
 def _batches(batches: Iterator[pa.RecordBatch], part: int, size: int) -> Iterator[RawBatch]:

@@ -415,6 +415,54 @@ def test_too_many_invalid_records_end_the_run(
     assert rows == 200
 
 
+def test_too_many_rejected_records_fail_the_run(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
+) -> None:
+    """8 of 12; also those that only PostgreSQL rejects, and whatever a retry reads."""
+    bad = [b"{broken", *([b'{"n": 1}'] * 3), *(b'{"id": "tiny%d", "n": 1e-20000}' % n for n in range(4))]
+    write(file, [*some(4), *bad])
+    loader, options = StagingLoader(database), LoadOptions(run_id="run")
+
+    def limited(maximum: Any) -> StagingJob:
+        return job.model_copy(update={"maximum_rejected": MaximumInvalid.model_validate(maximum)})
+
+    assert loader.load(job, source(file), LoadOptions(run_id="free")).is_success
+    share = loader.load(limited("60%"), source(file), LoadOptions(run_id="share"))
+    assert (share.run["status"], share.run["rows_rejected"], share.run["rows_unchanged"]) == ("partial", 8, 4)
+    assert share.run["failure"].startswith(
+        "expected at most 60.00% rejected records, found 8 of 12 (66.67%); the first"
+    )
+    # judged before anything of the batch is stored
+    refused = loader.load(limited(3), source(file), options)
+    assert (refused.run["status"], refused.run["rows_attempted"]) == ("failed", 0)
+    assert refused.run["failure"] == (
+        "expected at most 3 rejected records, found 4 among the first 12; "
+        "the last of them: expected a source_id, found nothing"
+    )
+    known_later = loader.retry(limited(7), source(file), "run")
+    assert (known_later.run["status"], known_later.run["rows_rejected"]) == ("partial", 8)
+    assert known_later.run["failure"].startswith("expected at most 7 rejected records, found 8 among the first 12; the")
+    assert loader.retry(limited(8), source(file), "run").is_success
+
+
+def test_a_run_whose_every_record_is_rejected_fails(
+    load: Callable[..., Summary], retry: Callable[..., Summary], database: StagingDatabase, job: StagingJob, file: Path
+) -> None:
+    write(file, [{"n": n} for n in range(250)])
+    failed = load("all")
+    assert (failed.run["status"], failed.run["rows_rejected"], failed.run["batches_succeeded"]) == ("failed", 250, 3)
+    assert failed.run["failure"] == (
+        "expected records that can be stored, found that all 250 were rejected; "
+        "the first reject: expected a source_id, found nothing"
+    )
+    again = retry("all")
+    assert (again.run["status"], again.run["failure"]) == ("failed", failed.run["failure"])
+    allowed = job.model_copy(update={"maximum_rejected": MaximumInvalid.model_validate("100%")})
+    assert StagingLoader(database).load(allowed, source(file), LoadOptions(run_id="allowed")).is_success
+    file.write_bytes(b"\n")
+    assert load("empty").is_success
+
+
 def test_a_run_whose_process_died_is_found_and_finished(
     load: Callable[..., Summary],
     retry: Callable[..., Summary],

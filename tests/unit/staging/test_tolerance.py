@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from etl.staging.records import PreparedBatch, Reject, RejectReason
-from etl.staging.tolerance import JUDGED_FROM, Tolerance
+from etl.staging.tolerance import JUDGED_FROM, Tolerance, Tolerances
 
 
 def batch(rows: int, invalid: int = 0, rejects: int = 0) -> PreparedBatch:
@@ -32,3 +32,35 @@ def test_a_share_is_judged_when_enough_was_read_and_at_the_end() -> None:
     small = Tolerance(share=0.05)
     assert small.refuse(batch(100, invalid=6)) is None
     assert small.at_end() == "expected at most 5.00% invalid records, found 6 of 100 (6.00%)"
+
+
+def test_of_rejected_records_only_those_count() -> None:
+    tolerance = Tolerance(count=3, only_rejected=True)
+    assert tolerance.refuse(batch(10, invalid=10, rejects=3)) is None
+    refusal = tolerance.refuse(batch(2, rejects=1))
+    assert refusal == "expected at most 3 rejected records, found 4 among the first 12; the last of them: "
+
+
+def test_not_all_may_be_rejected_where_nothing_else_is_said() -> None:
+    for limit, refusal in (
+        (Tolerance(only_rejected=True), "expected records that can be stored, found that all 30 were rejected"),
+        (Tolerance(share=1.0, only_rejected=True), None),
+    ):
+        assert limit.refuse(batch(20, rejects=20)) is None
+        assert limit.refuse(batch(10, rejects=10)) is None
+        assert limit.at_end() == refusal
+        assert limit.at_end({"rows_attempted": 31, "rows_rejected": 30, "rows_invalid": 1}) is None
+    assert Tolerance(only_rejected=True).at_end() is None
+
+
+def test_a_run_is_judged_by_its_totals() -> None:
+    """A retry reads only a part of it, and the server may reject what was read as good."""
+    limits = Tolerances((Tolerance(share=0.1), Tolerance(count=5, only_rejected=True)))
+    assert limits.refuse(batch(100, invalid=9)) is None
+    run = {"rows_attempted": 100, "rows_rejected": 6, "rows_invalid": 3}
+    assert limits.at_end(run) == "expected at most 5 rejected records, found 6 among the first 100"
+    assert limits.at_end(run | {"rows_rejected": 5}) is None
+    assert limits.at_end(run | {"rows_invalid": 5}) is not None
+    refusal = limits.refuse(batch(20, rejects=6))
+    assert refusal is not None
+    assert "at most 5 rejected records, found 6 among the first 120" in refusal

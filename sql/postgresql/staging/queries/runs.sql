@@ -89,11 +89,13 @@ RETURNING run.finished_at IS NOT NULL AS has_ended, run.cancelled_at IS NOT NULL
 SELECT id FROM etl_runs WHERE id = %(run_id)s AND finished_at IS NULL FOR NO KEY UPDATE;
 
 -- name: finish_run
--- After the last `sum_up`; none of its batches is open then.
+-- After the last `sum_up`; none of its batches is open then. Where nothing but rejects was stored, nothing was.
 UPDATE etl_runs SET finished_at = clock_timestamp(), failure = %(failure)s, phase = 'committing',
     status = CASE
         WHEN batches_succeeded < batches OR input_ended_at IS NULL OR %(failure)s::text IS NOT NULL
-        THEN CASE WHEN batches_succeeded > 0 THEN 'partial' ELSE 'failed' END
+        THEN CASE WHEN batches_succeeded > 0
+            AND (rows_rejected = 0 OR rows_inserted + rows_updated + rows_unchanged + rows_deduplicated > 0)
+            THEN 'partial' ELSE 'failed' END
         ELSE 'success' END
 WHERE id = %(run_id)s AND finished_at IS NULL
 RETURNING status;
