@@ -45,8 +45,11 @@ ON CONFLICT (source_id) DO UPDATE SET data = excluded.data, source_updated_at = 
 
 @dataclass
 class Course:
+    """`later`: the same records, each changed since."""
+
     settings: PostgreSQLSettings
     file: Path
+    later: Path
     rows: int
     say: Say
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -62,12 +65,17 @@ def measure_staging(
     settings: PostgreSQLSettings, folder: Path, rows: int, large: int, rounds: int, say: Say
 ) -> Results:
     """`rows` records in each turn; `large` once, in a process of its own whose memory is read at its end."""
-    course = Course(settings, write_events(folder / f"events-{rows}.ndjson", rows), rows, say)
+    later = write_events(folder / f"events-{rows}-later.ndjson", rows, month=2)
+    course = Course(settings, write_events(folder / f"events-{rows}.ndjson", rows), later, rows, say)
     for _ in range(rounds):
         _baseline(course)
         for workers in WORKERS:
             _load(course, f"loader, {workers} worker{'s' if workers > 1 else ''}", workers)
-        _load(course, "loader, nothing changed, 1 worker", 1, twice=True)
+        _load(course, "loader, nothing changed, 1 worker", 1, then=course.file)
+        _baseline(course, then=course.later)
+        for workers in (1, 2):
+            case = f"loader, every row updated, {workers} worker{'s' if workers > 1 else ''}"
+            _load(course, case, workers, then=course.later)
     results = Results([Timing("staging", case, rows, tuple(seconds)) for case, seconds in course.seconds.items()])
     _compare(results, course)
     if large:
@@ -75,18 +83,22 @@ def measure_staging(
     return results
 
 
-def write_events(path: Path, rows: int) -> Path:
-    """Records of about 250 bytes, always the same."""
-    draw = random.Random(1)
+def write_events(path: Path, rows: int, month: int = 1) -> Path:
+    """Records of about 250 bytes, always the same; those of another month are later ones of the same ids."""
+    draw, content = random.Random(1), random.Random(month)
     with path.open("wb") as file:
         for _ in range(rows):
             event = {
                 "id": str(uuid.UUID(int=draw.getrandbits(128))),
                 "type": draw.choice(["view", "click", "share"]),
-                "at": f"2026-01-{draw.randint(1, 28):02}T{draw.randint(0, 23):02}:00:00Z",
+                "at": f"2026-{month:02}-{draw.randint(1, 28):02}T{draw.randint(0, 23):02}:00:00Z",
                 "user": {"id": draw.randint(1, 1_000_000), "country": draw.choice(["BR", "PT", "AO"])},
                 "article": draw.randint(1, 100_000),
-                "payload": {"scroll": draw.random(), "device": "mobile", "referrer": "https://example.org/" + "x" * 30},
+                "payload": {
+                    "scroll": content.random(),
+                    "device": "mobile",
+                    "referrer": "https://example.org/" + "x" * 30,
+                },
             }
             file.write(orjson.dumps(event) + b"\n")
     return path
@@ -110,31 +122,43 @@ def load_file(settings: PostgreSQLSettings, file: Path, workers: int) -> None:
         raise RuntimeError(f"the load did not succeed: {summary.run}")
 
 
-def _baseline(course: Course) -> None:
+def _baseline(course: Course, *, then: Path | None = None) -> None:
+    """Into an empty table; `then`: what is timed is a second file, by another run."""
     _clear(course.settings)
-    durations: list[float] = []
+    case, file, run_id = "execute_values, 1 connection", course.file, "bench"
+    if then:
+        _execute_values(course, file, run_id)
+        case, file, run_id = "execute_values, every row updated, 1 connection", then, "bench-later"
+        _settle(course.settings)
     started = time.perf_counter()
+    durations = _execute_values(course, file, run_id)
+    seconds = time.perf_counter() - started
+    _expect(course.settings, course.rows)
+    course.record(case, seconds, quantiles(durations, n=20)[-1] * 1000)
+
+
+def _execute_values(course: Course, file: Path, run_id: str) -> list[float]:
+    """Seconds of each batch."""
+    durations: list[float] = []
     with closing(psycopg2.connect(**course.settings.connection_parameters)) as held, held.cursor() as cursor:
-        for lines in _batches(course.file):
+        for lines in _batches(file):
             begun = time.perf_counter()
             records = [(orjson.loads(line), line.decode()) for line in lines]
-            values = [(record["id"], text, "bench", "bench", record["at"]) for record, text in records]
+            values = [(record["id"], text, "bench", run_id, record["at"]) for record, text in records]
             execute_values(cursor, _BASELINE, values, page_size=BATCH)
             held.commit()
             durations.append(time.perf_counter() - begun)
-    seconds = time.perf_counter() - started
-    _expect(course.settings, course.rows)
-    course.record("execute_values, 1 connection", seconds, quantiles(durations, n=20)[-1] * 1000)
+    return durations
 
 
-def _load(course: Course, case: str, workers: int, *, twice: bool = False) -> None:
-    """Into an empty table; `twice`: what is timed is the second load of the same records."""
+def _load(course: Course, case: str, workers: int, *, then: Path | None = None) -> None:
+    """Into an empty table; `then`: what is timed is a second file."""
     _clear(course.settings)
-    if twice:
+    if then:
         load_file(course.settings, course.file, workers)
     _settle(course.settings)
     started = time.perf_counter()
-    load_file(course.settings, course.file, workers)
+    load_file(course.settings, then or course.file, workers)
     seconds = time.perf_counter() - started
     _expect(course.settings, course.rows)
     ((p95,),) = _ask(
@@ -151,6 +175,9 @@ def _compare(results: Results, course: Course) -> None:
     results.compare("staging", one, baseline, 1.3)
     results.compare("staging", best, one, 1.4)
     results.compare("staging", "loader, nothing changed, 1 worker", one, 2.5)
+    updated = "execute_values, every row updated, 1 connection"
+    for workers in ("1 worker", "2 workers"):
+        results.compare("staging", f"loader, every row updated, {workers}", updated, 1.3)
     for case in (baseline, one, best):
         results.ratios.append(Ratio("staging", f"p95 of a batch, ms: {case}", median(course.p95[case])))
 
@@ -203,7 +230,7 @@ def _clear(settings: PostgreSQLSettings) -> None:
     _ask(
         settings,
         "INSERT INTO etl_runs (id, etl_job_id, target_table, batch_size, status, finished_at) "
-        "VALUES ('bench', 'bench', 'stg_bench', 1000, 'success', now())",
+        "SELECT run, 'bench', 'stg_bench', 1000, 'success', now() FROM unnest(ARRAY['bench', 'bench-later']) AS run",
     )
     _settle(settings)
 

@@ -7,7 +7,7 @@ transaction, and no statement is prepared: PgBouncer in transaction mode serves.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,9 +21,25 @@ STATEMENT_BYTES = 64 * 1024 * 1024
 """Of documents in one statement: PostgreSQL takes none of a gigabyte, to which quoting may add as much again."""
 
 
+ASKING_PAYS_FROM = 0.3
+"""Share of unchanged records. Asking for a row's digest costs a third of what it costs to find out in the upsert, which
+locks the row; asking for one that has changed is cost on top."""
+
+
+class Expectation:
+    """How many of a batch's records are unchanged: as many as in the last one. The workers of a run share it."""
+
+    def __init__(self) -> None:
+        self.unchanged_share = 1.0
+
+    def learn(self, rows: int, unchanged: int) -> None:
+        if rows:
+            self.unchanged_share = unchanged / rows
+
+
 @dataclass(frozen=True)
 class Target:
-    """Where a run's batches go. `compares` asks for stored digests first: worth it where rows stand already.
+    """Where a run's batches go. `compares` asks for stored digests first, while that is worth it.
 
     `is_empty`: no row stood when the run began.
     """
@@ -36,6 +52,12 @@ class Target:
     compares: bool = False
     is_empty: bool = False
     source_updated_at_path: str | None = None
+    expectation: Expectation = field(default_factory=Expectation, compare=False)
+
+    @property
+    def asks_first(self) -> bool:
+        is_possible = self.compares and self.skip_unchanged and self.table.has_hash_digest
+        return is_possible and self.expectation.unchanged_share >= ASKING_PAYS_FROM
 
     @property
     def time_fault(self) -> str | None:
@@ -69,12 +91,12 @@ class Stored:
 
 def store_rows(cursor: Cursor, target: Target, batch: PreparedBatch) -> Stored:
     """Inside the caller's transaction."""
-    chosen: Sequence[int] = range(len(batch.source_ids))
-    if target.compares and target.skip_unchanged and target.table.has_hash_digest:
-        chosen = _changed(cursor, target, batch)
-    stored = Stored(0, 0, len(batch.source_ids) - len(chosen), batch.rows_deduplicated)
+    rows = len(batch.source_ids)
+    chosen: Sequence[int] = _changed(cursor, target, batch) if target.asks_first else range(rows)
+    stored = Stored(0, 0, rows - len(chosen), batch.rows_deduplicated)
     for piece in pieces(batch, chosen):
         stored += _upsert(cursor, target, batch, piece)
+    target.expectation.learn(rows, stored.rows_unchanged)
     return stored
 
 

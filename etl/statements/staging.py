@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from etl.statements.quoting import postgresql_identifier
 
 _LINE = ",\n        "
+_LINE_OR = "\n    OR "
 _LONGEST_STEM = 36
 
 _INPUT = """unnest(
@@ -111,13 +112,11 @@ def has_rows(table: StagingTable) -> str:
 
 def find_changed(table: StagingTable) -> str:
     """The places of the batch's records that do not stand with the same digest and time; no row is locked."""
-    other_time = "\n    OR target.source_updated_at <> input.source_updated_at"
-    other_time += "\n    OR (target.source_updated_at IS NULL AND input.source_updated_at IS NOT NULL)"
     return f"""SELECT place - 1
 FROM unnest(%(source_ids)s::text[], %(hash_digests)s::text[], %(source_updated_at)s::timestamptz[])
     WITH ORDINALITY AS input (source_id, hash_digest, source_updated_at, place)
 LEFT JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
-WHERE target.hash_digest IS DISTINCT FROM input.hash_digest{other_time if table.has_source_updated_at else ""}"""
+WHERE {_LINE_OR.join(_other_text(table, "input"))}"""
 
 
 def fill_table(table: StagingTable) -> str:
@@ -153,10 +152,7 @@ def upsert_batch(table: StagingTable, *, skip_unchanged: bool, has_time_fault: b
     changes += ["updated_at = clock_timestamp()", "loaded_at = clock_timestamp()"]
     condition = _is_not_older(table, has_time_fault)
     if skip_unchanged:
-        compared = ["data", "is_valid", "validation_errors"]
-        compared += ["source_updated_at"] if table.has_source_updated_at else []
-        stored = _row(f"target.{name}" for name in compared)
-        condition += f"\n        AND {stored}\n        *<> {_row(map(_new_value, compared))}"
+        condition += f"\n        AND {_is_changed(table)}"
     return f"""WITH written AS (
     INSERT INTO {postgresql_identifier(table.name)} AS target (
         {_LINE.join(columns)}
@@ -182,7 +178,7 @@ def count_unchanged(table: StagingTable) -> str:
 FROM {_INPUT}
 JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
 WHERE target.input_position <> input.input_position
-    AND {_same_record("*=")}"""
+    AND {_same(table)}"""
 
 
 def find_superseded(table: StagingTable, *, skip_unchanged: bool) -> str:
@@ -190,7 +186,7 @@ def find_superseded(table: StagingTable, *, skip_unchanged: bool) -> str:
 
     To be asked as `count_unchanged` is.
     """
-    unchanged = f"\n    AND {_same_record('*<>')}"
+    unchanged = f"\n    AND NOT {_same(table)}"
     return f"""SELECT source_id
 FROM {_INPUT}
 JOIN {postgresql_identifier(table.name)} AS target USING (source_id)
@@ -198,9 +194,33 @@ WHERE input.validation_errors IS NOT NULL
     AND target.input_position <> input.input_position{unchanged if skip_unchanged else ""}"""
 
 
-def _same_record(operator: str) -> str:
+def _is_changed(table: StagingTable) -> str:
+    """Text that is the same says all, so that a batch whose digests were asked for first fares as any other. A digest
+    that is missing is filled in."""
+    compared = ["data", "is_valid", "validation_errors"]
+    compared += ["source_updated_at"] if table.has_source_updated_at else []
+    stored = _row(f"target.{name}" for name in compared)
+    record = f"{stored}\n        *<> {_row(map(_new_value, compared))}"
+    if not table.has_hash_digest:
+        return record
+    other_text = "\n            OR ".join(_other_text(table, "excluded"))
+    return f"({other_text})\n        AND (target.hash_digest IS NULL OR {record})"
+
+
+def _other_text(table: StagingTable, new: str) -> list[str]:
+    conditions = [f"target.hash_digest IS DISTINCT FROM {new}.hash_digest"]
+    if table.has_source_updated_at:
+        conditions += [
+            f"target.source_updated_at <> {new}.source_updated_at",
+            f"(target.source_updated_at IS NULL AND {new}.source_updated_at IS NOT NULL)",
+        ]
+    return conditions
+
+
+def _same(table: StagingTable) -> str:
     stored = _row(["target.data", "target.validation_errors"])
-    return f"{stored} {operator} {_row(['input.document::jsonb', 'input.validation_errors'])}"
+    record = f"{stored} *= {_row(['input.document::jsonb', 'input.validation_errors'])}"
+    return f"(coalesce(target.hash_digest = input.hash_digest, false) OR {record})" if table.has_hash_digest else record
 
 
 def _row(values: Iterable[str]) -> str:

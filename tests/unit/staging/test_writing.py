@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.staging.writing import instant_array, text_array
+from etl.staging.writing import Target, instant_array, text_array
+from etl.statements.staging import StagingTable
 
 
 def unquoted(literal: str) -> list[str]:
@@ -42,3 +43,15 @@ def test_any_instants_come_through_an_array_literal(instants: list[datetime | No
 def test_an_offset_keeps_its_seconds() -> None:
     odd = datetime(1900, 1, 1, tzinfo=timezone(timedelta(seconds=1172)))
     assert instant_array([odd, None]) == "{1900-01-01T00:00:00+00:19:32,NULL}"
+
+
+def test_digests_are_asked_for_first_while_many_records_are_unchanged() -> None:
+    target = Target(StagingTable("stg_events"), "job", "run", 1, skip_unchanged=True, compares=True)
+    assert target.asks_first  # nobody knows yet
+    asked = []
+    for rows, unchanged in ((1000, 100), (0, 0), (1000, 400), (1000, 0)):
+        target.expectation.learn(rows, unchanged)
+        asked.append(target.asks_first)
+    assert asked == [False, False, True, False]
+    assert not Target(StagingTable("stg_events"), "job", "run", 1, skip_unchanged=True).asks_first
+    assert not Target(StagingTable("stg_events", has_hash_digest=False), "job", "run", 1, True, True).asks_first

@@ -92,9 +92,13 @@ WITH written AS (
         loaded_at = clock_timestamp()
     WHERE (coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position)
         >= (coalesce(target.source_updated_at, '-infinity'), target.input_position)
-        AND ROW(target.data, target.is_valid, target.validation_errors, target.source_updated_at)::record
+        AND (target.hash_digest IS DISTINCT FROM excluded.hash_digest
+            OR target.source_updated_at <> excluded.source_updated_at
+            OR (target.source_updated_at IS NULL AND excluded.source_updated_at IS NOT NULL))
+        AND (target.hash_digest IS NULL OR \
+ROW(target.data, target.is_valid, target.validation_errors, target.source_updated_at)::record
         *<> ROW(excluded.data, excluded.is_valid, excluded.validation_errors, \
-coalesce(excluded.source_updated_at, target.source_updated_at))::record
+coalesce(excluded.source_updated_at, target.source_updated_at))::record)
     RETURNING xmax = 0 AS is_inserted
 )
 SELECT count(*) FILTER (WHERE is_inserted), count(*) FILTER (WHERE NOT is_inserted) FROM written"""
@@ -106,7 +110,7 @@ TIME_FAULT = """\
         THEN excluded.input_position >= target.input_position
         ELSE (coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position)
             >= (coalesce(target.source_updated_at, '-infinity'), target.input_position) END
-        AND ROW("""
+        AND (target.hash_digest IS DISTINCT FROM"""
 
 
 def test_upsert() -> None:

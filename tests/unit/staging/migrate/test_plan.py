@@ -73,6 +73,14 @@ def test_a_table_that_holds_the_contract_needs_nothing_whatever_its_indexes_are_
     assert plan_table(finished(), SETTINGS) == TablePlan("stg_x")
 
 
+def test_an_index_that_lets_updates_be_hot_serves_as_well() -> None:
+    facts = finished()
+    brin = tuple(
+        replace(each, method="brin", is_plain=False) if each.name in ("i1", "i3") else each for each in facts.indexes
+    )
+    assert plan_table(replace(facts, indexes=brin), SETTINGS) == TablePlan("stg_x")
+
+
 def test_a_plan_from_two_columns_to_the_contract() -> None:
     plan = plan_table(legacy(source_id="text", data="jsonb"), SETTINGS)
     assert told(plan) == [
