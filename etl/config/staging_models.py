@@ -147,5 +147,7 @@ class StagingJob(FrozenModel):
     maximum_rejected: MaximumInvalid | None = None
     """None: any, but not all that were read."""
     gin_index: bool = False
+    hot_updates: bool = False
+    """For a table whose rows are mostly updated: none of them touches an index."""
     maximum_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, le=200 * 1024 * 1024)
     timeouts: StagingTimeouts = StagingTimeouts()

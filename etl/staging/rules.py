@@ -46,7 +46,7 @@ def database_of(
 
 def table_of(job: StagingJob) -> StagingTable:
     """As `init` makes it."""
-    return StagingTable(job.target_table, has_gin_index=job.gin_index)
+    return StagingTable(job.target_table, has_gin_index=job.gin_index, has_hot_updates=job.hot_updates)
 
 
 def tolerances_of(job: StagingJob) -> Tolerances:

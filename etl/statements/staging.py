@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from etl.statements.quoting import postgresql_identifier
 
 _LINE = ",\n        "
+HOT_FILLFACTOR = 50
+"""Percent of a page that is filled at first: each of its rows finds room for its next version there."""
+
 _LINE_OR = "\n    OR "
 _LONGEST_STEM = 36
 
@@ -28,12 +31,13 @@ _LATER = """(coalesce(excluded.source_updated_at, '-infinity'), excluded.input_p
 
 @dataclass(frozen=True)
 class StagingTable:
-    """A stg_* table; the two optional columns are there or not."""
+    """A stg_* table; the two optional columns are there or not. `has_hot_updates`: made for rows that change often."""
 
     name: str
     has_source_updated_at: bool = True
     has_hash_digest: bool = True
     has_gin_index: bool = False
+    has_hot_updates: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,9 @@ def staging_table_statements(table: StagingTable) -> list[str]:
         f"CONSTRAINT {_derived(table, 'etl_run_id_fkey')} FOREIGN KEY (etl_run_id) REFERENCES etl_runs (id)",
     ]
     body = ",\n    ".join(columns)
-    return [f"CREATE TABLE IF NOT EXISTS {name} (\n    {body}\n)", *(index.create() for index in indexes_of(table))]
+    free = f" WITH (fillfactor = {HOT_FILLFACTOR})" if table.has_hot_updates else ""
+    create = f"CREATE TABLE IF NOT EXISTS {name} (\n    {body}\n){free}"
+    return [create, *(index.create() for index in indexes_of(table))]
 
 
 @dataclass(frozen=True)
@@ -97,10 +103,12 @@ class Index:
 
 
 def indexes_of(table: StagingTable) -> list[Index]:
-    """Those beside the unique one of the contract's constraint."""
-    columns = ["(etl_run_id, loaded_at)", "(etl_job_id)"]
-    columns += ["(source_updated_at)"] if table.has_source_updated_at else []
-    indexes = [Index(_index_name(table, definition), table.name, definition) for definition in columns]
+    """Those beside the unique one of the contract's constraint. A column that each update changes keeps it from being
+    HOT (to touch no index, and to leave nothing for vacuum) if it is in a btree, and not if it is in a BRIN."""
+    changing = ["(etl_run_id, loaded_at)", *(["(source_updated_at)"] if table.has_source_updated_at else [])]
+    method = "USING brin " if table.has_hot_updates else ""
+    definitions = [f"{method}{changing[0]}", "(etl_job_id)", *(f"{method}{columns}" for columns in changing[1:])]
+    indexes = [Index(_index_name(table, definition), table.name, definition) for definition in definitions]
     if table.has_gin_index:
         indexes.append(Index(f"{_short(table.name)}_data_gin_idx", table.name, "USING gin (data jsonb_path_ops)"))
     return indexes
@@ -253,7 +261,7 @@ def _new_value(column: str) -> str:
 
 
 def _index_name(table: StagingTable, definition: str) -> str:
-    columns: Sequence[str] = definition.strip("()").split(", ")
+    columns: Sequence[str] = definition.partition("(")[2].strip(")").split(", ")
     return f"{_short(table.name)}_{'_'.join(columns)}_idx"
 
 

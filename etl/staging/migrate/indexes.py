@@ -94,7 +94,7 @@ class Indexes:
             return False
         if self._replaced & set(found.columns):
             return False
-        if found.method == "brin":  # somebody's choice: where no btree holds a column that changes, updates are HOT
+        if found.method == "brin":  # a table that was made for updates
             return not wanted.is_unique and "gin" not in wanted.definition
         if found.method == "gin":
             return "gin" in wanted.definition and found.first_operators in _GIN_OPERATORS

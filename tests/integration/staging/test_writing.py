@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +12,7 @@ import pytest
 
 from etl.staging import writing
 from etl.staging.database import StagingDatabase
+from etl.staging.installing import install
 from etl.staging.ledger import NewStagingRun, StagingLedger
 from etl.staging.paths import getter
 from etl.staging.preparing import Rules, prepare
@@ -210,6 +212,20 @@ def test_a_batch_counts_the_same_whether_digests_were_asked_for_or_not(
             "UPDATE stg_events SET is_valid = true, validation_errors = NULL, hash_digest = 'x' WHERE source_id = 'e'"
         )
     assert counted == [Stored(1, 1, 2, 1), Stored(1, 1, 2, 1)]
+
+
+def test_updates_of_a_table_made_for_them_touch_no_index(database: StagingDatabase, execute: Execute) -> None:
+    table = StagingTable("stg_hot", has_hot_updates=True)
+    assert install(database, [table]) == ["stg_hot"]
+    keys = [f"k{number:04}" for number in range(500)]
+    for number, at in enumerate((OLD, NEW)):
+        target = new_run(database, table, f"run{number}", skip_unchanged=True)
+        store(database, target, *({"id": key, "n": number, "at": at} for key in keys))
+    look = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'stg_hot'"
+    end = time.monotonic() + 60
+    while execute(look) != [(500, 500)]:  # statistics come late
+        assert time.monotonic() < end, execute(look)
+        time.sleep(0.1)
 
 
 def test_batches_that_meet_agree_on_the_last_record(database: StagingDatabase, run: Target, execute: Execute) -> None:

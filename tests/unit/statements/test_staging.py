@@ -151,6 +151,17 @@ def test_names_of_long_tables_stay_apart_and_short_enough() -> None:
     assert all(len(index.create()) > 0 for index in indexes_of(StagingTable(names[0])))
 
 
+def test_a_table_made_for_updates_has_no_btree_on_what_they_change() -> None:
+    create, *indexes = staging_table_statements(StagingTable("stg_events", has_hot_updates=True))
+    assert create.endswith("\n) WITH (fillfactor = 50)")
+    assert indexes == [
+        'CREATE INDEX IF NOT EXISTS "stg_events_etl_run_id_loaded_at_idx" ON "stg_events" '
+        "USING brin (etl_run_id, loaded_at)",
+        'CREATE INDEX IF NOT EXISTS "stg_events_etl_job_id_idx" ON "stg_events" (etl_job_id)',
+        'CREATE INDEX IF NOT EXISTS "stg_events_source_updated_at_idx" ON "stg_events" USING brin (source_updated_at)',
+    ]
+
+
 @pytest.mark.parametrize("optional", ["source_updated_at", "hash_digest"])
 def test_optional_columns(optional: str) -> None:
     assert any(optional in text for text in staging_table_statements(EVENTS))
