@@ -18,8 +18,8 @@ from etl.ingestion.model import BadRows, CopyPath, Header, Reject
 from etl.ingestion.parquet_cutting import Chunk, chunks
 from etl.ingestion.parquet_encoding import refusal, shortened, shown
 from etl.ingestion.parquet_reading import open_file
-from etl.ingestion.parquet_schema import described_schema
 from etl.ingestion.parquet_source import ParquetOptions, ParquetSource
+from etl.parquet_schema import described_schema
 
 MAXIMUM_BYTES = 64 << 20
 """Of one batch, where the caller says nothing else."""

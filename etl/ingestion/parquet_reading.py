@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from etl.errors import SourceError
 from etl.ingestion.arrow_values import numbers
-from etl.ingestion.parquet_schema import IntervalError, as_described, described_schema
+from etl.parquet_schema import IntervalError, as_described, described_schema
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size, so that one huge row group does not fill the memory."""

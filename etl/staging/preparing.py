@@ -33,6 +33,8 @@ class Rules:
     shape: Shape | None = None
     maximum_record_bytes: int = 16 * 1024 * 1024
     source_updated_at_path: str = "source_updated_at"
+    is_of_rows: bool = False
+    """The source makes the records itself, of rows; of one that it cannot make it says in a text why."""
 
 
 _Row = tuple[str, bytes, int, datetime | None, str, bytes | None]
@@ -97,6 +99,8 @@ def _read(text: bytes, rules: Rules) -> dict[str, Any]:
         record = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise _unreadable(text, error) from None
+    if rules.is_of_rows and isinstance(record, str):
+        raise _Unstorable(RejectReason.BROKEN_ROW, _sample(record, 300))
     if not isinstance(record, dict):
         raise _Unstorable(RejectReason.NOT_AN_OBJECT, f"expected a JSON object, found {kind(record)}")
     # an escaped backslash before u0000 is harmless text: look closer

@@ -18,6 +18,8 @@ class RejectReason(StrEnum):
     NOT_JSON = "not_json"
     INVALID_UTF8 = "invalid_utf8"
     NOT_AN_OBJECT = "not_an_object"
+    BROKEN_ROW = "broken_row"
+    """Of CSV or Parquet."""
     NO_SOURCE_ID = "no_source_id"
     BAD_SOURCE_ID = "bad_source_id"
     NUL_CHARACTER = "nul_character"

@@ -30,6 +30,7 @@ def rules_of(job: StagingJob) -> Rules:
         shape=Shape(job.shape) if job.shape else None,
         maximum_record_bytes=job.maximum_record_bytes,
         source_updated_at_path=job.source_updated_at or "",
+        is_of_rows=_form(job) in (FileFormat.CSV, FileFormat.PARQUET),
     )
 
 
@@ -81,11 +82,14 @@ def _number(value: Any) -> float:
     return value
 
 
+def _form(job: StagingJob) -> str:
+    return job.source.format if isinstance(job.source, StandardInputSource) else job.source.type
+
+
 def _parser(job: StagingJob) -> Callable[[Any], datetime]:
     """Of CSV every value is text: what is written as a number is one."""
-    parse, source = _PARSERS[job.source_updated_at_format], job.source
-    form = source.format if isinstance(source, StandardInputSource) else source.type
-    if form != FileFormat.CSV or job.source_updated_at_format is InstantFormat.ISO:
+    parse = _PARSERS[job.source_updated_at_format]
+    if _form(job) != FileFormat.CSV or job.source_updated_at_format is InstantFormat.ISO:
         return parse
     return lambda value: parse(float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value)
 

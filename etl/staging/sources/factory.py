@@ -17,13 +17,13 @@ from etl.staging.sources.csv import CsvFormat
 from etl.staging.sources.files import FileSource, find_files, name_files
 from etl.staging.sources.json_array import JsonArrayFormat
 from etl.staging.sources.ndjson import NdjsonFormat
-from etl.staging.sources.parquet import ParquetFormat
+from etl.staging.sources.parquet import ParquetFormat, refuse_types
 from etl.staging.sources.spool import Spool, SpooledSource
 from etl.staging.sources.streams import Query, StandardInput
 
 
 def open_source(job: StagingJob, configuration: StagingConfiguration, *, is_retry: bool = False) -> Source:
-    """Finds the files, and says which are missing; nothing is read yet, and no server is asked.
+    """Finds the files, says which are missing and which have columns that cannot be read; no server is asked.
 
     For a retry a missing file is no fault of the command: it is one of the batches that stand in it.
     """
@@ -36,6 +36,9 @@ def open_source(job: StagingJob, configuration: StagingConfiguration, *, is_retr
         return SpooledSource(StandardInput(form, lambda: sys.stdin.buffer), spool)
     delimiter = source.delimiter if isinstance(source, CsvFiles) else ","
     files = name_files(source.path) if is_retry else find_files(source.path)
+    if FileFormat(source.type) is FileFormat.PARQUET and not is_retry:
+        for path in files:
+            refuse_types(path)
     return FileSource(_format(FileFormat(source.type), job.maximum_record_bytes, delimiter), files)
 
 

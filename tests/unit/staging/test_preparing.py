@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -166,6 +167,18 @@ def test_whatever_goes_wrong_with_one_record_is_its_own_fault() -> None:
     (reject,) = prepared.rejects
     assert (reject.reason, reject.ordinal) == (RejectReason.UNREADABLE, 11)
     assert reject.message == "expected a record that can be read: KeyError: 'soon'"
+
+
+def test_a_row_that_became_no_record_says_why() -> None:
+    """CSV and Parquet make the records; a JSON text from NDJSON is a record that is no object."""
+    csv = replace(RULES, is_of_rows=True)
+    (reject,) = prepare(raw("expected 2 fields, as the header has, found 1: x"), csv).rejects
+    assert (reject.reason, reject.message) == (
+        RejectReason.BROKEN_ROW,
+        "expected 2 fields, as the header has, found 1: x",
+    )
+    (reject,) = prepare(raw("expected"), RULES).rejects
+    assert (reject.reason, reject.message) == (RejectReason.NOT_AN_OBJECT, "expected a JSON object, found text")
 
 
 def test_a_time_that_cannot_be_read_is_told_and_decides_nothing() -> None:

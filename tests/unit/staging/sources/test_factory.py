@@ -46,6 +46,13 @@ def test_a_missing_file_is_told_before_anything_is_done(tmp_path: Path) -> None:
         opened(tmp_path, "{type: ndjson, path: events*}")
 
 
+def test_a_column_without_a_form_in_json_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    schema = pa.schema([pa.field("price", pa.binary(), metadata={"ARROW:extension:name": "company.money"})])
+    pq.write_table(pa.Table.from_arrays([pa.array([b""])], schema=schema), tmp_path / "events")
+    with pytest.raises(SourceError, match=r"events: column price: expected a type .* found company\.money"):
+        opened(tmp_path, "{type: parquet, path: events}")
+
+
 def test_what_cannot_be_read_twice_is_spooled(tmp_path: Path) -> None:
     source = opened(tmp_path, "{type: stdin, format: csv}")
     assert isinstance(source, SpooledSource)
