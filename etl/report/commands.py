@@ -27,5 +27,8 @@ class Commands:
     def retry_rejects(self) -> str:
         return self._with_folder("python -m etl.rejects retry")
 
+    def retry_staging(self, run_id: str) -> str:
+        return self._with_folder(f"python -m etl.staging retry --run {shlex.quote(run_id)}")
+
     def _with_folder(self, command: str) -> str:
         return command if self.config_dir is None else f"{command} --config-dir {shlex.quote(str(self.config_dir))}"

@@ -24,6 +24,7 @@ from etl.config.configuration import DEFAULT_CONFIG_DIR
 from etl.config.staging import StagingConfiguration, load_staging_configuration
 from etl.config.staging_models import StagingJob
 from etl.errors import ConfigurationError, EtlError, UsageError
+from etl.report.commands import Commands
 from etl.report.logging import LogFormat, configure_logging
 from etl.staging.checks import check_database, check_ledger
 from etl.staging.database import StagingDatabase
@@ -97,7 +98,7 @@ def load(
         with _database(configuration, chosen) as database:
             loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
             summary = loader.load(naming_files(chosen, source), source, options)
-    _end(summary, metrics, push_gateway, as_json)
+    _end(summary, metrics, push_gateway, as_json, config_dir)
 
 
 @app.command()
@@ -124,7 +125,7 @@ def retry(
         with _database(configuration, chosen) as database:
             loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
             summary = loader.retry(chosen, source, run, batch or (), options)
-    _end(summary, metrics, push_gateway, as_json)
+    _end(summary, metrics, push_gateway, as_json, config_dir)
 
 
 @app.command()
@@ -260,7 +261,7 @@ def _configured(config_dir: Path, log_format: LogFormat | None = None) -> Iterat
         raise typer.Exit(EXIT_USAGE) from None
     except EtlError as error:
         # what goes wrong after a run has begun ends in its status: this was before
-        typer.echo(f"{type(error).__name__}: {error.message}", err=True)
+        typer.echo(error.message, err=True)
         raise typer.Exit(EXIT_USAGE) from None
     except KeyboardInterrupt as stopped:
         is_terminated = isinstance(stopped, _Terminated)
@@ -283,13 +284,13 @@ def _observers(metrics: Metrics, metrics_port: int | None, log_format: LogFormat
     return [metrics, *bar]
 
 
-def _end(summary: Summary, metrics: Metrics, push_gateway: str | None, as_json: bool) -> None:
+def _end(summary: Summary, metrics: Metrics, push_gateway: str | None, as_json: bool, config_dir: Path) -> None:
     if push_gateway:
         metrics.push(push_gateway)
     if as_json:
         print(orjson.dumps(run_json(summary.run)).decode())
     else:
-        print_summary(summary, _console())
+        print_summary(summary, _console(), Commands(None if config_dir == DEFAULT_CONFIG_DIR else config_dir))
     if not summary.is_success:
         raise typer.Exit(EXIT_FAILED)
 

@@ -252,9 +252,12 @@ def _standing(run: dict[str, Any]) -> str:
 
 def intolerable(ledger: StagingLedger, run_id: str, tolerances: Tolerances) -> str | None:
     """By the run's totals: what PostgreSQL itself rejected was not known before, nor what an earlier attempt read."""
-    patiently()(ledger.beat, run_id)
-    refusal = tolerances.at_end(patiently()(ledger.get_run, run_id))
-    first = next(ledger.rejects(run_id), None) if refusal else None
+    try:
+        patiently()(ledger.beat, run_id)
+        refusal = tolerances.at_end(patiently()(ledger.get_run, run_id))
+        first = next(ledger.rejects(run_id), None) if refusal else None
+    except EtlError as error:
+        return f"how many records are bad could not be asked: {error.message}"
     return f"{refusal}; the first reject: {first['message']}" if first else refusal
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import structlog
 
-from etl.errors import UsageError
+from etl.errors import EtlError, UsageError
 from etl.staging.ledger import StagingLedger
 
 DEFAULT_DIRECTORY = Path(".data/rejects")
@@ -31,15 +31,15 @@ def check_reject_directory(directory: Path | None) -> None:
 
 
 def write_reject_file(ledger: StagingLedger, run_id: str, directory: Path | None = None) -> Path | None:
-    """None where nothing was rejected, or where the disk would not have it: the ledger has them as well."""
-    rejects = ledger.rejects(run_id)
-    first = next(rejects, None)
-    if first is None:
-        return None
+    """None where nothing was rejected, or where disk or server would not have it: the ledger has them as well."""
     path = (directory or DEFAULT_DIRECTORY) / f"{run_id}.ndjson"
     try:
+        rejects = ledger.rejects(run_id)
+        first = next(rejects, None)
+        if first is None:
+            return None
         _write(path, chain((first,), rejects))
-    except OSError as error:
+    except (OSError, EtlError) as error:
         log.warning("rejects not written", run_id=run_id, file=str(path), error=str(error))
         return None
     return path

@@ -10,15 +10,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from etl.report.commands import Commands
 from etl.staging.ledger import GRACE_SECONDS, SILENT_SECONDS, how_to_end
 from etl.staging.loader import Summary
 
 SHOWN_BATCHES = 1000
+NO_FOLDER = Commands()
 
 _COUNTS = ("inserted", "updated", "unchanged", "deduplicated", "rejected")
 
 
-def print_summary(summary: Summary, console: Console) -> None:
+def print_summary(summary: Summary, console: Console, commands: Commands = NO_FOLDER) -> None:
     run = summary.run
     counts = ", ".join(f"{run[f'rows_{name}']:,} {name}" for name in _COUNTS)
     console.print(f"run {run['id']}: {run['status']} in {_seconds(run):.1f} s{_begun(run)}", highlight=False)
@@ -32,11 +34,11 @@ def print_summary(summary: Summary, console: Console) -> None:
             soft_wrap=True,
         )
     if summary.reject_file:
-        console.print(f"  rejected records: {summary.reject_file}", highlight=False)
+        console.print(f"  rejected records: {summary.reject_file}", highlight=False, soft_wrap=True)
     if run["failure"]:
         console.print(f"  {run['failure']}", highlight=False, soft_wrap=True)
     if run["status"] != "success":
-        console.print(f"  next: {_next_step(run)}", highlight=False, soft_wrap=True)
+        console.print(f"  next: {_next_step(run, commands)}", highlight=False, soft_wrap=True)
 
 
 def print_cancelled(run: dict[str, Any], console: Console) -> None:
@@ -50,7 +52,7 @@ def print_cancelled(run: dict[str, Any], console: Console) -> None:
 
 
 def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:
-    table = Table(*map(_uncut, ("run", "job", "status", "phase", "started", "batches", *_COUNTS, "invalid", "retries")))
+    table = Table(*map(uncut, ("run", "job", "status", "phase", "started", "batches", *_COUNTS, "invalid", "retries")))
     for run in runs:
         table.add_row(
             run["id"],
@@ -73,7 +75,7 @@ def print_batches(
     batches: Iterable[dict[str, Any]], run: dict[str, Any], console: Console, *, only_open: bool = False
 ) -> None:
     """The first of the run's; how many more there are is said."""
-    table = Table(*map(_uncut, ("batch", "status", "attempts", "records", *_COUNTS, "ms", "error")))
+    table = Table(*map(uncut, ("batch", "status", "attempts", "records", *_COUNTS, "ms", "error")))
     for batch in batches:
         table.add_row(
             str(batch["batch_index"]),
@@ -102,7 +104,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _uncut(heading: str) -> Column:
+def uncut(heading: str) -> Column:
     """Too narrow a terminal breaks an id into lines, and never cuts it."""
     return Column(heading, overflow="fold")
 
@@ -115,10 +117,10 @@ def _status(run: dict[str, Any]) -> str:
     return "dead" if silent_seconds >= GRACE_SECONDS else f"{run['status']}, silent for {silent_seconds:.0f} s"
 
 
-def _next_step(run: dict[str, Any]) -> str:
+def _next_step(run: dict[str, Any], commands: Commands) -> str:
     if run["batches_succeeded"] == run["batches"] and run["input_ended_at"] is not None:
         return "mend the records or the job, and load them again; what is stored stays"
-    return f"python -m etl.staging retry --run {run['id']}"
+    return commands.retry_staging(run["id"])
 
 
 def _left(run: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ def load_dataframe(
         number = ledger.start_run(_of_a_frame(new_run(job, target)), force=options.force)
         work = _Work(settings, schema, job, replace(target, run_number=number), retries_of(job, options))
         failure = _run(frame, work, ledger)
-        run = ledger.finish_run(target.run_id, failure)
+        run = patiently(work.retries)(ledger.finish_run, target.run_id, failure)
         return Summary(run, write_reject_file(ledger, target.run_id, options.reject_dir))
 
 
@@ -89,16 +89,17 @@ def _run(frame: DataFrame, work: _Work, ledger: StagingLedger) -> str | None:
     """Why the run is no success, where batches alone do not say it."""
     run_id = work.target.run_id
     records = frame.select(F.to_json(F.struct("*"), {"ignoreNullFields": "false"}).alias("record"))
-    ledger.set_phase(run_id, "loading")
+    tell = patiently(work.retries)
+    tell(ledger.set_phase, run_id, "loading")
     with Watch(ledger, run_id, threading.Event()) as watch:
         try:
             parts = records.mapInArrow(partial(_store_partition, work=work), "batches int, refusal string").collect()
         except Exception as error:  # noqa: BLE001 - whatever Spark raises: the run must end in the ledger
             return of_spark(error, "read the frame and store it").message
-    ledger.set_phase(run_id, "committing")
+    tell(ledger.set_phase, run_id, "committing")
     failure = watch.reason or next((part.refusal for part in parts if part.refusal), None)
     if failure is None:
-        ledger.end_input(run_id)
+        tell(ledger.end_input, run_id)
     return failure or intolerable(ledger, run_id, tolerances_of(work.job))
 
 
@@ -113,17 +114,17 @@ def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator
     run_id, stop, rules, tolerances = work.target.run_id, threading.Event(), rules_of(work.job), tolerances_of(work.job)
     stored, refusal = 0, None
     with closing(database_of(work.job, work.settings, work.schema, connections=3)) as database:
-        ledger = StagingLedger(database)
+        ledger, tell = StagingLedger(database), patiently(work.retries)
         store = BatchStore(ledger, work.target, Observers(), work.retries, stop, Journal(ledger))
         for raw in _batches(batches, part, work.job.batch_size):
-            if ledger.is_cancelled(run_id):
+            if tell(ledger.is_cancelled, run_id):
                 break
-            ledger.register_batches(run_id, [raw])
+            tell(ledger.register_batches, run_id, [raw])
             prepared = prepare(raw, rules)
             if refusal := tolerances.refuse(prepared):
                 break
             stored += store.store(prepared, _locate(raw))
-        patiently(work.retries)(store.journal.tell)
+        tell(store.journal.tell)
     ended = {"batches": pa.array([stored], pa.int32()), "refusal": pa.array([refusal], pa.string())}
     yield pa.RecordBatch.from_pydict(ended)
 

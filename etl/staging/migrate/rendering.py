@@ -8,6 +8,7 @@ from rich.table import Table
 from etl.staging.migrate.adopting import Adoption
 from etl.staging.migrate.plan import MigrationPlan, TablePlan
 from etl.staging.migrate.report import MigrationReport, TableStatus
+from etl.staging.rendering import uncut
 
 
 def print_plan(plan: MigrationPlan, console: Console) -> None:
@@ -27,7 +28,8 @@ def print_plan(plan: MigrationPlan, console: Console) -> None:
 
 def print_report(report: MigrationReport, console: Console) -> None:
     """What was done, for the tables where something was; the counts add up to what stood there and came meanwhile."""
-    table = Table("table", "status", "rows before", "written meanwhile", "kept", "archived", "quarantined", "seconds")
+    counts = ("rows before", "written meanwhile", "kept", "archived", "quarantined")
+    table = Table(*map(uncut, ("table", "status", *counts, "seconds")))
     for each in report.tables:
         if each.status is TableStatus.UNCHANGED:
             continue
@@ -48,8 +50,12 @@ def print_report(report: MigrationReport, console: Console) -> None:
             console.print(f"{each.table}: {each.status.value}: {each.reason}", highlight=False, soft_wrap=True)
         for note in each.notes:
             console.print(f"{each.table}: {note}", highlight=False, soft_wrap=True)
-    counts = ", ".join(f"{len(report.of(status))} {status.value}" for status in TableStatus)
-    console.print(f"{len(report.tables)} tables in {report.address}, schema {report.schema}: {counts}", highlight=False)
+    states = ", ".join(f"{len(report.of(status))} {status.value}" for status in TableStatus)
+    console.print(
+        f"{len(report.tables)} tables in {report.address}, schema {report.schema}: {states}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _adopted(adoption: Adoption, kept: str, taken: str) -> str:

@@ -111,12 +111,12 @@ def test_too_many_rejects_exit_1_and_say_what_to_do(ready: None, run: Run, file:
     )
 
 
-def test_a_failed_batch_exits_1_and_says_how_to_retry(ready: None, run: Run, execute: Execute) -> None:
+def test_a_failed_batch_exits_1_and_says_how_to_retry(ready: None, run: Run, execute: Execute, tmp_path: Path) -> None:
     execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
     partial = run("load", "events", "--run-id", "partial")
     assert partial.returncode == 1
     assert "partial" in partial.stdout
-    assert "next: python -m etl.staging retry --run partial" in partial.stdout
+    assert f"next: python -m etl.staging retry --run partial --config-dir {tmp_path / 'conf'}\n" in partial.stdout
     logged = [json.loads(line) for line in partial.stderr.splitlines()]
     assert [each["event"] for each in logged] == ["run started", "batch failed", "run finished"]
     assert {(each["job"], each["run_id"]) for each in logged} == {("events", "partial")}
@@ -234,7 +234,9 @@ def test_a_batch_size_of_the_environment_is_checked(ready: None, run: Run) -> No
 def test_a_server_that_does_not_answer(run: Run, staging_settings: PostgreSQLSettings) -> None:
     refused = run("load", "events", ETL_STAGING_POSTGRES_URL=url_of(staging_settings, port=1))
     assert refused.returncode == 2
+    assert refused.stderr.startswith("postgresql://")
     assert "Connection refused" in refused.stderr
+    assert refused.stderr.count("\n") == 1
     assert staging_settings.password.get_secret_value() not in refused.stderr
 
 
