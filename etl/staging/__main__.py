@@ -34,7 +34,7 @@ from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader, Summa
 from etl.staging.metrics import Metrics
 from etl.staging.migrate import MigrationSettings, plan_migration, run_migration, set_ledger_aside
 from etl.staging.migrate import check_database as check_migration
-from etl.staging.migrate.rendering import print_plan, print_report
+from etl.staging.migrate.rendering import print_nothing_to_adopt, print_plan, print_report
 from etl.staging.observing import Observer
 from etl.staging.progress import ProgressBar
 from etl.staging.rendering import SHOWN_BATCHES, print_batches, print_cancelled, print_runs, print_summary, run_json
@@ -210,13 +210,18 @@ def migrate_tables(
             adopts_ledger=adopt_ledger,
         )
         if dry_run:
-            print_plan(plan_migration(database.settings, settings), _console())
+            plan = plan_migration(database.settings, settings)
+            if adopt_ledger and not plan.adopted:
+                print_nothing_to_adopt(settings.schema, _console())
+            print_plan(plan, _console())
             return
         check_migration(database.settings, settings)
         if adopt_ledger:
             set_ledger_aside(database.settings, settings)
         install_ledger(database)
         report = run_migration(database.settings, settings)
+    if adopt_ledger and not report.adopted:
+        print_nothing_to_adopt(settings.schema, _console())
     print_report(report, _console())
     if not report.is_success:
         raise typer.Exit(EXIT_FAILED)

@@ -11,6 +11,10 @@ from etl.staging.migrate.report import MigrationReport, TableStatus
 from etl.staging.rendering import uncut
 
 
+def print_nothing_to_adopt(schema: str, console: Console) -> None:
+    console.print(f"schema {schema} has no etl_jobs or etl_runs of another system: nothing to adopt", highlight=False)
+
+
 def print_plan(plan: MigrationPlan, console: Console) -> None:
     """Every table with its steps; nothing has been touched."""
     for adoption in plan.adopted:

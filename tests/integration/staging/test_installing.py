@@ -24,11 +24,15 @@ CONSTRAINTS = """
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
 FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2
 """
+TRIGGERS = """
+SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(pg_trigger.oid), prosrc
+FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal ORDER BY 1, 2
+"""
 INDEXES = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
 
 
 def describe(execute: Execute) -> list[list[Any]]:
-    return [execute(query) for query in (COLUMNS, CONSTRAINTS, INDEXES)]
+    return [execute(query) for query in (COLUMNS, CONSTRAINTS, INDEXES, TRIGGERS)]
 
 
 def test_schema_sql_is_what_the_migrations_make(database: StagingDatabase, execute: Execute) -> None:
@@ -38,6 +42,7 @@ def test_schema_sql_is_what_the_migrations_make(database: StagingDatabase, execu
     execute((SQL_DIRECTORY / "schema.sql").read_text())
     assert describe(execute) == migrated
     assert len(migrated[0]) > 40
+    assert len(migrated[-1]) == 2
 
 
 def test_the_contract_of_a_table(database: StagingDatabase, execute: Execute) -> None:
