@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from etl.errors import UsageError
 from etl.staging.database import StagingDatabase
-from etl.staging.ledger import statement
+from etl.staging.queries import statement
 from etl.statements.staging import StagingTable
 
 _CONTRACT = {

@@ -8,8 +8,8 @@ from typing import Any
 
 from etl.ledger.migrations import migrate, read_migrations
 from etl.staging.database import StagingDatabase
-from etl.staging.ledger import SQL_DIRECTORY, statement
 from etl.staging.migrate.adopting import refuse_foreign_ledger
+from etl.staging.queries import SQL_DIRECTORY, statement
 from etl.statements.staging import StagingTable, staging_table_statements
 
 

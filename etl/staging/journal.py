@@ -13,7 +13,8 @@ from contextlib import suppress
 import structlog
 
 from etl.errors import TerminalError, TransientError
-from etl.staging.ledger import BatchEvent, StagingLedger
+from etl.staging.batch_events import BatchEvent
+from etl.staging.ledger import StagingLedger
 
 log = structlog.get_logger(__name__)
 

@@ -14,17 +14,12 @@ import orjson
 from psycopg2.extensions import cursor as Cursor
 
 from etl.errors import LockedError, UsageError
+from etl.staging.batch_events import BatchEvent
 from etl.staging.database import StagingDatabase
+from etl.staging.ending import SILENT_SECONDS, bury_dead_runs, end_run, how_to_end
+from etl.staging.queries import statement
 from etl.staging.records import PreparedBatch, RawBatch, Reject
 from etl.staging.writing import Stored
-from etl.statements.named import POSTGRESQL_DIRECTORY, named_statements
-
-SQL_DIRECTORY = POSTGRESQL_DIRECTORY / "staging"
-GRACE_SECONDS = 60.0
-"""A run that has not been heard of for so long has died."""
-
-SILENT_SECONDS = 5.0
-"""A run that has missed so many heartbeats may be ended by force."""
 
 _RECORD_CHARACTERS = 4000
 _PAGE = 1000
@@ -43,26 +38,6 @@ class NewStagingRun:
     workers: int
     description: str | None = None
     parameters: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an attempt at a batch failed."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True)
-class BatchEvent:
-    """Something that happened to a batch, as the statement `name` is told it; it may be told twice."""
-
-    name: str
-    parameters: dict[str, Any]
-
-
-def statement(name: str) -> str:
-    return named_statements(SQL_DIRECTORY / "queries")[name]
 
 
 class StagingLedger:
@@ -114,7 +89,7 @@ class StagingLedger:
 
     def _enter_job(self, cursor: Cursor, job_id: str, force: bool) -> None:
         cursor.execute(statement("lock_job"), {"job_id": job_id})
-        _bury_dead_runs(cursor)
+        bury_dead_runs(cursor)
         cursor.execute(statement("live_runs"), {"job_id": job_id})
         live = cursor.fetchone()
         if live is not None and not force:
@@ -130,13 +105,13 @@ class StagingLedger:
         with self._database.transaction("find dead runs") as cursor:
             cursor.execute(statement("may_end_runs"))
             ((may_end_runs,),) = cursor.fetchall()
-            return _bury_dead_runs(cursor) if may_end_runs else []
+            return bury_dead_runs(cursor) if may_end_runs else []
 
     def end_silent_run(self, run_id: str) -> None:
         """Ends a run that has missed some heartbeats, without waiting until it counts as dead. One that has ended
         already stays as it is; one that lives is refused."""
         with self._database.transaction("end run by force") as cursor:
-            _bury_dead_runs(cursor, SILENT_SECONDS, run_id)
+            bury_dead_runs(cursor, SILENT_SECONDS, run_id)
         silent_seconds = self.get_run(run_id)["silent_seconds"]
         if silent_seconds is not None:
             raise LockedError(
@@ -185,7 +160,7 @@ class StagingLedger:
         """Success where all of the input was cut into batches and all were stored; the run as it stands then."""
         with self._database.transaction("finish run") as cursor:
             cursor.execute(statement("lock_run"), {"run_id": run_id})
-            _end_run(cursor, run_id, failure)
+            end_run(cursor, run_id, failure)
         return self.get_run(run_id)
 
     def cancel(self, run_id: str, cancelled_by: str) -> bool:
@@ -291,67 +266,8 @@ class StagingLedger:
             cursor.execute(statement(name), parameters)
 
 
-def batch_retried(run_id: str, batch_index: int, attempt: int, failure: Failure, wait_seconds: float) -> BatchEvent:
-    """As of now."""
-    at = datetime.now(UTC).isoformat()
-    entry = {
-        "attempt": attempt,
-        "at": at,
-        "error_code": failure.code,
-        "error_message": failure.message,
-        "wait_seconds": round(wait_seconds, 3),
-    }
-    parameters = {"run_id": run_id, "batch_index": batch_index, "entry": _json(entry)}
-    parameters |= {"logs": f"{at} attempt {attempt}: {failure.message}\n", **_failure(failure)}
-    return BatchEvent("retry_batch", parameters)
-
-
-def batch_failed(run_id: str, batch: PreparedBatch, failure: Failure, seconds: float) -> BatchEvent:
-    """As of now."""
-    parameters = {
-        "run_id": run_id,
-        "batch_index": batch.index,
-        "rows_attempted": batch.rows_attempted,
-        "duration_ms": seconds * 1000,
-        "logs": f"{datetime.now(UTC).isoformat()} failed: {failure.message}\n",
-        **_failure(failure),
-    }
-    return BatchEvent("fail_batch", parameters)
-
-
-def how_to_end(run_id: str, silent_seconds: float) -> str:
-    """Each of these helps by itself."""
-    if silent_seconds < SILENT_SECONDS:
-        return f"wait for its end, or `cancel --run {run_id}`"
-    left = max(0, GRACE_SECONDS - silent_seconds)
-    return (
-        f"its last heartbeat is {silent_seconds:.0f} s old: if its process has died, "
-        f"it counts as dead in {left:.0f} s, or at once by `cancel --run {run_id} --force`"
-    )
-
-
-def _bury_dead_runs(cursor: Cursor, grace_seconds: float = GRACE_SECONDS, run_id: str | None = None) -> list[str]:
-    cursor.execute(statement("dead_runs"), {"grace_seconds": grace_seconds, "run_id": run_id})
-    dead = cursor.fetchall()
-    how = "the process died" if grace_seconds >= GRACE_SECONDS else "ended by --force"
-    for dead_id, last_heard in dead:
-        _end_run(cursor, dead_id, f"{how}: {last_heard}")
-    return [str(dead_id) for dead_id, _ in dead]
-
-
-def _end_run(cursor: Cursor, run_id: str, failure: str | None) -> None:
-    """The caller has locked the run."""
-    cursor.execute(statement("close_batches"), {"run_id": run_id, "failure": failure})
-    cursor.execute(statement("sum_up"), {"run_id": run_id})
-    cursor.execute(statement("finish_run"), {"run_id": run_id, "failure": failure})
-
-
 def _process() -> dict[str, Any]:
     return {"host": socket.gethostname(), "process_id": os.getpid()}
-
-
-def _failure(failure: Failure) -> dict[str, Any]:
-    return {"error_code": failure.code, "error_message": failure.message}
 
 
 def _reject(reject: Reject, position: dict[str, Any]) -> dict[str, Any]:

@@ -23,11 +23,12 @@ import structlog
 
 from etl.config.staging import StagingJob
 from etl.errors import EtlError, SourceError, UsageError
+from etl.staging.batch_events import batch_failed
 from etl.staging.checks import check_database, check_table
 from etl.staging.database import StagingDatabase
 from etl.staging.engine import Engine
 from etl.staging.journal import Journal
-from etl.staging.ledger import NewStagingRun, StagingLedger, batch_failed
+from etl.staging.ledger import NewStagingRun, StagingLedger
 from etl.staging.observing import Observer, Observers
 from etl.staging.patience import patiently
 from etl.staging.records import PreparedBatch, RawBatch

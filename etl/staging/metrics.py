@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, push_to_gateway, start_http_server
 
 from etl.errors import UsageError
-from etl.staging.ledger import Failure
+from etl.staging.batch_events import Failure
 from etl.staging.records import PreparedBatch
 from etl.staging.writing import Stored
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from etl.staging.ledger import Failure
+from etl.staging.batch_events import Failure
 from etl.staging.records import PreparedBatch
 from etl.staging.writing import Stored
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from etl.staging.ledger import Failure
+from etl.staging.batch_events import Failure
 from etl.staging.records import PreparedBatch
 from etl.staging.writing import Stored
 

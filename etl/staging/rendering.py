@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from etl.report.commands import Commands
-from etl.staging.ledger import GRACE_SECONDS, SILENT_SECONDS, how_to_end
+from etl.staging.ending import GRACE_SECONDS, SILENT_SECONDS, how_to_end
 from etl.staging.loader import Summary
 
 SHOWN_BATCHES = 1000

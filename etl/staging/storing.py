@@ -16,10 +16,11 @@ from psycopg2.extensions import cursor as Cursor
 from tenacity import RetryCallState, Retrying, stop_after_attempt, stop_when_event_set
 
 from etl.errors import EtlError, TerminalError
+from etl.staging.batch_events import Failure, batch_failed, batch_retried
 from etl.staging.filling import copy_lines, fill_rows
 from etl.staging.isolating import is_data_fault, unstorable
 from etl.staging.journal import Journal
-from etl.staging.ledger import Failure, Locate, StagingLedger, batch_failed, batch_retried
+from etl.staging.ledger import Locate, StagingLedger
 from etl.staging.observing import Observer
 from etl.staging.patience import IS_WORTH_IT, WAITS
 from etl.staging.records import PreparedBatch, Reject, RejectReason

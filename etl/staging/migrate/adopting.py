@@ -13,10 +13,10 @@ from typing import Any
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import UsageError
-from etl.staging.ledger import statement
 from etl.staging.migrate.lease import Lease
 from etl.staging.migrate.session import Session
 from etl.staging.migrate.settings import MigrationSettings
+from etl.staging.queries import statement
 from etl.statements import staging_adoption as sql
 from etl.statements.quoting import postgresql_name
 from etl.statements.staging_adoption import ForeignColumn, ForeignTable

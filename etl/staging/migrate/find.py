@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from etl.staging.ledger import statement
 from etl.staging.migrate.facts import ColumnFacts, ConstraintFacts, IndexFacts, TableFacts
 from etl.staging.migrate.settings import MigrationSettings, like_literally
+from etl.staging.queries import statement
 from etl.statements.staging import StagingTable, columns_of, derived_name
 from etl.statements.staging_migration import has_rows, synchronisation_trigger
 

@@ -10,8 +10,8 @@ import psycopg2
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, LockedError
 from etl.ledger.connection import connect, door
-from etl.staging.ledger import statement
 from etl.staging.migrate.settings import ADVICE, MigrationSettings
+from etl.staging.queries import statement
 
 
 class Lease:

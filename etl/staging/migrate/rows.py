@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from etl.errors import ContentionError
-from etl.staging.ledger import statement
 from etl.staging.migrate.session import Session
+from etl.staging.queries import statement
 from etl.statements import staging_migration as sql
 from etl.statements.quoting import postgresql_name
 from etl.statements.staging_migration import LegacyRows

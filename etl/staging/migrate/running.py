@@ -9,7 +9,6 @@ from contextlib import suppress
 import structlog
 
 from etl.errors import ContentionError, EtlError, TransientError
-from etl.staging.ledger import statement
 from etl.staging.migrate.facts import TableFacts
 from etl.staging.migrate.find import find_tables
 from etl.staging.migrate.plan import TablePlan, plan_table
@@ -27,6 +26,7 @@ from etl.staging.migrate.steps import (
     Step,
     Validate,
 )
+from etl.staging.queries import statement
 from etl.statements.quoting import postgresql_name
 from etl.statements.staging_migration import drop_index, validate
 

@@ -15,8 +15,8 @@ from psycopg2.errors import UniqueViolation
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ContentionError
 from etl.ledger.connection import connect, door, transaction
-from etl.staging.ledger import statement
 from etl.staging.migrate.settings import ADVICE, MigrationSettings
+from etl.staging.queries import statement
 from etl.statements.quoting import postgresql_identifier
 from etl.statements.staging_migration import keep_maintenance_away
 

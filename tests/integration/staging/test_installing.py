@@ -10,7 +10,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.ledger.migrations import read_migrations
 from etl.staging.database import StagingDatabase
 from etl.staging.installing import install, install_ledger
-from etl.staging.ledger import SQL_DIRECTORY
+from etl.staging.queries import SQL_DIRECTORY
 from etl.statements.staging import StagingTable
 from tests.integration.staging.conftest import Execute
 

@@ -16,19 +16,13 @@ from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import JsonFiles, StagingJob
 from etl.errors import ConnectionLostError, LockedError, StoreError, UsageError
 from etl.ledger.migrations import Migration, migrate, read_migrations
+from etl.staging.batch_events import Failure, batch_failed, batch_retried
 from etl.staging.database import StagingDatabase
 from etl.staging.installing import Transactions, install_ledger
 from etl.staging.journal import Journal
-from etl.staging.ledger import (
-    SQL_DIRECTORY,
-    Failure,
-    NewStagingRun,
-    StagingLedger,
-    batch_failed,
-    batch_retried,
-    statement,
-)
+from etl.staging.ledger import NewStagingRun, StagingLedger
 from etl.staging.loader import LoadOptions, StagingLoader
+from etl.staging.queries import SQL_DIRECTORY, statement
 from etl.staging.records import PreparedBatch, RawBatch
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat

@@ -15,8 +15,8 @@ from etl.ledger.connection import connect
 from etl.ledger.migrations import read_migrations
 from etl.stack.embedded import Stack
 from etl.stack.layout import Layout
-from etl.staging.ledger import SQL_DIRECTORY
 from etl.staging.migrate import MigrationSettings
+from etl.staging.queries import SQL_DIRECTORY
 from tests.databases import database_of_its_own
 
 if TYPE_CHECKING:

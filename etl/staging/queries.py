@@ -1,0 +1,11 @@
+"""The staging loader's own statements, by name."""
+
+from __future__ import annotations
+
+from etl.statements.named import POSTGRESQL_DIRECTORY, named_statements
+
+SQL_DIRECTORY = POSTGRESQL_DIRECTORY / "staging"
+
+
+def statement(name: str) -> str:
+    return named_statements(SQL_DIRECTORY / "queries")[name]
