@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
 
 import asyncpg
-import structlog
 
 from etl.errors import ContentionError, EtlError
 from etl.ingestion.connecting import Connection, Sessions, connect
-from etl.ingestion.manifest import statement
 from etl.ingestion.settings import Dsn
+from etl.statements.postgresql.waits import find_waits
+from etl.waits import INTERVAL_SECONDS, Told
 
-INTERVAL_SECONDS = 2.0
-"""How often it is looked, and from when on a wait is told."""
-
-SAID_AGAIN_SECONDS = 30.0
-
-log = structlog.get_logger(__name__)
+_WAITS = find_waits("$1", "$2", "$3")
 
 
 class Waits:
@@ -34,7 +27,7 @@ class Waits:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._connection: Connection | None = None
         self._ended = asyncio.Event()
-        self._told: dict[tuple[Any, ...], float] = {}
+        self._told = Told()
         self._last = ""
 
     @asynccontextmanager
@@ -76,30 +69,10 @@ class Waits:
         if self._connection is None:
             self._connection = await connect(self._dsn, self._connect_timeout_seconds)
         pids, name = await self._sessions.seen_by(self._connection)
-        for row in await self._connection.fetch(statement("waits"), pids, name, INTERVAL_SECONDS, timeout=10):
-            self._tell(row)
-
-    def _tell(self, row: asyncpg.Record) -> None:
-        self._last = f"{row['wanted']}, held by {row['told']}" if row["told"] else str(row["wanted"])
-        key, now = (row["pid"], row["wanted"], tuple(row["pids"] or ())), time.monotonic()
-        if now - self._told.get(key, -SAID_AGAIN_SECONDS) < SAID_AGAIN_SECONDS:
-            return
-        self._told[key] = now
-        log.warning(
-            "waiting for a lock",
-            wanted=row["wanted"],
-            mode=row["mode"],
-            held_by=row["told"],
-            seconds=round(row["seconds"], 1),
-            next_step=_next_step(row["pids"] or ()),
-        )
+        for row in await self._connection.fetch(_WAITS, pids, name, INTERVAL_SECONDS, timeout=10):
+            self._last = self._told.tell(row)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
-
-
-def _next_step(pids: tuple[int, ...]) -> str:
-    ending = "; ".join(f"SELECT pg_terminate_backend({pid})" for pid in pids if pid)
-    return "let it commit" + (f", or end it: {ending}" if ending else "")

@@ -19,6 +19,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, OverloadedError
 from etl.ledger.connection import Database, committed, opening
 from etl.ledger.next_steps import Advice
+from etl.staging.waiting import Waits
 from etl.statements.quoting import postgresql_identifier
 
 ADVICE = Advice(
@@ -77,6 +78,7 @@ class StagingDatabase:
         self._connections = connections
         self._free = threading.BoundedSemaphore(connections)
         self._database = Database(settings, maximum_idle=connections, advice=ADVICE)
+        self._waits = Waits(settings)
 
     @contextmanager
     def transaction(self, name: str, *, is_durable: bool = True) -> Iterator[Cursor]:
@@ -94,11 +96,19 @@ class StagingDatabase:
             yield cursor
 
     def close(self) -> None:
+        self._waits.close()
         self._database.close()
 
     @contextmanager
     def _connection(self, name: str) -> Iterator[Connection]:
-        with self._slot(), self._naming_timeout(), self._database.borrowed(name) as held, committed(held):
+        with (
+            self._slot(),
+            self._naming_timeout(),
+            self._waits.watched(name) as wait,
+            self._database.borrowed(name) as held,
+            committed(held),
+        ):
+            wait.pid = held.info.backend_pid
             yield held
 
     def _opening(self, limits: Mapping[str, float], *, is_durable: bool = True) -> str:

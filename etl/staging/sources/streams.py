@@ -17,9 +17,12 @@ from etl.ledger.next_steps import Advice
 from etl.staging.records import RawBatch
 from etl.staging.sources.base import Format, Slice, numbered_slices
 from etl.staging.sources.opening import naming
+from etl.staging.waiting import Waits
 from etl.statements.postgresql import row_security
 
 _ROWS_AT_ONCE = 2000
+_LONGEST_FETCH_SECONDS = 3600
+_LONGEST_LOCK_SECONDS = 30
 
 _ADVICE = Advice(
     statement="load again, or raise the server's statement_timeout for this user",
@@ -59,9 +62,12 @@ class Query:
     def _records(self) -> Iterator[bytes]:
         try:
             with (
+                closing(Waits(self.server)) as waits,
+                waits.watched("read the query") as wait,
                 door(self.server.address, "read the query", (self.server.password.get_secret_value(),), _ADVICE),
                 closing(connect(self.server)) as held,
             ):
+                wait.pid = held.info.backend_pid
                 # a column of type json keeps its line breaks; within its texts they are escaped
                 yield from (text.encode().replace(b"\n", b" ") for text in self._texts(held))
         except StoreError as error:
@@ -70,11 +76,13 @@ class Query:
             raise SourceError(said) from error
 
     def _texts(self, held: connection) -> Iterator[str]:
-        """One transaction, since a pooler may give the next one another session; a long reading is no mistake."""
+        """One transaction, since a pooler may give the next one another session. A long reading is no mistake; one that
+        gives nothing for an hour is."""
         held.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with held.cursor() as limits:
             limits.execute(
-                "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
+                f"SET LOCAL statement_timeout = '{_LONGEST_FETCH_SECONDS}s'; SET LOCAL lock_timeout = "
+                f"'{_LONGEST_LOCK_SECONDS}s'; SET LOCAL idle_in_transaction_session_timeout = 0; "
                 f"SET LOCAL timezone = 'UTC'; {row_security.FAIL}"
             )
         with held.cursor("staging_source", cursor_factory=Cursor) as rows:

@@ -14,10 +14,14 @@ import pytest
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import JsonFiles, StagingJob
 from etl.errors import ContentionError, OverloadedError
+from etl.staging import waiting
 from etl.staging.database import StagingDatabase, Timeouts
+from etl.staging.ledger import StagingLedger
 from etl.staging.loader import LoadOptions, StagingLoader, Summary
+from etl.staging.sources import streams
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
+from etl.staging.sources.streams import Query
 from etl.statements.staging import StagingTable
 from tests.integration.staging.conftest import Execute
 from tests.pgbouncer import pgbouncer
@@ -123,3 +127,50 @@ def test_a_lock_that_is_waited_for_too_long_is_contention(hasty: StagingDatabase
         holder.execute("LOCK TABLE stg_events")
         with pytest.raises(ContentionError, match="lock timeout"), hasty.transaction("wait") as waiter:
             waiter.execute("SELECT FROM stg_events")
+
+
+def test_a_wait_says_for_what_and_who_holds_it(
+    server: PostgreSQLSettings,
+    staging_settings: PostgreSQLSettings,
+    events: StagingTable,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """While it lasts, and in the error that comes of it; also of what init, status and cancel ask."""
+    monkeypatch.setattr(waiting, "INTERVAL_SECONDS", 0.2)
+    patient = StagingDatabase(server, timeouts=Timeouts(lock=2))
+    with closing(patient), closing(psycopg2.connect(**staging_settings.connection_parameters)) as holder:
+        holder.cursor().execute("LOCK TABLE stg_events, etl_runs; SELECT")
+        held_by = f"held by pid {holder.info.backend_pid} (no application name, {staging_settings.user}), idle in trans"
+        for doing, table, work in (
+            ("look for rows", "stg_events", lambda: _select(patient, "stg_events")),
+            ("read runs", "etl_runs", lambda: StagingLedger(patient).recent_runs()),
+            ("cancel run", "etl_runs", lambda: StagingLedger(patient).cancel("run", "me")),
+        ):
+            with pytest.raises(ContentionError) as told:
+                work()
+            assert f"it was waiting for {table}, {held_by}" in told.value.message
+            assert doing in told.value.message
+            said = capsys.readouterr().out
+            assert "waiting for a lock" in said
+            assert doing in said
+            assert f"pg_terminate_backend({holder.info.backend_pid})" in said
+
+
+def _select(database: StagingDatabase, table: str) -> None:
+    with database.transaction("look for rows") as cursor:
+        cursor.execute(f"SELECT FROM {table}")
+
+
+def test_a_query_waits_for_a_lock_no_longer_than_it_may(
+    server: PostgreSQLSettings,
+    staging_settings: PostgreSQLSettings,
+    events: StagingTable,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr(streams, "_LONGEST_LOCK_SECONDS", 1)
+    with closing(psycopg2.connect(**staging_settings.connection_parameters)) as holder:
+        holder.cursor().execute("LOCK TABLE stg_events")
+        with pytest.raises(ContentionError, match=r"read the query: .*waiting for stg_events, held by pid \d+"):
+            list(Query(server, "SELECT * FROM stg_events").batches(100))
