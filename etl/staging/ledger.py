@@ -76,7 +76,7 @@ class StagingLedger:
     ) -> int:
         """The same run goes on with its failed batches, or only these: its number and its ordinals stay."""
         with self._database.transaction("resume run") as cursor:
-            self._enter_job(cursor, job_id, force)
+            self._enter_job(cursor, job_id, force, resuming=run_id)
             cursor.execute(statement("resume_run"), {"run_id": run_id, **_process()})
             row = cursor.fetchone()
             if row is not None:
@@ -87,17 +87,19 @@ class StagingLedger:
             raise LockedError(f"run {run_id} is running; {how_to_end(run_id, silent_seconds)}")
         return int(row[0])
 
-    def _enter_job(self, cursor: Cursor, job_id: str, force: bool) -> None:
+    def _enter_job(self, cursor: Cursor, job_id: str, force: bool, resuming: str | None = None) -> None:
         cursor.execute(statement("lock_job"), {"job_id": job_id})
         bury_dead_runs(cursor)
         cursor.execute(statement("live_runs"), {"job_id": job_id})
         live = cursor.fetchone()
         if live is not None and not force:
             run_id, host, process_id, since, silent_seconds = live
+            is_itself = run_id == resuming
+            by_force = "`retry --force` takes it over" if is_itself else "load beside it by --force"
             raise LockedError(
                 f"job {job_id} is being loaded by run {run_id} (process {process_id} on {host}, "
-                f"since {since:%Y-%m-%d %H:%M:%S} UTC); {how_to_end(run_id, silent_seconds)}, "
-                "or load beside it by --force"
+                f"since {since:%Y-%m-%d %H:%M:%S} UTC); {how_to_end(run_id, silent_seconds)}"
+                + ("" if is_itself and silent_seconds < SILENT_SECONDS else f", or {by_force}")
             )
 
     def bury_dead_runs(self) -> list[str]:
