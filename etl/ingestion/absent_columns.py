@@ -25,7 +25,8 @@ def refuse_absent(found: NamesByFile, options: UploadOptions, stored: Collection
     held = list(dict.fromkeys(name for names in named for name in names))
     asked = [header.name for header in options.headers]
     allowed = stored if options.csv.tolerant else ()
-    absent = [name for name in asked if name not in {*held, *allowed}]
+    there = {*held, *allowed}
+    absent = [name for name in asked if name not in there]
     if named and absent:
         noun = "column" if len(absent) == 1 else "columns"
         steps = _next_steps(absent, _unasked(held, asked))

@@ -17,6 +17,11 @@ from etl.statements.postgresql.sqlstates import transient_kind
 
 MINIMUM_VERSION = 160000
 INSUFFICIENT_PRIVILEGE = "42501"
+ROW_TOO_BIG = "54000"
+_PAGE = (
+    "; a row has to fit a page: load fewer columns at once, or bring them in the table's own types (typed Parquet, or "
+    "CSV without --copy records, --whole-floats and --strict-decimals)"
+)
 APPLICATION_NAME = "ownlens-uploader"
 
 Connection = Any
@@ -182,7 +187,7 @@ def _translated(error: asyncpg.PostgresError, dsn: Dsn, doing: str) -> EtlError:
     code = error.sqlstate or ""
     constraint = getattr(error, "constraint_name", None) or ""
     said = redact(error.message if hasattr(error, "message") and error.message else str(error), dsn.secrets)
-    message = f"{doing}: {said} (SQLSTATE {code or 'none'})"
+    message = f"{doing}: {said} (SQLSTATE {code or 'none'}){_PAGE if code == ROW_TOO_BIG else ''}"
     kind: type[TransientError] | None = transient_kind(code, said, type(error))
     if kind:
         return kind(message)

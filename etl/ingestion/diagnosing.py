@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from etl.errors import SourceError
-from etl.ingestion.connecting import Connection, UploadStoreError, door, transaction
+from etl.ingestion.connecting import ROW_TOO_BIG, Connection, UploadStoreError, door, transaction
 from etl.ingestion.model import Batch, Reject
 from etl.ingestion.plan import WritePlan
 from etl.ingestion.source import Source, row_of
@@ -26,9 +26,33 @@ class _NothingToKeep(Exception):
     pass
 
 
-async def find_bad_values(connection: Connection, plan: WritePlan, worker: int, batch: Batch) -> list[BadValue]:
-    """The first fault of every row that has one. Nothing is left behind."""
-    staging = _asking_everything(loosened(staging_of(plan, batch, worker), batch), plan)
+async def find_bad_values(
+    connection: Connection, plan: WritePlan, worker: int, batch: Batch
+) -> tuple[list[BadValue], frozenset[str] | None]:
+    """The first fault of every row that has one, and which columns had to be staged as text to find them (None: all of
+    them could be). Nothing is left behind.
+
+    Hundreds of columns do not fit a page of PostgreSQL as text: then only those are text of which COPY refuses a value.
+    """
+    loose: frozenset[str] | None = None
+    while True:
+        try:
+            return await _ask(connection, plan, worker, batch, loose), loose
+        except UploadStoreError as error:
+            if loose is None and error.code == ROW_TOO_BIG:
+                loose = frozenset()
+                continue
+            found = _CONTEXT.search(error.where)
+            column = found["column"] if found else None
+            if loose is None or column is None or column in loose:
+                raise
+            loose |= {column}
+
+
+async def _ask(
+    connection: Connection, plan: WritePlan, worker: int, batch: Batch, loose: frozenset[str] | None
+) -> list[BadValue]:
+    staging = _asking_everything(loosened(staging_of(plan, batch, worker), batch, loose), plan)
     found: list[BadValue] = []
     try:
         with door(plan.dsn, f"batch {batch.index}: look for bad values"):
@@ -46,7 +70,7 @@ def _asking_everything(staging: Staging, plan: WritePlan) -> Staging:
     required += [c.name for c in plan.target.columns if c.not_null and not c.is_generated and c.name not in required]
     there = {column.name for column in staging.upload.columns}
     checks = replace(staging.checks, required=tuple(name for name in required if name in there))
-    # a row number must be there even where nothing can be wrong with a value
+    # something must be asked even where nothing can be wrong with a value
     return replace(staging, checks=checks if checks else Checks(fit=tuple(sorted(there))))
 
 

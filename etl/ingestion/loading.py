@@ -18,6 +18,7 @@ from etl.errors import ConflictError, EtlError, ReconciliationError, SchemaMisma
 from etl.ingestion import manifest
 from etl.ingestion.absent_columns import refuse_lacking
 from etl.ingestion.base import sha256_of
+from etl.ingestion.checking import MOST_COLUMNS
 from etl.ingestion.connecting import Connection, door, transaction
 from etl.ingestion.manifest import Entry, Load
 from etl.ingestion.model import BatchCounts, FileResult, FileStatus, FileType, Mode, UploadOptions
@@ -225,6 +226,11 @@ class Loading:
             raise SchemaMismatchError("\n".join([f"the file does not fit {self._options.table}:", *faults]))
 
     async def _check_columns(self, source: Source) -> None:
+        if len(source.columns) > MOST_COLUMNS:
+            raise SourceError(
+                f"{source.path}: expected at most {MOST_COLUMNS:,} columns, found {len(source.columns):,}; COPY takes "
+                "no more, those that nobody asks for among them: cut the file, or write it as Parquet"
+            )
         lacking = self._lacking(source)
         if lacking:
             deciding = {*self._plan.key, *(each.name for each in self._options.dedup_order_by)}

@@ -53,7 +53,8 @@ def _first_line(error: BaseException) -> str:
 
 def read_batches(file: pq.ParquetFile, path: Path, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
     """Raises SourceError, also for an INT96 with digits beyond the microsecond."""
-    legacy = [name for name in columns if name in _legacy_columns(file)]
+    of_old = _legacy_columns(file)
+    legacy = [name for name in columns if name in of_old]
     if not legacy:
         yield from _guarded(file, path, columns, rows)
         return
@@ -130,7 +131,8 @@ def _as_described(array: pa.Array, arrow_type: pa.DataType, path: Path, name: st
 
 
 def _legacy_columns(file: pq.ParquetFile) -> frozenset[str]:
-    fields = [file.schema.column(position) for position in range(len(file.schema))]
+    schema = file.schema  # which is made anew each time it is asked for
+    fields = [schema.column(position) for position in range(len(schema))]
     return frozenset(field.path for field in fields if field.physical_type == "INT96")
 
 

@@ -10,7 +10,7 @@ from etl.ingestion.target import TargetTable
 from etl.statements.quoting import postgresql_literal
 
 # The planner knows nothing of a table made a moment ago; a look into the index for each row is right for any batch.
-_INDEX_ONLY = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_mergejoin = off", "SET LOCAL jit = off")
+_INDEX_ONLY = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_mergejoin = off")
 
 
 def limits(lock_timeout_seconds: int, statement_timeout_seconds: int) -> tuple[str, ...]:
@@ -58,6 +58,7 @@ class WritePlan:
         return (
             *limits(options.lock_timeout_seconds, options.statement_timeout_seconds),
             "SET LOCAL idle_in_transaction_session_timeout = 0",
+            "SET LOCAL jit = off",
             f"SET LOCAL TimeZone = {postgresql_literal(options.timezone or 'UTC')}",
         )
 

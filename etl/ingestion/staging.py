@@ -35,7 +35,6 @@ class Staging:
     upload: Upload
     columns: tuple[TempColumn, ...]
     checks: Checks = field(default_factory=Checks)
-    is_numbered: bool = False
 
     @property
     def name(self) -> str:
@@ -45,11 +44,6 @@ class Staging:
     def copied(self) -> list[str]:
         """The columns that COPY brings, in the payload's order."""
         return [column.name for column in self.columns if not column.is_filled]
-
-    @property
-    def has_position(self) -> bool:
-        """Its rows are told apart by the order in which COPY brought them."""
-        return self.is_numbered or bool(self.checks)
 
 
 def staging_of(plan: WritePlan, batch: Batch, worker: int) -> Staging:
@@ -98,15 +92,18 @@ def _takes_no_null(plan: WritePlan, column: TargetColumn) -> bool:
     return column.name in plan.key or (column.not_null and plan.target.is_plain)
 
 
-def loosened(staging: Staging, batch: Batch) -> Staging:
+def loosened(staging: Staging, batch: Batch, only: frozenset[str] | None = None) -> Staging:
     """The same rows in columns that take anything: text for CSV, and no length, scale or NOT NULL for the rest. Every
-    value is asked whether its column will take it, and every row has a number to be left out by."""
+    value is asked whether its column will take it. `only`: these columns; of the others COPY asks."""
     is_csv = isinstance(batch.payload, CsvBytes)
     travelled = {
         column.name: "text" if is_csv else without_length(staged.type)
         for column, staged in zip(staging.columns, batch.columns, strict=False)
     }
-    loose = {column.name: travelled.get(column.name, column.type) for column in staging.columns}
+    loose = {
+        column.name: travelled.get(column.name, column.type) if only is None or column.name in only else column.type
+        for column in staging.columns
+    }
     upload = replace(
         staging.upload,
         columns=tuple(
@@ -116,7 +113,7 @@ def loosened(staging: Staging, batch: Batch) -> Staging:
     columns = tuple(replace(c, type=loose[c.name], not_null=False) for c in staging.columns)
     whole = staging.checks.whole
     fit = tuple(c.name for c in upload.columns if not is_unbounded_text(c.type) and c.name not in whole)
-    return Staging(upload, columns, replace(staging.checks, fit=fit), is_numbered=True)
+    return Staging(upload, columns, replace(staging.checks, fit=fit))
 
 
 def _upload(plan: WritePlan, columns: tuple[UploadColumn, ...], worker: int) -> Upload:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import asyncpg
 import orjson
@@ -16,8 +17,6 @@ from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.sequences import advance_sequence
 from etl.statements.postgresql.sqlstates import transient_kind
 from etl.statements.uploading import VECTORS, base_type, is_text_like, quote_identifier, quote_table
-
-MAXIMUM_COLUMNS = 1600
 
 _WHOLE = frozenset({"smallint", "integer", "bigint", "numeric"})
 _FRACTIONAL = frozenset({"real", "double precision", "numeric"})
@@ -105,9 +104,13 @@ class TargetTable:
         return quote_exact(self.name) if self.schema is None else f"{quote_exact(self.schema)}.{quote_exact(self.name)}"
 
     def column(self, name: str) -> TargetColumn | None:
-        return next((column for column in self.columns if column.name == name), None)
+        return self._by_name.get(name)
 
-    @property
+    @cached_property
+    def _by_name(self) -> dict[str, TargetColumn]:
+        return {column.name: column for column in self.columns}
+
+    @cached_property
     def types(self) -> dict[str, str]:
         return {column.name: column.type for column in self.columns}
 
@@ -201,8 +204,6 @@ def check_target(target: TargetTable, options: UploadOptions, declared: Mapping[
     faults += [*_taking_no_values(target, options), *_wrong_types(target, options, declared)]
     if options.mode is Mode.UPSERT:
         faults += _missing_key(target, options)
-    if len(options.headers) > MAXIMUM_COLUMNS:
-        faults.append(f"expected at most {MAXIMUM_COLUMNS} columns, found {len(options.headers)}")
     if faults:
         raise SchemaMismatchError(
             f"{options.table} and the headers do not fit:\n" + "\n".join(f"  {fault}" for fault in faults)

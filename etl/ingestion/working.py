@@ -18,12 +18,12 @@ from etl.errors import EtlError, StoreError, TransientError
 from etl.ingestion.connecting import Connection, UploadStoreError, door, is_lost
 from etl.ingestion.diagnosing import as_rejects, bad_row_error, find_bad_values, refused_as_said
 from etl.ingestion.loading import FileLoad
-from etl.ingestion.model import BadRows, Batch, Reject
+from etl.ingestion.model import BadRows, Batch
 from etl.ingestion.observing import BatchDone, Observers
 from etl.ingestion.opening import MAXIMUM_BATCH_BYTES
 from etl.ingestion.plan import WritePlan
 from etl.ingestion.retrying import retrying
-from etl.ingestion.writing import BadValuesFound, Written, check_only, write_batch
+from etl.ingestion.writing import NOTHING, BadValuesFound, LeftOut, Written, check_only, write_batch
 
 USUAL_BATCH_BYTES = 8 * 1024 * 1024
 """What is in flight for each connection, however many batches that is; the largest batch comes on top."""
@@ -153,13 +153,13 @@ class Workers:
     async def _store_the_good(
         self, session: _Session, worker: int, file: FileLoad, batch: Batch, refused: UploadStoreError | None
     ) -> Written:
-        looked = await self._retrying(session, file, batch, lambda c: find_bad_values(c, self._plan, worker, batch))
-        if not looked:
+        bad, loose = await self._retrying(session, file, batch, lambda c: find_bad_values(c, self._plan, worker, batch))
+        if not bad:
             raise self._unexplained(file, batch, refused)
-        rejects = as_rejects(file.source, batch, looked)
+        rejects = as_rejects(file.source, batch, bad)
         if self._plan.options.bad_rows is BadRows.FAIL:
             raise bad_row_error(file.source, rejects)
-        return await self._attempt(session, worker, file, batch, rejects)
+        return await self._attempt(session, worker, file, batch, LeftOut(rejects, loose))
 
     @staticmethod
     def _unexplained(file: FileLoad, batch: Batch, refused: UploadStoreError | None) -> EtlError:
@@ -169,12 +169,12 @@ class Workers:
         return refused_as_said(file.source, batch, refused) or refused
 
     async def _attempt(
-        self, session: _Session, worker: int, file: FileLoad, batch: Batch, left_out: list[Reject] | None = None
+        self, session: _Session, worker: int, file: FileLoad, batch: Batch, left_out: LeftOut = NOTHING
     ) -> Written:
         async def once(connection: Connection) -> Written:
             if self._plan.options.dry_run or file.trial is not None:
-                return await check_only(connection, self._plan, worker, batch, left_out or ())
-            return await write_batch(connection, self._plan, file.load, worker, batch, left_out or ())
+                return await check_only(connection, self._plan, worker, batch, left_out)
+            return await write_batch(connection, self._plan, file.load, worker, batch, left_out)
 
         return await self._retrying(session, file, batch, once)
 

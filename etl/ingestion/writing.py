@@ -26,7 +26,7 @@ from etl.statements.uploading import (
     lost_rows_sql,
     upsert_sql,
 )
-from etl.statements.uploading_checks import bad_values_sql
+from etl.statements.uploading_checks import has_bad_values_sql
 
 SAMPLE_KEYS = 5
 
@@ -50,6 +50,21 @@ class _StoredAlready(Exception):
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Rows of a payload that are not to be written. `loose`: the columns that must be staged as text for them to pass
+    COPY; None: all of them."""
+
+    rejects: Sequence[Reject] = ()
+    loose: frozenset[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rejects)
+
+
+NOTHING = LeftOut()
+
+
+@dataclass(frozen=True)
 class Written:
     counts: BatchCounts
     staged_rows: int
@@ -58,7 +73,7 @@ class Written:
 
 
 async def write_batch(
-    connection: Connection, plan: WritePlan, load: Load, worker: int, batch: Batch, left_out: Sequence[Reject] = ()
+    connection: Connection, plan: WritePlan, load: Load, worker: int, batch: Batch, left_out: LeftOut = NOTHING
 ) -> Written:
     """`left_out` are rows of the payload that were found bad; the rest is written, and they are recorded with it.
 
@@ -84,7 +99,7 @@ async def write_batch(
 
 
 async def _written(
-    connection: Connection, plan: WritePlan, load: Load, worker: int, batch: Batch, left_out: Sequence[Reject]
+    connection: Connection, plan: WritePlan, load: Load, worker: int, batch: Batch, left_out: LeftOut
 ) -> Written:
     if not left_out and may_copy_directly(plan, batch):
         try:
@@ -124,15 +139,15 @@ async def _copy_directly(connection: Connection, plan: WritePlan, load: Load, ba
         names = [column.header or column.name for column in batch.columns]
         rows = await copy_batch(connection, batch, plan.target.name, names, schema=plan.target.schema)
         counts = BatchCounts(rows_read=rows, rows_inserted=rows)
-        return await _recorded(connection, load, batch, counts, rows, ())
+        return await _recorded(connection, load, batch, counts, rows, NOTHING)
 
 
 async def _merge(
-    connection: Connection, plan: WritePlan, load: Load, worker: int, batch: Batch, left_out: Sequence[Reject]
+    connection: Connection, plan: WritePlan, load: Load, worker: int, batch: Batch, left_out: LeftOut
 ) -> Written:
     staging = staging_of(plan, batch, worker)
     if left_out:
-        staging = loosened(staging, batch)
+        staging = loosened(staging, batch, left_out.loose)
     async with transaction(connection, *plan.merge_settings):
         rows = await _stage_the_good(connection, staging, batch, left_out)
         counts = replace(
@@ -143,29 +158,29 @@ async def _merge(
         return await _recorded(connection, load, batch, counts, rows, left_out)
 
 
-async def _stage_the_good(connection: Connection, staging: Staging, batch: Batch, left_out: Sequence[Reject]) -> int:
+async def _stage_the_good(connection: Connection, staging: Staging, batch: Batch, left_out: LeftOut) -> int:
     """How many rows COPY took, those left out among them."""
     rows = await stage(connection, staging, batch)
     if left_out:
-        await connection.execute(leave_out_sql(staging.upload), [reject.position for reject in left_out])
-    elif staging.checks and await connection.fetchrow(bad_values_sql(staging.upload, staging.checks)):
+        await connection.execute(leave_out_sql(staging.upload), [reject.position for reject in left_out.rejects])
+    elif staging.checks and await connection.fetchval(has_bad_values_sql(staging.upload, staging.checks)):
         raise BadValuesFound
     return rows
 
 
 async def stage(connection: Connection, staging: Staging, batch: Batch) -> int:
     """How many rows COPY took."""
-    await connection.execute(create_temp_table_sql(staging.name, staging.columns, with_position=staging.has_position))
+    await connection.execute(create_temp_table_sql(staging.name, staging.columns))
     return await copy_batch(connection, batch, staging.name, staging.copied)
 
 
 async def check_only(
-    connection: Connection, plan: WritePlan, worker: int, batch: Batch, left_out: Sequence[Reject] = ()
+    connection: Connection, plan: WritePlan, worker: int, batch: Batch, left_out: LeftOut = NOTHING
 ) -> Written:
     """For a dry run or a trial: staged, asked for bad values and keys, and rolled back."""
     staging = staging_of(plan, batch, worker)
     if left_out:
-        staging = loosened(staging, batch)
+        staging = loosened(staging, batch, left_out.loose)
     with door(plan.dsn, f"batch {batch.index}"):
         try:
             async with transaction(connection, *plan.merge_settings):
@@ -173,7 +188,7 @@ async def check_only(
                 deduplicated = await _keys_checked(connection, plan, staging.upload)
                 raise _StoredAlready
         except _StoredAlready:
-            rejects = [*batch.rejects, *left_out]
+            rejects = [*batch.rejects, *left_out.rejects]
             counts = BatchCounts(
                 rows_read=rows + len(batch.rejects),
                 rows_rejected=len(rejects),
@@ -228,9 +243,9 @@ def _duplicate_keys(plan: WritePlan, rows: Sequence[asyncpg.Record]) -> Duplicat
 
 
 async def _recorded(
-    connection: Connection, load: Load, batch: Batch, counts: BatchCounts, staged: int, left_out: Sequence[Reject]
+    connection: Connection, load: Load, batch: Batch, counts: BatchCounts, staged: int, left_out: LeftOut
 ) -> Written:
-    rejects = [*batch.rejects, *left_out]
+    rejects = [*batch.rejects, *left_out.rejects]
     whole = replace(
         counts,
         rows_read=counts.rows_read + len(batch.rejects),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from etl.errors import UsageError
 from etl.statements.quoting import postgresql_column, postgresql_identifier
@@ -21,9 +22,6 @@ VECTORS = frozenset({"vector", "halfvec"})
 _ROUNDED = ("numeric", "timestamp", "time", "interval")
 _MODIFIERS = re.compile(r"\s*\([^)]*\)")
 _UNBOUNDED = {"bit": "bit varying", "bit[]": "bit varying[]", "character": "bpchar", "character[]": "bpchar[]"}
-
-POSITION = "@position"
-"""Which row of its batch a staged row is, from 1, where a statement has to tell; a name that no user's column has."""
 
 
 def quote_identifier(name: str) -> str:
@@ -136,7 +134,11 @@ class Upload:
     is_partitioned: bool = False
 
     def column(self, name: str) -> UploadColumn:
-        return next(column for column in self.columns if column.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, UploadColumn]:
+        return {column.name: column for column in self.columns}
 
     @property
     def names(self) -> str:
@@ -162,11 +164,10 @@ class TempColumn:
         return f"{postgresql_identifier(self.name)} {self.type}{endings}"
 
 
-def create_temp_table_sql(name: str, columns: Sequence[TempColumn], *, with_position: bool = False) -> str:
+def create_temp_table_sql(name: str, columns: Sequence[TempColumn]) -> str:
     """It lives as long as its transaction: behind a transaction pooler the session is somebody else's afterwards."""
-    position = [f'"{POSITION}" bigint GENERATED ALWAYS AS IDENTITY'] if with_position else []
     definitions = [column.definition for column in columns]
-    return f"CREATE TEMPORARY TABLE {quote_identifier(name)} ({', '.join([*definitions, *position])}) ON COMMIT DROP"
+    return f"CREATE TEMPORARY TABLE {quote_identifier(name)} ({', '.join(definitions)}) ON COMMIT DROP"
 
 
 def upsert_sql(upload: Upload) -> str:
@@ -200,7 +201,15 @@ def lost_rows_sql(upload: Upload) -> str:
 
 def leave_out_sql(upload: Upload) -> str:
     """$1: the positions of the rows that are not to be written, bigint[]."""
-    return f'DELETE FROM {quote_identifier(upload.staging)} WHERE "{POSITION}" = ANY ($1::bigint[])'
+    left_out = f"SELECT place FROM ({positions_sql(upload)}) AS p WHERE position = ANY ($1::bigint[])"
+    return f"DELETE FROM {quote_identifier(upload.staging)} WHERE ctid = ANY (ARRAY({left_out}))"
+
+
+def positions_sql(upload: Upload) -> str:
+    """(place, position): where a staged row stands, and which row of its batch it is, from 1. COPY into a table of its
+    own transaction only ever appends; a column for the number would be one too many for a table of 1,600."""
+    staging = quote_identifier(upload.staging)
+    return f"SELECT ctid AS place, row_number() OVER (ORDER BY ctid) AS position FROM {staging}"
 
 
 def duplicate_keys_sql(upload: Upload, limit: int) -> str:

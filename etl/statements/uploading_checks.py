@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from etl.statements.quoting import postgresql_column, postgresql_literal
-from etl.statements.uploading import POSITION, Upload, UploadColumn, quote_identifier
+from etl.statements.uploading import Upload, UploadColumn, positions_sql, quote_identifier
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,20 @@ class Checks:
 
 
 def bad_values_sql(upload: Upload, checks: Checks) -> str:
-    """(position, column, value, reason) of the first bad value of every row that has one, in the rows' order; staged
-    with a position."""
+    """(position, column, value, reason) of the first bad value of every row that has one, in the rows' order."""
+    return (
+        f"SELECT position, bad[1], bad[2], bad[3] FROM ({_found(upload, checks)}) AS found "
+        f"JOIN ({positions_sql(upload)}) AS positions USING (place) WHERE bad IS NOT NULL ORDER BY position"
+    )
+
+
+def has_bad_values_sql(upload: Upload, checks: Checks) -> str:
+    return f"SELECT EXISTS (SELECT FROM ({_found(upload, checks)}) AS found WHERE bad IS NOT NULL)"
+
+
+def _found(upload: Upload, checks: Checks) -> str:
+    """(place, bad): what is wrong with each staged row, its first fault by the columns' names. One pass, however many
+    columns are asked; OFFSET 0 keeps it one."""
     pieces = [
         *(_unfit(upload.column(name)) for name in checks.fit),
         *(_missing(upload.column(name)) for name in checks.required),
@@ -39,14 +51,11 @@ def bad_values_sql(upload: Upload, checks: Checks) -> str:
         *(_too_precise(upload.column(name), scale) for name, scale in checks.scales),
         *(_not_whole(upload.column(name)) for name in checks.whole),
     ]
-    found = " UNION ALL ".join(
-        f'SELECT s."{POSITION}" AS position, {postgresql_literal(name)} AS name, left({value}, 100) AS value, '
-        f"{reason} AS reason FROM {quote_identifier(upload.staging)} AS s WHERE {condition}"
-        for name, value, reason, condition in pieces
+    faults = ", ".join(
+        f"CASE WHEN {condition} THEN ARRAY[{postgresql_literal(name)}, left({value}, 100), {reason}] END"
+        for name, value, reason, condition in sorted(pieces, key=lambda piece: piece[0])
     )
-    return (
-        f"SELECT DISTINCT ON (position) position, name, value, reason FROM ({found}) AS found ORDER BY position, name"
-    )
+    return f"SELECT s.ctid AS place, coalesce({faults}) AS bad FROM {quote_identifier(upload.staging)} AS s OFFSET 0"
 
 
 # A check: (column, its value as SQL, the reason as SQL, the condition)

@@ -25,7 +25,7 @@ from etl.statements.uploading import (
     quote_table,
     upsert_sql,
 )
-from etl.statements.uploading_checks import Checks, bad_values_sql
+from etl.statements.uploading_checks import Checks, bad_values_sql, has_bad_values_sql
 
 ID = UploadColumn("id", "bigint", "bigint", is_exact=True)
 NAME = UploadColumn("name", "text", "text", is_exact=True)
@@ -89,9 +89,9 @@ def test_a_temporary_table_ends_with_its_transaction() -> None:
     assert create_temp_table_sql("_staged", columns) == (
         'CREATE TEMPORARY TABLE "_staged" ("id" bigint NOT NULL, "order" numeric(10,2)) ON COMMIT DROP'
     )
-    assert create_temp_table_sql("_staged", columns[:1], with_position=True) == (
-        'CREATE TEMPORARY TABLE "_staged" ("id" bigint NOT NULL, "@position" bigint GENERATED ALWAYS AS IDENTITY) '
-        "ON COMMIT DROP"
+    filled = [TempColumn("note", "text", is_filled=True)]
+    assert create_temp_table_sql("_staged", filled) == (
+        """CREATE TEMPORARY TABLE "_staged" ("note" text DEFAULT '') ON COMMIT DROP"""
     )
 
 
@@ -249,23 +249,33 @@ def test_keys_that_stand_twice() -> None:
 
 
 def test_rows_left_out_and_rows_lost() -> None:
-    assert leave_out_sql(UPLOAD) == 'DELETE FROM "_staged" WHERE "@position" = ANY ($1::bigint[])'
+    assert leave_out_sql(UPLOAD) == one_line("""
+        DELETE FROM "_staged" WHERE ctid = ANY (ARRAY(
+            SELECT place FROM (SELECT ctid AS place, row_number() OVER (ORDER BY ctid) AS position FROM "_staged") AS p
+            WHERE position = ANY ($1::bigint[])))""")
     assert lost_rows_sql(KEY_ONLY) == one_line("""
         SELECT count(*) FROM (SELECT s."id" AS "id" FROM "_staged" AS s ORDER BY "id") AS s
         WHERE NOT EXISTS (SELECT FROM "public"."t" AS o WHERE o."id" = s."id")""")
 
 
-def test_bad_values_are_asked_of_the_server() -> None:
-    assert bad_values_sql(UPLOAD, Checks(fit=("price",), required=("id",))) == one_line("""
-        SELECT DISTINCT ON (position) position, name, value, reason FROM (
-            SELECT s."@position" AS position, 'price' AS name, left(CAST(s."price" AS text), 100) AS value,
-            (pg_input_error_info(CAST(s."price" AS text), 'numeric(10,2)')).message AS reason
-            FROM "_staged" AS s WHERE CAST(s."price" AS text) IS NOT NULL
+def test_bad_values_are_asked_of_the_server_in_one_pass() -> None:
+    checks = Checks(fit=("price",), required=("id",))
+    found = one_line("""
+        SELECT s.ctid AS place, coalesce(
+            CASE WHEN s."id" IS NULL
+            THEN ARRAY['id', left(CAST(NULL AS text), 100), 'expected a value, found NULL'] END,
+            CASE WHEN CAST(s."price" AS text) IS NOT NULL
             AND NOT pg_input_is_valid(CAST(s."price" AS text), 'numeric(10,2)')
-            UNION ALL
-            SELECT s."@position" AS position, 'id' AS name, left(CAST(NULL AS text), 100) AS value,
-            'expected a value, found NULL' AS reason FROM "_staged" AS s WHERE s."id" IS NULL
-        ) AS found ORDER BY position, name""")
+            THEN ARRAY['price', left(CAST(s."price" AS text), 100),
+            (pg_input_error_info(CAST(s."price" AS text), 'numeric(10,2)')).message] END
+        ) AS bad FROM "_staged" AS s OFFSET 0""")
+    assert bad_values_sql(UPLOAD, checks) == one_line(f"""
+        SELECT position, bad[1], bad[2], bad[3] FROM ({found}) AS found
+        JOIN (SELECT ctid AS place, row_number() OVER (ORDER BY ctid) AS position FROM "_staged") AS positions
+        USING (place) WHERE bad IS NOT NULL ORDER BY position""")
+    assert has_bad_values_sql(UPLOAD, checks) == (
+        f"SELECT EXISTS (SELECT FROM ({found}) AS found WHERE bad IS NOT NULL)"
+    )
 
 
 def test_nothing_to_check_is_false() -> None:
