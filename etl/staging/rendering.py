@@ -17,6 +17,10 @@ from etl.staging.loader import Summary
 SHOWN_BATCHES = 1000
 NO_FOLDER = Commands()
 
+_REST = 75
+"""Columns of the screen that all but a run's id want."""
+
+
 _COUNTS = ("inserted", "updated", "unchanged", "deduplicated", "rejected")
 
 
@@ -52,7 +56,10 @@ def print_cancelled(run: dict[str, Any], console: Console) -> None:
 
 
 def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:
-    table = Table(*map(uncut, ("run", "job", "status", "phase", "started", "batches", *_COUNTS, "invalid", "retries")))
+    longest = max((len(run["id"]) for run in runs), default=0)
+    # whole, where the others can still be read beside it
+    ids = uncut("run", min_width=max(10, min(longest, console.width - _REST)))
+    table = Table(ids, *map(uncut, ("job", "status", "phase", "started", "batches", "rows")))
     for run in runs:
         table.add_row(
             run["id"],
@@ -60,10 +67,8 @@ def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:
             _status(run),
             run["phase"],
             f"{run['started_at']:%Y-%m-%d %H:%M:%S}" if run["started_at"] else "",
-            f"{run['batches_succeeded']} of {run['batches']}",
-            *(f"{run[f'rows_{name}']:,}" for name in _COUNTS),
-            f"{run['rows_invalid']:,}",
-            str(run["retries"]),
+            f"{run['batches_succeeded']:,} of {run['batches']:,}{_retries(run['retries'])}",
+            _rows(run),
         )
     console.print(table)
     for run in runs:
@@ -75,15 +80,14 @@ def print_batches(
     batches: Iterable[dict[str, Any]], run: dict[str, Any], console: Console, *, only_open: bool = False
 ) -> None:
     """The first of the run's; how many more there are is said."""
-    table = Table(*map(uncut, ("batch", "status", "attempts", "records", *_COUNTS, "ms", "error")))
+    table = Table(*map(uncut, ("batch", "status", "attempts", "ms", "rows", "error")))
     for batch in batches:
         table.add_row(
             str(batch["batch_index"]),
             batch["status"],
             str(batch["attempts"]),
-            f"{batch['rows_attempted']:,}",
-            *(f"{batch[f'rows_{name}']:,}" for name in _COUNTS),
             f"{batch['duration_ms']:,.0f}" if batch["duration_ms"] is not None else "",
+            _rows(batch),
             batch["error_message"] or "",
         )
     console.print(table)
@@ -104,9 +108,19 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def uncut(heading: str) -> Column:
-    """Too narrow a terminal breaks an id into lines, and never cuts it."""
-    return Column(heading, overflow="fold")
+def uncut(heading: str, min_width: int | None = None) -> Column:
+    """Too narrow a terminal breaks a name into lines, and never cuts it."""
+    return Column(heading, overflow="fold", min_width=min_width)
+
+
+def _rows(row: dict[str, Any]) -> str:
+    """Of a run or a batch: all that were read, and what became of them as far as there is any."""
+    told = [f"{row[f'rows_{name}']:,} {name}" for name in (*_COUNTS, "invalid") if row[f"rows_{name}"]]
+    return f"{row['rows_attempted']:,}: {', '.join(told)}" if told else f"{row['rows_attempted']:,}"
+
+
+def _retries(count: int) -> str:
+    return f", {count:,} {'retry' if count == 1 else 'retries'}" if count else ""
 
 
 def _status(run: dict[str, Any]) -> str:

@@ -47,6 +47,14 @@ def test_no_id_is_cut_however_narrow_the_terminal(width: int) -> None:
     print_runs([RUN], screen)
     rows = [line.split("│")[1].strip() for line in text_of(screen).splitlines() if line.startswith("│")]
     assert "".join(rows) == LONG_ID
+    assert (len(rows) == 1) == (width >= 150)
+
+
+def test_a_run_tells_what_became_of_its_rows_as_far_as_there_is_any() -> None:
+    screen = console()
+    counts = {"rows_attempted": 12_345, "rows_inserted": 12_300, "rows_rejected": 45, "rows_invalid": 7, "retries": 1}
+    print_runs([{**RUN, **counts}], screen)
+    assert "│ 3 of 3, 1 retry │ 12,345: 12,300 inserted, 45 rejected, 7 invalid │" in text_of(screen)
 
 
 @pytest.mark.parametrize(
