@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from typing import Any
+
 from psycopg2.extensions import cursor as Cursor
 
 from etl.staging.queries import statement
@@ -33,8 +37,16 @@ def bury_dead_runs(cursor: Cursor, grace_seconds: float = GRACE_SECONDS, run_id:
     return [str(dead_id) for dead_id, _ in dead]
 
 
+def sum_up(cursor: Cursor, run_id: str) -> None:
+    cursor.execute(statement("sum_up"), {"run_id": run_id, **this_process()})
+
+
+def this_process() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "process_id": os.getpid()}
+
+
 def end_run(cursor: Cursor, run_id: str, failure: str | None) -> None:
     """The caller has locked the run."""
     cursor.execute(statement("close_batches"), {"run_id": run_id, "failure": failure})
-    cursor.execute(statement("sum_up"), {"run_id": run_id})
+    sum_up(cursor, run_id)
     cursor.execute(statement("finish_run"), {"run_id": run_id, "failure": failure})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from etl.errors import LockedError, UsageError
 from etl.staging.batch_events import BatchEvent
 from etl.staging.database import StagingDatabase
-from etl.staging.ending import SILENT_SECONDS, bury_dead_runs, end_run, how_to_end
+from etl.staging.ending import SILENT_SECONDS, bury_dead_runs, end_run, how_to_end, sum_up, this_process
 from etl.staging.queries import statement
 from etl.staging.records import PreparedBatch, RawBatch, Reject
 from etl.staging.writing import Stored
@@ -63,7 +61,7 @@ class StagingLedger:
                     "batch_size": run.batch_size,
                     "workers": run.workers,
                     "parameters": _json(run.parameters or {}),
-                    **_process(),
+                    **this_process(),
                 },
             )
             row = cursor.fetchone()
@@ -77,7 +75,7 @@ class StagingLedger:
         """The same run goes on with its failed batches, or only these: its number and its ordinals stay."""
         with self._database.transaction("resume run") as cursor:
             self._enter_job(cursor, job_id, force, resuming=run_id)
-            cursor.execute(statement("resume_run"), {"run_id": run_id, **_process()})
+            cursor.execute(statement("resume_run"), {"run_id": run_id, **this_process()})
             row = cursor.fetchone()
             if row is not None:
                 indexes = None if batch_indexes is None else list(batch_indexes)
@@ -149,9 +147,10 @@ class StagingLedger:
             cursor.execute(statement("end_input"), {"run_id": run_id})
 
     def beat(self, run_id: str) -> bool | None:
-        """Refreshes the run's totals. Whether it is cancelled; None where it has been declared dead."""
+        """Refreshes the run's totals. Whether it is cancelled; None where it has been declared dead, and perhaps been
+        taken over by another process."""
         with self._database.transaction("heartbeat", is_durable=False) as cursor:
-            cursor.execute(statement("sum_up"), {"run_id": run_id})
+            sum_up(cursor, run_id)
             row = cursor.fetchone()
         if row is None:
             return None
@@ -161,8 +160,11 @@ class StagingLedger:
     def finish_run(self, run_id: str, failure: str | None = None) -> dict[str, Any]:
         """Success where all of the input was cut into batches and all were stored; the run as it stands then."""
         with self._database.transaction("finish run") as cursor:
-            cursor.execute(statement("lock_run"), {"run_id": run_id})
-            end_run(cursor, run_id, failure)
+            cursor.execute(statement("lock_run"), {"run_id": run_id, **this_process()})
+            if cursor.fetchone():
+                end_run(cursor, run_id, failure)
+            else:
+                sum_up(cursor, run_id)
         return self.get_run(run_id)
 
     def cancel(self, run_id: str, cancelled_by: str) -> bool:
@@ -266,10 +268,6 @@ class StagingLedger:
         """For the eyes of those who watch; what counts commits with the rows."""
         with self._database.transaction(doing, is_durable=False) as cursor:
             cursor.execute(statement(name), parameters)
-
-
-def _process() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "process_id": os.getpid()}
 
 
 def _reject(reject: Reject, position: dict[str, Any]) -> dict[str, Any]:

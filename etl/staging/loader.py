@@ -188,12 +188,18 @@ class StagingLoader:
         run_id = store.target.run_id
         try:
             patiently()(store.journal.tell)
-            return patiently()(self._ledger.finish_run, run_id, failure)
+            run = patiently()(self._ledger.finish_run, run_id, failure)
         except EtlError as error:
             raise BrokenOffError(
                 f"run {run_id} has begun, and the ledger could not be told of its end: {error.message}; "
                 f"batches that were stored stay, `status` will find the run dead, `retry --run {run_id}` runs the rest"
             ) from error
+        if run["finished_at"] is None:
+            raise BrokenOffError(
+                f"run {run_id} was given up for dead, and process {run['process_id']} on {run['host']} goes on; "
+                "what this one has stored stays"
+            )
+        return run
 
     def _registered(self, run_id: str, batches: Iterable[RawBatch]) -> Iterator[RawBatch]:
         """Each batch stands in the ledger, with its place in the source, before anything is done with it."""

@@ -21,7 +21,7 @@ from etl.staging.database import StagingDatabase
 from etl.staging.installing import Transactions, install_ledger
 from etl.staging.journal import Journal
 from etl.staging.ledger import NewStagingRun, StagingLedger
-from etl.staging.loader import LoadOptions, StagingLoader
+from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader
 from etl.staging.queries import SQL_DIRECTORY, statement
 from etl.staging.records import PreparedBatch, RawBatch
 from etl.staging.sources.files import FileSource
@@ -316,3 +316,25 @@ def test_what_a_run_stored_after_it_was_given_up_is_counted(ledger: StagingLedge
     assert (ended["status"], ended["batches_succeeded"], ended["batches_failed"]) == ("partial", 1, 3)
     assert ended["rows_inserted"] == 100
     assert "the process died" in ended["failure"]
+
+
+def test_a_process_that_was_given_up_does_not_end_the_run_of_the_one_that_took_it_over(
+    ledger: StagingLedger, run: str, execute: Execute
+) -> None:
+    assert ledger.beat(run) is False
+    execute("UPDATE etl_runs SET process_id = -1, heartbeat_at = '2026-01-01 00:00+00'")  # as a retry elsewhere does
+    assert ledger.beat(run) is None
+    assert ledger.finish_run(run, "late")["status"] == "running"
+    assert states(execute) == ["pending"] * 4
+    assert execute("SELECT heartbeat_at::text, failure FROM etl_runs") == [("2026-01-01 00:00:00+00", None)]
+
+
+def test_a_run_that_was_taken_over_is_told_so(
+    database: StagingDatabase, job: StagingJob, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        StagingLedger, "end_input", lambda *_: execute("UPDATE etl_runs SET process_id = -1, host = 'elsewhere'")
+    )
+    with pytest.raises(BrokenOffError, match="run run was given up for dead, and process -1 on elsewhere goes on"):
+        StagingLoader(database).load(job, source_of(job), LoadOptions(run_id="run"))
+    assert execute("SELECT status FROM etl_runs") == [("running",)]

@@ -59,10 +59,12 @@ UPDATE etl_runs SET phase = %(phase)s, heartbeat_at = clock_timestamp() WHERE id
 UPDATE etl_runs SET input_ended_at = clock_timestamp() WHERE id = %(run_id)s;
 
 -- name: sum_up
--- Sums up the run's batches; says that it is alive while it is, and hears whether it has been cancelled or has ended.
--- One that was given up for dead may have stored something after all.
+-- Sums up the run's batches; says that it is alive while it is, and hears whether it has been cancelled, or has ended for
+-- this process: it may have been given up for dead, and another may have taken it over since. One that was given up may
+-- have stored something after all.
 UPDATE etl_runs AS run SET
-    heartbeat_at = CASE WHEN run.finished_at IS NULL THEN clock_timestamp() ELSE run.heartbeat_at END,
+    heartbeat_at = CASE WHEN run.finished_at IS NULL AND (run.host, run.process_id) = (%(host)s, %(process_id)s)
+        THEN clock_timestamp() ELSE run.heartbeat_at END,
     status = CASE WHEN run.status = 'failed' AND total.succeeded > 0 THEN 'partial' ELSE run.status END,
     batches = total.batches,
     batches_succeeded = total.succeeded, batches_failed = total.failed, rows_attempted = total.rows_attempted,
@@ -82,11 +84,14 @@ FROM (
     FROM etl_run_batches WHERE etl_run_id = %(run_id)s
 ) AS total
 WHERE run.id = %(run_id)s
-RETURNING run.finished_at IS NOT NULL AS has_ended, run.cancelled_at IS NOT NULL AS is_cancelled;
+RETURNING run.finished_at IS NOT NULL OR (run.host, run.process_id) IS DISTINCT FROM (%(host)s, %(process_id)s)
+    AS has_ended, run.cancelled_at IS NOT NULL AS is_cancelled;
 
 -- name: lock_run
--- Before it ends: whoever would open one of its batches waits, and finds it ended.
-SELECT id FROM etl_runs WHERE id = %(run_id)s AND finished_at IS NULL FOR NO KEY UPDATE;
+-- Before it ends: whoever would open one of its batches waits, and finds it ended. Only its own process ends it so.
+SELECT id FROM etl_runs
+WHERE id = %(run_id)s AND finished_at IS NULL AND (host, process_id) = (%(host)s, %(process_id)s)
+FOR NO KEY UPDATE;
 
 -- name: finish_run
 -- After the last `sum_up`; none of its batches is open then. Where nothing but rejects was stored, nothing was.
