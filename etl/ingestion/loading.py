@@ -28,7 +28,7 @@ from etl.ingestion.retrying import retrying
 from etl.ingestion.source import Source
 from etl.ingestion.stored_options import cut_otherwise, options_json
 from etl.ingestion.target import fits
-from etl.ingestion.trial import TooManyRejectedError, Trial
+from etl.ingestion.trial import TooManyRejectedError, Trial, refuse_all_rejected
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +135,7 @@ class Loading:
         if not self._options.dry_run:
             batches, counts = await self._asking(lambda c: manifest.load_counts(c, file.load))
             _reconcile(file.path, counts)
+        refuse_all_rejected(file.path, counts)
         notes = _notes(counts, self._lacking(file.source))
         if not self._options.dry_run:
             await self._asking(lambda c: manifest.finish_load(c, file.load, FileStatus.SUCCESS, notes))
@@ -174,7 +175,7 @@ class Loading:
             return new
         if options.resume and entry.status is FileStatus.SUCCESS:
             raise NothingToLoad(self._why_skipped(entry))
-        if entry.status is FileStatus.SUCCESS or not entry.batches or options.restart:
+        if entry.status is FileStatus.SUCCESS or not entry.has_left_rows or options.restart:
             return new
         if options.resume and self._is_cut_alike(path, entry):
             return Load(name, table, entry.load_id, run_id), entry.chunk_size
@@ -207,7 +208,7 @@ class Loading:
 
     def _refuse_adding_to_leftovers(self, path: Path, entry: Entry | None) -> None:
         """Of the batches that an earlier content has left nobody knows which the new one holds too."""
-        if entry is None or not entry.batches or entry.status is FileStatus.SUCCESS:
+        if entry is None or not entry.has_left_rows or entry.status is FileStatus.SUCCESS:
             return
         if self._options.mode is Mode.APPEND and not self._options.restart:
             raise ConflictError(

@@ -52,6 +52,12 @@ class Entry:
     options: dict[str, Any]
     batches: int
 
+    @property
+    def has_left_rows(self) -> bool:
+        """Some of its batches have committed, and not because all their rows were rejected: `rows` are counted when a
+        load fails, and not yet while it is pending."""
+        return self.batches > 0 and not (self.status is FileStatus.FAILED and self.rows == 0)
+
 
 @dataclass(frozen=True)
 class ManifestFile:

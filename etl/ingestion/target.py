@@ -189,6 +189,17 @@ def create_table_sql(table: str, headers: Sequence[Header], primary_key: Sequenc
     return f"CREATE TABLE IF NOT EXISTS {quote_table(table)} ({', '.join(columns)})"
 
 
+async def refuse_unordered(connection: Connection, target: TargetTable, options: UploadOptions) -> None:
+    """Raises UsageError for a type that has no order, such as json: PostgreSQL would tell of it with the first row."""
+    names = [each.name for each in options.dedup_order_by if target.column(each.name)]
+    if not (names and target.exists):
+        return
+    try:
+        await connection.execute(f"SELECT FROM {target.sql} ORDER BY {', '.join(map(quote_identifier, names))} LIMIT 0")
+    except asyncpg.UndefinedFunctionError as error:
+        raise UsageError(f"--dedup-order-by {','.join(names)}: {error}; order by another column") from error
+
+
 def table_to_be(table: str, headers: Sequence[Header], primary_key: Sequence[str]) -> TargetTable:
     """What ensure_table_from_headers would make, for a dry run."""
     keys = (frozenset(primary_key),) if primary_key else ()

@@ -17,7 +17,7 @@ MOST_KEPT = 1000
 
 
 class TooManyRejectedError(DataError):
-    """More rows of a file are bad than --maximum-rejected allows; `counts` are those of the rows that were read."""
+    """More rows of a file are bad than --maximum-rejected allows, or all; `counts` are of the rows that were read."""
 
     def __init__(self, message: str, counts: BatchCounts) -> None:
         super().__init__(message)
@@ -54,5 +54,16 @@ class Trial:
         return TooManyRejectedError(
             f"{path}: {counts.rows_rejected:,} of the {counts.rows_read:,} rows read are bad, more than "
             f"--maximum-rejected {self.limit} allows; {fate}{such_as}; mend the file, or allow more",
+            counts,
+        )
+
+
+def refuse_all_rejected(path: Path, counts: BatchCounts) -> None:
+    """Where no row of a file is good it is not the rows that are wrong, but their description. Raises
+    TooManyRejectedError."""
+    if counts.rows_read and counts.rows_rejected == counts.rows_read:
+        raise TooManyRejectedError(
+            f"{path}: expected good rows, found none: all {counts.rows_read:,} are bad, and nothing was loaded; "
+            f"`uploader status --file {path}` shows why",
             counts,
         )

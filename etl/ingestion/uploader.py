@@ -47,6 +47,7 @@ from etl.ingestion.target import (
     check_target,
     ensure_table_from_headers,
     inspect_target,
+    refuse_unordered,
     table_to_be,
 )
 from etl.ingestion.waiting import Waits
@@ -229,6 +230,7 @@ class _Upload:
             target = found or await self._new_target(connection, types)
             async with transaction(connection, *self._limits):
                 await refuse_missing_rights(connection, target, self._options)
+                await refuse_unordered(connection, target, self._options)
         check_target(target, self._options, header_types(self._options))
         _tell_of_columns(target, self._options)
         return WritePlan(self._dsn, self._options, target, Freshness(target.is_empty))

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from etl.errors import UsageError
 from etl.ingestion.model import BadRows, FileStatus, Mode
 from tests.integration.ingestion.conftest import Uploads, headers_of, order_of, told
 
@@ -163,6 +164,14 @@ def test_a_file_without_what_decides_is_refused(uploads: Uploads, column: str, e
     assert [each.status.value for each in report.files] == ["failed", "success"]
     assert f"column {column}" in report.files[0].notes
     assert uploads.rows() == [(2, "two", 2)]
+
+
+def test_a_type_without_an_order_is_refused_before_the_first_row(uploads: Uploads) -> None:
+    uploads.execute("CREATE TABLE t (id bigint PRIMARY KEY, name json)")
+    with pytest.raises(
+        UsageError, match="--dedup-order-by name: could not identify an ordering operator for type json"
+    ):
+        uploads.load(uploads.csv("a.csv", "id,name", "1,{}"), dedup_order_by=order_of("name"))
 
 
 def write(file: Path, values: dict[str, list[str]]) -> None:

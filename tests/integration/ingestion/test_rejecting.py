@@ -78,3 +78,22 @@ def test_what_an_earlier_run_has_committed_counts_and_stays(uploads: Uploads, fi
     assert uploads.rows() == stored
     uploads.execute("ALTER TABLE t DROP CONSTRAINT t_id_check")
     assert told(load(uploads, file, "8", resume=True).counts) == {"read": 12, "inserted": 4, "rejected": 8}
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_file_without_a_good_row_fails_and_is_loaded_when_the_table_is_mended(uploads: Uploads, mode: Mode) -> None:
+    uploads.execute("CREATE TABLE t (id bigint PRIMARY KEY, name text)")
+    file = uploads.csv("a.csv", "id,name", *(f"x{n},a" for n in range(7)))
+    for is_dry_run in (True, False):
+        result = load(uploads, file, None, mode=mode, dry_run=is_dry_run)
+        assert result.status is FileStatus.FAILED
+        assert "expected good rows, found none: all 7 are bad, and nothing was loaded" in result.notes
+        assert (result.counts.rows_read, result.counts.rows_rejected) == (7, 7)
+    assert uploads.execute("SELECT count(*) FROM ingestion_rejects") == [(7,)]
+    uploads.execute("ALTER TABLE t ALTER id TYPE text")
+    assert told(load(uploads, file, None, mode=mode, resume=True).counts) == {"read": 7, "inserted": 7}
+
+
+def test_an_empty_file_has_no_bad_rows(uploads: Uploads) -> None:
+    result = load(uploads, uploads.csv("a.csv", "id,name"), "0%")
+    assert result.status is FileStatus.SUCCESS
