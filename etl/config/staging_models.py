@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from etl.config.models import FrozenModel
 
@@ -151,3 +151,10 @@ class StagingJob(FrozenModel):
     """For a table whose rows are mostly updated: none of them touches an index."""
     maximum_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, le=200 * 1024 * 1024)
     timeouts: StagingTimeouts = StagingTimeouts()
+
+    @field_validator("hot_updates")
+    @classmethod
+    def _without_gin_index(cls, is_wanted: bool, info: ValidationInfo) -> bool:
+        if is_wanted and info.data.get("gin_index"):
+            raise ValueError("expected no gin_index beside it, which every update of `data` has to touch")
+        return is_wanted

@@ -156,6 +156,11 @@ BAD_LINES = {
     ),
     "no workers": ("workers: 0", 8, "job events: workers: should be greater than or equal to 1; found 0"),
     "a quoted boolean": ("gin_index: 'yes'", 8, "job events: gin_index: should be a valid boolean; found 'yes'"),
+    "updates that cannot be hot": (
+        "gin_index: true\nhot_updates: true",
+        9,
+        "job events: hot_updates: expected no gin_index beside it, which every update of `data` has to touch",
+    ),
     "tolerance": (
         "maximum_invalid: 120%",
         8,
