@@ -29,13 +29,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from etl.names import readable
+
 
 class EtlError(Exception):
-    """Says what was expected, what was found, and what to do next; carries the facts as attributes."""
+    """Says what was expected, what was found, and what to do next; carries the facts as attributes. Whatever name is in
+    the message, it can be stored and printed."""
 
     def __init__(self, message: str, *, table: str | None = None, destination: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = readable(message)
+        super().__init__(self.message)
         self.table = table
         self.destination = destination
 

@@ -1,17 +1,21 @@
 """Keeps secrets out of whatever is written down: logs, errors, the ledger, reports.
 
 Secrets that are known are masked wherever they stand; others where their surroundings give them away (a URL's
-password, `password=…`, an access key). Standard library only, so that every room can use it.
+password, `password=…`, an access key). All of it passes here, so here it becomes text that UTF-8 can hold, too.
+Standard library only, so that every room can use it.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+from etl.names import readable
 
 MASK = "***"
 
@@ -46,6 +50,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without secrets: the given ones (raw and URL-encoded), and whatever looks like one."""
+    text = readable(text)
     known = _known_pattern(frozenset(secrets))
     if known is not None:
         text = known.sub(MASK, text)
@@ -59,7 +64,7 @@ def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
     has no form for (paths, instants, exceptions) becomes text first, so that nothing slips through as an object."""
     known = frozenset(secrets)
     if isinstance(value, Mapping):
-        return {str(key): _redact_entry(str(key), entry, known) for key, entry in value.items()}
+        return {readable(str(key)): _redact_entry(str(key), entry, known) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [redact_value(entry, known) for entry in value]
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
@@ -79,7 +84,7 @@ def _known_pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
         form
         for secret in secrets
         if len(secret) >= SHORTEST_SECRET
-        for form in (secret, quote(secret, safe=""), quote_plus(secret))
+        for form in (readable(secret), quote(os.fsencode(secret), safe=""), quote_plus(os.fsencode(secret)))
     }
     longest_first = sorted(forms, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None

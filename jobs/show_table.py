@@ -14,11 +14,13 @@ from rich.console import Console
 
 from etl.config.configuration import load_configuration
 from etl.errors import EtlError
+from etl.names import let_output_hold_anything
 from etl.pipeline.show import show
 from etl.spark import build_session
 
 
 def main() -> int:
+    let_output_hold_anything()
     parser = argparse.ArgumentParser(prog="show_table.py", description=__doc__)
     parser.add_argument("table")
     parser.add_argument("--rows", type=int, default=5, help="how many rows to print (5)")

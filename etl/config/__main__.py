@@ -13,6 +13,7 @@ from rich.table import Table
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
 from etl.config.effective import effective
 from etl.errors import TerminalError
+from etl.names import let_output_hold_anything
 
 BAD_CONFIGURATION = 2
 _SAID = ("destination", "table_name")  # by the headings
@@ -109,4 +110,5 @@ def _text(value: Any) -> str:
 
 
 if __name__ == "__main__":
+    let_output_hold_anything()
     app()

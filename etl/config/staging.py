@@ -32,6 +32,7 @@ from etl.config.staging_models import (
 from etl.config.urls import is_loopback, postgresql_fields
 from etl.config.validation import unknown_keys, validate
 from etl.errors import ConfigurationError, Fault, UsageError
+from etl.names import stored_name
 
 __all__ = ["InstantFormat", "StagingConfiguration", "StagingJob", "load_staging_configuration"]
 
@@ -226,7 +227,7 @@ def _with_files(job: StagingJob, files: Iterable[str]) -> JsonFiles | CsvFiles:
     source = job.source
     if not isinstance(source, JsonFiles | CsvFiles):
         raise UsageError(f"job {job.id} reads {source.type}, not files; leave --file out")
-    return source.model_copy(update={"path": tuple(str(Path(file).absolute()) for file in files)})
+    return source.model_copy(update={"path": tuple(stored_name(Path(file).absolute()) for file in files)})
 
 
 def _server(url: str) -> PostgreSQLSettings:

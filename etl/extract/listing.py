@@ -14,6 +14,7 @@ from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from etl.errors import SourceError
+from etl.extract.unseen import refuse_unseen
 from etl.spark_causes import in_words
 
 _MARKERS = ("_SUCCESS", "_committed_", "_started_", "_metadata", "_common_metadata", "_delta_log", "_temporary")
@@ -56,6 +57,7 @@ def list_files(spark: SparkSession, path: str, *, is_delta: bool = False) -> Lis
         root = jvm.org.apache.hadoop.fs.Path(path + "/_delta_log" if is_delta else path)
         # PySpark has no listing of its own
         file_system = root.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+        refuse_unseen(jvm, file_system, root)
         found = file_system.globStatus(root) or []
         below = [file for status in found for file in _files_under(file_system, status, is_named=is_delta)]
     except Py4JError as error:

@@ -15,6 +15,7 @@ import typer
 
 from etl.ingestion import commands
 from etl.ingestion.spelling import spelled_out
+from etl.names import let_output_hold_anything
 from etl.redaction import redact
 
 EXIT_USAGE = 2
@@ -39,6 +40,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script `uploader`; ends the process."""
+    let_output_hold_anything()
     given = sys.argv[1:] if arguments is None else arguments
     try:
         sys.exit(app(spelled_out(given, SWITCHES, ("--files",)), prog_name="uploader", standalone_mode=False))

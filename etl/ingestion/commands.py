@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from etl.ingestion.settings import Dsn, find_dsn, has_password
 from etl.ingestion.stored_options import options_from_json
 from etl.ingestion.uploader import async_upsert
 from etl.ingestion.waiting import Waits
+from etl.names import path_of, stored_name
 from etl.redaction import redact
 from etl.report.logging import configure_logging
 from etl.statements.uploading import quote_table
@@ -62,7 +63,7 @@ def retry_failed_files(raw: Raw, environment: Mapping[str, str]) -> int:
         _check_table(reader)
         call = _call(reader, environment)
         entries = run_to_end(_unfinished(call, reader))
-        gone = [filename for filename, _ in entries if not Path(filename).is_file()]
+        gone = [filename for filename, _ in entries if not path_of(filename).is_file()]
         for filename in gone:
             _say(f"not retried: {filename} is not there any more")
         loads = _loads_again([(filename, entry) for filename, entry in entries if filename not in gone])
@@ -159,13 +160,22 @@ def _call(reader: Reader, environment: Mapping[str, str]) -> _Call:
 
 
 def _end(reports: Sequence[UploadReport], outputs: Outputs, *, is_dry_run: bool = False) -> int:
-    for report in reports:
-        if not outputs.is_json:
-            print_summary(report, outputs.console, is_dry_run=is_dry_run)
+    try:
+        _print(reports, outputs, is_dry_run)
+    except Exception as error:  # noqa: BLE001 - the rows are stored, whoever reads the report or does not
+        log.warning("report not printed", error=repr(error), next_step="uploader status shows what is stored")
+        outputs.give_up_stdout()
+    return 0 if all(report.is_success for report in reports) else EXIT_FAILED
+
+
+def _print(reports: Sequence[UploadReport], outputs: Outputs, is_dry_run: bool) -> None:
     if outputs.is_json:
         told = [report_json(report) for report in reports]
         outputs.print_json(told[0] if len(told) == 1 else told)
-    return 0 if all(report.is_success for report in reports) else EXIT_FAILED
+    else:
+        for report in reports:
+            print_summary(report, outputs.console, is_dry_run=is_dry_run)
+    sys.stdout.flush()
 
 
 def _exit_code(work: Callable[[], int]) -> int:
@@ -190,7 +200,8 @@ def _exit_code(work: Callable[[], int]) -> int:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(redact(f"uploader: {text}") + "\n")
+    with suppress(OSError, ValueError):
+        sys.stderr.write(redact(f"uploader: {text}") + "\n")
 
 
 # --- what the commands ask the manifest ------------------------------------------------------------------------------
@@ -218,7 +229,7 @@ async def _manifest(
 ) -> tuple[list[ManifestFile], list[RejectedRow]]:
     """The files asked for; of a single one its rejected rows, too."""
     table, run_id, path = (reader.text(name) or None for name in ("table", "run_id", "file"))
-    name = str(Path(path).expanduser().resolve()) if path else None
+    name = stored_name(Path(path).expanduser().resolve()) if path else None
     async with _connected(call) as connection, transaction(connection, *_LIMITS):
         await _require_manifest(connection)
         files = await manifest.list_files(connection, table, run_id, status)
@@ -242,7 +253,7 @@ def _loads_again(entries: Sequence[tuple[str, Entry]]) -> list[UploadOptions]:
     """Files that were loaded with the same options go together."""
     groups: dict[UploadOptions, list[str]] = defaultdict(list)
     for filename, entry in entries:
-        groups[_stored(entry, filename)].append(filename)
+        groups[_stored(entry, filename)].append(str(path_of(filename)))
     return [replace(options, files=tuple(files), resume=True) for options, files in groups.items()]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class ByteStream:
         self.path = path
         try:
             self.size_bytes = path.stat().st_size
-            self._raw = pa.OSFile(str(path), "rb")
+            self._raw = pa.OSFile(os.fsencode(path), "rb")
         except OSError as error:
             raise CsvError(path, f"cannot be opened: {error.strerror or error}") from error
         self.bytes_read = 0

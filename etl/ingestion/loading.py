@@ -29,6 +29,7 @@ from etl.ingestion.source import Source
 from etl.ingestion.stored_options import cut_otherwise, options_json
 from etl.ingestion.target import fits
 from etl.ingestion.trial import TooManyRejectedError, Trial, refuse_all_rejected
+from etl.names import stored_name
 
 log = structlog.get_logger(__name__)
 
@@ -82,9 +83,9 @@ class Loading:
         checksum = await self._read(sha256_of, path)
         self._check_types(await self._read(declared_types, path, self._options))
         while (file := await self._try_to_begin(path, file_type, checksum, stamp)) is None:
-            log.info("another run was faster", file=str(path), next_step="look again at what there is to load")
+            log.info("another run was faster", file=stored_name(path), next_step="look again at what there is to load")
         if file.done:
-            log.info("load resumed", file=str(path), run_id=file.load.run_id, batches_done=len(file.done))
+            log.info("load resumed", file=stored_name(path), run_id=file.load.run_id, batches_done=len(file.done))
         return file
 
     async def _try_to_begin(self, path: Path, file_type: FileType, checksum: str, stamp: Stamp) -> FileLoad | None:
@@ -139,7 +140,7 @@ class Loading:
         notes = _notes(counts, self._lacking(file.source))
         if not self._options.dry_run:
             await self._asking(lambda c: manifest.finish_load(c, file.load, FileStatus.SUCCESS, notes))
-        return FileResult(str(file.path), file.file_type, FileStatus.SUCCESS, counts, batches, notes=notes)
+        return FileResult(stored_name(file.path), file.file_type, FileStatus.SUCCESS, counts, batches, notes=notes)
 
     async def fail(self, file: FileLoad | None, path: Path, file_type: FileType, error: EtlError) -> FileResult:
         """What has committed stays, and is known: `--resume` takes the rest up."""
@@ -150,7 +151,7 @@ class Loading:
             load = file.load if file else await self._entry_of_failed(path, file_type)
             if load is not None and not isinstance(error, ConflictError):
                 await self._trying(lambda c: manifest.finish_load(c, load, FileStatus.FAILED, error.message))
-        return FileResult(str(path), file_type, FileStatus.FAILED, counts, batches, notes=error.message)
+        return FileResult(stored_name(path), file_type, FileStatus.FAILED, counts, batches, notes=error.message)
 
     async def interrupted(self, file: FileLoad) -> None:
         """The file stays `pending`; its note says why."""
@@ -163,12 +164,14 @@ class Loading:
     async def _found(self, path: Path) -> Entry | None:
         if self._options.dry_run:
             return None
-        return await self._asking(lambda c: manifest.find_entry(c, str(path.resolve()), self._plan.manifest_table))
+        return await self._asking(
+            lambda c: manifest.find_entry(c, stored_name(path.resolve()), self._plan.manifest_table)
+        )
 
     def _choose_load(self, path: Path, checksum: str, entry: Entry | None) -> tuple[Load, int]:
         """A load that goes on with its batches as they were cut, or a new one."""
         options, table = self._options, self._plan.manifest_table
-        name, run_id = str(path.resolve()), options.run_id or ""
+        name, run_id = stored_name(path.resolve()), options.run_id or ""
         new = Load(name, table, uuid.uuid4().hex, run_id), options.chunk_size
         if entry is None or entry.checksum != checksum:
             self._refuse_adding_to_leftovers(path, entry)
@@ -194,9 +197,11 @@ class Loading:
         if entry.mode is not self._options.mode:
             differing.append("mode")
         if differing:
-            log.warning("load not resumed", file=str(path), options_that_differ=differing, next_step="from the start")
+            log.warning(
+                "load not resumed", file=stored_name(path), options_that_differ=differing, next_step="from the start"
+            )
         elif entry.chunk_size != self._options.chunk_size:
-            log.info("chunk size of the earlier run kept", file=str(path), chunk_size=entry.chunk_size)
+            log.info("chunk size of the earlier run kept", file=stored_name(path), chunk_size=entry.chunk_size)
         return not differing
 
     def _refuse_doubling(self, path: Path, entry: Entry) -> None:
@@ -265,7 +270,7 @@ class Loading:
 
     async def _entry_of_failed(self, path: Path, file_type: FileType) -> Load | None:
         """A file that failed before it was begun gets its row all the same, unless an earlier load's stands there."""
-        name, table, options = str(path.resolve()), self._plan.manifest_table, self._options
+        name, table, options = stored_name(path.resolve()), self._plan.manifest_table, self._options
         load = Load(name, table, uuid.uuid4().hex, options.run_id or "")
 
         async def begin(connection: Connection) -> Load | None:

@@ -13,6 +13,7 @@ import orjson
 from etl.errors import ConflictError, UsageError
 from etl.ingestion.connecting import Connection, transaction
 from etl.ingestion.model import Batch, BatchCounts, FileStatus, FileType, Mode, Reject
+from etl.names import readable
 from etl.statements.named import POSTGRESQL_DIRECTORY, named_statements
 from etl.statements.uploading import quote_table
 
@@ -282,4 +283,4 @@ async def list_rejects(
 
 def _storable(text: str | None) -> str | None:
     """PostgreSQL's text holds neither U+0000 nor half a character."""
-    return None if text is None else text.replace("\0", "\\0").encode(errors="replace").decode()
+    return None if text is None else readable(text.replace("\0", "\\0"))

@@ -64,14 +64,14 @@ class Metrics:
         """A gateway that is down fails no run."""
         try:
             push_to_gateway(gateway, job="uploader", grouping_key={"table_name": self._table}, registry=self.registry)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - of HTTP's libraries there are many; none decides a load
             log.warning("metrics not pushed", gateway=gateway, error=str(error))
 
     def write(self, path: Path) -> None:
         """For node_exporter's textfile collector; whole or not at all. A full disk fails no run."""
         try:
             write_to_textfile(str(path), self.registry)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - as above
             log.warning("metrics not written", path=str(path), error=str(error))
 
     def run_started(self, run_id: str, table: str, files: int) -> None:

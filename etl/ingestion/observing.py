@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import structlog
+
 from etl.ingestion.model import BatchCounts, FileResult, FileType, UploadReport
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,35 +52,36 @@ class Observer(Protocol):
 
 
 class Observers:
-    """Several as one, or none."""
+    """Several as one, or none. One that raises is told once and not asked again: who watches decides nothing."""
 
     def __init__(self, observers: Sequence[Observer] = ()) -> None:
-        self._observers = tuple(observers)
+        self._observers = list(observers)
 
     def run_started(self, run_id: str, table: str, files: int) -> None:
-        for each in self._observers:
-            each.run_started(run_id, table, files)
+        self._tell(lambda each: each.run_started(run_id, table, files))
 
     def file_started(self, path: str, file_type: FileType, size_bytes: int) -> None:
-        for each in self._observers:
-            each.file_started(path, file_type, size_bytes)
+        self._tell(lambda each: each.file_started(path, file_type, size_bytes))
 
     def batch_done(self, batch: BatchDone) -> None:
-        for each in self._observers:
-            each.batch_done(batch)
+        self._tell(lambda each: each.batch_done(batch))
 
     def batch_retried(self, path: str, batch_index: int, error: Exception, attempt: int, wait_seconds: float) -> None:
-        for each in self._observers:
-            each.batch_retried(path, batch_index, error, attempt, wait_seconds)
+        self._tell(lambda each: each.batch_retried(path, batch_index, error, attempt, wait_seconds))
 
     def batch_failed(self, path: str, batch_index: int | None, error: Exception) -> None:
-        for each in self._observers:
-            each.batch_failed(path, batch_index, error)
+        self._tell(lambda each: each.batch_failed(path, batch_index, error))
 
     def file_finished(self, result: FileResult) -> None:
-        for each in self._observers:
-            each.file_finished(result)
+        self._tell(lambda each: each.file_finished(result))
 
     def run_finished(self, report: UploadReport) -> None:
-        for each in self._observers:
-            each.run_finished(report)
+        self._tell(lambda each: each.run_finished(report))
+
+    def _tell(self, tell: Callable[[Observer], None]) -> None:
+        for each in tuple(self._observers):
+            try:
+                tell(each)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the load goes on
+                self._observers.remove(each)
+                log.warning("observer failed", observer=type(each).__name__, error=repr(error))

@@ -15,6 +15,7 @@ import structlog
 
 from etl.ingestion.arrow_values import as_pairs
 from etl.ingestion.parquet_reading import read_batches
+from etl.names import stored_name
 
 _CELL_BYTES = 8
 """What a cell costs beside its text or bytes."""
@@ -45,7 +46,7 @@ def chunks(
                 break
             if count < chunk_size and not is_shrunk:
                 is_shrunk = True
-                _logger.warning("chunk shrunk", file=str(path), rows=count, maximum_bytes=maximum_bytes)
+                _logger.warning("chunk shrunk", file=stored_name(path), rows=count, maximum_bytes=maximum_bytes)
             yield Chunk(first_row, pending.slice(0, count))
             first_row, pending = first_row + count, pending.slice(count)
     if pending is not None and len(pending):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from etl.errors import SourceError
 from etl.ingestion.arrow_values import numbers
+from etl.names import is_readable
 from etl.parquet_schema import IntervalError, as_described, described_schema
 
 _BUFFER_BYTES = 1 << 20
@@ -25,12 +27,17 @@ def open_file(path: Path) -> pq.ParquetFile:
     """INT96 is read in microseconds, whose range holds every date that it can. Raises SourceError."""
     with reading(path):
         return pq.ParquetFile(
-            path,
+            _source(path),
             buffer_size=_BUFFER_BYTES,
             pre_buffer=False,
             page_checksum_verification=True,
             coerce_int96_timestamp_unit="us",
         )
+
+
+def _source(path: Path) -> Path | pa.OSFile:
+    """Arrow takes a name that is not UTF-8 as bytes only."""
+    return path if is_readable(str(path)) else pa.OSFile(os.fsencode(path))
 
 
 @contextmanager
@@ -60,7 +67,7 @@ def read_batches(file: pq.ParquetFile, path: Path, columns: list[str], rows: int
         return
     first_row = 1
     with reading(path):
-        exact = pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+        exact = pq.ParquetFile(_source(path), buffer_size=_BUFFER_BYTES, pre_buffer=False)
     with exact:
         pairs = zip(_guarded(file, path, columns, rows), _guarded(exact, path, legacy, rows), strict=True)
         for batch, nanoseconds in pairs:

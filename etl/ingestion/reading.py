@@ -20,8 +20,11 @@ from etl.ingestion.model import (
     UploadOptions,
 )
 from etl.ingestion.spelling import read_character, read_headers, read_names, read_order
+from etl.names import is_readable, readable
 
 Choice = TypeVar("Choice", bound=StrEnum)
+
+_OF_FILES = ("file", "dsn_file", "metrics_textfile")
 
 
 class Reader:
@@ -112,7 +115,12 @@ class Reader:
         self.faults += [f"{flag}: {name!r} {fault}" for name in names if (fault := identifier_fault(name))]
 
     def text(self, name: str) -> str:
-        return str(self._raw.get(name) or "")
+        """What is not UTF-8 is a fault, but in the name of a file; it may be a secret, so it is not shown."""
+        text = str(self._raw.get(name) or "")
+        fault = f"{_flag(name)}: expected text in UTF-8, found other bytes"
+        if name not in _OF_FILES and not is_readable(text) and fault not in self.faults:
+            self.faults.append(fault)
+        return text if name in _OF_FILES else readable(text)
 
     def switch(self, name: str) -> bool:
         return bool(self._raw.get(name))

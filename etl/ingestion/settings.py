@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from etl.errors import UsageError
+from etl.names import is_readable
 
 DSN_VARIABLE = "ETL_UPLOADER_DSN"
 
@@ -29,6 +30,7 @@ _TLS_OPTIONS = (
     "ssl_max_protocol_version",
 )
 _OTHER_OPTIONS = ("passfile", "service", "target_session_attrs", "krbsrvname", "gsslib", "application_name")
+_NO_UTF8 = "holds bytes that are not UTF-8; in a URL write them as %E9"
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _ENVIRONMENT = ("PGHOST", "PGDATABASE", "PGSERVICE")
 
@@ -89,6 +91,9 @@ class Dsn:
 def find_dsn(dsn: str | None, dsn_file: Path | None, environment: Mapping[str, str]) -> Dsn:
     """The first of: the command line's, ETL_UPLOADER_DSN, the file's, PGHOST and its kin. UsageError says which was
     wrong and how, never with a word of it."""
+    for name in sorted(environment):
+        if name.startswith("PG") and not is_readable(environment[name]):
+            raise UsageError(f"{name} {_NO_UTF8}")
     if dsn:
         return read_dsn(dsn, "--dsn", environment)
     if environment.get(DSN_VARIABLE):
@@ -105,6 +110,8 @@ def find_dsn(dsn: str | None, dsn_file: Path | None, environment: Mapping[str, s
 
 def read_dsn(text: str, where: str, environment: Mapping[str, str]) -> Dsn:
     """`where` stands in the error's message."""
+    if not is_readable(text):
+        raise UsageError(f"{where} {_NO_UTF8}")
     try:
         return _parsed(text.strip(), environment)
     except ValueError as error:  # no chain: an error of urllib may quote the URL

@@ -52,6 +52,7 @@ from etl.ingestion.target import (
 )
 from etl.ingestion.waiting import Waits
 from etl.ingestion.working import Workers
+from etl.names import stored_name
 from etl.statements.uploading import base_type
 
 log = structlog.get_logger(__name__)
@@ -110,7 +111,7 @@ def _told(path: Path, error: Exception) -> EtlError:
         return error
     if isinstance(error, OSError):
         return SourceError(f"{path} cannot be read: {error}")
-    log.error("unexpected error", file=str(path), exc_info=error)
+    log.error("unexpected error", file=stored_name(path), exc_info=error)
     return TerminalError(
         f"{path}: {type(error).__name__}: {error}; this is a fault of the uploader, keep the file and report it"
     )
@@ -258,14 +259,14 @@ class _Upload:
         """One file from its checksum to its last batch; what goes wrong with it is its result."""
         file_type = type_of(path, self._options)
         started = time.perf_counter()
-        result = FileResult(str(path), file_type, FileStatus.FAILED)
+        result = FileResult(stored_name(path), file_type, FileStatus.FAILED)
         file: FileLoad | None = None
         try:
             if fault is not None:
                 raise fault
             await asyncio.to_thread(verified, path)
             file = await loading.begin(path, file_type)
-            self._observers.file_started(str(path), file_type, file.source.size_bytes)
+            self._observers.file_started(stored_name(path), file_type, file.source.size_bytes)
             await self._try_out(loading, workers, file)
             await workers.load(file, self._readers)
             result = await loading.finish(file)
@@ -274,7 +275,7 @@ class _Upload:
         except Exception as error:  # noqa: BLE001 - the one boundary: the other files go on
             told = self._waits.explained(_told(path, error))
             result = await loading.fail(file, path, file_type, told)
-            self._observers.batch_failed(str(path), file.failed_batch if file else None, told)
+            self._observers.batch_failed(stored_name(path), file.failed_batch if file else None, told)
         except BaseException:
             if file is not None:
                 await asyncio.shield(loading.interrupted(file))

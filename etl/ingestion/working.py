@@ -24,6 +24,7 @@ from etl.ingestion.opening import MAXIMUM_BATCH_BYTES
 from etl.ingestion.plan import WritePlan
 from etl.ingestion.retrying import retrying
 from etl.ingestion.writing import NOTHING, BadValuesFound, LeftOut, Written, check_only, write_batch
+from etl.names import stored_name
 
 USUAL_BATCH_BYTES = 8 * 1024 * 1024
 """What is in flight for each connection, however many batches that is; the largest batch comes on top."""
@@ -122,7 +123,7 @@ class Workers:
                 return
         self._observers.batch_done(
             BatchDone(
-                path=str(file.path),
+                path=stored_name(file.path),
                 file_type=file.file_type,
                 batch_index=batch.index,
                 worker_id=worker,
@@ -181,7 +182,7 @@ class Workers:
     async def _retrying(
         self, session: _Session, file: FileLoad, batch: Batch, once: Callable[[Connection], Awaitable[Answer]]
     ) -> Answer:
-        path, index = str(file.path), batch.index
+        path, index = stored_name(file.path), batch.index
 
         def heard(error: Exception, attempt: int, wait_seconds: float) -> None:
             self.retries += 1

@@ -18,8 +18,9 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 from psycopg2.extras import RealDictCursor
 
 from etl.config.settings import PostgreSQLSettings
-from etl.errors import EtlError, StoreError
+from etl.errors import EtlError, StoreError, UsageError
 from etl.ledger.next_steps import MAIN_JOB, Advice, next_step
+from etl.names import readable
 from etl.redaction import redact
 from etl.statements.postgresql.sqlstates import transient_kind
 
@@ -39,6 +40,8 @@ def door(address: str, statement: str, secrets: tuple[str, ...] = (), advice: Ad
         yield
     except psycopg2.Error as error:
         raise translate(error, address, statement, secrets, advice) from error
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{statement}: expected text in UTF-8, found {readable(error.object)!r}") from error
 
 
 def translate(

@@ -20,6 +20,7 @@ from etl.errors import ConfigurationError, EtlError, TerminalError, UsageError
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import RejectFilter
 from etl.model import Destination, RunStatus
+from etl.names import let_output_hold_anything
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
 from etl.pipeline.options import (
     EXIT_FAILED,
@@ -48,6 +49,7 @@ log = structlog.get_logger(__name__)
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """0 all loaded or unchanged, 1 something failed, 2 bad use or configuration, 130 interrupted (Ctrl-C)."""
+    let_output_hold_anything()
     try:
         options = parse_options(arguments)
         configuration = load_configuration(options.config_dir, environ)

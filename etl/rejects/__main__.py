@@ -17,6 +17,7 @@ from rich.console import Console
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
 from etl.errors import ConfigurationError, EtlError, UsageError
 from etl.ledger import Ledger, RejectFilter, RejectStatus
+from etl.names import let_output_hold_anything
 from etl.rejects.rendering import print_reject, print_rejects, reject_json, rejects_json
 from etl.rejects.replay import retry_waiting
 from etl.report.logging import LogFormat, configure_logging
@@ -115,4 +116,5 @@ def _console() -> Console:
 
 
 if __name__ == "__main__":
+    let_output_hold_anything()
     app(prog_name="python -m etl.rejects")

@@ -58,8 +58,7 @@ class StandardErrorHandler(logging.Handler):
         try:
             sys.stderr.write(self.format(record) + "\n")
             sys.stderr.flush()
-        except (OSError, ValueError):
-            # a closed terminal must not end the run
+        except Exception:  # noqa: BLE001 - neither a closed terminal nor a value that cannot be written ends a run
             self.handleError(record)
 
 

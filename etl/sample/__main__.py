@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from etl.errors import EtlError, UsageError
+from etl.names import let_output_hold_anything
 from etl.sample.dirty import Dirt
 from etl.sample.filling import Outcome, advance, fill, is_filled
 from etl.sample.nycflights import export_tables
@@ -105,4 +106,5 @@ def _fail(error: EtlError) -> NoReturn:
 
 
 if __name__ == "__main__":
+    let_output_hold_anything()
     app(prog_name="python -m etl.sample")

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from etl.errors import EtlError, UsageError
+from etl.names import let_output_hold_anything
 from etl.stack import environment
 from etl.stack.embedded import SERVER_NAMES, Stack
 from etl.stack.layout import PROJECT_DIR, default_layout
@@ -20,10 +21,10 @@ EXIT_NOT_UP = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    let_output_hold_anything()
     options = _parser().parse_args(arguments)
-    stack = Stack(default_layout(), say=_say)
     try:
-        return int(options.action(stack, options))
+        return int(options.action(Stack(default_layout(), say=_say), options))
     except UsageError as error:
         _say(f"error: {error}")
         return EXIT_USAGE

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from etl.errors import UsageError
+from etl.names import is_readable, readable
+
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 DATA_DIR_VARIABLE = "ETL_DATA_DIR"
 LOCK_NAME = "lock"
@@ -63,6 +66,8 @@ class Layout:
 def default_layout() -> Layout:
     """`$ETL_DATA_DIR`, else `.data/stack` beside the package, whatever the working directory."""
     configured = os.environ.get(DATA_DIR_VARIABLE)
+    if configured and not is_readable(configured):
+        raise UsageError(f"{DATA_DIR_VARIABLE}: expected a folder whose name is UTF-8, found {readable(configured)}")
     return Layout(Path(configured).expanduser().resolve() if configured else PROJECT_DIR / ".data" / "stack")
 
 

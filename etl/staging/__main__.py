@@ -24,6 +24,7 @@ from etl.config.configuration import DEFAULT_CONFIG_DIR
 from etl.config.staging import StagingConfiguration, load_staging_configuration
 from etl.config.staging_models import StagingJob
 from etl.errors import ConfigurationError, EtlError, UsageError
+from etl.names import let_output_hold_anything, path_of
 from etl.report.commands import Commands
 from etl.report.logging import LogFormat, configure_logging
 from etl.staging.checks import check_database, check_ledger
@@ -235,7 +236,7 @@ def _job_of(
         run = StagingLedger(database).get_run(run_id)
     read = run["parameters"].get("source", {})
     is_same_kind = read.get("type") == configuration.job(run["etl_job_id"]).source.type
-    files = read.get("path", ()) if is_same_kind else ()
+    files = [str(path_of(name)) for name in read.get("path", ())] if is_same_kind else []
     return configuration.job(run["etl_job_id"], run["batch_size"], workers, files, maximum_rejected)
 
 
@@ -307,4 +308,5 @@ def _console() -> Console:
 
 
 if __name__ == "__main__":
+    let_output_hold_anything()
     app(prog_name="python -m etl.staging")

@@ -20,6 +20,7 @@ from etl.errors import EtlError, TerminalError, UsageError
 from etl.ledger import Ledger, NewRun
 from etl.load.s3.maintenance import LakeKeeper, Retention
 from etl.model import Destination
+from etl.names import let_output_hold_anything
 from etl.spark import build_session, configure_s3
 
 BAD_USE = 2
@@ -129,6 +130,7 @@ def _sentence(found: Retention) -> str:
 
 
 def main() -> None:
+    let_output_hold_anything()
     try:
         app()
     except TerminalError as error:

@@ -12,6 +12,7 @@ from etl.config.staging_models import (
     StagingJob,
     StandardInputSource,
 )
+from etl.names import stored_name
 from etl.staging.sources.base import Format, Source
 from etl.staging.sources.csv import CsvFormat
 from etl.staging.sources.files import FileSource, find_files, name_files
@@ -46,7 +47,7 @@ def naming_files(job: StagingJob, source: Source) -> StagingJob:
     """The job with the files that were found for its patterns, which may match others when a retry reads on."""
     if not isinstance(source, FileSource):
         return job
-    named = job.source.model_copy(update={"path": tuple(map(str, source.files))})
+    named = job.source.model_copy(update={"path": tuple(map(stored_name, source.files))})
     return job.model_copy(update={"source": named})
 
 

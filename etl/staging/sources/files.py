@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import SourceError
+from etl.names import path_of, stored_name
 from etl.staging.records import RawBatch
 from etl.staging.sources.base import UNBOUNDED_BYTES, After, Format, Place, Slice
 from etl.staging.sources.opening import fingerprint, is_readable, reading, refuse_changed
@@ -32,7 +33,7 @@ class FileSource:
         index, ordinal, files, start = self._behind(after)
         try:
             for path in files:
-                known = {"file": str(path), **fingerprint(path)}
+                known = {"file": stored_name(path), **fingerprint(path)}
                 for piece in _slices(self.format, path, batch_size, start):
                     position = {**known, "ordinal": ordinal, **piece.position}
                     ordinals = range(ordinal, ordinal + len(piece.records))
@@ -43,7 +44,7 @@ class FileSource:
             raise SourceError(f"{error.message}; until then the input gave {ordinal:,} records") from error
 
     def read_again(self, index: int, position: dict[str, Any]) -> RawBatch:
-        path, count, ordinal = Path(position["file"]), position["records"], position["ordinal"]
+        path, count, ordinal = path_of(position["file"]), position["records"], position["ordinal"]
         refuse_changed(path, position)
         # a failure behind the batch is not the batch's
         with reading(path) as stream:
@@ -63,7 +64,7 @@ class FileSource:
                 raise SourceError("none of the files that the job's paths name is there any more; put them back")
             return 0, 0, self.files, None
         index, position = after
-        path = Path(position["file"])
+        path = path_of(position["file"])
         if path not in self.files:
             raise SourceError(f"{path}, which the run was reading, is not among the job's files any more; put it back")
         refuse_changed(path, position)
@@ -91,10 +92,12 @@ def name_files(patterns: Sequence[str]) -> tuple[Path, ...]:
 
 
 def _matched(pattern: str) -> list[Path]:
-    if not _is_pattern(pattern):
-        return [Path(pattern)]
+    """A name that is not UTF-8 is written with its bytes as \\xe9, as the ledger keeps it."""
+    name = str(path_of(pattern))
+    if not _is_pattern(name):
+        return [Path(name)]
     # unlike Path.glob it takes absolute patterns
-    return [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
+    return [Path(each) for each in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207
 
 
 def _is_pattern(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class Unpacked(io.RawIOBase):
         super().close()
 
     def _open(self) -> Any:
-        return pa.CompressedInputStream(pa.OSFile(str(self._path)), self._codec)
+        return pa.CompressedInputStream(pa.OSFile(os.fsencode(self._path)), self._codec)
 
     def _counted(self, block: bytes) -> bytes:
         self._offset += len(block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -159,6 +160,8 @@ def test_bad_use_exits_with_2(command: Any, run: Run, execute: Execute, monkeypa
     assert unknown.exit_code == 2
     assert "unknown table 'ordres'" in unknown.stderr and "orders" in unknown.stderr
     assert command("list", "--status", "lost").exit_code == 2
+    undecodable = command("list", "--table", os.fsdecode(b"caf\xe9"))
+    assert (undecodable.exit_code, "expected text in UTF-8, found 'caf\\\\xe9'" in undecodable.stderr) == (2, True)
 
     execute(WAITING, [run.run_id])
     execute("UPDATE etl.rejects SET table_name = 'gone'")

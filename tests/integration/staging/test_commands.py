@@ -132,9 +132,12 @@ def test_a_retry_reads_the_files_that_its_run_was_given(
     ready: None, run: Run, file: Path, tmp_path: Path, execute: Execute
 ) -> None:
     execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
-    given = tmp_path / "given.ndjson"
+    given = tmp_path / os.fsdecode(b"giv\xe9n.ndjson")
     file.rename(given)
-    assert run("load", "events", "--run-id", "given", "--file", "given.ndjson").returncode == 1
+    loaded = run("load", "events", "--run-id", "given", "--file", given.name)
+    assert (loaded.returncode, "Traceback" in loaded.stderr) == (1, False), loaded.stderr
+    told = json.loads(run("status", "--run", "given", "--json").stdout)
+    assert "giv\\xe9n.ndjson" in json.dumps(told).replace("\\\\", "\\")
     execute("ALTER TABLE stg_events DROP CONSTRAINT no_k150")
     retried = run("retry", "--run", "given")
     assert retried.returncode == 0, retried.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,23 @@ def test_files_that_spark_passes_over_are_named(spark: SparkSession, tmp_path: P
             read_files(spark, config)
     with pytest.raises(SourceError, match=r"found none; passed over are \S+/_2026\.csv: Spark takes names"):
         read_files(spark, table(tmp_path / "_2026.csv"))
+
+
+def test_a_name_that_java_does_not_see_is_refused_and_not_left_out(spark: SparkSession, tmp_path: Path) -> None:
+    """Java passes over what its encoding has no letters for, without a word."""
+    (tmp_path / "a.csv").write_text("id,name\n1,a\n")
+    (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text("id,name\n2,b\n")
+    (tmp_path / "in" / os.fsdecode(b"f\xfcr")).mkdir(parents=True)
+    (tmp_path / "in" / os.fsdecode(b"f\xfcr") / "b.csv").write_text("id,name\n3,c\n")
+    for path, named in (
+        (tmp_path, r"caf\\xe9\.csv, .*/in/f\\xfcr: Spark does not see a name that is not UTF-8: rename it"),
+        (tmp_path / "*.csv", r"caf\\xe9\.csv: Spark does not see"),
+        (tmp_path / "caf?.csv", r"caf\\xe9\.csv: Spark does not see"),
+        (tmp_path / "in" / "*" / "b.csv", r"in/f\\xfcr: Spark does not see"),
+    ):
+        with pytest.raises(SourceError, match=named):
+            measure_files(spark, table(path))
+    assert rows(spark, table(tmp_path / "a*.csv")) == [("1", "a", None)]
 
 
 def test_parquet_files_that_do_not_go_together_name_file_and_column(spark: SparkSession, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from etl.errors import UsageError
 from etl.stack.layout import PROJECT_DIR, Layout, default_layout, locked, write_private
 
 
@@ -47,6 +49,12 @@ def test_the_data_folder_does_not_depend_on_the_working_directory(
     assert default_layout() == Layout(PROJECT_DIR / ".data" / "stack")
     monkeypatch.setenv("ETL_DATA_DIR", "here")
     assert default_layout() == Layout(tmp_path / "here")
+
+
+def test_a_data_folder_whose_name_is_not_utf8_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETL_DATA_DIR", os.fsdecode(b"/tmp/caf\xe9"))
+    with pytest.raises(UsageError, match=r"ETL_DATA_DIR: expected a folder whose name is UTF-8, found /tmp/caf\\xe9"):
+        default_layout()
 
 
 def test_the_lock_is_held_by_one_and_freed_by_its_death(tmp_path: Path) -> None:

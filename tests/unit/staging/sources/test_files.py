@@ -46,6 +46,18 @@ def test_patterns_are_taken_in_order_and_files_once(tmp_path: Path) -> None:
     assert names == ["c.txt", "a.json", "b.json", "deep/er/d.json"]
 
 
+def test_a_name_that_is_not_utf8_is_told_and_found_again(tmp_path: Path) -> None:
+    write(tmp_path / os.fsdecode(b"caf\xe9.ndjson"), b"1\n2\n")
+    (path,) = find_files([f"{tmp_path}/caf*.ndjson"])
+    source = source_of(NDJSON, path)
+    (batch,) = check_batches(source, 2)
+    assert batch.position["file"] == f"{tmp_path}/caf\\xe9.ndjson"
+    assert orjson.loads(orjson.dumps(batch.position)) == batch.position
+    assert find_files([batch.position["file"]]) == (path,)
+    with pytest.raises(SourceError, match=r"no file .*/no\\xe9"):
+        find_files([f"{tmp_path}/{os.fsdecode(bytes([110, 111, 0xE9]))}"])
+
+
 def test_a_name_with_brackets_is_a_name_where_there_is_such_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a[1].json"
     path.touch()
