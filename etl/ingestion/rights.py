@@ -22,6 +22,11 @@ _OF_THE_MANIFEST = (
 
 async def refuse_missing_rights(connection: Connection, target: TargetTable, options: UploadOptions) -> None:
     """Raises UsageError. A dry run needs the table's rights too: it says what the run itself would do."""
+    if await connection.fetchval("SELECT current_setting('transaction_read_only')::boolean"):
+        raise UsageError(
+            "expected a server that can be written to, found one that lets this role read only (a standby, or "
+            "default_transaction_read_only); name the primary"
+        )
     needed = [*_of_target(target, options), *(() if options.dry_run else _OF_THE_MANIFEST)]
     relations, rights = [name for name, _ in needed], [right for _, right in needed]
     missing = await connection.fetch(statement("missing_rights"), relations, rights)

@@ -142,3 +142,11 @@ def test_a_default_that_draws_from_a_sequence_needs_it(loader: Loader, kind: str
         (found,) = uploads.execute(statement("places_for_grants").replace("$1", f"'{TABLE}'"))
         uploads.execute("".join(grant_statements(Places(*found), loader.name, TABLE)))
     assert told(loader.load(file).counts) == {"read": 2, "inserted": 2}
+
+
+def test_a_server_that_lets_read_only_is_refused(loader: Loader) -> None:
+    loader.uploads.execute(f"ALTER ROLE {loader.name} SET default_transaction_read_only = on")
+    file = loader.uploads.numbered("a.csv", (1, 2))
+    for is_dry_run in (False, True):
+        with pytest.raises(UsageError, match="expected a server that can be written to"):
+            loader.load(file, dry_run=is_dry_run)
