@@ -24,6 +24,9 @@ _PAGE = (
 )
 APPLICATION_NAME = "ownlens-uploader"
 
+_OF_NAMES = frozenset({"42704", "42883", "42P01", "42725", "42602", "3F000", "0A000"})
+"""What a value of regtype, regproc, regclass, regoper, regnamespace is refused with, and one of xml without libxml."""
+
 Connection = Any
 """An asyncpg connection; the package has no types that hold for a pool's proxies as well."""
 
@@ -40,8 +43,9 @@ class UploadStoreError(StoreError):
 
     @property
     def is_of_the_data(self) -> bool:
-        """A value, a key or a row is at fault: SQLSTATE classes 22 (data), 23 (constraints) and 21 (a row twice)."""
-        return self.code[:2] in ("22", "23", "21")
+        """A value, a key or a row is at fault: SQLSTATE classes 22 (data), 23 (constraints) and 21 (a row twice), and
+        where a value names what is not there, or is of a type that this server was built without."""
+        return self.code[:2] in ("22", "23", "21") or self.code in _OF_NAMES
 
 
 class Sessions:

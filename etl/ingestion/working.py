@@ -154,7 +154,12 @@ class Workers:
     async def _store_the_good(
         self, session: _Session, worker: int, file: FileLoad, batch: Batch, refused: UploadStoreError | None
     ) -> Written:
-        bad, loose = await self._retrying(session, file, batch, lambda c: find_bad_values(c, self._plan, worker, batch))
+        try:
+            bad, loose = await self._retrying(
+                session, file, batch, lambda c: find_bad_values(c, self._plan, worker, batch)
+            )
+        except UploadStoreError as error:  # a type that cannot be asked; what was said first says more
+            raise self._unexplained(file, batch, refused or error) from error
         if not bad:
             raise self._unexplained(file, batch, refused)
         rejects = as_rejects(file.source, batch, bad)

@@ -13,9 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import SecretStr
 
 from etl.ingestion.model import CopyPath, FileStatus, Header
-from tests.integration.ingestion.conftest import Uploads, headers_of, told
+from etl.stack.embedded import Stack
+from etl.stack.layout import Layout
+from tests.conftest import RunningStack
+from tests.integration.ingestion.conftest import Uploads, ask, headers_of, told
 from tests.parquet_files import Element, write_parquet
 
 pytestmark = pytest.mark.stack
@@ -312,6 +316,22 @@ def test_what_arrow_nests_or_encodes_becomes_json_or_arrays(uploads: Uploads, co
     assert [dict(zip(names, row[1:], strict=True)) for row in stored] == [
         dict(zip(names, row[1:], strict=True)) for row in expected
     ]
+
+
+def test_a_list_of_numbers_goes_into_a_vector(uploads: Uploads, stack: RunningStack) -> None:
+    credentials = Stack(Layout(stack.data_dir), say=print).credentials()
+    assert credentials is not None
+    password = SecretStr(credentials.postgresql_admin)
+    administrator = uploads.settings.model_copy(update={"user": "postgres", "password": password})
+    ask(administrator, "CREATE EXTENSION vector SCHEMA public")
+    uploads.execute("CREATE TABLE t (id integer PRIMARY KEY, v vector(2), h halfvec(2))")
+    path = uploads.folder / "vectors.parquet"
+    lists = pa.array([[0.1, 2], None, [1, 3]], pa.list_(pa.float32(), 2))
+    pq.write_table(pa.table({"id": pa.array([0, 1, 2], pa.int32()), "v": lists, "h": lists}), path)
+    for fate in ("inserted", "unchanged"):
+        result = uploads.load_one(path, headers=headers_of("id v h"), preserve_types=True)
+        assert (result.notes, told(result.counts)) == ("", {"read": 3, fate: 3})
+    assert uploads.rows(columns="id, v::text") == [(0, "[0.1,2]"), (1, None), (2, "[1,3]")]
 
 
 @pytest.mark.parametrize(

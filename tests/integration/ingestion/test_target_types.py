@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from etl.errors import SchemaMismatchError
-from etl.ingestion.model import BadRows, CopyPath, FileType, Header
+from etl.ingestion.model import BadRows, CopyPath, FileStatus, FileType, Header
 from etl.statements.quoting import postgresql_literal
 from tests.integration.ingestion.conftest import Uploads, told
 from tests.integration.ingestion.target_types import WITHOUT_INPUT, Case, every_case
@@ -93,6 +93,34 @@ def test_a_type_that_takes_no_values_is_refused_by_its_column(uploads: Uploads, 
         uploads.load(path, headers=headers_of_cases(cases))
     for case in cases:
         assert f"column {case.name}: PostgreSQL takes no value of {case.type} from outside" in str(raised.value)
+
+
+@pytest.mark.parametrize("file_type", FileType)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "regtype",
+        "regclass",
+        "regproc",
+        "regprocedure",
+        "regoper",
+        "regoperator",
+        "regnamespace",
+        "regrole",
+        "regconfig",
+    ],
+)
+def test_a_value_that_names_what_is_not_there_is_a_bad_row(uploads: Uploads, kind: str, file_type: FileType) -> None:
+    case = Case("v", kind, ())
+    uploads.execute(f"CREATE TABLE t (id integer PRIMARY KEY, v {kind})")
+    missing = {"regprocedure": "missing(integer)", "regoperator": "@@@@(integer,integer)", "regoper": "@@@@"}
+    path = write(uploads, [case], [(None,), (missing.get(kind, "missing"),)], file_type)
+    failed = uploads.load_one(path, headers=headers_of_cases([case]))
+    assert failed.status is FileStatus.FAILED
+    assert "column v" in failed.notes
+    assert "does not exist" in failed.notes
+    result = uploads.load_one(path, headers=headers_of_cases([case]), bad_rows=BadRows.REJECT)
+    assert told(result.counts) == {"read": 2, "inserted": 1, "rejected": 1}
 
 
 NUMBER = Case("number", "integer", ())
