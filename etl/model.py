@@ -12,6 +12,12 @@ POSTGRESQL_TYPE = "postgresql_type"
 """Key of a Spark field's metadata: the PostgreSQL type the column has at its source, as format_type() prints it."""
 
 
+HELD_AS_TEXT = "held_as_text"
+"""Key of a load's configuration in the ledger and of its entry in the report: column → the source's type."""
+
+HIDDEN = "_etl_"
+"""What the names of our own columns begin with, beside those of a table."""
+
 WATERMARK = "_etl_watermark"
 """Hidden column of an incremental extraction: the row's watermark, so that each destination takes what it lacks."""
 
@@ -84,13 +90,17 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True)
 class ColumnDefinition:
-    """One column of a source table; `type` as PostgreSQL's format_type() prints it: `numeric(12,2)`, `text[]`."""
+    """One column of a source table; `type` as PostgreSQL's format_type() prints it: `numeric(12,2)`, `text[]`.
+
+    `stands_for` is the source's type where it has no meaning elsewhere (an enum, say) and `type` is text instead.
+    """
 
     name: str
     type: str
     nullable: bool = True
     generated: bool = False
     identity: bool = False
+    stands_for: str = ""
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,11 @@ SHARED_KEYS = (
 )  # fmt: skip
 """What an entry says once for all destinations; those that a destination may say otherwise stand in its model too."""
 
+_FOR_SOME = ("numeric_as",)
+"""What an entry says once for those of its destinations that know it."""
+
 _BLOCKS = ("source", "extract", "transform", *Destination)
-ENTRY_KEYS = ("kind", *SHARED_KEYS, *_BLOCKS)
+ENTRY_KEYS = ("kind", *SHARED_KEYS, *_FOR_SOME, *_BLOCKS)
 
 LOAD_MODELS: dict[Destination, type[LoadConfigBase]] = {
     Destination.S3: S3TableLoadConfig,
@@ -215,7 +218,8 @@ def _extract(extract: Node) -> Node:
 
 
 def _load(name: str, destination: Destination, block: Node, merged: Node, tree: dict[str, Node]) -> Node:
-    shared = {key: node for key in SHARED_KEYS if (node := tree.get(key) or merged.get(key)) is not None}
+    keys = (*SHARED_KEYS, *(key for key in _FOR_SOME if key in _LOAD_KEYS[destination]))
+    shared = {key: node for key in keys if (node := tree.get(key) or merged.get(key)) is not None}
     own = _with_lists(block, _LISTS[destination]).mapping
     load = shared | {key: node for key, node in own.items() if key in _LOAD_KEYS[destination]}
     defaulted = {Destination.CLICKHOUSE: "order_by", Destination.POSTGRESQL: "conflict_target"}.get(destination)

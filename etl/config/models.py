@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from etl.config.limits import Limit
-from etl.config.postgresql_types import format_type
+from etl.config.postgresql_types import format_type, numeric_digits
 from etl.model import (
     ConflictResolution,
     Destination,
@@ -131,6 +131,23 @@ class TransformConfig(FrozenModel):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+def _numeric_form(written: str) -> str:
+    form = "text" if written.strip().lower() == "text" else format_type(written)
+    if form != "text" and numeric_digits(form) is None:
+        raise ValueError(f"expected text or a numeric with its precision, such as numeric(38,10); found {written!r}")
+    return form
+
+
+def _numeric_forms(written: str | dict[str, str]) -> str | dict[str, str]:
+    if isinstance(written, str):
+        return _numeric_form(written)
+    return {name: _numeric_form(form) for name, form in written.items()}
+
+
+NumericAs = Annotated[str | dict[str, str], AfterValidator(_numeric_forms)]
+"""How a store holds numerics without precision and those too long for its decimals; one form, or one a column."""
+
+
 # --- how each destination takes them --------------------------------------------------------------------------------
 
 
@@ -153,6 +170,25 @@ class LoadConfigBase(FrozenModel):
     enabled: bool = True
 
 
+class WithDecimals(LoadConfigBase):
+    """A store whose decimals have `most_digits`; PostgreSQL's numeric has no end."""
+
+    most_digits: ClassVar[int]
+    destination: Destination
+    numeric_as: NumericAs | None = None
+
+    @model_validator(mode="after")
+    def _decimals_are_there(self) -> Self:
+        forms = self.numeric_as.values() if isinstance(self.numeric_as, dict) else [self.numeric_as or "text"]
+        for form in forms:
+            digits = numeric_digits(form)
+            if digits and digits[0] > self.most_digits:
+                raise ValueError(
+                    f"numeric_as {form}: its decimals have at most {self.most_digits} digits; or write text"
+                )
+        return self
+
+
 class S3Format(StrEnum):
     DELTA = "delta"
     PARQUET = "parquet"
@@ -162,9 +198,10 @@ class S3Format(StrEnum):
 Compression = Literal["zstd", "snappy", "gzip", "none"]
 
 
-class S3TableLoadConfig(LoadConfigBase):
+class S3TableLoadConfig(WithDecimals):
     """`partition_by` is `("partition_date",)` or empty. `path` stands under s3a://{bucket}/data-lake/."""
 
+    most_digits: ClassVar[int] = 38
     destination: Literal[Destination.S3] = Destination.S3
     path: str
     format: S3Format = S3Format.PARQUET
@@ -208,9 +245,10 @@ class ClickHouseEngine(StrEnum):
     REPLACING_MERGE_TREE = "ReplacingMergeTree"
 
 
-class ClickHouseTableLoadConfig(LoadConfigBase):
+class ClickHouseTableLoadConfig(WithDecimals):
     """`partition_by` holds at most one expression of the date column: toYYYYMM(x) or toYYYYMMDD(x)."""
 
+    most_digits: ClassVar[int] = 76
     destination: Literal[Destination.CLICKHOUSE] = Destination.CLICKHOUSE
     target_database: str | None = None
     target_name: str

@@ -52,6 +52,18 @@ def is_watermark_type(name: str) -> bool:
     return name in ("date", "smallint", "integer", "bigint") or name.startswith("timestamp")
 
 
+def numeric_digits(postgresql_type: str) -> tuple[int, int] | None:
+    """(precision, scale) of the decimals that hold a numeric's values; None where it has no bounds.
+
+    PostgreSQL knows scales below 0 (`numeric(3,-2)` holds 12300) and above the precision (`numeric(2,4)` holds 0.0012).
+    """
+    match = re.fullmatch(r"numeric\((\d+)(?:,(-?\d+))?\)", postgresql_type)
+    if match is None:
+        return None
+    precision, scale = int(match[1]), int(match[2] or 0)
+    return max(precision - min(scale, 0), scale), max(scale, 0)
+
+
 def format_type(written: str) -> str:
     """`varchar(80)` → `character varying(80)`, `timestamptz` → `timestamp with time zone`, `int[]` → `integer[]`.
 

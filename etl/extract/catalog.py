@@ -13,8 +13,8 @@ from etl.config.nearest import suggestion
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ContentionError, SourceError
 from etl.extract.door import source_door
-from etl.model import ColumnDefinition, ForeignKey, TableDefinition
-from etl.statements.source_catalog import NAMES, TABLES
+from etl.model import HIDDEN, ColumnDefinition, ForeignKey, TableDefinition
+from etl.statements.source_catalog import MEANINGLESS, NAMES, TABLES
 from etl.statements.source_window import lock_statement
 
 _LOCKABLE, _WITH_BLOCKS = frozenset("rp"), frozenset("rpm")
@@ -70,13 +70,14 @@ def _read_and_lock(
     names = [f"{schema}.{table}" for schema, table in wanted]
     doing = f"reading the schema of {names[0] if len(names) == 1 else f'{len(names)} tables'}"
     with _savepoint(cursor), source_door(settings, doing):
-        cursor.execute(TABLES, {"schemas": [schema for schema, _ in wanted], "tables": [table for _, table in wanted]})
+        schemas, tables = zip(*wanted, strict=True)
+        cursor.execute(TABLES, {"schemas": list(schemas), "tables": list(tables), "meaningless": MEANINGLESS})
         found = {table.qualified_name: table for table in map(_source_table, cursor.fetchall())}
         if missing := [name for name in names if name not in found]:
             cursor.execute(NAMES)
             raise _missing_tables(missing, [f"{schema}.{table}" for schema, table in cursor.fetchall()])
         for table in found.values():
-            _refuse_colliding_names(table)
+            _refuse_names(table)
         lockable = [(table.schema, table.definition.name) for table in found.values() if table.is_lockable]
         if lockable:
             cursor.execute(lock_statement(lockable))
@@ -117,15 +118,20 @@ def _missing_tables(missing: Sequence[str], existing: Iterable[str]) -> SourceEr
     )
 
 
-def _refuse_colliding_names(table: SourceTable) -> None:
-    """Spark and the lake know no letter case in names."""
+def _refuse_names(table: SourceTable) -> None:
+    """Spark and the lake know no letter case in names, and columns of our own travel beside the table's."""
+    faults = [f"{' and '.join(map(repr, names))}, which differ in case only" for names in _twins(table)]
+    faults += [repr(name) for name in table.definition.column_names if name.casefold().startswith(HIDDEN)]
+    if faults:
+        raise SourceError(
+            f"{table.qualified_name}: expected column names that differ by more than case and do not begin with "
+            f"{HIDDEN}, found {'; '.join(faults)}; read the table through a view that renames them",
+            table=table.definition.name,
+        )
+
+
+def _twins(table: SourceTable) -> list[list[str]]:
     by_folded: dict[str, list[str]] = {}
     for name in table.definition.column_names:
         by_folded.setdefault(name.casefold(), []).append(name)
-    collisions = [" and ".join(map(repr, names)) for names in by_folded.values() if len(names) > 1]
-    if collisions:
-        raise SourceError(
-            f"{table.qualified_name}: expected column names that differ by more than case, "
-            f"found {'; '.join(collisions)}; read the table through a view that renames one of them",
-            table=table.definition.name,
-        )
+    return [names for names in by_folded.values() if len(names) > 1]

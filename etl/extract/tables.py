@@ -14,6 +14,7 @@ from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK, TableDefinition
 from etl.statements.quoting import postgresql_name, spark_identifier
 from etl.statements.source_columns import ARRAY, DAY, INSTANT, Reading, reading_of, select_list
 from etl.statements.source_window import block_conditions, window_condition
+from etl.statements.types import array_element
 
 FETCH_ROWS = 10_000
 """Rows a round trip; above 0 it also makes Spark open the transaction that joins the snapshot."""
@@ -111,12 +112,24 @@ def _column(reading: Reading) -> Column:
     elif reading.kind == DAY:
         value = F.date_from_unix_date(value)
     elif reading.kind == ARRAY:
-        value = _array(value, reading.spark_type)
+        value = _array(value, reading)
     return value.alias(name, metadata={POSTGRESQL_TYPE: reading.column.type})
 
 
-def _array(json: Column, spark_type: str) -> Column:
-    if spark_type == "array<binary>":
-        texts = F.from_json(json, "array<string>")
-        return F.transform(texts, lambda text: F.unhex(F.substring(text, 3, 2**31 - 1)))
-    return F.from_json(json, spark_type)
+def _array(json: Column, reading: Reading) -> Column:
+    """A list that Spark cannot read is a fault of ours, never a NULL."""
+    elements = F.from_json(json, f"array<{reading.element}>", {"mode": "FAILFAST"})
+    wanted = array_element(reading.spark_type) or ""
+    if wanted == reading.element:
+        return elements
+    return F.transform(elements, lambda element: _from_json(element, wanted))
+
+
+def _from_json(element: Column, wanted: str) -> Column:
+    if wanted == "date":
+        return F.date_from_unix_date(element)
+    if wanted == "timestamp":
+        return F.timestamp_micros(element)
+    if wanted == "binary":
+        return F.unhex(F.substring(element, 3, 2**31 - 1))
+    return element.cast(wanted)

@@ -42,18 +42,24 @@ PartitionWriter = Callable[[Iterator[pa.RecordBatch], Attempt, FrozenConfig], Re
 
 def write_partitions(df: DataFrame, write: PartitionWriter[FrozenConfig], config: FrozenConfig) -> list[Receipt]:
     """Calls `write(batches, attempt, config)` once a partition; `write` must be module-level, `config` frozen."""
-    receipts = df.mapInArrow(partial(_write_partition, write=write, config=config), RECEIPT_SCHEMA).collect()
+    # columns travel by position: mapInArrow cannot take names with dots or backticks
+    numbered = df.toDF(*(f"c{position}" for position in range(len(df.columns))))
+    write_one = partial(_write_partition, names=tuple(df.columns), write=write, config=config)
+    receipts = numbered.mapInArrow(write_one, RECEIPT_SCHEMA).collect()
     return [Receipt(row["part"], row["attempt"], row["rows"], row["bytes"], row["detail"]) for row in receipts]
 
 
 def _write_partition(
-    batches: Iterator[pa.RecordBatch], write: PartitionWriter[FrozenConfig], config: FrozenConfig
+    batches: Iterator[pa.RecordBatch],
+    names: tuple[str, ...],
+    write: PartitionWriter[FrozenConfig],
+    config: FrozenConfig,
 ) -> Iterator[pa.RecordBatch]:
     context = TaskContext.get()
     if context is None:
         raise RuntimeError("a partition writer runs in a Spark task only")
     attempt = Attempt(part=context.partitionId(), number=context.taskAttemptId())
-    receipt = write(batches, attempt, config)
+    receipt = write((batch.rename_columns(list(names)) for batch in batches), attempt, config)
     yield pa.RecordBatch.from_pydict(
         {
             "part": pa.array([receipt.part], pa.int32()),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
@@ -25,6 +26,24 @@ def columns_of(df: DataFrame) -> tuple[Column, ...]:
         )
         for field in df.schema.fields
     )
+
+
+@dataclass(frozen=True)
+class Misfits:
+    """Of each row the rule that it breaks and the reason, both NULL for rows that fit."""
+
+    rule: SparkColumn
+    reason: SparkColumn
+
+    @classmethod
+    def of(cls, tests: Sequence[tuple[SparkColumn, str, str]]) -> Misfits:
+        """The first test that a row fails gives its rule and reason."""
+        rules = [F.when(is_misfit, F.lit(rule)) for is_misfit, rule, _ in tests]
+        reasons = [F.when(is_misfit, F.lit(reason)) for is_misfit, _, reason in tests]
+        return cls(F.coalesce(*rules), F.coalesce(*reasons))
+
+    def among(self, frame: DataFrame) -> DataFrame:
+        return frame.where(self.rule.isNotNull())
 
 
 def iterate_rejects(

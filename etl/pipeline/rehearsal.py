@@ -23,6 +23,7 @@ from etl.pipeline.opening import reading_context
 from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED, RunOptions
 from etl.pipeline.shares import is_unchanged, plan_shares, read_frame
 from etl.pipeline.source import snapshot_for
+from etl.pipeline.stand_ins import held_as_text
 from etl.pipeline.tally import refuse_bad_keys, refuse_too_many_rejected, tally
 from etl.report.progress import LogProgress
 from etl.spark_causes import explained
@@ -65,6 +66,9 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
             yield "  nothing to do: the source is unchanged"
             continue
         good = context.transformer(work).transform(read_frame(context, work, [share])).good
+        told = held_as_text(good, share.config, work.table, context.definitions.get(work.table.name))
+        if told:
+            yield f"  held as text: {', '.join(f'{name} ({kind})' for name, kind in told.items())}"
         for step in loader.plan(good, share.config):
             yield "\n".join(f"  {line}" for line in step.splitlines())
 

@@ -24,7 +24,7 @@ from etl.errors import LockedError, ReconciliationError, ValidationError
 from etl.ledger.values import LoadPlan, LoadRecord
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.frames import columns_of
-from etl.model import WATERMARK, Destination, LoadResult
+from etl.model import HELD_AS_TEXT, WATERMARK, Destination, LoadResult
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.retrying import retrying
 from etl.pipeline.shares import (
@@ -37,6 +37,7 @@ from etl.pipeline.shares import (
     read_frame,
     warn_of_changed_configuration,
 )
+from etl.pipeline.stand_ins import held_as_text
 from etl.pipeline.tally import Tally, refuse_bad_keys, refuse_too_many_rejected, tally
 from etl.spark_causes import explained
 from etl.transform.outcome import Outcome, Transformed
@@ -316,7 +317,7 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
             share.destination,
             loader.target(share.config),
             share.config.mode,
-            configuration=share.config.model_dump(mode="json"),
+            configuration=_configuration(context, delivery),
             rows_read=delivery.tally.read,
             rows_rejected=delivery.tally.of(Outcome.REJECTED),
             rows_deduplicated=delivery.tally.of(Outcome.DEDUPLICATED),
@@ -330,6 +331,13 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
         ),
     )
     context.progress.load_started(delivery.work.table.name, share.destination, delivery.tally.read)
+
+
+def _configuration(context: RunContext, delivery: Delivery) -> dict[str, Any]:
+    """The entry in force, and what the store holds as text although its type is another one."""
+    table, config = delivery.work.table, delivery.share.config
+    told = held_as_text(delivery.frame, config, table, context.definitions.get(table.name))
+    return config.model_dump(mode="json") | {HELD_AS_TEXT: told}
 
 
 def _refuse_newer_load(context: RunContext, table: str, destination: Destination) -> None:

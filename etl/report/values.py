@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from etl.model import Destination, LoadStatus, RunStatus, WriteMode
+from etl.model import HELD_AS_TEXT, Destination, LoadStatus, RunStatus, WriteMode
 
 
 class RecordedRun(Protocol):
@@ -53,8 +53,6 @@ class RecordedLoad(Protocol):
     @property
     def rows_deleted(self) -> int: ...
     @property
-    def configuration(self) -> Mapping[str, Any]: ...
-    @property
     def notes(self) -> tuple[str, ...]: ...
     @property
     def seconds(self) -> float: ...
@@ -62,6 +60,8 @@ class RecordedLoad(Protocol):
     def files_read(self) -> int | None: ...
     @property
     def files_skipped(self) -> tuple[str, ...]: ...
+    @property
+    def configuration(self) -> Mapping[str, Any]: ...
     @property
     def error_message(self) -> str | None: ...
 
@@ -89,6 +89,7 @@ class TableReport:
     files_read: int | None = None
     files_skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    held_as_text: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
 
 
@@ -143,6 +144,7 @@ def report_load(record: RecordedLoad) -> TableReport:
         files_read=record.files_read,
         files_skipped=record.files_skipped,
         notes=record.notes,
+        held_as_text=record.configuration.get(HELD_AS_TEXT, {}),
         error=_error(record, has_ended) if status is LoadStatus.FAILED else None,
     )
 

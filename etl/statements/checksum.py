@@ -5,7 +5,7 @@ stands. A checksum reads `sum/count`: the sum of the terms of non-NULL values, a
 
     text, uuid, binary   the first 32 bits of the value's MD5, the one digest all three stores have
     integers, date, timestamp (in µs)   the value modulo P
-    decimal              the value itself
+    decimal              the value itself; one wider than Spark's the MD5 of its digits, as above
     float, double        floor(value x 10^6) modulo P below 10^12; a digit each for NaN, infinity and larger ones
     arrays of text and integers   MD5 as above, of the elements joined by commas; empty and NULL arrays add nothing
 
@@ -21,14 +21,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from etl.model import Checksums, Column
+from etl.statements.numerics import without_zeros
 from etl.statements.quoting import clickhouse_column, postgresql_column, spark_identifier
-from etl.statements.types import array_element
+from etl.statements.types import SPARK_DIGITS, array_element
 
 P = 1_000_000_007
 """A prime below 2^30: the sum of 2^33 such terms still fits a signed 64-bit integer."""
 
 _INTEGERS = {"tinyint", "smallint", "int", "bigint"}
-_TEXT_KEPT_BY_POSTGRESQL = re.compile(r"text|character varying(\(\d+\))?|uuid|name")
+_TEXT_KEPT_BY_POSTGRESQL = re.compile(r"text|character varying(\(\d+\))?|uuid|name|numeric(\(\d+,-?\d+\))?")
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ def _spark_term(column: Column) -> _Term:
         return _Term(f"cast({name} as bigint)", present)
     if kind in _INTEGERS:
         return _Term(f"cast({name} as bigint) % {P}", present)
+    if _is_wider_than_spark(kind):
+        return _Term(_spark_digest(without_zeros(name)), present)
     if kind.startswith("decimal"):
         return _Term(name, present)
     if kind in ("float", "double"):
@@ -125,7 +128,7 @@ def _postgresql_term(column: Column, alias: str) -> _Term:
     present = f"{name} IS NOT NULL"
     kind = column.spark_type
     if kind == "string":
-        kept = _TEXT_KEPT_BY_POSTGRESQL.fullmatch(column.postgresql_type)
+        kept = _is_kept(column.postgresql_type)
         return _Term(_postgresql_digest(f"{name}::text") if kept else None, present)
     if kind == "binary":
         return _Term(_postgresql_digest(name), present)
@@ -134,16 +137,20 @@ def _postgresql_term(column: Column, alias: str) -> _Term:
     if kind in _INTEGERS:
         return _Term(f"{name}::bigint % {P}", present)
     if kind.startswith("decimal"):
-        return _Term(name, present)
+        return _Term(f"{name}::numeric", present)
     if kind in ("float", "double"):
         return _Term(_postgresql_floating(f"{name}::double precision"), present)
     if kind == "date":
         return _Term(f"({name} - DATE '1970-01-01')::bigint % {P}", present)
     if kind == "timestamp":
         return _Term(f"(extract(epoch FROM {name}) * 1000000)::bigint % {P}", present)
-    if _is_joinable(kind):
+    if _is_joinable(kind) and (kind != "array<string>" or _is_kept(column.postgresql_type.removesuffix("[]"))):
         return _Term(_postgresql_digest(f"array_to_string({name}, ',', 'NULL')"), f"cardinality({name}) > 0")
     return _Term(None, f"cardinality({name}) > 0" if column.postgresql_type.endswith("[]") else present)
+
+
+def _is_kept(postgresql_type: str) -> bool:
+    return _TEXT_KEPT_BY_POSTGRESQL.fullmatch(postgresql_type) is not None
 
 
 def _postgresql_digest(value: str) -> str:
@@ -178,6 +185,8 @@ def _clickhouse_term(column: Column, alias: str) -> _Term:
         return _Term(f"toInt64({name})", present)
     if kind in _INTEGERS:
         return _Term(f"toInt64({name}) % {P}", present)
+    if _is_wider_than_spark(kind):
+        return _Term(_clickhouse_digest(_clickhouse_digits(f"toString(assumeNotNull({name}))")), present)
     if kind.startswith("decimal"):
         return _Term(f"toDecimal256({name}, {_scale(kind)})", present)
     if kind in ("float", "double"):
@@ -196,6 +205,11 @@ def _clickhouse_digest(value: str) -> str:
     return f"toInt64(reinterpretAsUInt32(reverse(substring(MD5({value}), 1, 4))))"
 
 
+def _clickhouse_digits(text: str) -> str:
+    """Without the zeros that a decimal's text may end in, as statements/numerics.py spells them."""
+    return f"if(position({text}, '.') > 0, replaceRegexpOne({text}, '[.]?0+$', ''), {text})"
+
+
 def _clickhouse_floating(value: str) -> str:
     return (
         f"multiIf(isNaN({value}), 1, isInfinite({value}), 2, "
@@ -212,6 +226,11 @@ def _clickhouse_text(term: _Term) -> str:
 
 def _scale(decimal_type: str) -> int:
     return int(decimal_type.rstrip(")").split(",")[1])
+
+
+def _is_wider_than_spark(kind: str) -> bool:
+    """A decimal of the store's own: in Spark it is text."""
+    return kind.startswith("decimal") and int(kind.removeprefix("decimal(").split(",")[0]) > SPARK_DIGITS
 
 
 def _is_joinable(kind: str) -> bool:

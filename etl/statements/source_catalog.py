@@ -1,6 +1,20 @@
-"""What the operational PostgreSQL says of its tables; one statement for all of them."""
+"""What the operational PostgreSQL says of its tables; one statement for all of them.
+
+Enums, composites, ranges of one's own and types of extensions have no meaning in another database: a column of them is
+read as text, and `stands_for` keeps what it is at the source.
+"""
 
 from __future__ import annotations
+
+MEANINGLESS = [
+    # they name objects of this database, by a number that means another one elsewhere
+    *("regclass", "regcollation", "regconfig", "regdictionary", "regnamespace", "regoper", "regoperator", "regproc"),
+    *("regprocedure", "regrole", "regtype", "aclitem"),
+    # the server's own notes, which it writes and never reads
+    *("pg_node_tree", "pg_ndistinct", "pg_dependencies", "pg_mcv_list", "gtsvector"),
+    *("pg_brin_bloom_summary", "pg_brin_minmax_multi_summary"),
+]
+"""Types of pg_catalog whose values another database could not take: text there. Parameter of TABLES."""
 
 TABLES = """
 WITH RECURSIVE wanted AS (
@@ -22,17 +36,26 @@ resolved AS (
 columns AS (
     SELECT a.attrelid, jsonb_agg(jsonb_build_object(
         'name', a.attname,
-        -- enums, composites and extension types have no meaning in another database: text there
-        'type', CASE WHEN tn.nspname = 'pg_catalog' THEN format_type(t.oid, coalesce(r.modifier, a.atttypmod))
-                     WHEN t.typcategory = 'A' THEN 'text[]' ELSE 'text' END,
+        'type', CASE WHEN k.travels THEN format_type(t.oid, coalesce(r.modifier, d.modifier, a.atttypmod))
+                     ELSE 'text' END || CASE WHEN k.is_array THEN '[]' ELSE '' END,
+        'stands_for', CASE WHEN k.travels THEN '' ELSE format_type(a.atttypid, a.atttypmod) END,
         'nullable', NOT a.attnotnull,
         'generated', a.attgenerated <> '',
         'identity', a.attidentity <> '') ORDER BY a.attnum) AS columns
     FROM pg_attribute a
     JOIN wanted w ON w.oid = a.attrelid
-    LEFT JOIN resolved r ON r.oid = a.atttypid
-    JOIN pg_type t ON t.oid = coalesce(r.base, a.atttypid)
-    JOIN pg_namespace tn ON tn.oid = t.typnamespace
+    LEFT JOIN resolved d ON d.oid = a.atttypid
+    JOIN pg_type o ON o.oid = coalesce(d.base, a.atttypid)
+    -- of an array what it holds: the elements, or what their domain is made of
+    LEFT JOIN pg_type e ON e.oid = o.typelem AND e.typarray = o.oid
+    LEFT JOIN resolved r ON r.oid = e.oid
+    JOIN pg_type t ON t.oid = coalesce(r.base, e.oid, o.oid)
+    CROSS JOIN LATERAL (SELECT
+        e.oid IS NOT NULL AS is_array,
+        t.typnamespace = 'pg_catalog'::regnamespace AND t.typtype IN ('b', 'r', 'm')
+            AND t.typname <> ALL (%(meaningless)s::text[])
+            AND (e.oid IS NULL OR t.typarray <> 0) AS travels
+    ) AS k
     WHERE a.attnum > 0 AND NOT a.attisdropped
     GROUP BY a.attrelid
 ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from etl.config.postgresql_types import numeric_digits
 from etl.errors import SchemaMismatchError
 from etl.model import Column
 
@@ -55,10 +56,12 @@ _FROM_POSTGRESQL = {
     "date": "date",
     "timestamp with time zone": "timestamp",
     "timestamp without time zone": "timestamp",
+    # as many digits as its eight bytes have, and as many after the point as any currency
+    "money": "decimal(23,4)",
 }
 
-UNBOUNDED_NUMERIC = "decimal(38,18)"
-"""What Spark holds a `numeric` without precision in; PostgreSQL's own has no bounds."""
+SPARK_DIGITS = 38
+"""Spark's decimals have no more."""
 
 
 def column_of(name: str, spark_type: str, postgresql_type: str | None, nullable: bool = True) -> Column:
@@ -87,14 +90,20 @@ def clickhouse_type_of(spark_type: str, *, nullable: bool) -> str:
 
 
 def spark_type_of(postgresql_type: str) -> str:
-    """The Spark type (simpleString) that holds a PostgreSQL type; what Spark has no word for is text."""
+    """The Spark type (simpleString) that holds every value of a PostgreSQL type; what Spark has no word for is text."""
     if postgresql_type.endswith("[]"):
         return f"array<{spark_type_of(postgresql_type[:-2])}>"
-    if match := re.fullmatch(r"numeric\((\d+)(?:,(-?\d+))?\)", postgresql_type):
-        return f"decimal({match[1]},{match[2] or 0})"
-    if postgresql_type == "numeric":
-        return UNBOUNDED_NUMERIC
+    if postgresql_type.startswith("numeric"):
+        digits = numeric_digits(postgresql_type)
+        is_decimal = digits is not None and digits[0] <= SPARK_DIGITS
+        return f"decimal({digits[0]},{digits[1]})" if digits and is_decimal else "string"
     return _FROM_POSTGRESQL.get(re.sub(r"\(\d+\)", "", postgresql_type), "string")
+
+
+def is_wide_numeric(postgresql_type: str) -> bool:
+    """Whether a numeric, or what an array holds, travels as the text of its digits, for no Spark decimal holds it."""
+    element = postgresql_type.removesuffix("[]")
+    return element.startswith("numeric") and spark_type_of(element) == "string"
 
 
 def array_element(spark_type: str) -> str | None:

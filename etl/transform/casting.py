@@ -1,6 +1,7 @@
 """Casts that never change a value unseen: what does not fit becomes NULL, and the row a reject.
 
-Decimals are rounded half-up to the declared scale, here and once, so that all stores hold the same.
+Decimals and instants are rounded half-up to the declared scale, here and once, so that all stores hold the same. A
+numeric that no Spark decimal holds stays text, in PostgreSQL's own spelling of it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pyspark.sql.types import (
     StringType,
 )
 
-from etl.statements.types import spark_type_of
+from etl.config.postgresql_types import numeric_digits
+from etl.statements.types import is_wide_numeric, spark_type_of
 
 _UUID = r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
 _DATE = r"^\s*\d{4,6}-\d{1,2}-\d{1,2}\s*$"
@@ -29,6 +31,10 @@ _DATE = r"^\s*\d{4,6}-\d{1,2}-\d{1,2}\s*$"
 _INSTANT = r"^\s*\d{4,6}-\d{1,2}-\d{1,2}([T ]|\s*$)"
 _WHOLE_NUMBER = r"^\s*[+-]?\d+\.0*\s*$"
 _HEX_BYTES = r"^\\x([0-9a-fA-F]{2})*$"
+_DIGITS = r"^\s*([+-]?)0*([0-9]*)(?:[.]([0-9]*))?(?:[eE]([+-]?[0-9]{1,4}))?\s*$"
+_NOT_FINITE = r"^\s*(NaN|[+-]?Infinity)\s*$"
+_MOST_PLACES = 1_000
+"""Of a number with an exponent: beyond it nobody means a number."""
 _INET = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)(/[0-9]{1,3})?$"
 _WHOLE = frozenset({"smallint", "int", "bigint"})
 
@@ -41,9 +47,11 @@ def cast_to(value: Column, found: DataType, postgresql_type: str) -> Column:
     if spark_type in _WHOLE:
         return _to_whole(value, found, spark_type)
     if spark_type in ("date", "timestamp"):
-        return _to_time(value, found, spark_type)
+        return _rounded(_to_time(value, found, spark_type), postgresql_type)
     if spark_type == "binary":
         return _to_bytes(value, found)
+    if is_wide_numeric(postgresql_type):
+        return _to_digits(value.cast("string"), postgresql_type)
     if spark_type == "string":
         return _to_text(value.cast("string"), postgresql_type)
     return value.try_cast(spark_type)
@@ -73,6 +81,48 @@ def _to_time(value: Column, found: DataType, spark_type: str) -> Column:
         midnight = F.date_trunc("day", value) == value
         return F.when(midnight, value.try_cast("date"))
     return value.try_cast(spark_type)
+
+
+def _rounded(instant: Column, postgresql_type: str) -> Column:
+    """To the digits of a second that `timestamp(3)` keeps; half a unit goes away from 1970, as PostgreSQL has it."""
+    match = re.fullmatch(r"timestamp\((\d)\).*", postgresql_type)
+    if match is None or match[1] == "6":
+        return instant
+    unit = 10 ** (6 - int(match[1]))
+    micros = F.unix_micros(instant)
+    units = F.when(micros < 0, -F.floor((-micros + unit // 2) / unit)).otherwise(F.floor((micros + unit // 2) / unit))
+    return F.timestamp_micros(units.cast("bigint") * unit)
+
+
+def _to_digits(text: Column, postgresql_type: str) -> Column:
+    """`+01.50` → `1.50`, `1.5e3` → `1500`: a number as PostgreSQL prints it; more digits than the type has are no
+    value of it."""
+    sign, whole, fraction, exponent = (F.regexp_extract(text, _DIGITS, group) for group in (1, 2, 3, 4))
+    digits, moved = F.concat(whole, fraction), F.coalesce(exponent.try_cast("int"), F.lit(0))
+    point = F.length(whole) + moved
+    padded = F.concat(F.repeat(F.lit("0"), -point), digits, F.repeat(F.lit("0"), point - F.length(digits)))
+    place = F.greatest(point, F.lit(0))
+    left = F.ltrim(padded.substr(F.lit(1), place), F.lit("0"))
+    right = padded.substr(place + 1, F.length(padded))
+    fits = text.rlike(_DIGITS) & text.rlike("[0-9]") & (F.abs(point) <= _MOST_PLACES)
+    if bounds := numeric_digits(postgresql_type):
+        precision, scale = bounds
+        needed = F.rtrim(right, F.lit("0"))
+        fits = fits & (F.length(left) <= precision - scale) & (F.length(needed) <= scale)
+        right = F.rpad(needed, scale, "0")
+        return F.when(fits, _joined(sign, left, right))
+    not_finite = F.when(text.rlike(_NOT_FINITE), F.ltrim(F.trim(text), F.lit("+")))
+    return F.when(fits, _joined(sign, left, right)).otherwise(not_finite)
+
+
+def _joined(sign: Column, left: Column, right: Column) -> Column:
+    is_below_zero = (sign == "-") & F.concat(left, right).rlike("[1-9]")
+    fraction = F.when(right == "", F.lit("")).otherwise(F.concat(F.lit("."), right))
+    return F.concat(F.when(is_below_zero, F.lit("-")).otherwise(F.lit("")), _or_zero(left), fraction)
+
+
+def _or_zero(digits: Column) -> Column:
+    return F.when(digits == "", F.lit("0")).otherwise(digits)
 
 
 def _to_bytes(value: Column, found: DataType) -> Column:

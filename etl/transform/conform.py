@@ -20,16 +20,17 @@ from pyspark.sql.types import (
 )
 
 from etl.errors import SourceError
-from etl.model import POSTGRESQL_TYPE
-from etl.transform.draft import HIDDEN, column_of
+from etl.model import HIDDEN, POSTGRESQL_TYPE, UNREADABLE, WATERMARK
+from etl.transform.draft import column_of
 
 JSON_OPTIONS = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 _JSON = "jsonb"
+_OURS = (WATERMARK, UNREADABLE)
 
 
 def conform(frame: DataFrame, table: str) -> DataFrame:
     """Nested values become JSON, intervals and columns that are NULL throughout text; a clock without zone is UTC's."""
-    _refuse_colliding_names(frame, table)
+    _refuse_names(frame, table)
     visible = [field for field in frame.schema.fields if not field.name.startswith(HIDDEN)]
     changed = {field.name: column for field in visible if (column := _conformed(field)) is not None}
     return frame.withColumns(changed) if changed else frame
@@ -62,7 +63,8 @@ def _changes(data_type: DataType) -> Callable[[Column], Column] | None:
     return None
 
 
-def _refuse_colliding_names(frame: DataFrame, table: str) -> None:
+def _refuse_names(frame: DataFrame, table: str) -> None:
+    """Of files, that is: what the source database calls its columns was looked at before."""
     seen: dict[str, str] = {}
     for name in frame.columns:
         other = seen.setdefault(name.casefold(), name)
@@ -72,3 +74,9 @@ def _refuse_colliding_names(frame: DataFrame, table: str) -> None:
                 "rename one of them at the source",
                 table=table,
             )
+    if taken := [name for name in frame.columns if name.casefold().startswith(HIDDEN) and name not in _OURS]:
+        raise SourceError(
+            f"{table}: expected column names that do not begin with {HIDDEN}, which are this tool's own, "
+            f"found {', '.join(map(repr, taken))}; rename them at the source",
+            table=table,
+        )

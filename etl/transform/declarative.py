@@ -10,11 +10,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField
 
 from etl.config.models import Deduplicate, TableConfig
-from etl.model import POSTGRESQL_TYPE, WATERMARK, Destination, TableDefinition
+from etl.model import HIDDEN, POSTGRESQL_TYPE, WATERMARK, Destination, TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.transform import steps
 from etl.transform.conform import JSON_OPTIONS, conform
-from etl.transform.draft import FAILURE, HIDDEN, SOURCE, Draft, start
+from etl.transform.draft import FAILURE, SOURCE, Draft, start
 from etl.transform.keys import is_unique_at_source, keep_one_of_each_key, refuse_null_keys, remember_order
 from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, Outcome, Transformed
 from etl.transform.privacy import hashed, masked

@@ -13,11 +13,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField
 
-from etl.model import POSTGRESQL_TYPE
+from etl.model import HIDDEN, POSTGRESQL_TYPE
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.transform.outcome import Outcome
 
-HIDDEN = "_etl_"
 SOURCE, FAILURE = "_etl_source", "_etl_failure"
 _NO_FAILURE = "CAST(NULL AS struct<outcome:string,rule:string,reason:string>)"
 Expression = str | Column

@@ -9,9 +9,10 @@ from pyspark.sql import Column, Window
 from pyspark.sql import functions as F
 
 from etl.config.models import Deduplicate, TableConfig
-from etl.model import TableDefinition
+from etl.model import HIDDEN, TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
-from etl.transform.draft import FAILURE, HIDDEN, Check, Draft, column_of
+from etl.statements.types import is_wide_numeric
+from etl.transform.draft import FAILURE, Check, Draft, column_of
 from etl.transform.outcome import Outcome
 
 ORDER, _PLACE = "_etl_order", "_etl_place"
@@ -52,8 +53,17 @@ def remember_order(draft: Draft, deduplicate: Deduplicate | None) -> Draft:
     """The order columns as they are before they may be hashed, masked or dropped."""
     if deduplicate is None:
         return draft
-    columns = [column_of(order.column).alias(f"c{place}") for place, order in enumerate(deduplicate.order_by)]
+    columns = [_ordered(draft, order.column).alias(f"c{place}") for place, order in enumerate(deduplicate.order_by)]
     return replace(draft, frame=draft.frame.withColumn(ORDER, F.struct(*columns)))
+
+
+def _ordered(draft: Draft, name: str) -> Column:
+    """A numeric that travels as text is ordered as the number that it is: nearly first, then exactly."""
+    value = column_of(name)
+    if not is_wide_numeric(draft.postgresql_types.get(name, "")):
+        return value
+    number = F.struct(value.try_cast("double"), value.try_cast("decimal(38,18)"))
+    return F.when(value.isNotNull(), number)
 
 
 def keep_one_of_each_key(draft: Draft, key: Sequence[str], deduplicate: Deduplicate | None) -> Draft:

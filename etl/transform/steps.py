@@ -13,6 +13,7 @@ from etl.config.models import FileSource, TableConfig
 from etl.config.postgresql_types import format_type
 from etl.model import UNREADABLE, TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
+from etl.statements.types import is_wide_numeric
 from etl.transform.casting import cast_to, has_failed
 from etl.transform.draft import Check, Draft, column_of
 from etl.transform.expressions import condition, expression
@@ -166,6 +167,8 @@ def _derive(draft: Draft, table: TableConfig, name: str, sql: str) -> Draft:
     if isinstance(found, NullType):
         value = f"CAST({value} AS STRING)"
     is_same_type = former is not None and former.dataType == found
+    if is_wide_numeric(draft.postgresql_types.get(name, "")):
+        is_same_type = False  # text that was made of its digits is no number any more
     derived = draft.altered({name: value}) if is_same_type else draft.retyped({name: value})
     return replace(derived, never_null=draft.never_null - {name})
 

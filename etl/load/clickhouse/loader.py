@@ -29,6 +29,7 @@ from etl.load.clickhouse.publish import Publication
 from etl.load.clickhouse.schema import SchemaPlan, plan_schema
 from etl.load.clickhouse.staging import stage_arrow
 from etl.load.clickhouse.target import TargetTable, describe, frame_columns
+from etl.load.numerics import Settled, facts_without, reject_misfits, settle_numerics
 from etl.model import Checksums, Column, ConflictResolution, Destination, LoadResult, WriteMode
 from etl.statements.clickhouse.catalog import DATABASE_ENGINE, TABLE_COMMENT, TABLES_WITH_PREFIX
 from etl.statements.clickhouse.names import (
@@ -91,7 +92,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         database, table = self._database(config), config.target_name
         with self._door(config) as door:
             target = self._describe(door, config)
-        plan = plan_schema(self._columns(df, config), config, target)
+        plan = plan_schema(self._columns(df, config, settle_numerics(df, config)), config, target)
         if target is None:
             steps = [create_table(database, table, plan.shape)]
         else:
@@ -122,17 +123,21 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         started: float,
     ) -> LoadResult:
         target = self._describe(door, config)
-        plan = plan_schema(self._columns(df, config), config, target)
+        settled = settle_numerics(df, config)
+        plan = plan_schema(self._columns(df, config, settled), config, target)
         names = staging_names(self._database(config), config.target_name, self.config.run_id, f"{load_id[:8]}{number}")
         job = Job(door, config, names, target, plan, self.config.run_id, self.config.run_number, load_id)
         with _staging_dropped(door, names):
-            frame, staged = self._stage(df, job, facts)
+            frame, staged = self._stage(df, settled, job, facts)
             return self._publish(job, staged, frame, started)
 
     def _refresh_aggregates(self, door: ClickHouseDoor, config: ClickHouseTableLoadConfig, result: LoadResult) -> None:
         refresh_aggregates(door, self._database(config), config.target_name, changed=result.changed)
 
-    def _stage(self, df: DataFrame, job: Job, facts: LoadFacts | None) -> tuple[Frame, Staged]:
+    def _stage(self, incoming: DataFrame, settled: Settled, job: Job, facts: LoadFacts | None) -> tuple[Frame, Staged]:
+        table, keep = job.config.table_name, self.config.keep_rejects
+        left_out = reject_misfits(incoming, settled, job.config, facts, keep)
+        df, facts = settled.frame, facts_without(facts, left_out, settled)
         prepared = prepare_frame(df, job.config, job.plan)
         rows = facts.rows if facts else None
         stage = stage_jdbc if job.config.writer == "jdbc" else stage_arrow
@@ -145,9 +150,9 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
                 table=job.config.table_name,
                 destination=self.destination,
             )
-        if rejected and self.config.keep_rejects is not None:
-            self.config.keep_rejects(job.config.table_name, self.destination, discarded_rows(df, job.config, job.plan))
-        return Frame(rows, rejected, self._expected(prepared, job.plan, facts), facts is not None), staged
+        if rejected and keep is not None:
+            keep(table, self.destination, discarded_rows(df, job.config, job.plan))
+        return Frame(rows, rejected + left_out, self._expected(prepared, job.plan, facts), facts is not None), staged
 
     def _expected(self, prepared: DataFrame, plan: SchemaPlan, facts: LoadFacts | None) -> Checksums | None:
         if not self.config.validate:
@@ -187,8 +192,8 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
             _require_atomic(door, self._database(config), config)
         return target
 
-    def _columns(self, df: DataFrame, config: ClickHouseTableLoadConfig) -> tuple[Column, ...]:
-        return frame_columns(df, self.config.definitions.get(config.table_name))
+    def _columns(self, df: DataFrame, config: ClickHouseTableLoadConfig, settled: Settled) -> tuple[Column, ...]:
+        return settled.typed(frame_columns(df, self.config.definitions.get(config.table_name)))
 
     def _find_published(
         self, door: ClickHouseDoor, config: ClickHouseTableLoadConfig, load_id: str

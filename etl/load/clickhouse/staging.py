@@ -32,13 +32,11 @@ DRIVER_ROWS = 5_000
 
 def stage_arrow(df: DataFrame, job: Job, settings: ClickHouseSettings, rows: int | None) -> Staged:
     """The executors write; the driver joins the winners' tables by attaching their parts, which copies nothing."""
-    # by position: mapInArrow cannot take names with dots or backticks
-    numbered = df.toDF(*(f"c{position}" for position in range(len(df.columns))))
     config = writer_config(job, settings)
     if rows is not None and rows <= DRIVER_ROWS:
-        receipts = [write_arrow_partition(iter(numbered.toArrow().to_batches()), Attempt(0, 0), config)]
+        receipts = [write_arrow_partition(iter(df.toArrow().to_batches()), Attempt(0, 0), config)]
     else:
-        receipts = write_partitions(numbered, write_arrow_partition, config)
+        receipts = write_partitions(df, write_arrow_partition, config)
     raise_refusals(job, receipts)
     winners = [receipt for receipt in receipts if receipt.rows]
     if not winners:

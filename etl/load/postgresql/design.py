@@ -14,7 +14,7 @@ from etl.load.postgresql.target import TargetColumn, TargetTable, UniqueKey
 from etl.model import POSTGRESQL_TYPE, Column, Destination, ForeignKey, TableDefinition
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.tables import ForeignKeyLink, NewColumn
-from etl.statements.types import UNBOUNDED_NUMERIC, column_of, spark_type_of
+from etl.statements.types import column_of, is_wide_numeric, spark_type_of
 
 _MOST_COLUMNS = 1600
 
@@ -105,9 +105,8 @@ def _declared_type(spark_type: str, declared: str | None) -> str | None:
     if declared is None:
         return None
     natural = spark_type_of(declared)
-    if natural == spark_type or (natural == UNBOUNDED_NUMERIC and spark_type.startswith("decimal")):
-        return declared
-    return None
+    is_number_of_it = is_wide_numeric(declared) and natural.replace("string", "decimal") in spark_type
+    return declared if natural == spark_type or is_number_of_it else None
 
 
 def _refuse_missing(config: PostgreSQLTableLoadConfig, columns: tuple[Column, ...], needed: tuple[str, ...]) -> None:

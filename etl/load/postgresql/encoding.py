@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from pgpq import ArrowToPostgresBinaryEncoder, encoders
-from pgpq.schema import Jsonb
 
 from etl.errors import DataError
+from etl.load.postgresql.carriers import wire_of
 from etl.statements.postgresql.naming import ATTEMPT, StagedColumn
 
 _UUID_BYTES, _UUID_LETTERS = 16, 36
@@ -74,10 +74,7 @@ def _encoder(schema: pa.Schema, columns: tuple[StagedColumn, ...]) -> ArrowToPos
     builders: dict[str, Any] = {ATTEMPT: encoders.Int64EncoderBuilder(schema.field(0))}
     for position, column in enumerate(columns, start=1):
         field = schema.field(position)
-        if column.carrier == "jsonb":
-            builders[field.name] = encoders.StringEncoderBuilder.new_with_output(field, Jsonb())
-        else:
-            builders[field.name] = ArrowToPostgresBinaryEncoder.infer_encoder(field)
+        builders[field.name] = wire_of(column.carrier).builder(field)
     return ArrowToPostgresBinaryEncoder.new_with_encoders(schema, builders)
 
 
@@ -91,11 +88,8 @@ def _wire(array: pa.Array, column: StagedColumn) -> pa.Array:
     """The array in the Arrow type whose encoding the carrier reads."""
     if column.carrier == "uuid":
         return uuid_bytes(array, column.name)
-    if pa.types.is_int8(array.type):
-        return array.cast(pa.int16())
-    if pa.types.is_null(array.type):
-        return array.cast(pa.string())
-    return array
+    arrow = wire_of(column.carrier).arrow
+    return array if arrow is None or arrow == array.type else array.cast(arrow)
 
 
 def uuid_bytes(array: pa.Array, name: str) -> pa.Array:
@@ -140,22 +134,36 @@ def _encode_csv(batches: Iterator[pa.RecordBatch], columns: tuple[StagedColumn, 
 
 
 def _as_text(array: pa.Array) -> pa.Array:
-    """What pyarrow's CSV writer cannot say, as PostgreSQL's own text: bytes in hex, arrays in braces."""
+    """What pyarrow's CSV writer cannot say as PostgreSQL reads it: bytes in hex, arrays in braces, years before 1."""
     if pa.types.is_binary(array.type):
         return pa.array([None if v is None else "\\x" + v.hex() for v in array.to_pylist()], pa.string())
     if pa.types.is_list(array.type):
-        return pa.array([None if v is None else _array_text(v) for v in array.to_pylist()], pa.string())
+        return _braced(array)
+    if pa.types.is_date(array.type) or pa.types.is_timestamp(array.type):
+        return _times(array)
     return array.cast(pa.string()) if pa.types.is_null(array.type) else array
 
 
-def _array_text(values: list[Any]) -> str:
-    return "{" + ",".join(_element_text(value) for value in values) + "}"
+def _braced(array: pa.Array) -> pa.Array:
+    elements = iter(_as_text(array.flatten()).cast(pa.string()).to_pylist())
+    lengths = array.value_lengths().to_pylist()
+    texts = [None if n is None else "{" + ",".join(_quoted(next(elements)) for _ in range(n)) + "}" for n in lengths]
+    return pa.array(texts, pa.string())
 
 
-def _element_text(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, list):
-        return _array_text(value)
-    text = "\\x" + value.hex() if isinstance(value, bytes) else str(value)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _quoted(text: str | None) -> str:
+    return "NULL" if text is None else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _times(array: pa.Array) -> pa.Array:
+    texts = array.cast(pa.string())
+    is_early = pc.or_(pc.starts_with(texts, "-"), pc.starts_with(texts, "0000"))
+    if not pc.any(is_early).as_py():
+        return texts
+    return pa.array([None if text is None else _before_christ(text) for text in texts.to_pylist()], pa.string())
+
+
+def _before_christ(text: str) -> str:
+    """`-0043-03-15` → `0044-03-15 BC`: pyarrow counts a year 0, PostgreSQL does not."""
+    year, rest = int(text[: 5 if text.startswith("-") else 4]), text.lstrip("-")[4:]
+    return text if year > 0 else f"{1 - year:04d}{rest} BC"

@@ -135,8 +135,8 @@ def _refuse_names(schema: StructType, config: S3TableLoadConfig) -> None:
     for name in schema.names:
         by_lower.setdefault(name.lower(), []).append(name)
     faults = [f"{' and '.join(names)} differ in case only" for names in by_lower.values() if len(names) > 1]
-    if config.partition_by and PARTITION_DATE in by_lower:
-        faults.append(f"{PARTITION_DATE} is the name of the partition column")
+    if PARTITION_DATE in by_lower:
+        faults.append(f"{by_lower[PARTITION_DATE][0]} is the name of the lake's own partition column")
     missing = [name for name in config.key if name not in schema.names]
     if missing:
         faults.append(f"key columns {', '.join(missing)} are missing (present: {', '.join(schema.names)})")

@@ -17,7 +17,8 @@ from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import S3Settings
 from etl.errors import ConfigurationError, ConflictError, Fault, TransientError
 from etl.load.base import BaseLoader, LoadFacts
-from etl.load.frames import iterate_rejects
+from etl.load.frames import Misfits, iterate_rejects
+from etl.load.numerics import facts_without, reject_misfits, settle_numerics
 from etl.load.s3.delta_load import StoredDelta, load_delta
 from etl.load.s3.delta_log import commit_of_token, commits_of_run, has_commits
 from etl.load.s3.door import spark_door
@@ -29,7 +30,7 @@ from etl.load.s3.manifest import read_load, read_manifest
 from etl.load.s3.orphans import remove_dead_staging
 from etl.load.s3.paths import TablePath, get_s3_path
 from etl.load.s3.publish import repair
-from etl.load.s3.schema import Misfits, fit
+from etl.load.s3.schema import fit
 from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.model import PARTITION_DATE, ConflictResolution, Destination, LoadResult, WriteMode
 
@@ -88,7 +89,8 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
         refuse_impossible(config)
         job = self._job(df, config, token="plan")  # noqa: S106 - no password
         exists = self.target_exists(config)
-        difference = fit(prepare(df, config), self._stored_schema(job) if exists else None, config).difference
+        prepared = prepare(settle_numerics(df, config).frame, config)
+        difference = fit(prepared, self._stored_schema(job) if exists else None, config).difference
         into = f"{config.format} {job.path.uri}" + (" by partition_date" if config.partition_by else "")
         steps = [f"{config.mode} into {into}" if exists else f"create {into}"]
         steps += [f"schema: {sentence}" for sentence in difference.sentences()]
@@ -131,11 +133,14 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
         if exists and config.mode in (WriteMode.IGNORE, WriteMode.ERROR):
             return self._leave(job, df, facts)
         with spark_door("examine the frame", job.table):
-            prepared = prepare(df, config)
+            settled = settle_numerics(df, config)
+            left_out = reject_misfits(df, settled, config, facts, self.config.keep_rejects)
+            facts = facts_without(facts, left_out, settled)
+            prepared = prepare(settled.frame, config)
             stored = self._stored_delta(job) if is_delta and exists else StoredDelta(None)
             table = None if is_delta else FileTable.find(job)
             fitted = fit(prepared, table.schema if table else stored.schema, config)
-            rejected = self._reject(job, prepared, fitted.misfits)
+            rejected = left_out + self._reject(job, prepared, fitted.misfits)
             content = examine(fitted.frame, config, facts)
         known = facts.checksums if facts and fitted.frame is prepared else None
         job = replace(job, frame=fitted.frame, content=content, checksums=known, rows_rejected=rejected)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 from pyspark.sql.types import DataType, StructType
 
 from etl.config.models import S3Format, S3TableLoadConfig
 from etl.errors import SchemaMismatchError
+from etl.load.frames import Misfits
 from etl.load.s3.frames import column
 from etl.model import Destination, SchemaContract
 
@@ -49,24 +49,6 @@ class Fitted:
     frame: DataFrame
     difference: Difference
     misfits: Misfits | None = None
-
-
-@dataclass(frozen=True)
-class Misfits:
-    """Of each row the rule that it breaks and the reason, both NULL for rows that fit."""
-
-    rule: Column
-    reason: Column
-
-    @classmethod
-    def of(cls, tests: Sequence[tuple[Column, str, str]]) -> Misfits:
-        """The first test that a row fails gives its rule and reason."""
-        rules = [F.when(is_misfit, F.lit(rule)) for is_misfit, rule, _ in tests]
-        reasons = [F.when(is_misfit, F.lit(reason)) for is_misfit, _, reason in tests]
-        return cls(F.coalesce(*rules), F.coalesce(*reasons))
-
-    def among(self, frame: DataFrame) -> DataFrame:
-        return frame.where(self.rule.isNotNull())
 
 
 def fit(frame: DataFrame, stored: StructType | None, config: S3TableLoadConfig) -> Fitted:

@@ -38,10 +38,10 @@ class Shop:
         (self.folder / "tables" / "shop.yaml").write_text(f"domain: {self.name}\ndefaults: {defaults}\n{text}")
 
     def source(self, statement: str) -> None:
-        _execute(self.environ["ETL_SOURCE_POSTGRES_URL"], f"SET search_path = {self.name}; {statement}")
+        execute(self.environ["ETL_SOURCE_POSTGRES_URL"], f"SET search_path = {self.name}; {statement}")
 
     def target(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
-        return _execute(self.environ["ETL_POSTGRES_URL"], statement, values)
+        return execute(self.environ["ETL_POSTGRES_URL"], statement, values)
 
     def run(
         self, *arguments: str, destinations: str = "s3,postgresql", log_format: str = "json"
@@ -63,8 +63,8 @@ def shop(stack: RunningStack, spark: SparkSession, tmp_path: Path) -> Iterator[S
     (tmp_path / "tables").mkdir()
     (tmp_path / "etl.yaml").write_text(RUN)
     (tmp_path / "tables" / "shop.yaml").write_text("tables: {one: {kind: reference, key: id}}\n")
-    _execute(stack.postgres_url, f"CREATE DATABASE {name}")
-    _execute(stack.source_postgres_url, f"CREATE SCHEMA {name}")
+    execute(stack.postgres_url, f"CREATE DATABASE {name}")
+    execute(stack.source_postgres_url, f"CREATE SCHEMA {name}")
     settings = load_configuration(tmp_path, environ).settings.ledger
     assert settings is not None
     try:
@@ -72,8 +72,8 @@ def shop(stack: RunningStack, spark: SparkSession, tmp_path: Path) -> Iterator[S
             yield Shop(name, tmp_path, environ, ledger)
     finally:
         structlog.reset_defaults()
-        _execute(stack.source_postgres_url, f"DROP SCHEMA {name} CASCADE")
-        drop_database(lambda statement: _execute(stack.postgres_url, statement), name)
+        execute(stack.source_postgres_url, f"DROP SCHEMA {name} CASCADE")
+        drop_database(lambda statement: execute(stack.postgres_url, statement), name)
 
 
 def status_of(report: dict[str, Any]) -> dict[tuple[str, str], str]:
@@ -84,7 +84,7 @@ def load_of(report: dict[str, Any], table: str, destination: str) -> dict[str, A
     return next(one for one in report["loads"] if (one["table"], one["destination"]) == (table, destination))
 
 
-def _execute(url: str, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+def execute(url: str, statement: str, values: Sequence[Any] = ()) -> list[Any]:
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:

@@ -64,6 +64,7 @@ def test_the_document_has_these_fields() -> None:
                 "files_read": None,
                 "files_skipped": [],
                 "notes": [],
+                "held_as_text": {},
                 "error": None,
             },
             {
@@ -85,6 +86,7 @@ def test_the_document_has_these_fields() -> None:
                 "files_read": None,
                 "files_skipped": [],
                 "notes": [],
+                "held_as_text": {},
                 "error": "StoreError: no",
             },
         ],

@@ -41,6 +41,12 @@ def test_files_are_reported_as_the_ledger_has_them() -> None:
     assert (found.files_read, found.files_skipped) == (2, ("in/_a.csv: hidden",))
 
 
+def test_what_is_held_as_text_is_told() -> None:
+    told = {"mood": "public.mood"}
+    assert report_load(replace(Record(), configuration={"mode": "merge", "held_as_text": told})).held_as_text == told
+    assert report_load(Record()).held_as_text == {}
+
+
 @pytest.mark.parametrize("status", ["pending", "running"])
 def test_a_load_that_never_ended_has_failed(status: str) -> None:
     reported = report_load(replace(Record(), status=status))

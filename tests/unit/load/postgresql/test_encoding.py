@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from etl.errors import DataError
-from etl.load.postgresql.carriers import carrier_type, staged_column
+from etl.load.postgresql.carriers import carrier_type, staged_column, wire_of
 from etl.load.postgresql.copying import ByteStream
 from etl.load.postgresql.encoding import encode, uuid_bytes
 from etl.model import Column
@@ -15,27 +15,40 @@ ONE = uuid.UUID("0123abcd-EF45-6789-abcd-000000000001")
 
 
 @pytest.mark.parametrize(
-    ("declared", "expected"),
+    ("spark", "declared", "expected"),
     [
-        ("uuid", "uuid"),
-        ("numeric(12,2)", "numeric(12,2)"),
-        ("numeric", "numeric"),
-        ("character varying(80)", "character varying(80)"),
-        ("timestamp with time zone", "timestamp with time zone"),
-        ("jsonb", "jsonb"),
-        ("inet", "text"),
-        ("time without time zone", "text"),
-        ("timestamp(3) without time zone", "text"),
-        ("mood", "text"),
-        ("integer[]", "integer[]"),
-        ("numeric(10,2)[]", "numeric(10,2)[]"),
-        ("uuid[]", "text[]"),
-        ("character varying(9)[]", "text[]"),
-        ("timestamp with time zone[]", "timestamp without time zone[]"),
+        ("string", "uuid", "uuid"),
+        ("decimal(12,2)", "numeric(12,2)", "numeric(12,2)"),
+        ("decimal(38,18)", "numeric", "numeric(38,18)"),
+        ("string", "numeric", "text"),
+        ("string", "numeric(50,10)", "text"),
+        ("string", "character varying(80)", "character varying(80)"),
+        ("timestamp", "timestamp with time zone", "timestamp with time zone"),
+        ("timestamp", "timestamp(3) with time zone", "timestamp with time zone"),
+        ("timestamp", "timestamp(0) without time zone", "timestamp without time zone"),
+        ("string", "jsonb", "jsonb"),
+        ("struct<a:int>", "jsonb", "jsonb"),
+        ("array<struct<a:int>>", "jsonb", "jsonb"),
+        ("string", "inet", "text"),
+        ("string", "time without time zone", "text"),
+        ("bigint", "oid", "bigint"),
+        ("string", "mood", "text"),
+        ("void", "text", "text"),
+        ("tinyint", "smallint", "smallint"),
+        ("array<int>", "integer[]", "integer[]"),
+        ("array<decimal(10,2)>", "numeric(10,2)[]", "numeric(10,2)[]"),
+        ("array<string>", "numeric[]", "text[]"),
+        ("array<string>", "uuid[]", "text[]"),
+        ("array<string>", "jsonb[]", "text[]"),
+        ("array<binary>", "bytea[]", "bytea[]"),
+        ("array<string>", "character varying(9)[]", "text[]"),
+        ("array<timestamp>", "timestamp with time zone[]", "timestamp without time zone[]"),
+        ("array<timestamp>", "timestamp(3) with time zone[]", "timestamp without time zone[]"),
     ],
 )
-def test_carrier(declared: str, expected: str) -> None:
-    assert carrier_type(declared) == expected
+def test_every_carrier_has_its_encoder(spark: str, declared: str, expected: str) -> None:
+    assert carrier_type(spark, declared) == expected
+    assert wire_of(expected).builder is not None
 
 
 def test_the_frames_own_type_travels() -> None:
@@ -85,6 +98,20 @@ def test_csv_tells_null_from_empty() -> None:
     assert b"".join(encode(iter([batch]), columns, 7, "csv")).decode() == (
         '7,,,\n7,"","\\x","{}"\n7,"a""b,c","\\x00ff","{""x\\"""",NULL,""\\\\""}"\n'
     )
+
+
+def test_csv_says_years_before_the_first_as_postgresql_does() -> None:
+    days = pa.array([-719163, -735171, 2932897, None], pa.int32()).cast(pa.date32())
+    instants = pa.array([-62135596800000001, 0, None, None], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    lists = pa.array([[-719163, None], [], None, [0]], pa.list_(pa.int32())).cast(pa.list_(pa.date32()))
+    batch = pa.RecordBatch.from_arrays([days, instants, lists], names=["d", "t", "l"])
+    columns = tuple(StagedColumn(name, "text", "text") for name in batch.schema.names)
+    assert b"".join(encode(iter([batch]), columns, 1, "csv")).decode().splitlines() == [
+        '1,"0001-12-31 BC","0001-12-31 23:59:59.999999Z BC","{""0001-12-31 BC"",NULL}"',
+        '1,"0044-03-04 BC","1970-01-01 00:00:00.000000Z","{}"',
+        '1,"10000-01-01",,',
+        '1,,,"{""1970-01-01""}"',
+    ]
 
 
 def test_byte_stream_hands_out_pieces_and_remembers_what_failed() -> None:
