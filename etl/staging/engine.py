@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+import structlog
+
+from etl.errors import SourceError
 from etl.staging.preparing import Rules, prepare
 from etl.staging.records import PreparedBatch, RawBatch
 from etl.staging.sources.base import Source
@@ -23,6 +26,9 @@ IN_FLIGHT_BYTES = 128 * 1024 * 1024
 
 TURN_SECONDS = 0.0005
 """How long a thread computes while another wants to; Python's own 5 ms are as long as preparing a batch takes."""
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -72,8 +78,12 @@ class Engine:
         return not self.stop.is_set()
 
     def _store(self, prepared: PreparedBatch, raw: RawBatch) -> None:
-        if self.store.store(prepared, lambda ordinal: self.source.locate(raw, ordinal)):
+        if not self.store.store(prepared, lambda ordinal: self.source.locate(raw, ordinal)):
+            return
+        try:
             self.source.forget(raw.index)
+        except SourceError as error:  # what is kept in vain harms nothing
+            log.warning("spool file left behind", batch=raw.index, error=error.message)
 
 
 class _Room:

@@ -31,9 +31,8 @@ def print_summary(summary: Summary, console: Console, commands: Commands = NO_FO
     console.print(f"  {run['rows_attempted']:,} records: {counts}{_left(run)}", highlight=False)
     if run["rows_invalid"]:
         console.print(
-            f"  {run['rows_invalid']:,} stored as invalid ({run['required_field_errors']:,} required fields missing, "
-            f"{run['shape_errors']:,} faults of shape): SELECT source_id, validation_errors FROM {run['target_table']} "
-            "WHERE NOT is_valid",
+            f"  {run['rows_invalid']:,} stored as invalid ({_faults(run)}): "
+            f"SELECT source_id, validation_errors FROM {run['target_table']} WHERE NOT is_valid",
             highlight=False,
             soft_wrap=True,
         )
@@ -129,6 +128,12 @@ def _status(run: dict[str, Any]) -> str:
     if silent_seconds is None or silent_seconds < SILENT_SECONDS:
         return str(run["status"])
     return "dead" if silent_seconds >= GRACE_SECONDS else f"{run['status']}, silent for {silent_seconds:.0f} s"
+
+
+def _faults(run: dict[str, Any]) -> str:
+    if not run["required_field_errors"] and not run["shape_errors"]:
+        return "their source_updated_at cannot be read"
+    return f"{run['required_field_errors']:,} required fields missing, {run['shape_errors']:,} faults of shape"
 
 
 def _next_step(run: dict[str, Any], commands: Commands) -> str:

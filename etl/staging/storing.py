@@ -88,8 +88,9 @@ class BatchStore:
         self.in_flight.add(batch.index)
         try:
             batch, stored = self._retrying(batch)(self._attempt, batch, locate, started)
-        except EtlError as error:
-            self._record_failure(batch, failure_of(error), time.perf_counter() - started)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this batch's fault alone
+            failure = failure_of(error) if isinstance(error, EtlError) else _unexpected(error)
+            self._record_failure(batch, failure, time.perf_counter() - started)
             return False
         finally:
             self.in_flight.remove(batch.index)
@@ -195,6 +196,10 @@ def failure_of(error: EtlError) -> Failure:
     cause = error.__cause__
     code = cause.pgcode if isinstance(cause, psycopg2.Error) else None
     return Failure(code or type(error).__name__, error.message)
+
+
+def _unexpected(error: Exception) -> Failure:
+    return Failure(type(error).__name__, f"expected to store the batch, found {type(error).__name__}: {error}")
 
 
 def is_data_error(error: EtlError) -> bool:

@@ -31,23 +31,27 @@ def line_blocks(stream: BinaryIO, longest: int, is_beginning: bool = True) -> It
 
     Of a line longer than `longest` one byte more than that is kept, so that memory is bounded and it can be told.
     """
-    tail, dropped = b"", 0
+    held: list[bytes] = []
+    room, dropped = longest + 1, 0
     for block in _blocks(stream, is_beginning):
         if is_beginning and not dropped and block == BYTE_ORDER_MARK:
             dropped = len(block)
             continue
-        lines = (tail + block).split(b"\n")
-        tail = lines.pop()
-        if dropped and lines:
-            yield [lines[0][: longest + 1]], len(lines[0]) + 1 + dropped
-            lines, dropped = lines[1:], 0
+        *lines, tail = block.split(b"\n")
         if lines:
-            yield lines, None
-        if len(tail) > longest + 1:
-            dropped += len(tail) - longest - 1
-            tail = tail[: longest + 1]
-    if tail:
-        yield [tail], len(tail) + dropped
+            lines[0] = b"".join((*held, lines[0]))
+            if dropped:
+                yield [lines[0][: longest + 1]], len(lines[0]) + 1 + dropped
+                lines, dropped = lines[1:], 0
+            if lines:
+                yield lines, None
+            held, room = [], longest + 1
+        # joined when the line ends: a long one is not copied again for each of its blocks
+        held.append(tail[:room])
+        dropped += max(0, len(tail) - room)
+        room -= len(held[-1])
+    if rest := b"".join(held):
+        yield [rest], len(rest) + dropped
 
 
 def go_to(stream: BinaryIO, offset: int) -> None:

@@ -15,7 +15,7 @@ from etl.errors import SourceError, StoreError
 from etl.ledger.connection import connect, door
 from etl.ledger.next_steps import Advice
 from etl.staging.records import RawBatch
-from etl.staging.sources.base import Format, Slice, numbered_slices
+from etl.staging.sources.base import BATCH_BYTES, Format, Slice, numbered_slices
 from etl.staging.sources.opening import naming
 from etl.staging.waiting import Waits
 from etl.statements.postgresql import row_security
@@ -86,11 +86,24 @@ class Query:
                 f"SET LOCAL timezone = 'UTC'; {row_security.FAIL}"
             )
         with held.cursor("staging_source", cursor_factory=Cursor) as rows:
-            rows.itersize = _ROWS_AT_ONCE
             # on lines of its own: the query may end in a comment
             rows.execute(f"SELECT row_to_json(record)::text FROM (\n{self.query}\n) AS record")
-            for (text,) in rows:
-                yield text
+            yield from _fetched(rows)
+
+
+def _fetched(rows: Cursor) -> Iterator[str]:
+    """Many small rows at once, few large ones: as many as those before let expect to fit."""
+    texts = [text for (text,) in rows.fetchmany(1)]
+    wanted = 1
+    while texts:
+        yield from texts
+        # what is left of a round number of rows
+        wanted = _rows_that_fit(texts) - (1 if wanted == 1 else 0)
+        texts = [text for (text,) in rows.fetchmany(max(wanted, 1))]
+
+
+def _rows_that_fit(texts: list[str]) -> int:
+    return max(1, min(_ROWS_AT_ONCE, BATCH_BYTES // max(map(len, texts))))
 
 
 def _numbered(slices: Iterator[Slice]) -> Iterator[RawBatch]:

@@ -17,10 +17,11 @@ import pytest
 
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import CsvFiles, JsonFiles, MaximumInvalid, StagingJob, StandardInputSource
-from etl.errors import ConnectionLostError, LockedError, UsageError
+from etl.errors import ConnectionLostError, LockedError, SourceError, UsageError
 from etl.staging.database import StagingDatabase
 from etl.staging.ledger import StagingLedger
 from etl.staging.loader import LoadOptions, StagingLoader, Summary
+from etl.staging.records import RawBatch
 from etl.staging.sources.base import Source
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
@@ -138,6 +139,43 @@ def test_a_batch_of_rejects_is_a_batch_like_any_other(
     assert counts(retry("mixed")) == (200, 0, 0, 0, 200)
     assert execute("SELECT count(*) FROM etl_run_rejects") == [(200,)]
     assert counts(load("again")) == (0, 0, 200, 0, 200)
+
+
+def test_whatever_goes_wrong_with_one_batch_fails_it_alone(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute, retry: Callable[..., Summary]
+) -> None:
+    class Forgetful(FileSource):
+        def locate(self, batch: RawBatch, ordinal: int) -> dict[str, Any]:
+            if batch.index == 1:
+                raise KeyError("line")
+            return super().locate(batch, ordinal)
+
+        def forget(self, index: int) -> None:
+            raise SourceError("no permission")
+
+    write(file, [*some(150), b"{broken", *some(400)[151:]])
+    read = Forgetful(NdjsonFormat(1 << 20), (file,))
+    partial = StagingLoader(database).load(job, read, LoadOptions(run_id="partial", reject_dir=file.parent))
+    assert (partial.run["status"], counts(partial)) == ("partial", (300, 0, 0, 0, 0))
+    assert execute("SELECT error_code, error_message FROM etl_run_batches WHERE status = 'failed'") == [
+        ("KeyError", "expected to store the batch, found KeyError: 'line'")
+    ]
+    assert counts(retry("partial")) == (399, 0, 0, 0, 1)
+
+
+def test_records_nested_deeply_are_rows_or_rejects_also_in_a_retry(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute, tmp_path: Path
+) -> None:
+    shaped = job.model_copy(update={"shape": {"properties": {"n": {"type": "integer"}}}, "required": ()})
+    nested = [b'{"id": "deep%d", "n": %s1%s}' % (n, b"[" * n, b"]" * n) for n in (100, 256, 1000, 1100)]
+    write(file, [*some(50), *nested, *some(100)[50:]])
+    execute("ALTER TABLE stg_events ADD CONSTRAINT nothing CHECK (source_id <> 'k00099')")
+    options = LoadOptions(run_id="deep", reject_dir=tmp_path)
+    assert StagingLoader(database).load(shaped, source(file), options).run["status"] == "partial"
+    execute("ALTER TABLE stg_events DROP CONSTRAINT nothing")
+    whole = StagingLoader(database).retry(shaped, source(file), "deep", (), LoadOptions(reject_dir=tmp_path))
+    assert (whole.run["status"], counts(whole), whole.run["rows_invalid"]) == ("success", (103, 0, 0, 0, 1), 3)
+    assert execute("SELECT reason FROM etl_run_rejects") == [("nested_too_deep",)]
 
 
 def test_what_the_table_cannot_take_is_rejected_and_the_rest_stored(

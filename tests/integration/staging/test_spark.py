@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import StagingJob, StandardInputSource
+from etl.config.staging_models import MaximumInvalid, StagingJob, StandardInputSource
 from etl.errors import UsageError
 from etl.staging.database import StagingDatabase
 from etl.staging.loader import LoadOptions, StagingLoader
@@ -53,3 +54,38 @@ def test_each_partition_stores_its_rows(
     assert reject == {"partition": 3, "row": 250}
     with pytest.raises(UsageError, match="run frame read a DataFrame, and job frame is of source stdin"):
         StagingLoader(database).retry(job, FileSource(NdjsonFormat(1 << 20), ()), "frame")
+
+
+def test_empty_partitions_and_too_many_rejects(
+    spark: SparkSession,
+    database: StagingDatabase,
+    events: StagingTable,
+    staging_settings: PostgreSQLSettings,
+    tmp_path: Path,
+) -> None:
+    job = StagingJob(
+        id="frame", target_table=events.name, source=StandardInputSource(type="stdin"), source_id="key", batch_size=100
+    )
+
+    def load(frame: DataFrame, run_id: str, maximum: Any = None) -> Any:
+        limit = None if maximum is None else MaximumInvalid.model_validate(maximum)
+        limited = job.model_copy(update={"maximum_rejected": limit})
+        return load_dataframe(
+            frame, limited, staging_settings, options=LoadOptions(run_id=run_id, reject_dir=tmp_path)
+        ).run
+
+    empty = load(spark.createDataFrame([], "key string"), "empty")
+    assert (empty["status"], empty["rows_attempted"]) == ("success", 0)
+    mostly = spark.range(0, 300, numPartitions=3).select(F.when(F.col("id") < 10, F.col("id")).alias("key"))
+    assert (load(mostly, "free")["status"], load(mostly, "free2", "97%")["rows_rejected"]) == ("success", 290)
+    share = load(mostly, "share", "50%")
+    assert share["status"] == "partial"
+    assert "at most 50.00% rejected records, found 290 of 300" in share["failure"]
+    count = load(mostly, "count", 95)
+    assert (count["status"], count["batches_succeeded"]) == ("partial", 1)
+    assert (
+        "at most 95 rejected records, found 100 among the first 100; the last of them: expected a" in count["failure"]
+    )
+    none = load(mostly.where("key IS NULL"), "none")
+    assert (none["status"], none["rows_rejected"]) == ("failed", 290)
+    assert "found that all 290 were rejected; the first reject: expected a source_id" in none["failure"]

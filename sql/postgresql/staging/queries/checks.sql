@@ -21,10 +21,13 @@ WHERE to_regclass(quote_ident(wanted.table_name)) IS NOT NULL
     AND NOT has_table_privilege(to_regclass(quote_ident(wanted.table_name)), wanted.privilege);
 
 -- name: table_columns
--- `must_be_given`: an insert that does not name it fails.
-SELECT attname, format_type(atttypid, atttypmod) AS type,
+-- `must_be_given`: an insert that does not name it fails. A collation that takes different texts for equal makes another
+-- type of text: of two source_ids that are one to it a batch holds both, which ON CONFLICT refuses.
+SELECT attname,
+    format_type(atttypid, atttypmod) || CASE WHEN NOT collisdeterministic
+        THEN format(' with collation %%I, which takes different texts for equal', collname) ELSE '' END AS type,
     attnotnull AND NOT atthasdef AND attidentity = '' AS must_be_given
-FROM pg_attribute
+FROM pg_attribute LEFT JOIN pg_collation ON pg_collation.oid = attcollation
 WHERE attrelid = to_regclass(quote_ident(%(table)s)) AND attnum > 0 AND NOT attisdropped;
 
 -- name: has_unique_source_id

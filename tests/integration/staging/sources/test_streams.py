@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import orjson
+import psycopg2
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, SourceError
+from etl.staging.sources import streams
 from etl.staging.sources.spool import Spool, SpooledSource
 from etl.staging.sources.streams import Query
 from tests.integration.staging.conftest import Execute
@@ -58,6 +62,26 @@ def test_all_rows_are_of_one_snapshot(staging_settings: PostgreSQLSettings, numb
     first = next(batches)
     numbers("DELETE FROM numbers WHERE n > 100")
     assert len(records_of([first, *batches])) == 10_000
+
+
+def test_large_rows_are_fetched_few_at_a_time(staging_settings: PostgreSQLSettings) -> None:
+    query = (
+        "SELECT n, repeat('x', CASE WHEN n % 100 < 10 THEN 3000000 ELSE 10 END) AS text FROM generate_series(1, 120) n"
+    )
+    fetched: list[int] = []
+
+    class Counting(psycopg2.extensions.cursor):
+        def fetchmany(self, size: int | None = None) -> list[Any]:
+            rows = super().fetchmany(size)
+            fetched.append(sum(len(text) for (text,) in rows))
+            return rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams, "Cursor", Counting)
+        batches = list(Query(staging_settings, query).batches(1000))
+    assert [len(batch.records) for batch in batches] == [6, 96, 6, 12]
+    assert [orjson.loads(each)["n"] for each in records_of(batches)] == list(range(1, 121))
+    assert max(fetched) < 40_000_000
 
 
 @pytest.mark.parametrize(
