@@ -101,6 +101,8 @@ class ColumnDefinition:
     generated: bool = False
     identity: bool = False
     stands_for: str = ""
+    gone: bool = False
+    """No longer at the source: read as NULL, since stores hold it still."""
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ class TransformConfig(FrozenModel):
     """The declarative steps, applied in the order of the fields; `transformer` names a class that runs after them."""
 
     rename: dict[str, str] = Field(default_factory=dict)
-    trim: bool | tuple[str, ...] = True
+    trim: bool | tuple[str, ...] = False
     cast: ColumnTypes = Field(default_factory=dict)
     default: dict[str, Any] = Field(default_factory=dict)
     derive: dict[str, str] = Field(default_factory=dict)

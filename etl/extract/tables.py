@@ -37,7 +37,7 @@ def read_table(
     Adds WATERMARK to incremental tables and UNREADABLE where a column's type has values that a frame cannot hold.
     Columns are nullable throughout: what the source guarantees is applied by transform, once rejects are gone.
     """
-    readings = [reading_of(column) for column in definition.columns]
+    readings = [reading_of(column) for column in definition.columns if not column.gone]
     partitions = _partition_count(table, measurement, run_settings)
     with_unreadable = any(reading.unreadable for reading in readings)
     frame = spark.read.jdbc(
@@ -47,6 +47,7 @@ def read_table(
         properties=_properties(snapshot.session_statement(table), settings, readings, with_unreadable=with_unreadable),
     )
     columns = [_column(reading) for reading in readings]
+    columns += [_null(reading_of(column)) for column in definition.columns if column.gone]
     if watermark := watermark_name(table):
         columns.append(_column(next(r for r in readings if r.column.name == watermark)).alias(WATERMARK))
     if with_unreadable:
@@ -114,6 +115,12 @@ def _column(reading: Reading) -> Column:
     elif reading.kind == ARRAY:
         value = _array(value, reading)
     return value.alias(name, metadata={POSTGRESQL_TYPE: reading.column.type})
+
+
+def _null(reading: Reading) -> Column:
+    """Of a column that the source no longer has."""
+    value = F.lit(None).cast(reading.spark_type)
+    return value.alias(reading.column.name, metadata={POSTGRESQL_TYPE: reading.column.type})
 
 
 def _array(json: Column, reading: Reading) -> Column:

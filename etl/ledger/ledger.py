@@ -22,6 +22,7 @@ from etl.ledger.values import (
     LoadRecord,
     NewRun,
     Reject,
+    RejectedExtent,
     RejectFilter,
     RejectRecord,
     Run,
@@ -218,6 +219,23 @@ class Ledger:
     def waiting_tables(self) -> list[str]:
         """Tables with orphans to be replayed."""
         return self._call("waiting_tables", rejects.find_waiting_tables)
+
+    def rejected_rules(self) -> list[tuple[str, int]]:
+        """Each rule that rejected rows broke, with how many; the most frequent first."""
+        return self._call("rejected_rules", rejects.find_rejected_rules)
+
+    def rejected_tables(self, rule: str) -> list[str]:
+        return self._call("rejected_tables", lambda cursor: rejects.find_rejected_tables(cursor, rule))
+
+    def rejected_extents(self, table_name: str, rule: str, column: str, renamed: str) -> list[RejectedExtent]:
+        """Where the rows stand, by the mark in `column` of the source, which may be `renamed` on its way."""
+        return self._call(
+            "rejected_extents", lambda cursor: rejects.find_extents(cursor, table_name, rule, column, renamed)
+        )
+
+    def resolve_rejected(self, run_id: str, table_name: str, rule: str, extent: RejectedExtent) -> None:
+        """Of rows that this run has read again: newer entries stand for those that were rejected again."""
+        self._call("resolve_rejected", lambda cursor: rejects.resolve(cursor, run_id, table_name, rule, extent))
 
     def _call(self, name: str, work: Callable[[Any], Answer]) -> Answer:
         retrying = Retrying(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from psycopg2.extras import Json
@@ -12,7 +13,7 @@ from etl.errors import LockedError, ReconciliationError, TerminalError, Validati
 from etl.ledger.runs import GRACE_SECONDS
 from etl.ledger.statements import statement
 from etl.ledger.values import LoadPlan, LoadRecord, LoadState, Watermark
-from etl.model import Destination, LoadResult, WriteMode
+from etl.model import ColumnDefinition, Destination, LoadResult, WriteMode
 from etl.redaction import redact
 
 LONGEST_TRACE = 20_000
@@ -47,6 +48,10 @@ def begin(cursor: Any, run_id: str, load: LoadPlan, configuration: Mapping[str, 
             "files_read": load.files_read,
             "files_skipped": [_storable(skipped) for skipped in load.files_skipped],
             "notes": list(load.notes),
+            "next_columns": None
+            if load.next_columns is None
+            else Json([asdict(column) for column in load.next_columns]),
+            "rows_trimmed": load.rows_trimmed,
         },
     )
     if cursor.fetchone() is None:
@@ -194,8 +199,14 @@ def _record(row: Mapping[str, Any]) -> LoadRecord:
     facts["files_skipped"] = tuple(facts["files_skipped"])
     facts["mode"] = WriteMode(facts["mode"]) if facts["mode"] else None
     facts["notes"] = tuple(facts["notes"])
+    facts["next_columns"] = _columns(facts["next_columns"])
     return LoadRecord(**facts)
 
 
 def _watermark(row: Mapping[str, Any]) -> Watermark:
-    return Watermark(**{**row, "destination": Destination(row["destination"])})
+    known = {"destination": Destination(row["destination"]), "columns": _columns(row.get("columns"))}
+    return Watermark(**{**row, **known})
+
+
+def _columns(stored: list[dict[str, Any]] | None) -> tuple[ColumnDefinition, ...] | None:
+    return None if stored is None else tuple(ColumnDefinition(**column) for column in stored)

@@ -11,7 +11,7 @@ import orjson
 import psycopg2
 
 from etl.ledger.statements import statement
-from etl.ledger.values import Reject, RejectFilter, RejectRecord, RejectStatus
+from etl.ledger.values import Reject, RejectedExtent, RejectFilter, RejectRecord, RejectStatus
 from etl.model import Destination
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": "\\\\x00"})
@@ -52,6 +52,36 @@ def find_reject(cursor: Any, reject_id: int) -> RejectRecord | None:
 def find_waiting_tables(cursor: Any) -> list[str]:
     cursor.execute(statement("waiting_tables"))
     return [row["table_name"] for row in cursor.fetchall()]
+
+
+def find_rejected_rules(cursor: Any) -> list[tuple[str, int]]:
+    cursor.execute(statement("rejected_rules"))
+    return [(row["rule"], row["rows"]) for row in cursor.fetchall()]
+
+
+def find_rejected_tables(cursor: Any, rule: str) -> list[str]:
+    cursor.execute(statement("rejected_tables"), {"rule": rule})
+    return [row["table_name"] for row in cursor.fetchall()]
+
+
+def find_extents(cursor: Any, table_name: str, rule: str, column: str, renamed: str) -> list[RejectedExtent]:
+    values = {"table_name": table_name, "rule": rule, "column": column, "renamed": renamed}
+    cursor.execute(statement("rejected_extents"), values)
+    named = [(row, Destination(row["destination"]) if row["destination"] else None) for row in cursor.fetchall()]
+    return [RejectedExtent(**{**row, "destination": destination}) for row, destination in named]
+
+
+def resolve(cursor: Any, run_id: str, table_name: str, rule: str, extent: RejectedExtent) -> None:
+    cursor.execute(
+        statement("resolve_rejected"),
+        {
+            "run_id": run_id,
+            "table_name": table_name,
+            "rule": rule,
+            "destination": extent.destination and str(extent.destination),
+            "last_reject_id": extent.last_reject_id,
+        },
+    )
 
 
 def jsonb_text(text: str) -> str:

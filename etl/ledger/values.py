@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from etl.model import Destination, RunStatus, WriteMode
+from etl.model import ColumnDefinition, Destination, RunStatus, WriteMode
 
 
 class LoadState(StrEnum):
@@ -94,6 +94,8 @@ class LoadPlan:
     files_read: int | None = None
     files_skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    next_columns: tuple[ColumnDefinition, ...] | None = None
+    rows_trimmed: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ class LoadRecord:
     files_read: int | None
     files_skipped: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    next_columns: tuple[ColumnDefinition, ...] | None = None
+    rows_trimmed: int = 0
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,8 @@ class Watermark:
     """How far a destination holds a table.
 
     `mark` is the watermark column's upper value (None for tables read whole), `fingerprint` that of the whole source
-    table, `tail` that of the overlap below the mark, `config_hash` that of the configuration it was loaded with.
+    table, `tail` that of the overlap below the mark, `config_hash` that of the configuration it was loaded with,
+    `columns` the source's columns then (None where nobody wrote them down).
     """
 
     table_name: str
@@ -150,6 +155,7 @@ class Watermark:
     target: str
     run_id: str
     updated_at: datetime
+    columns: tuple[ColumnDefinition, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -179,6 +185,21 @@ class RejectRecord:
     key: str | None
     created_at: datetime
     resolved_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RejectedExtent:
+    """The rows of one table that a rule rejected for one destination (None: for all), and where their marks reach.
+
+    `last_reject_id` is the latest of their entries; `is_marked` says whether each has a mark.
+    """
+
+    destination: Destination | None
+    rows: int
+    last_reject_id: int
+    first_mark: str | None
+    last_mark: str | None
+    is_marked: bool
 
 
 @dataclass(frozen=True)

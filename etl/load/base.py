@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from etl.config.models import LoadConfigBase, TableConfig
 from etl.config.settings import Settings
 from etl.ledger.values import Reject
+from etl.load.rejected import Rules, refuse_too_many_rejected
 from etl.model import Checksums, Destination, LoadResult, TableDefinition, WriteMode
 
 ConfigT = TypeVar("ConfigT", bound=LoadConfigBase)
@@ -53,6 +54,14 @@ class LoadFacts:
 
     rows: int
     checksums: Checksums | None = None
+    rows_read: int = 0
+    """With those that the transform rejected, deduplicated or filtered."""
+    rows_rejected: int = 0
+    """By the transform; a loader's own come on top."""
+
+    def refuse_too_many_rejected(self, config: LoadConfigBase, own: int, rules: Callable[[], Rules]) -> None:
+        if own:
+            refuse_too_many_rejected(config, self.rows_rejected + own, max(self.rows_read, self.rows), rules)
 
 
 class BaseLoader(ABC, Generic[ConfigT]):

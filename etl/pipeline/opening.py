@@ -23,6 +23,7 @@ from etl.pipeline.options import RunOptions
 from etl.pipeline.publication import PublicationOrder
 from etl.pipeline.rejects import RejectsKeptOnce
 from etl.pipeline.source import ReleaseWhenRead, live_definitions
+from etl.pipeline.source_changes import with_gone_columns
 from etl.report.commands import Commands
 from etl.report.progress import Progress
 
@@ -38,7 +39,9 @@ def reading_context(
     snapshot: SourceSnapshot | None,
 ) -> RunContext:
     """Enough to read and plan; a rehearsal has no more, and watermarks only where a ledger stands."""
-    definitions = live_definitions(configuration, assignment.work, snapshot)
+    watermarks = ledger.watermarks() if ledger.exists() else {}
+    live = live_definitions(configuration, assignment.work, snapshot)
+    definitions = with_gone_columns(live, [work.table for work in assignment.work], watermarks)
     return RunContext(
         run=run,
         options=options,
@@ -47,7 +50,7 @@ def reading_context(
         ledger=ledger,
         loaders=_loaders(configuration, options, assignment.destinations, spark, ledger, run, definitions),
         definitions=definitions,
-        watermarks=ledger.watermarks() if ledger.exists() else {},
+        watermarks=watermarks,
         order=PublicationOrder([work.table.name for work in assignment.work], definitions),
         progress=progress,
         snapshot=snapshot,

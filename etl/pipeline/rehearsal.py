@@ -16,6 +16,7 @@ from etl.extract.snapshot import is_filtered_by_role
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import Run
 from etl.load.frames import columns_of
+from etl.load.rejected import refuse_too_many_rejected
 from etl.model import RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import RunContext, Work
@@ -24,9 +25,10 @@ from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED, RunOptions
 from etl.pipeline.shares import is_unchanged, plan_shares, read_frame
 from etl.pipeline.source import snapshot_for
 from etl.pipeline.stand_ins import held_as_text
-from etl.pipeline.tally import refuse_bad_keys, refuse_too_many_rejected, tally
+from etl.pipeline.tally import refuse_bad_keys, rules_broken, tally
 from etl.report.progress import LogProgress
 from etl.spark_causes import explained
+from etl.transform.outcome import Outcome
 
 
 def rehearse(
@@ -61,6 +63,7 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
         what = f"{rows} rows" if files is None else f"{files} files"
         yield f"{work.table.name} -> {loader.target(share.config)}: {share.config.mode}, {what}"
         yield f"  {share.vanished_rows}"
+        yield from (f"  {change}" for change in share.source_changes)
         yield from (f"  passed over: {file}" for file in share.measurement.files_skipped)
         if is_unchanged(context, share):
             yield "  nothing to do: the source is unchanged"
@@ -78,8 +81,11 @@ def _checked(context: RunContext, work: Work) -> Iterator[str]:
     shares = plan_shares(context, work)
     transformed = context.transformer(work).transform(read_frame(context, work, shares))
     counts = tally(transformed.tagged, None, columns_of(transformed.good), with_checksums=False)
-    refuse_bad_keys(work.table, transformed.tagged, counts)
+    refuse_bad_keys(work.table, transformed.tagged, counts, context.definitions.get(work.table.name))
     for share in shares:
-        refuse_too_many_rejected(share.config, transformed.tagged, counts)
+        rejected = counts.of(Outcome.REJECTED)
+        refuse_too_many_rejected(share.config, rejected, counts.read, lambda: rules_broken(transformed.tagged))
     outcomes = ", ".join(f"{rows} {outcome}" for outcome, rows in sorted(counts.rows.items()))
     yield f"{work.table.name}: {counts.read} rows read" + (f" ({outcomes})" if outcomes else "")
+    if counts.trimmed:
+        yield f"  text of {counts.trimmed} rows is trimmed (transform.trim)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 import structlog
@@ -22,6 +22,7 @@ from etl.ledger.values import FrozenWindow, Watermark
 from etl.model import Destination, TableDefinition, VanishedRows
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.options import RunOptions
+from etl.pipeline.source_changes import changes_since, refuse_spoken_of
 from etl.pipeline.windows import Bounds, bounds_for, next_mark, widest
 from etl.report.commands import Commands
 
@@ -43,6 +44,10 @@ class Share:
     measurement: Measurement
     watermark: Watermark | None
     config_hash: str
+    source_changes: tuple[str, ...] = ()
+    """What the source did to the columns since this destination took the table."""
+    is_entry_changed: bool = False
+    """Whether anything but the source's columns is other than it was then."""
 
     @property
     def mark(self) -> str | None:
@@ -61,11 +66,7 @@ class Share:
     @property
     def keeps_rows_of_another_configuration(self) -> bool:
         """Only what is read now comes as the configuration says; whatever was loaded before stays as it is."""
-        return (
-            self.watermark is not None
-            and self.bounds.lower is not None
-            and self.watermark.config_hash != self.config_hash
-        )
+        return self.watermark is not None and self.bounds.lower is not None and self.is_entry_changed
 
     @property
     def takes_whole_days(self) -> bool:
@@ -90,8 +91,34 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
         measured[bounds] = _measure(context, work, bounds)
     config = work.load_config(destination)
     salt = context.configuration.settings.hash_salt.get_secret_value()
-    hash_ = config_hash(work, config, context.definitions.get(work.table.name), salt)
-    return Share(destination, _as_read(config, bounds, context.options), bounds, measured[bounds], watermark, hash_)
+    definition = context.definitions.get(work.table.name)
+    if definition is not None and watermark is not None:
+        refuse_spoken_of(work.table, watermark.columns, definition)
+    return Share(
+        destination,
+        _as_read(config, bounds, context.options),
+        bounds,
+        measured[bounds],
+        watermark,
+        config_hash(work, config, definition, salt),
+        _source_changes(watermark, definition, is_whole=bounds.is_whole_table),
+        watermark is not None
+        and watermark.config_hash != config_hash(work, config, _as_taken(definition, watermark), salt),
+    )
+
+
+def _source_changes(
+    watermark: Watermark | None, definition: TableDefinition | None, *, is_whole: bool
+) -> tuple[str, ...]:
+    if watermark is None or watermark.columns is None or definition is None:
+        return ()
+    return changes_since(watermark.columns, definition, is_whole=is_whole)
+
+
+def _as_taken(definition: TableDefinition | None, watermark: Watermark) -> TableDefinition | None:
+    if definition is None or watermark.columns is None:
+        return definition
+    return replace(definition, columns=watermark.columns)
 
 
 def _as_read(config: TableLoadConfig, bounds: Bounds, options: RunOptions) -> TableLoadConfig:
@@ -118,8 +145,12 @@ def is_unchanged(context: RunContext, share: Share) -> bool:
     return before is not None and before == share.measurement.fingerprint
 
 
-def warn_of_changed_configuration(context: RunContext, work: Work, shares: Iterable[Share]) -> None:
+def warn_of_changes(context: RunContext, work: Work, shares: Sequence[Share]) -> None:
     """A destination goes on from its mark: the rows that it holds keep the shape of the configuration before."""
+    changes = list(dict.fromkeys(change for share in shares for change in share.source_changes))
+    if changes:
+        changed = [share.destination.value for share in shares if share.source_changes]
+        log.warning("source changed", table=work.table.name, destinations=changed, changes=changes)
     stale = [share.destination.value for share in shares if share.keeps_rows_of_another_configuration]
     if stale:
         command = Commands(context.options.config_dir).load(

@@ -24,6 +24,7 @@ from etl.errors import LockedError, ReconciliationError, ValidationError
 from etl.ledger.values import LoadPlan, LoadRecord
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.frames import columns_of
+from etl.load.rejected import refuse_too_many_rejected
 from etl.model import HELD_AS_TEXT, WATERMARK, Destination, LoadResult
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.retrying import retrying
@@ -35,10 +36,10 @@ from etl.pipeline.shares import (
     marks_after,
     plan_share,
     read_frame,
-    warn_of_changed_configuration,
+    warn_of_changes,
 )
 from etl.pipeline.stand_ins import held_as_text
-from etl.pipeline.tally import Tally, refuse_bad_keys, refuse_too_many_rejected, tally
+from etl.pipeline.tally import Tally, refuse_bad_keys, rules_broken, tally
 from etl.spark_causes import explained
 from etl.transform.outcome import Outcome, Transformed
 
@@ -59,7 +60,8 @@ class Delivery:
 
     @property
     def facts(self) -> LoadFacts:
-        return LoadFacts(self.tally.of(Outcome.GOOD), self.tally.checksums)
+        rejected = self.tally.of(Outcome.REJECTED)
+        return LoadFacts(self.tally.of(Outcome.GOOD), self.tally.checksums, self.tally.read, rejected)
 
 
 def process_unit(context: RunContext, unit: Sequence[Work]) -> None:
@@ -105,7 +107,7 @@ def _prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]
     if not shares:
         return []
     freeze(context, work, shares)
-    warn_of_changed_configuration(context, work, shares)
+    warn_of_changes(context, work, shares)
     transformed = context.transformer(work).transform(read_frame(context, work, shares))
     tagged = transformed.tagged.persist(_storage(shares))
     held.callback(tagged.unpersist)
@@ -172,6 +174,9 @@ def _adopt(context: RunContext, record: LoadRecord, done: LoadResult) -> None:
             config_hash=record.config_hash,
             files_read=record.files_read,
             files_skipped=record.files_skipped,
+            notes=record.notes,
+            next_columns=record.next_columns,
+            rows_trimmed=record.rows_trimmed,
         ),
     )
     context.ledger.complete_load(context.run.run_id, done)
@@ -228,14 +233,19 @@ def _cut(context: RunContext, work: Work, shares: list[Share], transformed: Tran
         part = None if after is None else _is_after(transformed.tagged, after)
         if after not in counted:
             counted[after] = tally(transformed.tagged, part, columns, context.options.validate)
-            refuse_bad_keys(work.table, transformed.tagged, counted[after])
+            refuse_bad_keys(work.table, transformed.tagged, counted[after], context.definitions.get(work.table.name))
         mine = transformed if part is None else transformed.with_tagged(transformed.tagged.where(part))
         with table_boundary(context, [(work.table.name, share.destination)]):
-            refuse_too_many_rejected(share.config, mine.tagged, counted[after])
+            _refuse_too_many_rejected(share, mine, counted[after])
             deliveries.append(Delivery(work, share, mine.good, counted[after]))
     rows = max(each.read for each in counted.values())
     context.progress.table_extracted(work.table.name, rows)
     return deliveries
+
+
+def _refuse_too_many_rejected(share: Share, transformed: Transformed, counts: Tally) -> None:
+    rejected = counts.of(Outcome.REJECTED)
+    refuse_too_many_rejected(share.config, rejected, counts.read, lambda: rules_broken(transformed.tagged))
 
 
 def _taken_after(share: Share, shares: list[Share]) -> str | None:
@@ -310,6 +320,7 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
     loader = context.loaders[share.destination]
     _remove_orphans(context, loader, delivery.work, share)
     mark, fingerprint, tail = marks_after(context, delivery.work, share)
+    definition = context.definitions.get(delivery.work.table.name)
     context.ledger.begin_load(
         run_id,
         LoadPlan(
@@ -328,6 +339,9 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
             config_hash=share.config_hash,
             files_read=share.measurement.files_read,
             files_skipped=share.measurement.files_skipped,
+            notes=share.source_changes,
+            next_columns=definition.columns if definition else None,
+            rows_trimmed=delivery.tally.trimmed,
         ),
     )
     context.progress.load_started(delivery.work.table.name, share.destination, delivery.tally.read)

@@ -9,22 +9,22 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from etl.config.limits import exceeds
-from etl.config.models import LoadConfigBase, TableConfig
-from etl.errors import DuplicateKeyError, NullKeyError, RejectedRowsError
-from etl.model import Checksums, Column
+from etl.config.models import TableConfig
+from etl.errors import DuplicateKeyError, NullKeyError
+from etl.model import Checksums, Column, TableDefinition
 from etl.statements.checksum import spark_checksum_columns
-from etl.transform.outcome import OUTCOME, REASON, RULE, Outcome
+from etl.transform.outcome import OUTCOME, REASON, RULE, TRIMMED, Outcome
 
 _SHOWN_RULES = 5
 
 
 @dataclass(frozen=True)
 class Tally:
-    """`rows` by outcome; the outcomes add up to what was read."""
+    """`rows` by outcome; the outcomes add up to what was read. `trimmed` are the good rows whose text was trimmed."""
 
     rows: Mapping[Outcome, int]
     checksums: Checksums | None
+    trimmed: int = 0
 
     @property
     def read(self) -> int:
@@ -40,16 +40,20 @@ def tally(tagged: DataFrame, part: SparkColumn | None, columns: Sequence[Column]
     expressions = spark_checksum_columns(columns) if with_checksums else {}
     # aliases by position: two columns may differ in case only
     aggregates = [F.expr(expression).alias(f"checksum_{i}") for i, expression in enumerate(expressions.values())]
-    rows = frame.groupBy(OUTCOME).agg(F.count(F.lit(1)).alias("rows"), *aggregates).collect()
+    trimmed = F.count_if(TRIMMED) if TRIMMED in frame.columns else F.lit(0)
+    rows = frame.groupBy(OUTCOME).agg(F.count(F.lit(1)).alias("rows"), trimmed.alias("trimmed"), *aggregates).collect()
     counts = {Outcome(row[OUTCOME]): int(row["rows"]) for row in rows}
-    if not with_checksums:
-        return Tally(counts, None)
     good = next((row for row in rows if row[OUTCOME] == Outcome.GOOD), None)
+    altered = int(good["trimmed"]) if good else 0
+    if not with_checksums:
+        return Tally(counts, None, altered)
     sums = {name: good[f"checksum_{i}"] if good else "0/0" for i, name in enumerate(expressions)}
-    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), sums))
+    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), sums), altered)
 
 
-def refuse_bad_keys(table: TableConfig, tagged: DataFrame, counts: Tally) -> None:
+def refuse_bad_keys(
+    table: TableConfig, tagged: DataFrame, counts: Tally, definition: TableDefinition | None = None
+) -> None:
     """Once, before any destination is written: NULL keys and unresolved duplicates refuse the whole table."""
     if nulls := counts.of(Outcome.NULL_KEY):
         raise NullKeyError(
@@ -62,29 +66,29 @@ def refuse_bad_keys(table: TableConfig, tagged: DataFrame, counts: Tally) -> Non
         key = ", ".join(f"{name}={value}" for name, value in sample.asDict().items()) if sample else "?"
         raise DuplicateKeyError(
             f"{table.name}: expected each key once, found {duplicates} rows that share theirs, such as {key}; "
-            "repair the source or give transform.deduplicate.order_by",
+            + (_other_primary_key(table, definition) or "repair the source or give transform.deduplicate.order_by"),
             table=table.name,
         )
 
 
-def refuse_too_many_rejected(load: LoadConfigBase, tagged: DataFrame, counts: Tally) -> None:
-    """Before a destination is written: a rule that refuses most rows is wrong itself, or the source is.
+def _other_primary_key(table: TableConfig, definition: TableDefinition | None) -> str:
+    """What the source itself calls unique, where the entry names another key."""
+    columns = [table.transform.rename.get(name, name) for name in definition.primary_key] if definition else []
+    if not columns or set(columns) == set(table.key):
+        return ""
+    named = ", ".join(columns)
+    return (
+        f"the source's primary key is ({named}), the entry's key ({', '.join(table.key)}): write `key: [{named}]`, for "
+        "which each store's table must be made anew, or give transform.deduplicate.order_by"
+    )
 
-    `tagged` are the rows that were counted.
-    """
-    rejected = counts.of(Outcome.REJECTED)
-    if not exceeds(load.maximum_rejected, rejected, counts.read):
-        return
+
+def rules_broken(tagged: DataFrame) -> list[tuple[str, int, str]]:
+    """What the rejected rows among these broke, the most frequent first."""
     by_rule = (
         tagged.where(F.col(OUTCOME) == Outcome.REJECTED)
         .groupBy(RULE)
         .agg(F.count(F.lit(1)).alias("rows"), F.min(REASON).alias("reason"))
         .orderBy(F.desc("rows"), RULE)
     )
-    found = [f"{row[RULE]} ({row['rows']}, such as {row['reason']!r})" for row in by_rule.limit(_SHOWN_RULES).collect()]
-    raise RejectedRowsError(
-        f"{load.table_name}: expected at most {load.maximum_rejected} of the {counts.read} rows read to break a rule "
-        f"(maximum_rejected), found {rejected}: {'; '.join(found)}. Nothing was written and the watermark stays. Mend "
-        "the rule or the source; to load the others without these rows, repeat the run with --maximum-rejected 100%",
-        table=load.table_name,
-    )
+    return [(row[RULE], row["rows"], row["reason"]) for row in by_rule.limit(_SHOWN_RULES).collect()]

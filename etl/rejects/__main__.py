@@ -1,12 +1,12 @@
-"""`python -m etl.rejects list | show ID | retry`: rows that loads left out, and another try for those that wait.
+"""`python -m etl.rejects list | show ID | retry`: rows that loads left out, and another try for them.
 
-Exit codes: 0 done (and, for retry, no row of the tables waits any more), 1 rows still wait or a server failed,
-2 bad use or configuration.
+Exit codes: 0 done (and, for retry, no row of the tables waits any more, or breaks the rule again), 1 rows still wait or
+are rejected again, or a server failed, 2 bad use or configuration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -72,9 +72,15 @@ def show(
 @app.command()
 def retry(
     table: Annotated[list[str] | None, typer.Option(help="Only rows of this table; may be repeated.")] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="Read the rows that this rule rejected from the source again, once it is mended.")
+    ] = None,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
-    """Load the waiting rows whose foreign-key parents have come. Every run does so too."""
+    """Load the waiting rows whose foreign-key parents have come (every run does so too), or those of a mended rule."""
+    if rule is not None:
+        _retry_rule(rule, table or (), config_dir)
+        return
     with _opened(config_dir) as (configuration, ledger):
         results = retry_waiting(configuration, ledger, table or ())
     for result in results:
@@ -83,6 +89,28 @@ def retry(
     if not results:
         print("no rows are waiting")
     if any(result.rows_rejected for result in results):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _retry_rule(rule: str, tables: Sequence[str], config_dir: Path) -> None:
+    # Spark takes seconds to import: only where it is needed
+    from etl.rejects.rereading import retry_rejected
+
+    with _opened(config_dir) as (configuration, ledger):
+        results = retry_rejected(configuration, ledger, rule, tables, config_dir)
+    for result in results:
+        loads = ", ".join(
+            f"{load.destination}: {load.rows_inserted + load.rows_updated:,} loaded" for load in result.loads
+        )
+        print(
+            f"{result.table}: {result.rows:,} rows of {rule} were read again with what stands between them; {loads}; "
+            f"{result.rejected_again:,} are rejected again"
+        )
+        for load in result.failed:
+            typer.echo(f"{result.table} -> {load.destination}: {load.error_message}", err=True)
+    if not results:
+        print("no rows of these tables are rejected by that rule")
+    if any(result.failed or result.rejected_again for result in results):
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -35,6 +35,7 @@ _COUNTS = (
     "rows_rejected",
     "rows_deduplicated",
     "rows_deleted",
+    "rows_trimmed",
 )
 
 

@@ -53,6 +53,8 @@ class RecordedLoad(Protocol):
     @property
     def rows_deleted(self) -> int: ...
     @property
+    def rows_trimmed(self) -> int: ...
+    @property
     def notes(self) -> tuple[str, ...]: ...
     @property
     def seconds(self) -> float: ...
@@ -84,6 +86,7 @@ class TableReport:
     rows_rejected: int = 0
     rows_deduplicated: int = 0
     rows_deleted: int = 0
+    rows_trimmed: int = 0
     vanished_rows: str | None = None
     seconds: float = 0.0
     files_read: int | None = None
@@ -139,6 +142,7 @@ def report_load(record: RecordedLoad) -> TableReport:
         rows_rejected=record.rows_rejected,
         rows_deduplicated=record.rows_deduplicated,
         rows_deleted=record.rows_deleted,
+        rows_trimmed=record.rows_trimmed,
         vanished_rows=record.configuration.get("vanished_rows"),
         seconds=record.seconds,
         files_read=record.files_read,

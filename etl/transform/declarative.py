@@ -16,7 +16,7 @@ from etl.transform import steps
 from etl.transform.conform import JSON_OPTIONS, conform
 from etl.transform.draft import FAILURE, SOURCE, Draft, start
 from etl.transform.keys import is_unique_at_source, keep_one_of_each_key, refuse_null_keys, remember_order
-from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, Outcome, Transformed
+from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed
 from etl.transform.privacy import hashed, masked
 from etl.transform.ranges import destination_rules
 
@@ -141,7 +141,7 @@ class DeclarativeTransformer:
             f"{FAILURE}.rule AS {RULE}",
             f"translate({FAILURE}.reason, char(0), '\u2400') AS {REASON}",
             f"CASE WHEN {FAILURE} IS NOT NULL THEN {_AS_JSON} END AS {ROW}",
-            *([WATERMARK] if WATERMARK in draft.frame.columns else []),
+            *(name for name in (WATERMARK, TRIMMED) if name in draft.frame.columns),
         )
         return Transformed(tagged, tuple(_final_field(draft, field) for field in draft.fields.values()))
 

@@ -28,6 +28,7 @@ OUTCOME = "_etl_outcome"
 RULE = "_etl_rule"
 REASON = "_etl_reason"
 ROW = "_etl_row"
+TRIMMED = "_etl_trimmed"
 
 
 class Outcome(StrEnum):
@@ -42,7 +43,8 @@ class Outcome(StrEnum):
 @dataclass(frozen=True)
 class Transformed:
     """`tagged` holds the real columns, OUTCOME, RULE, REASON, ROW (JSON, masked; all three NULL for good rows) and,
-    where the extraction brought it, WATERMARK. `fields` are the real columns as every store is to get them.
+    where the extraction brought it, WATERMARK, and where text is trimmed, TRIMMED: whether this row's was. `fields`
+    are the real columns as every store is to get them.
 
     Nothing is computed until asked for: persist `tagged` once and go on with `with_tagged(persisted)`.
     """

@@ -17,7 +17,7 @@ from etl.statements.types import is_wide_numeric
 from etl.transform.casting import cast_to, has_failed
 from etl.transform.draft import Check, Draft, column_of
 from etl.transform.expressions import condition, expression
-from etl.transform.outcome import Outcome
+from etl.transform.outcome import TRIMMED, Outcome
 from etl.transform.privacy import hashed, masked
 from etl.transform.text import cleaned, is_free_text
 
@@ -51,7 +51,7 @@ def rename(draft: Draft, names: Mapping[str, str]) -> Draft:
 
 
 def trim(draft: Draft, table: TableConfig, definition: TableDefinition | None) -> Draft:
-    """By default all free text but keys: other tables refer to those as they are."""
+    """Named columns, or where `true` all free text but keys: other tables refer to those as they are."""
     wanted = table.transform.trim
     if isinstance(wanted, bool):
         untouched = _key_columns(table, definition) if wanted else frozenset(draft.names)
@@ -60,7 +60,10 @@ def trim(draft: Draft, table: TableConfig, definition: TableDefinition | None) -
         names = [name for name in texts if name not in untouched]
     else:
         names = list(wanted)
-    return draft.altered({name: cleaned(name) for name in names})
+    if not names:
+        return draft
+    changes = " OR ".join(f"NOT ({cleaned(name)} <=> {spark_identifier(name)})" for name in names)
+    return draft.altered({**{name: cleaned(name) for name in names}, TRIMMED: changes})
 
 
 def cast(draft: Draft, table: TableConfig) -> Draft:

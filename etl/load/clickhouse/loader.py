@@ -30,6 +30,7 @@ from etl.load.clickhouse.schema import SchemaPlan, plan_schema
 from etl.load.clickhouse.staging import stage_arrow
 from etl.load.clickhouse.target import TargetTable, describe, frame_columns
 from etl.load.numerics import Settled, facts_without, reject_misfits, settle_numerics
+from etl.load.rejected import discarded
 from etl.model import Checksums, Column, ConflictResolution, Destination, LoadResult, WriteMode
 from etl.statements.clickhouse.catalog import DATABASE_ENGINE, TABLE_COMMENT, TABLES_WITH_PREFIX
 from etl.statements.clickhouse.names import (
@@ -150,6 +151,8 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
                 table=job.config.table_name,
                 destination=self.destination,
             )
+        if facts is not None:
+            facts.refuse_too_many_rejected(job.config, rejected, lambda: discarded(rejected))
         if rejected and keep is not None:
             keep(table, self.destination, discarded_rows(df, job.config, job.plan))
         return Frame(rows, rejected + left_out, self._expected(prepared, job.plan, facts), facts is not None), staged

@@ -12,7 +12,7 @@ from etl.load.postgresql.design import Design
 from etl.load.postgresql.target import TargetColumn, TargetTable
 from etl.model import Column, SchemaContract
 from etl.statements.postgresql.naming import StagedColumn
-from etl.statements.postgresql.tables import NewColumn, add_column, add_unique, alter_column_type
+from etl.statements.postgresql.tables import NewColumn, add_column, add_unique, alter_column_type, drop_not_null
 
 _INTEGERS = {"smallint": 1, "integer": 2, "bigint": 3}
 _FLOATS = {"real": 1, "double precision": 2}
@@ -160,13 +160,29 @@ def _is_checked(found: Fit, contract: SchemaContract) -> bool:
 def _evolve(
     design: Design, target: TargetTable, missing: list[Column], fits: dict[str, Fit]
 ) -> tuple[TargetTable, list[str]]:
-    """New columns are nullable: rows that stand there have no value for them."""
+    """New columns are nullable: rows that stand there have no value for them. A column that the source lets be NULL by
+    now must not refuse its rows for ever."""
+    loosened = [column.name for column in target.columns if _is_stricter(column, design, target)]
     widened = {c.name: c.postgresql_type for c in design.columns if fits.get(c.name) is Fit.NARROWS}
-    columns = [replace(column, type=widened.get(column.name, column.type)) for column in target.columns]
+    columns = [
+        replace(
+            column,
+            type=widened.get(column.name, column.type),
+            not_null=column.not_null and column.name not in loosened,
+        )
+        for column in target.columns
+    ]
     columns += [TargetColumn(column.name, column.postgresql_type) for column in missing]
     ddl = [alter_column_type(target.table, name, new_type) for name, new_type in widened.items()]
+    ddl += [drop_not_null(target.table, name) for name in loosened]
     ddl += [add_column(target.table, NewColumn(column.name, column.postgresql_type)) for column in missing]
     return replace(target, columns=tuple(columns)), ddl
+
+
+def _is_stricter(column: TargetColumn, design: Design, target: TargetTable) -> bool:
+    keys = {name for key in target.unique_keys if key.primary for name in key.columns}
+    is_fixed = column.identity or column.name in keys or column.name in design.match
+    return column.not_null and column.name in design.optional and not is_fixed
 
 
 def _is_text(kind: str) -> bool:

@@ -33,6 +33,8 @@ class Design:
     null_safe: bool
     unique_keys: tuple[UniqueKey, ...] = ()
     links: tuple[ForeignKeyLink, ...] = ()
+    optional: frozenset[str] = frozenset()
+    """Columns that the source, as far as it is known, lets be NULL."""
 
     def as_target(self) -> TargetTable:
         """The table as it will stand right after CREATE TABLE, before foreign keys."""
@@ -61,6 +63,7 @@ def design_target(
         null_safe=null_safe,
         unique_keys=tuple(_unique_keys(config, definition, definitions, {column.name for column in columns})),
         links=tuple(_links(config, definition, definitions, tables, {column.name for column in columns})),
+        optional=frozenset(column.name for column in columns if _is_optional(column, definition)),
     )
 
 
@@ -136,6 +139,12 @@ def _is_required(column: Column, definition: TableDefinition | None) -> bool:
         return False
     source = definition.column(column.name)
     return not source.nullable and source.type == column.postgresql_type
+
+
+def _is_optional(column: Column, definition: TableDefinition | None) -> bool:
+    if definition is None or not column.nullable or column.name not in definition.column_names:
+        return False
+    return definition.column(column.name).nullable
 
 
 def _unique_keys(

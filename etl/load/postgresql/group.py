@@ -131,6 +131,11 @@ class _Counted:
 def _write(cursor: Any, publication: Publication, together: frozenset[Table]) -> _Counted:
     cursor.execute(writing.count_outcomes(publication.write))
     accepted, rejected = cursor.fetchone()
+    if rejected and publication.facts is not None and publication.staged is not None:
+        cursor.execute(writing.count_refused(publication.write))
+        rules = cursor.fetchall()
+        refused = sum(rows for _, rows, _ in rules)
+        publication.facts.refuse_too_many_rejected(publication.config, refused, lambda: rules)
     if accepted or publication.replaces:
         publishing.check_still_needed(cursor, publication, together)
     return _Counted(publishing.write_rows(cursor, publication, accepted), accepted, rejected)

@@ -19,6 +19,7 @@ from etl.errors import ConfigurationError, ConflictError, Fault, TransientError
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.frames import Misfits, iterate_rejects
 from etl.load.numerics import facts_without, reject_misfits, settle_numerics
+from etl.load.rejected import discarded
 from etl.load.s3.delta_load import StoredDelta, load_delta
 from etl.load.s3.delta_log import commit_of_token, commits_of_run, has_commits
 from etl.load.s3.door import spark_door
@@ -140,7 +141,7 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
             stored = self._stored_delta(job) if is_delta and exists else StoredDelta(None)
             table = None if is_delta else FileTable.find(job)
             fitted = fit(prepared, table.schema if table else stored.schema, config)
-            rejected = left_out + self._reject(job, prepared, fitted.misfits)
+            rejected = left_out + self._reject(job, prepared, fitted.misfits, facts)
             content = examine(fitted.frame, config, facts)
         known = facts.checksums if facts and fitted.frame is prepared else None
         job = replace(job, frame=fitted.frame, content=content, checksums=known, rows_rejected=rejected)
@@ -148,12 +149,14 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
             return load_files(job, replace(table, job=job))
         return load_delta(job, replace(stored, evolve=fitted.difference.renames_columns))
 
-    def _reject(self, job: Job, prepared: DataFrame, misfits: Misfits | None) -> int:
+    def _reject(self, job: Job, prepared: DataFrame, misfits: Misfits | None, facts: LoadFacts | None) -> int:
         """Hands the rows that the contract discards to the ledger; how many they are."""
         if misfits is None:
             return 0
         rejected = misfits.among(prepared)
         rows = rejected.count()
+        if facts is not None:
+            facts.refuse_too_many_rejected(job.config, rows, lambda: discarded(rows))
         if rows and self.config.keep_rejects:
             kept = iterate_rejects(
                 rejected, misfits.rule, misfits.reason, PARTITION_DATE if job.config.partition_by else None

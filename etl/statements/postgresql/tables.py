@@ -76,5 +76,9 @@ def add_column(table: Table, column: NewColumn) -> str:
     return f"ALTER TABLE {table.sql} ADD COLUMN {column.sql}"
 
 
+def drop_not_null(table: Table, column: str) -> str:
+    return f"ALTER TABLE {table.sql} ALTER COLUMN {postgresql_identifier(column)} DROP NOT NULL"
+
+
 def alter_column_type(table: Table, column: str, new_type: str) -> str:
     return f"ALTER TABLE {table.sql} ALTER COLUMN {postgresql_identifier(column)} TYPE {new_type}"

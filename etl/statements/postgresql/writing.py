@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from etl.statements.postgresql.naming import RULE, StagedColumn, Table, column_list, name_list
+from etl.statements.postgresql.naming import REASON, RULE, STATUS, StagedColumn, Table, column_list, name_list
 from etl.statements.quoting import postgresql_column, postgresql_identifier
 
 SAMPLE_KEYS = 5
@@ -179,6 +179,14 @@ def count_outcomes(write: Write) -> str:
     return (
         f"SELECT count(*) FILTER (WHERE s.{RULE} IS NULL), count(*) FILTER (WHERE s.{RULE} IS NOT NULL) "
         f"FROM {write.staging.sql} AS s"
+    )
+
+
+def count_refused(write: Write) -> str:
+    """Rows that are refused for good, by rule: those that wait for a parent are none of them."""
+    return (
+        f"SELECT s.{RULE}, count(*), min(s.{REASON}) FROM {write.staging.sql} AS s "
+        f"WHERE s.{RULE} IS NOT NULL AND s.{STATUS} = 'rejected' GROUP BY 1 ORDER BY 2 DESC, 1"
     )
 
 

@@ -75,6 +75,8 @@ CREATE TABLE etl.loads (
     files_read        bigint,
     files_skipped     text[] NOT NULL DEFAULT '{}',
     notes             text[] NOT NULL DEFAULT '{}',
+    next_columns      jsonb,
+    rows_trimmed      bigint NOT NULL DEFAULT 0 CONSTRAINT loads_trimmed_check CHECK (rows_trimmed >= 0),
     PRIMARY KEY (run_id, table_name, destination),
     CONSTRAINT loads_run_id_fkey FOREIGN KEY (run_id) REFERENCES etl.runs (run_id) ON DELETE CASCADE,
     CONSTRAINT loads_status_check
@@ -110,6 +112,7 @@ CREATE TABLE etl.watermarks (
     target      text NOT NULL,
     run_id      text NOT NULL,
     updated_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    columns     jsonb,
     PRIMARY KEY (table_name, destination),
     CONSTRAINT watermarks_run_id_fkey FOREIGN KEY (run_id) REFERENCES etl.runs (run_id)
 );

@@ -11,7 +11,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.errors import LockedError, ReconciliationError, SourceError, TerminalError, ValidationError
 from etl.ledger import Ledger, LoadRecord, LoadState, Run, Watermark
 from etl.ledger.connection import connect
-from etl.model import Destination, LoadResult, RunStatus, WriteMode
+from etl.model import ColumnDefinition, Destination, LoadResult, RunStatus, WriteMode
 from tests.integration.ledger.conftest import Execute, make_dead, plan, result, start_run
 
 pytestmark = pytest.mark.stack
@@ -36,6 +36,7 @@ def fail(ledger: Ledger, run: Run, error: BaseException) -> bool:
 def test_a_load_from_plan_to_success(ledger: Ledger, run: Run) -> None:
     ledger.plan_loads(run.run_id, [CUSTOMERS, ("orders", Destination.S3)])
     found: dict[str, Any] = {"files_read": 3, "files_skipped": ("in/_a.csv: hidden",), "notes": ("planned",)}
+    found |= {"next_columns": (ColumnDefinition("id", "bigint", nullable=False),), "rows_trimmed": 4}
     ledger.begin_load(run.run_id, plan(configuration={"key": ["id"]}, next_tail="t1", config_hash="c1", **found))
     running = load_of(ledger, run)
     ledger.complete_load(run.run_id, result(notes=("found",)))
@@ -73,6 +74,8 @@ def test_a_load_from_plan_to_success(ledger: Ledger, run: Run) -> None:
         "files_read": 3,
         "files_skipped": ("in/_a.csv: hidden",),
         "notes": ("planned", "found"),
+        "next_columns": (asdict(ColumnDefinition("id", "bigint", nullable=False)),),
+        "rows_trimmed": 4,
     }
     assert (running.status, running.finished_at) == (LoadState.RUNNING, None)
     assert record.finished_at is not None

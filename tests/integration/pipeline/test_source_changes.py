@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from typer.testing import CliRunner
 
 from etl.load.clickhouse.door import ClickHouseDoor
+from etl.rejects.__main__ import app
 from tests.conftest import RunningStack
 from tests.integration.pipeline.conftest import Shop, load_of, status_of
 
@@ -182,3 +184,104 @@ def test_a_table_most_of_whose_rows_break_a_rule_fails_and_its_mark_stays(shop: 
     assert shop.ledger.watermarks() == {} and shop.ledger.count_rejects() == 0
     exit_code, report = shop.run("--resume", report["run_id"], "--maximum-rejected", "3")
     assert (exit_code, load_of(report, "one", "s3")["rows_rejected"], shop.ledger.count_rejects()) == (0, 3, 3)
+
+
+def test_rows_of_a_mended_rule_are_read_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From their place in the source, although the mark has moved past them; into the stores that lack them."""
+    for name, value in shop.environ.items():
+        monkeypatch.setenv(name, value)
+    for name in ("ETL_CLICKHOUSE_URL", "ETL_S3_ENDPOINT", "ETL_S3_BUCKET"):
+        monkeypatch.delenv(name)
+    shop.source(
+        "CREATE TABLE one (id int PRIMARY KEY, secret text, updated_at timestamptz NOT NULL);"
+        "INSERT INTO one SELECT g, 's' || g, timestamptz '2026-01-01' + g * interval '1 day'"
+        "FROM generate_series(1, 6) AS g"
+    )
+    entry = "one: {kind: snapshot, date_column: null, s3: {partition_by: null}, clickhouse: {partition_by: null}"
+    masked = "transform: {mask: {secret: all}, rules: {even: id % 2 = 0 OR id"
+    shop.tables(f"tables:\n  {entry}, {masked} > 9}}}}}}")
+    assert shop.run(destinations="postgresql")[0] == 0
+    marks = {each.destination: each.mark for each in shop.ledger.watermarks().values()}
+
+    def retry(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["retry", *arguments, "--config-dir", str(shop.folder)])
+        return result.exit_code, result.output
+
+    assert retry("--rule", "rule:evn") == (
+        2,
+        "expected a rule of rejected rows, found 'rule:evn'; did you mean 'rule:even'?\n",
+    )
+    shop.tables(f"tables:\n  {entry}, {masked} = 3}}}}}}")
+    exit_code, said = retry("--rule", "rule:even")
+    assert exit_code == 1
+    assert "one: 3 rows of rule:even were read again" in said and "2 are rejected again" in said
+    assert [row for (row,) in shop.target("SELECT id FROM one ORDER BY 1")] == [2, 3, 4, 6]
+    shop.tables(f"tables:\n  {entry}, {masked} < 9}}}}}}")
+    exit_code, said = retry("--rule", "rule:even", "--table", "one")
+    assert exit_code == 0 and "; postgresql: 2 loaded; 0 are rejected again" in said
+    assert shop.target("SELECT status, count(*) FROM etl.rejects GROUP BY 1") == [("resolved", 5)]
+    assert len({secret for (secret,) in shop.target("SELECT secret FROM one")}) == 1
+    assert {each.destination: each.mark for each in shop.ledger.watermarks().values()} == marks
+    assert retry("--rule", "rule:even")[0] == 2
+
+
+def test_a_changed_source_means_the_same_to_every_store_and_is_told_once(
+    stores: Stores, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = stores.shop
+    times = "created_at timestamptz NOT NULL DEFAULT '2026-01-01', updated_at timestamptz NOT NULL DEFAULT now()"
+    shop.source(
+        f"CREATE TABLE altered (id int PRIMARY KEY, name text NOT NULL, v text NOT NULL, {times});"
+        "CREATE TABLE ref (id int PRIMARY KEY, legacy text NOT NULL, v text);"
+        "INSERT INTO altered VALUES (1, 'old', 'v'); INSERT INTO ref VALUES (1, 'old', 'v')"
+    )
+    stores.configure({"altered": "kind: snapshot, extract: {overlap_seconds: 0}", "ref": ""})
+    assert stores.run()[0] == 0
+
+    shop.source(
+        "ALTER TABLE altered RENAME name TO full_name; ALTER TABLE altered ALTER v DROP NOT NULL;"
+        "INSERT INTO altered VALUES (2, 'new', NULL);"
+        "ALTER TABLE ref DROP legacy; INSERT INTO ref VALUES (2, 'new')"
+    )
+    exit_code, report = stores.run()
+    assert exit_code == 0, report
+    old, new = (1, "old", None, "v"), (2, None, "new", None)
+    assert stores.rows("altered", "id, name, full_name, v", "delta") == everywhere([old, new])
+    assert stores.rows("ref", "id, legacy, v") == everywhere([(1, None, "v"), (2, None, "new")])
+    partly = (
+        "it stays in the store, rows loaded from now on hold NULL there, those loaded before keep theirs until a load "
+        "with --full-refresh"
+    )
+    told = [
+        f"the source has no column name any more: {partly}. If it is called full_name now, "
+        "`transform: {rename: {full_name: name}}` goes on with one column",
+        "the source has a new column full_name (text)",
+        "column v may be NULL at the source now",
+    ]
+    assert counted(report, "altered", "notes") == dict.fromkeys(STORES, told)
+    whole = "the source has no column legacy any more: it stays in the store and holds NULL in every row"
+    assert counted(report, "ref", "notes") == {store: [whole] for store in STORES}
+    said = capsys.readouterr()
+    assert "source changed" in said.err + said.out and "configuration changed" not in said.err + said.out
+
+    shop.source("INSERT INTO ref VALUES (3, 'newer')")
+    _, report = stores.run("--tables", "ref")
+    assert stores.rows("ref", "id, legacy") == everywhere([(1, None), (2, None), (3, None)])
+    assert counted(report, "ref", "notes") == {store: [] for store in STORES}
+
+
+def test_duplicates_by_a_former_key_name_the_key_of_the_source(shop: Shop) -> None:
+    shop.source(
+        "CREATE TABLE one (id int, day date, name text, PRIMARY KEY (id, day));"
+        "INSERT INTO one VALUES (1, '2026-01-01', ' a '), (1, '2026-01-02', 'b')"
+    )
+    shop.tables("tables: {one: {transform: {trim: true}}}")
+    exit_code, report = shop.run(destinations="s3")
+    assert exit_code == 1
+    assert (
+        "such as id=1; the source's primary key is (id, day), the entry's key (id): write `key: [id, day]`"
+        in (load_of(report, "one", "s3")["error"])
+    )
+    shop.tables("tables: {one: {key: [id, day], transform: {trim: true}}}")
+    exit_code, report = shop.run(destinations="s3")
+    assert (exit_code, load_of(report, "one", "s3")["rows_trimmed"]) == (0, 1)

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
-from etl.config.models import ClickHouseTableLoadConfig, PostgreSQLTableLoadConfig, S3TableLoadConfig
+from etl.config.models import (
+    ClickHouseTableLoadConfig,
+    PostgreSQLTableLoadConfig,
+    S3TableLoadConfig,
+    TransformConfig,
+)
 from etl.model import PARTITION_DATE, Destination
 
 CONTRACT = Path(__file__).parents[2] / "contract_tables.csv"
@@ -92,3 +97,9 @@ def test_entries_state_only_what_differs_from_the_defaults() -> None:
         and any(word in line for word in said)
     ]
     assert lines == [("editorial.yaml", "s3: {format: parquet, mode: overwrite_partitions}")]
+
+
+def test_the_contract_s_tables_ask_for_trimmed_text_themselves(configuration: Configuration) -> None:
+    """What a user adds beside them comes as it is."""
+    assert {table.transform.trim for table in configuration.tables.values()} == {True}
+    assert TransformConfig().trim is False

@@ -30,6 +30,7 @@ class Record:
     rows_rejected: int = 2
     rows_deduplicated: int = 1
     rows_deleted: int = 3
+    rows_trimmed: int = 2
     configuration: Mapping[str, Any] = field(default_factory=lambda: {"vanished_rows": "delete"})
     notes: tuple[str, ...] = ("a sentence",)
     seconds: float = 0.5

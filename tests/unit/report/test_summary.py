@@ -44,6 +44,7 @@ def test_a_run_where_something_failed() -> None:
         ["rows", "rejected", "200", "0", "0"],
         ["rows", "deduplicated", "0", "0", "0"],
         ["rows", "deleted", "0", "0", "0"],
+        ["rows", "trimmed", "0", "0", "0"],
     ]
     assert lines[-7:] == [
         "2 failed:",

@@ -24,6 +24,7 @@ def test_a_load_is_reported_as_the_ledger_has_it() -> None:
         rows_rejected=2,
         rows_deduplicated=1,
         rows_deleted=3,
+        rows_trimmed=2,
         vanished_rows="delete",
         seconds=0.5,
         notes=("a sentence",),

@@ -25,7 +25,7 @@ from pyspark.sql.types import (
 from etl.errors import ConfigurationError, SourceError
 from etl.ledger.values import Reject
 from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK, ColumnDefinition, Destination, ForeignKey, TableDefinition
-from etl.transform.outcome import OUTCOME, REASON, ROW, RULE
+from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED
 from tests.unit.transform.conftest import MakeFrame, file_table, outcomes, postgresql_table, refusals, transform
 
 KEYED = TableDefinition("things", (ColumnDefinition("id", "integer", nullable=False),), primary_key=("id",))
@@ -58,7 +58,7 @@ def test_steps_apply_in_order(frame: MakeFrame) -> None:
     assert outcomes(result, "k") == [(1, "good", None), (2, "good", None), (3, "filtered", "filter")]
 
 
-def test_text_is_trimmed_but_keys_and_typed_text_are_not(frame: MakeFrame) -> None:
+def test_where_text_is_trimmed_keys_and_typed_text_are_not(frame: MakeFrame) -> None:
     definition = TableDefinition(
         "things",
         tuple(ColumnDefinition(name, "text") for name in ("id", "code", "parent", "name", "uuid")),
@@ -71,14 +71,18 @@ def test_text_is_trimmed_but_keys_and_typed_text_are_not(frame: MakeFrame) -> No
         (" i ", " c ", " p ", "\u00a0 a\x07b\tc\nd \u2003", " u "),
     )
     schema = StructType([*df.schema.fields[:4], StructField("uuid", StringType(), True, {POSTGRESQL_TYPE: "uuid"})])
-    result = transform(postgresql_table(), df.to(schema), definition)
+    result = transform(postgresql_table(transform={"trim": True}), df.to(schema), definition)
     assert result.good.collect() == [(" i ", " c ", " p ", "ab\tc\nd", " u ")]
 
 
-def test_trim_can_name_its_columns_or_be_off(frame: MakeFrame) -> None:
-    df = frame("id string, a string, b string", (" i ", " a ", " b "))
-    assert transform(file_table(transform={"trim": ["id", "a"]}), df).good.collect() == [("i", "a", " b ")]
-    assert transform(file_table(transform={"trim": False}), df).good.collect() == [(" i ", " a ", " b ")]
+def test_trim_can_name_its_columns_is_off_unless_asked_for_and_counts_its_rows(frame: MakeFrame) -> None:
+    df = frame("id string, a string, b string", (" i ", " a ", " b "), ("j", "a", " b "), ("k", None, " b "))
+    named = transform(file_table(transform={"trim": ["id", "a"]}), df)
+    assert named.good.collect() == [("i", "a", " b "), ("j", "a", " b "), ("k", None, " b ")]
+    assert [row[TRIMMED] for row in named.tagged.collect()] == [True, False, False]
+    untouched = transform(file_table(), df)
+    assert untouched.good.collect() == df.collect()
+    assert TRIMMED not in untouched.tagged.columns
 
 
 def test_rows_that_break_a_rule_say_which_and_why(frame: MakeFrame) -> None:

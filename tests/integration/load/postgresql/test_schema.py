@@ -11,7 +11,8 @@ from typing import Any, Literal
 import pytest
 from pydantic import SecretStr
 
-from etl.errors import DataError, SchemaMismatchError
+from etl.errors import DataError, RejectedRowsError, SchemaMismatchError
+from etl.load.base import LoadFacts
 from etl.model import ColumnDefinition, SchemaContract, TableDefinition
 from etl.statements.postgresql.naming import Table, staging_table
 from tests.integration.load.postgresql.conftest import Database, counts, facts_of, table_config
@@ -127,6 +128,38 @@ def test_required_columns_come_from_the_source(database: Database) -> None:
     second = database.frame("id int, name string", [(2, None), (3, "c")])
     assert counts(database.load(second, table_config("items"), "run-2")) == {"inserted": 1, "rejected": 1}
     assert database.rejects() == [("items", "required:name", "rejected")]
+
+
+def test_not_null_that_the_source_gave_up_refuses_no_row_any_more(database: Database) -> None:
+    """A user's own target, too, under `evolve`; what the source still requires, and what it says nothing of, stays."""
+    database.execute(
+        "CREATE TABLE items (id int PRIMARY KEY, freed text NOT NULL, kept text NOT NULL, mine text NOT NULL)"
+    )
+    freed, kept = ColumnDefinition("freed", "text"), ColumnDefinition("kept", "text", nullable=False)
+    columns = (ColumnDefinition("id", "integer", nullable=False), freed, kept)
+    database.definitions["items"] = TableDefinition("items", columns, ("id",))
+    rows = [(1, None, "k", "m"), (2, "f", "k", None), (3, "f", "k", "m")]
+    df = database.frame("id int, freed string, kept string, mine string", rows)
+    frozen = table_config("items", schema_contract=SchemaContract.FREEZE)
+    assert counts(database.load(df, frozen)) == {"inserted": 1, "rejected": 2}
+    assert counts(database.load(df, table_config("items"), "run-2")) == {"inserted": 1, "unchanged": 1, "rejected": 1}
+    required = (
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'items'::regclass AND attnum > 0 AND attnotnull ORDER BY 1"
+    )
+    assert [name for (name,) in database.execute(required)] == ["id", "kept", "mine"]
+
+
+def test_more_rows_refused_than_the_limit_allows_publish_nothing(database: Database) -> None:
+    """The transform's rejects count, too; orphans, which wait, do not."""
+    database.execute("CREATE TABLE items (id int PRIMARY KEY, n int NOT NULL)")
+    df = database.frame("id int, n int", [(1, 1), (2, None), (3, None)])
+    config = table_config("items", maximum_rejected="50%")
+    with pytest.raises(RejectedRowsError, match=r"at most 50% of the 4 rows read .* found 3: required:n \(2, such as"):
+        database.loader().load(df, config, LoadFacts(3, rows_read=4, rows_rejected=1))
+    assert database.execute("SELECT count(*) FROM items") == [(0,)] and database.rejects() == []
+    accepted = config.model_copy(update={"maximum_rejected": "3"})
+    result = database.loader("run-2").load(df, accepted, LoadFacts(3, rows_read=4, rows_rejected=1))
+    assert counts(result) == {"inserted": 1, "rejected": 2}
 
 
 def test_column_that_a_transformer_emptied_is_not_required(database: Database) -> None:
