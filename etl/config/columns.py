@@ -10,7 +10,7 @@ from sqlglot.errors import SqlglotError
 
 from etl.config.capabilities import REPLACING_MODES
 from etl.config.entries import Entry
-from etl.config.models import ClickHouseTableLoadConfig, PostgreSQLTableLoadConfig
+from etl.config.models import ClickHouseTableLoadConfig, PostgreSQLTableLoadConfig, WithDecimals
 from etl.config.nearest import suggestion
 from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.config.schema import reason
@@ -83,6 +83,8 @@ def _target_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
     for destination, load in config.loads.items():
         if isinstance(load, PostgreSQLTableLoadConfig) and load.conflict_target != config.key:
             yield from _absent(entry, ("loads", destination, "conflict_target"), load.conflict_target, columns)
+        if isinstance(load, WithDecimals) and isinstance(load.numeric_as, dict):
+            yield from _absent(entry, ("loads", destination, "numeric_as"), load.numeric_as, columns)
         if isinstance(load, ClickHouseTableLoadConfig):
             if load.order_by != config.key:
                 yield from _absent(entry, ("loads", destination, "order_by"), load.order_by, columns)

@@ -312,6 +312,24 @@ CASES = {
         6,
         "clickhouse.version: table orders has no column 'update_at'; did you mean 'updated_at'?",
     ),
+    "a numeric_as column that the schema lacks": (
+        "clickhouse: {numeric_as: {amount: text}}",
+        "clickhouse: {numeric_as: {amont: text}}",
+        6,
+        "clickhouse.numeric_as: table orders has no column 'amont'; did you mean 'amount'?",
+    ),
+    "a numeric_as without precision": (
+        "s3: {numeric_as: text}",
+        "s3: {numeric_as: numeric}",
+        6,
+        "s3.numeric_as: expected text or a numeric with its precision, such as numeric(38,10); found 'numeric'",
+    ),
+    "a numeric_as that the lake has no decimals for": (
+        'clickhouse: {numeric_as: "numeric(76,38)"}',
+        's3: {numeric_as: "numeric(76,38)"}',
+        6,
+        "s3: numeric_as numeric(76,38): its decimals have at most 38 digits; or write text",
+    ),
     "an order_by column that the schema lacks": (
         "clickhouse: {order_by: [customer_id, order_id]}",
         "clickhouse: {order_by: [custmer_id, order_id]}",
