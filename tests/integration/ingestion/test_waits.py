@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
 import psycopg2
@@ -15,8 +16,10 @@ from etl.errors import UsageError
 from etl.ingestion import commands, waiting
 from etl.ingestion.model import FileStatus, Header
 from etl.ingestion.plan import limits
-from tests.integration.ingestion.conftest import Uploads, told, wait_until
+from etl.ingestion.uploader import async_upsert
+from tests.integration.ingestion.conftest import Uploads, dsn_of, told, wait_until
 from tests.integration.ingestion.test_command import url_of
+from tests.pgbouncer import pgbouncer
 
 pytestmark = pytest.mark.stack
 
@@ -108,9 +111,14 @@ def test_the_sequences_at_the_end_are_waited_for_in_time(uploads: Uploads, quick
     assert uploads.rows(columns="id, name") == [(1, "one"), (2, "two")]
 
 
-def test_a_lock_that_is_let_go_in_time_is_only_told(uploads: Uploads) -> None:
+@pytest.mark.parametrize("is_pooled", [False, True], ids=["direct", "through PgBouncer"])
+def test_a_lock_that_is_let_go_in_time_is_only_told(uploads: Uploads, is_pooled: bool) -> None:
+    """A pooler gives out process ids of its own: behind one the run's sessions go by their application's name."""
     file = loaded_before(uploads)
-    with held(uploads, OF_THE_TABLE) as holder, capture_logs() as logs:
+    folder = uploads.folder / "pgbouncer"
+    folder.mkdir()
+    server = pgbouncer(uploads.settings, folder, default_pool_size="3") if is_pooled else nullcontext(uploads.settings)
+    with server as settings, held(uploads, OF_THE_TABLE) as holder, capture_logs() as logs:
 
         def let_go() -> None:
             wait_until(uploads.settings, IS_WAITING)
@@ -119,7 +127,7 @@ def test_a_lock_that_is_let_go_in_time_is_only_told(uploads: Uploads) -> None:
 
         thread = threading.Thread(target=let_go)
         thread.start()
-        result = uploads.load_one(file, headers=HEADERS)
+        (result,) = asyncio.run(async_upsert(uploads.options(file, headers=HEADERS), dsn_of(settings))).files
         thread.join()
     assert told(result.counts) == {"read": 2, "inserted": 1, "unchanged": 1}
     assert [log["wanted"] for log in logs if log["event"] == "waiting for a lock"] == ["t"]
