@@ -28,7 +28,8 @@ class IntervalError(Exception):
 
 def described_schema(file: pq.ParquetFile) -> pa.Schema:
     """The file's Arrow schema with the types that its columns are meant to be."""
-    leaves = (file.schema.column(place) for place in range(len(file.schema)))
+    schema = file.schema  # which is made anew each time it is asked for
+    leaves = (schema.column(place) for place in range(len(schema)))
     return pa.schema([field.with_type(_described(field, leaves)) for field in file.schema_arrow])
 
 

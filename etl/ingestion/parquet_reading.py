@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.errors import SourceError
-from etl.ingestion.arrow_values import numbers
+from etl.ingestion.arrow_values import as_pairs, numbers
 from etl.names import is_readable
 from etl.parquet_schema import IntervalError, as_described, described_schema
 
@@ -140,16 +140,33 @@ def _as_described(array: pa.Array, arrow_type: pa.DataType, path: Path, name: st
 def _legacy_columns(file: pq.ParquetFile) -> frozenset[str]:
     schema = file.schema  # which is made anew each time it is asked for
     fields = [schema.column(position) for position in range(len(schema))]
-    return frozenset(field.path for field in fields if field.physical_type == "INT96")
+    paths = [field.path for field in fields if field.physical_type == "INT96"]
+    # one in a list or a struct has a path that begins with its column's name
+    return frozenset((*paths, *(path.partition(".")[0] for path in paths)))
+
+
+def _times_in(array: pa.Array) -> Iterator[pa.Array]:
+    """The times that a column holds, in the order of its leaves."""
+    if pa.types.is_timestamp(array.type):
+        yield array
+    elif pa.types.is_struct(array.type):
+        for child in array.flatten():
+            yield from _times_in(child)
+    elif pa.types.is_map(array.type):
+        yield from _times_in(as_pairs(array))
+    elif pa.types.is_nested(array.type):
+        yield from _times_in(array.flatten())
 
 
 def _refuse_lost_digits(path: Path, first_row: int, name: str, read: pa.Array, nanoseconds: pa.Array) -> None:
     """Beyond the range of nanoseconds, which wrap around there, nothing is compared."""
-    micros, nanos = numbers(read), numbers(nanoseconds)
-    is_bad = (abs(micros) < _NANOSECONDS_REACH) & (nanos % 1_000 != 0)
-    if is_bad.any():
-        position = int(np.flatnonzero(is_bad)[0])
-        raise SourceError(
-            f"expected whole microseconds, the finest that PostgreSQL stores, in {path}, row {first_row + position}, "
-            f"column {name}, found {nanoseconds[position].cast(pa.string()).as_py()}; mend the file"
-        )
+    for times, exact in zip(_times_in(read), _times_in(nanoseconds), strict=True):
+        is_bad = (abs(numbers(times)) < _NANOSECONDS_REACH) & (numbers(exact) % 1_000 != 0)
+        if is_bad.any():
+            position = int(np.flatnonzero(is_bad)[0])
+            is_flat = pa.types.is_timestamp(read.type)
+            place = f"row {first_row + position}" if is_flat else f"rows {first_row} to {first_row + len(read) - 1}"
+            raise SourceError(
+                f"expected whole microseconds, the finest that PostgreSQL stores, in {path}, {place}, column {name}, "
+                f"found {exact[position].cast(pa.string()).as_py()}; mend the file"
+            )

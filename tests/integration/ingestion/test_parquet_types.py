@@ -318,6 +318,22 @@ def test_what_arrow_nests_or_encodes_becomes_json_or_arrays(uploads: Uploads, co
     ]
 
 
+@pytest.mark.parametrize("digits", [456_000, 456_789], ids=["whole", "beyond"])
+def test_times_of_the_old_kind_lose_no_digit_in_lists_either(uploads: Uploads, digits: int) -> None:
+    times = pa.array([1_709_208_000_123_000_000 + digits, None], pa.timestamp("ns"))
+    path = uploads.folder / "a.parquet"
+    pairs = pa.StructArray.from_arrays([in_lists(times)], ["at"])
+    table = pa.table({"id": pa.array([0, 1, 2], pa.int32()), "v": pairs})
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True)
+    result = uploads.load_one(path, headers=headers_of("id v"), preserve_types=True)
+    if digits % 1_000:
+        assert "whole microseconds" in result.notes
+        assert "rows 1 to 3, column v, found 2024-02-29 12:00:00.123456789" in result.notes
+        assert uploads.rows() == []
+    else:
+        assert uploads.rows(columns="id, v::text")[0] == (0, '{"at": ["2024-02-29 12:00:00.123456", null]}')
+
+
 def test_a_list_of_numbers_goes_into_a_vector(uploads: Uploads, stack: RunningStack) -> None:
     credentials = Stack(Layout(stack.data_dir), say=print).credentials()
     assert credentials is not None
