@@ -295,7 +295,13 @@ def _unless_equal(upload: Upload) -> str:
 
 
 def _same_key(upload: Upload) -> str:
-    return " AND ".join(f"{postgresql_column('o', name)} = {postgresql_column('s', name)}" for name in upload.key)
+    return " AND ".join(f"{_key(upload, 'o', name)} = {_key(upload, 's', name)}" for name in upload.key)
+
+
+def _key(upload: Upload, alias: str, name: str) -> str:
+    """PostgreSQL has no `=` between bit[] and bit varying[], which a staged text is read as."""
+    column = postgresql_column(alias, name)
+    return f"CAST({column} AS bit varying[])" if base_type(upload.column(name).type) == "bit[]" else column
 
 
 def _on_conflict(upload: Upload) -> str:
