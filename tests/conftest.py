@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
@@ -21,6 +22,10 @@ from etl.spark import build_session
 from etl.stack import environment
 from etl.stack.embedded import Stack
 from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR, Layout
+
+# Property tests may take their time: the machine may be busy, and nothing here is about speed.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 KEPT_STACK_VARIABLE = "ETL_TEST_DATA_DIR"
 """Names the data folder of servers to use and to leave running; saves their start between runs of a few tests."""
