@@ -89,4 +89,4 @@ fi
 
 say "running ${job:-the job}; Spark's own log: $ETL_LOG_DIR/spark.log"
 # exec: signals and the exit code are the job's own.
-exec "$root/.venv/bin/spark-submit" --properties-file "$root/conf/spark-defaults.conf" --conf "spark.jars.ivy=$ivy" "$@"
+exec "$python" "$root/scripts/submit.py" "$root/.venv/bin/spark-submit" --properties-file "$root/conf/spark-defaults.conf" --conf "spark.jars.ivy=$ivy" "$@"

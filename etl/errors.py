@@ -19,6 +19,7 @@
         ├── ReconciliationError   the counts do not add up
         ├── ValidationError       what stands in the store is not what was loaded
         ├── LockedError           another run is loading this table into this destination
+        ├── InterruptionError     the run was ended from outside (Ctrl-C, SIGTERM) before this was published
         └── StoreError            the store refused a statement
 
 Which trunk a driver's error belongs to is decided at the driver's door, in one context manager per driver
@@ -130,6 +131,10 @@ class ValidationError(TerminalError):
 
 class LockedError(TerminalError):
     """Another live run is loading this table into this destination."""
+
+
+class InterruptionError(TerminalError):
+    """The run was ended from outside before this was published."""
 
 
 class StoreError(TerminalError):

@@ -19,11 +19,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from py4j.java_gateway import JavaGateway, JVMView
-from pyspark import SparkConf
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from etl.config.settings import S3Settings
 from etl.errors import UsageError
+from etl.spark_process import start_jvm
 from etl.spark_tls import trust_ca
 from etl.stack.packages import ivy_dir
 
@@ -31,6 +32,8 @@ PROJECT_DIR = Path(__file__).resolve().parents[1]
 SPARK_DEFAULTS = PROJECT_DIR / "conf" / "spark-defaults.conf"
 LOG_CONFIGURATION = PROJECT_DIR / "conf" / "log4j2.properties"
 TRUST_STORES = ivy_dir() / "trust"
+_SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
+"""What ./spark-submit.sh was given for Spark; the job itself is this process."""
 _DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 _KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
 _TEMPORARY_KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.TemporaryAWSCredentialsProvider"
@@ -42,6 +45,9 @@ def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | No
     """The session of this process, in UTC throughout. `options` apply only where the session is started here."""
     _use_utc_here()
     if _is_under_spark_submit():
+        spark = SparkSession.builder.appName(app_name).getOrCreate()
+    elif _SUBMIT_ARGUMENTS in os.environ:
+        start_jvm(_jvm_log())
         spark = SparkSession.builder.appName(app_name).getOrCreate()
     else:
         spark = _start_local(app_name, options or {})
@@ -107,6 +113,8 @@ def _start_local(app_name: str, options: Mapping[str, str]) -> SparkSession:
     conf = SparkConf(loadDefaults=False).setAppName(app_name)
     for name, value in {**read_spark_defaults(), **_packages(), **options}.items():
         conf.set(name, value)
+    if SparkContext._gateway is None:
+        start_jvm(_jvm_log(), conf)
     return SparkSession.builder.config(conf=conf).getOrCreate()
 
 
@@ -152,6 +160,11 @@ def _log_to_file(spark: SparkSession) -> None:
     jvm.java.lang.System.setProperty("etl.log.dir", _log_dir())
     location = jvm.java.net.URI.create(LOG_CONFIGURATION.as_uri())
     jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure(location)
+
+
+def _jvm_log() -> Path:
+    """What the JVM itself says, beside Spark's log."""
+    return Path(_log_dir()) / "spark-jvm.log"
 
 
 def _log_dir() -> str:

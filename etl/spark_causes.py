@@ -65,6 +65,8 @@ _CONDITION = re.compile(r"^\[[A-Z][A-Z0-9_.]+\] ")
 _CLASS = re.compile(r"\b(?:[a-z_][\w$]*\.){2,}[A-Z][\w$]*(?:: )?")
 _NOISE = re.compile(r"\s*(?:\(SDK Attempt Count: \d+\)|, Request ID: [\w-]*|:null\b)")
 _LONGEST = 1_000
+_DYING_SECONDS = 10
+"""A JVM that runs out of memory still writes its farewell when its connections are gone already."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Cause:
 
 def is_of_spark(error: BaseException) -> bool:
     return isinstance(error, Py4JError | PySparkException) or (
-        isinstance(error, ConnectionError | EOFError) and why_spark_ended() is not None
+        isinstance(error, ConnectionError | EOFError) and why_spark_ended(_DYING_SECONDS) is not None
     )
 
 
@@ -110,7 +112,8 @@ def last_cause(text: str) -> Cause:
 
 def in_words(text: str) -> str:
     """What a summary may show: no class names, no stack traces, the file that was read, and what to do where known."""
-    if reason := why_spark_ended():
+    is_cut_off = text.startswith("An error occurred while calling") and "\n" not in text
+    if reason := why_spark_ended(_DYING_SECONDS if is_cut_off or not text else 0):
         return reason
     for signs, words in _IN_WORDS:
         if any(sign in text for sign in signs):
@@ -119,7 +122,7 @@ def in_words(text: str) -> str:
         return (
             f"an executor was lost: {_plain(lost[1])}; give executors more memory (spark.executor.memory) or look there"
         )
-    if text.startswith("An error occurred while calling z:") and "\n" not in text:
+    if is_cut_off:
         return GONE
     said = _plain(last_cause(text).said)
     found = _FILE.search(text)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
+from subprocess import STDOUT, TimeoutExpired
+from typing import Any
 
-from pyspark import SparkContext
+from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkRuntimeError
+from pyspark.java_gateway import launch_gateway
+
+from etl.errors import TerminalError
 
 _OUT_OF_MEMORY, _UNCAUGHT = 52, 50
 """Spark's own exit codes (SparkExitCode)."""
+
+_SHOWN_LETTERS = 3_000
 
 MORE_MEMORY = (
     "give it more (spark.driver.memory in conf/spark-defaults.conf, or --driver-memory 4g before the job's file) "
@@ -16,12 +25,33 @@ MORE_MEMORY = (
 GONE = f"Spark's JVM no longer answers, most often since it ran out of memory (its log says: spark.log); {MORE_MEMORY}"
 
 
-def why_spark_ended() -> str | None:
+def start_jvm(log_file: Path, conf: SparkConf | None = None) -> None:
+    """A child of this process, whose words go to a file: the terminal is the run's.
+
+    It is out of the terminal's reach (a group of its own), so that Ctrl-C comes to us alone; it ends when we do, by the
+    pipe that it reads from.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        begin = log.tell()
+        options: dict[str, Any] = {"stdout": log, "stderr": STDOUT, "start_new_session": True}
+        try:
+            gateway = launch_gateway(conf, options)  # type: ignore[no-untyped-call]
+            SparkContext._ensure_initialized(gateway=gateway)
+        except PySparkRuntimeError as error:
+            said = log_file.read_bytes()[begin:].decode(errors="replace").strip()
+            raise TerminalError(f"Spark did not start; it said:\n{said[-_SHOWN_LETTERS:]}") from error
+
+
+def why_spark_ended(patience_seconds: float = 0) -> str | None:
     """None while the JVM lives, and where spark-submit started it, which does not outlive it."""
-    gateway = SparkContext._gateway
-    process = getattr(gateway, "proc", None)
-    code = process.poll() if process is not None else None
-    return None if code is None else describe_exit(code)
+    process = getattr(SparkContext._gateway, "proc", None)
+    if process is None:
+        return None
+    try:
+        return describe_exit(process.wait(patience_seconds))
+    except TimeoutExpired:
+        return None
 
 
 def describe_exit(code: int) -> str:

@@ -17,12 +17,14 @@ from etl.config.models import (
     FileSource,
     PostgreSQLSource,
     PostgreSQLTableLoadConfig,
+    S3Format,
     S3TableLoadConfig,
+    TableConfig,
     TableLoadConfig,
 )
 from etl.config.settings import Settings
 from etl.errors import Fault
-from etl.model import PARTITION_DATE, Destination, ExtractMode, WriteMode
+from etl.model import PARTITION_DATE, ConflictResolution, Destination, ExtractMode, WriteMode
 
 Locator = Callable[[str], Node]
 """Where a key of one destination's block is written."""
@@ -49,11 +51,16 @@ def table_faults(entry: Entry) -> Iterator[Fault]:
             yield from _load_faults(entry, load, partial(entry.at, "loads", destination))
 
 
+def has_key_at_the_source(config: TableConfig) -> bool:
+    """Whether the key may be the primary key of a table that only the live source knows."""
+    return isinstance(config.source, PostgreSQLSource) and config.definition is None
+
+
 def _load_faults(entry: Entry, load: TableLoadConfig, at: Locator) -> Iterator[Fault]:
     store, modes = modes_of(load)
     if load.mode not in modes:
         yield at("mode").fault(f"{store} cannot {load.mode}; valid: {', '.join(sorted(modes))}")
-    if load.mode in KEYED_MODES and not load.key:
+    if load.mode in KEYED_MODES and not load.key and not has_key_at_the_source(entry.config):
         yield at("mode").fault(f"{store}: mode {load.mode} needs a key, and table {entry.name} has none")
     if entry.config.extract.mode is ExtractMode.INCREMENTAL and replaces_all(load):
         yield at("mode").fault(
@@ -75,6 +82,12 @@ def _s3_faults(entry: Entry, load: S3TableLoadConfig, at: Locator) -> Iterator[F
         yield at("partition_by").fault(f"s3.partition_by can only be {PARTITION_DATE} (the day of date_column)")
     if load.partition_by and not load.date_column:
         yield at("partition_by").fault(f"s3.partition_by: table {entry.name} has no date_column to partition by")
+    appends_files = load.mode is WriteMode.APPEND and load.format is not S3Format.DELTA
+    if appends_files and load.key and load.conflict_resolution is ConflictResolution.UPDATE:
+        yield at("mode").fault(
+            f"s3.mode append: rows of {load.format} files cannot be updated in place; "
+            "set conflict_resolution to error or skip, or format to delta"
+        )
     if load.mode is WriteMode.OVERWRITE_PARTITIONS and not load.partition_by:
         yield at("mode").fault(f"s3.mode overwrite_partitions needs `partition_by: {PARTITION_DATE}`")
     if load.retention_days and not load.partition_by:

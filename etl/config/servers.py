@@ -23,7 +23,8 @@ ENVIRONMENT = "environment"
 
 SERVER_KEYS = ("source", "ledger", "postgresql", "staging", "clickhouse", "s3", "run")
 _SECRETS = ("password", "access_key", "secret_key", "session_token")
-_KEPT = (*_SECRETS[1:], "bucket", "prefix", "region", "connect_timeout_seconds", "timeout_seconds")
+_KEPT = (*_SECRETS[1:], "bucket", "prefix", "region", "connect_timeout_seconds", "statement_timeout_seconds",
+         "timeout_seconds")  # fmt: skip
 """What etl.yaml still says of a server whose URL a variable gives: nothing of where it is or whom to trust."""
 
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")

@@ -27,6 +27,8 @@ class PostgreSQLSettings(FrozenModel):
     sslmode: SslMode = "prefer"
     ca_file: str | None = None
     connect_timeout_seconds: int = Field(default=10, ge=1)
+    statement_timeout_seconds: int = Field(default=4 * 3600, ge=1)
+    """A night's longest statement is far below it; without it, one that hangs would hold up the run for ever."""
 
     @property
     def address(self) -> str:
@@ -110,6 +112,9 @@ class RunSettings(FrozenModel):
     rows_per_partition: int = Field(default=250_000, ge=1)
     validate_loads: bool = True
     retries: int = Field(default=4, ge=0)
+    """How often at least what may help is tried again; 0: never."""
+    retry_for_seconds: int = Field(default=120, ge=0)
+    """How long at least: a server that restarts is waited for."""
     lock_timeout_seconds: int = Field(default=30, ge=0)
 
 

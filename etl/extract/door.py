@@ -15,9 +15,10 @@ from etl.statements.postgresql import row_security
 from etl.statements.postgresql.sqlstates import transient_kind
 
 SESSION = (
-    # pg_dump's own: a long read is no mistake, and the server must not end the idle transaction that holds the snapshot
-    "SET LOCAL statement_timeout = 0",
+    # the server must not end the idle transaction that holds the snapshot
     "SET LOCAL idle_in_transaction_session_timeout = 0",
+    # behind a view there may be a table that another session has locked
+    "SET LOCAL lock_timeout = '30s'",
     # texts and fingerprints must not depend on who asks
     "SET LOCAL TimeZone = 'UTC'",
     "SET LOCAL DateStyle = 'ISO, YMD'",
@@ -27,6 +28,11 @@ SESSION = (
     row_security.FAIL,
 )
 """Holds for one transaction only, so that it works through a pooler."""
+
+
+def limited(settings: PostgreSQLSettings) -> tuple[str, ...]:
+    """What a transaction of a reader begins with. A long read is no mistake, one without an end is."""
+    return (f"SET LOCAL statement_timeout = '{settings.statement_timeout_seconds:d}s'", *SESSION)
 
 
 @contextmanager

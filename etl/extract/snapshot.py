@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
@@ -16,7 +17,7 @@ from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, SourceError
 from etl.extract.catalog import SourceTable, read_catalog
-from etl.extract.door import SESSION, connect, source_door
+from etl.extract.door import connect, limited, source_door
 from etl.extract.partitions import touched_by, whole_partitions
 from etl.extract.values import Measurement, Window
 from etl.model import ColumnDefinition, ExtractMode, TableDefinition
@@ -42,6 +43,7 @@ class SourceSnapshot:
         self._lock_timeout_seconds = lock_timeout_seconds
         self._connection: Connection | None = None
         self._guard = threading.Lock()
+        self._joined: set[Connection] = set()
         self._tables: dict[str, SourceTable] = {}
         self._refused: dict[str, str] = {}
 
@@ -66,6 +68,12 @@ class SourceSnapshot:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def cancel(self) -> None:
+        """Ends what is being measured: a run that is given up waits for no answer."""
+        for connection in list(self._joined):
+            with suppress(psycopg2.Error):
+                connection.cancel()
 
     def catalog(self, tables: Sequence[tuple[str, str]]) -> dict[str, TableDefinition]:
         """The live schema of these (schema, table) pairs, by `schema.table`; locks the tables for the run.
@@ -99,10 +107,11 @@ class SourceSnapshot:
             date_column,
             table.extract.overlap_seconds,
             clock=f"timestamptz {postgresql_literal(self.exported_at)}",
+            columns=source.definition.columns,
         )
         with self.blamed(), self._joined_cursor(table) as cursor:
             cursor.execute(statement)
-            rows, mark, fingerprint, tail, days = _only_row(cursor)
+            rows, mark, fingerprint, tail, days, widest = _only_row(cursor)
         stamp = f"{expression_hash}:" if expression_hash else ""
         return Measurement(
             rows=rows,
@@ -111,6 +120,7 @@ class SourceSnapshot:
             upper_mark=mark,
             blocks=source.blocks,
             touched_dates=whole_partitions(table, days or ()),
+            widest_row_bytes=int(widest),
         )
 
     def source_table(self, table: TableConfig) -> SourceTable:
@@ -147,7 +157,9 @@ class SourceSnapshot:
         # The transaction must be told before its first query
         join = f"SET TRANSACTION SNAPSHOT {postgresql_literal(self.snapshot_id)}"
         security = [row_security.FILTER] if is_filtered_by_role(table) else []
-        return "; ".join(["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", join, *SESSION, *security])
+        return "; ".join(
+            ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", join, *limited(self.settings), *security]
+        )
 
     def _export(self, connection: Connection) -> str:
         if connection.server_version < OLDEST_SERVER:
@@ -158,7 +170,9 @@ class SourceSnapshot:
         with connection.cursor() as cursor:
             # reading a table's size waits for its locks too
             cursor.execute(
-                "; ".join([BEGIN, *SESSION, f"SET LOCAL lock_timeout = {self._lock_timeout_seconds * 1000:d}"])
+                "; ".join(
+                    [BEGIN, *limited(self.settings), f"SET LOCAL lock_timeout = {self._lock_timeout_seconds * 1000:d}"]
+                )
             )
             cursor.execute("SELECT pg_export_snapshot(), now()::text")
             snapshot_id, self.exported_at = map(str, _only_row(cursor))
@@ -175,11 +189,13 @@ class SourceSnapshot:
     def _joined_cursor(self, table: TableConfig) -> Iterator[Cursor]:
         with source_door(self.settings, "measuring the table", table.name):
             connection = connect(self.settings)
+            self._joined.add(connection)
             try:
                 with connection.cursor() as cursor:
                     cursor.execute(f"BEGIN; {self.session_statement(table)}")
                     yield cursor
             finally:
+                self._joined.discard(connection)
                 connection.close()
 
     def _column(self, source: SourceTable, name: str | None, table: str) -> ColumnDefinition | None:

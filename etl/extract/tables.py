@@ -16,8 +16,8 @@ from etl.statements.source_columns import ARRAY, DAY, INSTANT, Reading, reading_
 from etl.statements.source_window import block_conditions, window_condition
 from etl.statements.types import array_element
 
-FETCH_ROWS = 10_000
-"""Rows a round trip; above 0 it also makes Spark open the transaction that joins the snapshot."""
+FETCH_ROWS, FETCH_BYTES = 10_000, 16 * 1024 * 1024
+"""At most so much a round trip; above 0 it also makes Spark open the transaction that joins the snapshot."""
 PARTITIONS_AT_MOST = 64
 _PLACE = "_etl_place"
 
@@ -40,11 +40,12 @@ def read_table(
     readings = [reading_of(column) for column in definition.columns if not column.gone]
     partitions = _partition_count(table, measurement, run_settings)
     with_unreadable = any(reading.unreadable for reading in readings)
+    properties = _properties(snapshot.session_statement(table), settings, readings, with_unreadable=with_unreadable)
     frame = spark.read.jdbc(
         settings.jdbc_url,
         _query(snapshot, table, definition, readings, window, with_unreadable=with_unreadable),
         predicates=_predicates(measurement.blocks, partitions),
-        properties=_properties(snapshot.session_statement(table), settings, readings, with_unreadable=with_unreadable),
+        properties=properties | {"fetchsize": str(fetch_rows(measurement.widest_row_bytes))},
     )
     columns = [_column(reading) for reading in readings]
     columns += [_null(reading_of(column)) for column in definition.columns if column.gone]
@@ -99,10 +100,14 @@ def _properties(
         "password": settings.password.get_secret_value(),
         "ApplicationName": "ownlens-etl extract",
         "tcpKeepAlive": "true",
-        "fetchsize": str(FETCH_ROWS),
         "sessionInitStatement": session,
         "customSchema": ", ".join([*types, *([f"{UNREADABLE} string"] if with_unreadable else [])]),
     }
+
+
+def fetch_rows(widest_row_bytes: int) -> int:
+    """The driver holds what it fetches at once: rows of a megabyte come a few at a time."""
+    return max(1, min(FETCH_ROWS, FETCH_BYTES // max(1, widest_row_bytes)))
 
 
 def _column(reading: Reading) -> Column:

@@ -27,6 +27,8 @@ class Measurement:
     upper_mark: str | None = None
     blocks: int = 0
     touched_dates: tuple[date, ...] = ()
+    widest_row_bytes: int = 0
+    """0 where it is not known: of files."""
     files_read: int | None = None
     """None for tables and for Delta."""
     files_skipped: tuple[str, ...] = ()

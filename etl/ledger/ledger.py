@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import structlog
 from psycopg2.extras import RealDictCursor
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from etl.config.settings import PostgreSQLSettings
-from etl.errors import EtlError, LockedError, TransientError
+from etl.errors import EtlError, LockedError
+from etl.interruption import INTERRUPTED, require_uninterrupted
 from etl.ledger import leases, loads, migrations, rejects, runs
 from etl.ledger.connection import Database, door
 from etl.ledger.heartbeat import Heartbeat
@@ -30,10 +30,11 @@ from etl.ledger.values import (
 )
 from etl.model import Destination, LoadResult, RunStatus
 from etl.redaction import redact_value
+from etl.retrying import retrying
 
 Answer = TypeVar("Answer")
 
-ATTEMPTS = 5
+RETRIES = 4
 LEASE_POLL_SECONDS = 0.5
 EVERY_REJECT = RejectFilter()
 
@@ -46,7 +47,10 @@ class Ledger:
     `secrets` are masked in whatever is stored, beside the ledger's own password.
     """
 
-    def __init__(self, settings: PostgreSQLSettings, *, secrets: Iterable[str] = ()) -> None:
+    def __init__(
+        self, settings: PostgreSQLSettings, *, secrets: Iterable[str] = (), retry_for_seconds: float = 0
+    ) -> None:
+        self._retry_for_seconds = retry_for_seconds
         self._database = Database(settings)
         self._secrets = frozenset({*secrets, *self._database.secrets})
 
@@ -190,7 +194,8 @@ class Ledger:
                 facts = {"run_id": run_id, "table": table_name, "destination": str(destination)}
                 log.info("waiting for lease", holder=holder, **facts)
                 has_said = True
-            time.sleep(min(LEASE_POLL_SECONDS, max(0.0, give_up_at - time.monotonic())))
+            INTERRUPTED.wait(min(LEASE_POLL_SECONDS, max(0.0, give_up_at - time.monotonic())))
+            require_uninterrupted()
 
     def _release_lease(self, run_id: str, table_name: str, destination: Destination) -> None:
         try:
@@ -238,13 +243,7 @@ class Ledger:
         self._call("resolve_rejected", lambda cursor: rejects.resolve(cursor, run_id, table_name, rule, extent))
 
     def _call(self, name: str, work: Callable[[Any], Answer]) -> Answer:
-        retrying = Retrying(
-            retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.2, max=5),
-            reraise=True,
-        )
-        answer: Answer = retrying(self._call_once, name, work)
+        answer: Answer = retrying(RETRIES, self._retry_for_seconds)(self._call_once, name, work)
         return answer
 
     def _call_once(self, name: str, work: Callable[[Any], Answer]) -> Answer:

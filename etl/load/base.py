@@ -18,6 +18,9 @@ from etl.model import Checksums, Destination, LoadResult, TableDefinition, Write
 ConfigT = TypeVar("ConfigT", bound=LoadConfigBase)
 
 
+DRIVER_BYTES = 32 * 1024 * 1024
+
+
 class PublishRecorder(Protocol):
     """Writes a load's success (and its watermark) through the given cursor, in the transaction that publishes it."""
 
@@ -59,9 +62,17 @@ class LoadFacts:
     rows_rejected: int = 0
     """By the transform; a loader's own come on top."""
 
+    bytes: int = 0
+    """Of its texts, bytes and nested values, about; 0 where it is not known."""
+
+
     def refuse_too_many_rejected(self, config: LoadConfigBase, own: int, rules: Callable[[], Rules]) -> None:
         if own:
             refuse_too_many_rejected(config, self.rows_rejected + own, max(self.rows_read, self.rows), rules)
+
+    def fit_driver(self, most_rows: int) -> bool:
+        """Whether they may come to the driver, which takes a small table faster than workers do."""
+        return self.rows <= most_rows and self.bytes <= DRIVER_BYTES
 
 
 class BaseLoader(ABC, Generic[ConfigT]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 
 import structlog
 from py4j.protocol import Py4JError
@@ -17,6 +18,7 @@ from etl.config.configuration import Configuration, load_configuration
 from etl.config.models import TableConfig
 from etl.config.settings import Settings
 from etl.errors import ConfigurationError, EtlError, TerminalError, UsageError
+from etl.interruption import EXIT_INTERRUPTED, interruptible, listen
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import RejectFilter
 from etl.model import Destination, RunStatus
@@ -24,7 +26,6 @@ from etl.names import let_output_hold_anything
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
 from etl.pipeline.options import (
     EXIT_FAILED,
-    EXIT_INTERRUPTED,
     EXIT_LOADED,
     EXIT_USAGE,
     RunOptions,
@@ -32,24 +33,29 @@ from etl.pipeline.options import (
 )
 from etl.pipeline.rehearsal import rehearse
 from etl.pipeline.run import run_tables, start_run
-from etl.pipeline.servers import configured_destinations, ledger_settings, require_servers
+from etl.pipeline.servers import configured_destinations, ledger_settings, require_databases, require_servers
 from etl.pipeline.source import source_settings
 from etl.report.commands import Commands
 from etl.report.json_report import check_report_path, write_report
 from etl.report.logging import LogFormat, configure_logging
-from etl.report.progress import Progress, open_progress
+from etl.report.progress import Progress, open_progress, working
 from etl.report.summary import print_summary
 from etl.report.values import report_of
 from etl.spark import build_session, configure_s3
-from etl.spark_causes import explained
+from etl.spark_causes import explained, is_of_spark
 from etl.transform.check import check_expressions
 
 log = structlog.get_logger(__name__)
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """0 all loaded or unchanged, 1 something failed, 2 bad use or configuration, 130 interrupted (Ctrl-C)."""
+    """0 all loaded or unchanged, 1 something failed, 2 bad use or configuration, 130 interrupted (Ctrl-C, SIGTERM)."""
     let_output_hold_anything()
+    with interruptible():
+        return _main(arguments, environ)
+
+
+def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         options = parse_options(arguments)
         configuration = load_configuration(options.config_dir, environ)
@@ -70,6 +76,12 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except KeyboardInterrupt:
         log.error("run interrupted")
         return EXIT_INTERRUPTED
+    except OSError as error:
+        # py4j's own words for a JVM that went away
+        if not is_of_spark(error):
+            raise
+        log.error("run failed", error=str(explained(error)))
+        return EXIT_FAILED
 
 
 def _run(
@@ -79,21 +91,37 @@ def _run(
     destinations: tuple[Destination, ...],
 ) -> int:
     settings = configuration.settings
-    ledger_at = ledger_settings(settings)
-    spark = build_session()
-    check_expressions(spark, tables, configuration.definitions)
+    ledger_settings(settings)
+    log_format = LogFormat(options.log_format)
+    with working("starting Spark", log_format):
+        spark = build_session()
+    listen()
+    with working(f"checking the expressions of {len(tables)} tables", log_format):
+        check_expressions(spark, tables, configuration.definitions)
     if settings.s3:
         configure_s3(spark, settings.s3)
-    with closing(Ledger(ledger_at, secrets=secrets_of(settings))) as ledger:
+    with closing(_ledger(settings)) as ledger:
         if options.dry_run or not (options.load or options.resume):
             return rehearse(configuration, options, new_assignment(tables, destinations), spark, ledger)
         ledger.migrate()
         for run_id in ledger.mark_dead_runs():
-            log.warning("dead run found", run_id=run_id, next_step=Commands(options.config_dir).resume(run_id))
+            log.warning("dead run found", run_id=run_id, next_step=_resume_command(ledger, run_id))
         assignment = _assignment(configuration, options, ledger, tables, destinations)
         if assignment.reads_postgresql:
             source_settings(configuration)
         return _load(configuration, options, assignment, spark, ledger)
+
+
+def _resume_command(ledger: Ledger, run_id: str) -> str:
+    """With the folder of that run's configuration, which need not be this one's."""
+    run = ledger.get_run(run_id)
+    folder = run.options.get("config_dir") if run else None
+    return Commands(Path(folder) if folder else None).resume(run_id)
+
+
+def _ledger(settings: Settings) -> Ledger:
+    seconds = settings.run.retry_for_seconds if settings.run.retries else 0
+    return Ledger(ledger_settings(settings), secrets=secrets_of(settings), retry_for_seconds=seconds)
 
 
 def _assignment(
@@ -117,6 +145,7 @@ def _load(
     """Work begins here: whatever breaks it off, what was loaded until then is reported."""
     if assignment.lineage:
         options = resumed_options(options, assignment.lineage.runs[0])
+    require_databases(configuration.settings, assignment.destinations)
     run = start_run(ledger, options, assignment)
     with open_progress(LogFormat(options.log_format)) as progress:
         try:

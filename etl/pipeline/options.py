@@ -13,11 +13,11 @@ from etl.config.limits import parse_limit
 from etl.errors import UsageError
 from etl.model import Destination
 
-EXIT_LOADED, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_LOADED, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 EPILOG = """\
 exit codes: 0 everything loaded (or was unchanged), 1 a table or destination failed, 2 bad use or configuration,
-130 interrupted (Ctrl-C); --resume RUN_ID does what is left of a run that ended with 1 or 130
+130 interrupted (Ctrl-C, SIGTERM); --resume RUN_ID does what is left of a run that ended with 1 or 130
 """
 
 
@@ -51,6 +51,7 @@ class RunOptions:
             "since": self.since.isoformat() if self.since else None,
             "until": self.until.isoformat() if self.until else None,
             "validate": self.validate,
+            "config_dir": str(self.config_dir) if self.config_dir else None,
             "maximum_deleted": self.maximum_deleted,
             "maximum_rejected": self.maximum_rejected,
         }

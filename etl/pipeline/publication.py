@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from threading import Event
 
 from etl.errors import ContentionError
+from etl.interruption import require_uninterrupted
 from etl.model import TableDefinition
 from etl.pipeline.order import parents_of, publication_units
 
@@ -31,9 +33,18 @@ class PublicationOrder:
         """
         for parent in parents_of(table, self._definitions) - set(self._unit_of.get(table, ())):
             event = self._ended.get(parent)
-            if event is not None and not event.wait(WAIT_SECONDS):
+            if event is not None and not _wait(event):
                 raise ContentionError(f"waited {WAIT_SECONDS} s for {parent}, the parent of {table}", table=table)
 
     def ended(self, tables: Iterable[str]) -> None:
         for table in tables:
             self._ended[table].set()
+
+
+def _wait(event: Event) -> bool:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not event.wait(1):
+        require_uninterrupted()
+        if time.monotonic() >= deadline:
+            return False
+    return True

@@ -20,6 +20,7 @@ from etl.load.rejected import refuse_too_many_rejected
 from etl.model import RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import RunContext, Work
+from etl.pipeline.keys import with_live_keys
 from etl.pipeline.opening import reading_context
 from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED, RunOptions
 from etl.pipeline.shares import is_unchanged, plan_shares, read_frame
@@ -42,7 +43,7 @@ def rehearse(
     exit_code = EXIT_LOADED
     with snapshot_for(configuration, assignment) as snapshot:
         context = reading_context(configuration, options, assignment, spark, ledger, LogProgress(), run, snapshot)
-        for work in assignment.work:
+        for work in with_live_keys(assignment, context.definitions).work:
             try:
                 for line in describe(context, work):
                     console.print(line, markup=False)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
 
 import structlog
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from etl.config.configuration import Configuration
@@ -16,6 +17,7 @@ from etl.ledger.values import LoadRecord, NewRun, Run
 from etl.model import Destination, RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import RunContext
+from etl.pipeline.keys import with_live_keys
 from etl.pipeline.opening import running_context
 from etl.pipeline.options import RunOptions
 from etl.pipeline.order import publication_units
@@ -58,7 +60,7 @@ def run_tables(
             context = running_context(
                 configuration, options, assignment, spark, ledger, progress, run, snapshot, heartbeat
             )
-            _process_all(context, assignment)
+            _process_all(context, with_live_keys(assignment, context.definitions))
             _replay_orphans(context)
         has_ended_well = True
     finally:
@@ -74,10 +76,25 @@ def _process_all(context: RunContext, assignment: Assignment) -> None:
         futures = [pool.submit(process_unit, context, [work[name] for name in unit]) for unit in context.order.units]
         # a unit raises only where the ledger itself fails or the run is cancelled: then nothing new is begun
         stack.callback(lambda: [future.cancel() for future in futures])
-        wait(futures, return_when=FIRST_EXCEPTION)
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        except KeyboardInterrupt:
+            _give_up(context, futures)
+            raise
         for future in futures:
             if future.done():
                 future.result()
+
+
+def _give_up(context: RunContext, futures: Sequence[Future[None]]) -> None:
+    """What is being published goes on to its end; Spark's jobs do not, nor those that begin in between."""
+    for future in futures:
+        future.cancel()
+    while wait(futures, timeout=1).not_done:
+        if context.snapshot:
+            context.snapshot.cancel()
+        with suppress(Py4JError, OSError):
+            context.spark.sparkContext.cancelAllJobs()
 
 
 def _replay_orphans(context: RunContext) -> None:

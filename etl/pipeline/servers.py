@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from etl.config.settings import PostgreSQLSettings, Settings
-from etl.errors import UsageError
+from etl.errors import EtlError, TransientError, UsageError
+from etl.load.clickhouse.door import ClickHouseDoor
+from etl.load.s3.store import StoreAddress, require_bucket
 from etl.model import Destination
 
 
@@ -40,3 +42,28 @@ def ledger_settings(settings: Settings) -> PostgreSQLSettings:
     if settings.ledger is None:
         raise UsageError("expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL")
     return settings.ledger
+
+
+def require_databases(settings: Settings, destinations: Collection[Destination]) -> None:
+    """What no retry helps is said once, before the run: a database or bucket that is not there, a wrong password.
+
+    A server that does not answer fails its own loads alone, after they have tried for a while.
+    """
+    faults = []
+    for destination in destinations:
+        try:
+            _ask(settings, destination)
+        except TransientError:
+            continue
+        except EtlError as error:
+            faults.append(f"  {destination}: {error}")
+    if faults:
+        raise UsageError("\n".join(["expected destinations that can be loaded into, nothing was begun:", *faults]))
+
+
+def _ask(settings: Settings, destination: Destination) -> None:
+    if destination is Destination.CLICKHOUSE and settings.clickhouse:
+        with ClickHouseDoor(settings.clickhouse) as door:
+            door.query("SELECT 1")
+    if destination is Destination.S3 and settings.s3:
+        require_bucket(StoreAddress.of(settings.s3))

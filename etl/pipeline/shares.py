@@ -21,6 +21,7 @@ from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
 from etl.model import Destination, TableDefinition, VanishedRows
 from etl.pipeline.context import RunContext, Work
+from etl.pipeline.keys import require_key
 from etl.pipeline.options import RunOptions
 from etl.pipeline.source_changes import changes_since, refuse_spoken_of
 from etl.pipeline.windows import Bounds, bounds_for, next_mark, widest
@@ -82,6 +83,7 @@ def plan_shares(context: RunContext, work: Work) -> list[Share]:
 
 def plan_share(context: RunContext, work: Work, destination: Destination, measured: Measured) -> Share:
     """What this destination lacks, measured in the run's snapshot; `measured` keeps what was measured already."""
+    require_key(work.table, work.load_config(destination))
     watermark = _watermark_of(context, work, destination)
     frozen = context.frozen.get(work.table.name)
     bounds = bounds_for(

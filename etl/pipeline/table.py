@@ -21,13 +21,14 @@ from pyspark.sql import functions as F
 from tenacity import Retrying
 
 from etl.errors import LockedError, ReconciliationError, ValidationError
+from etl.interruption import INTERRUPTED, interrupted, require_uninterrupted
 from etl.ledger.values import LoadPlan, LoadRecord
-from etl.load.base import BaseLoader, LoadFacts
+from etl.load.base import DRIVER_BYTES, BaseLoader, LoadFacts
 from etl.load.frames import columns_of
 from etl.load.rejected import refuse_too_many_rejected
 from etl.model import HELD_AS_TEXT, WATERMARK, Destination, LoadResult
 from etl.pipeline.context import RunContext, Work
-from etl.pipeline.retrying import retrying
+from etl.pipeline.retrying import asking_again
 from etl.pipeline.shares import (
     Measured,
     Share,
@@ -44,6 +45,7 @@ from etl.spark_causes import explained
 from etl.transform.outcome import Outcome, Transformed
 
 MOST_ROWS_IN_MEMORY = 2_000_000
+MOST_BYTES_A_ROW_IN_MEMORY = 64 * 1024
 
 _PUBLISHED_WRONG = {ValidationError.__name__, ReconciliationError.__name__}
 """After these what stands in the store is no proof of a good load: it is loaded again, by key."""
@@ -60,8 +62,14 @@ class Delivery:
 
     @property
     def facts(self) -> LoadFacts:
-        rejected = self.tally.of(Outcome.REJECTED)
-        return LoadFacts(self.tally.of(Outcome.GOOD), self.tally.checksums, self.tally.read, rejected)
+        tally = self.tally
+        return LoadFacts(
+            rows=tally.of(Outcome.GOOD),
+            checksums=tally.checksums,
+            rows_read=tally.read,
+            rows_rejected=tally.of(Outcome.REJECTED),
+            bytes=tally.bytes.get(Outcome.GOOD, 0),
+        )
 
 
 def process_unit(context: RunContext, unit: Sequence[Work]) -> None:
@@ -86,7 +94,7 @@ def table_boundary(context: RunContext, loads: Iterable[tuple[str, Destination]]
     try:
         yield
     except Exception as error:  # noqa: BLE001 - see above; cancellation is no Exception and passes through
-        failure = explained(error)
+        failure = interrupted(error) if INTERRUPTED.is_set() else explained(error)
         for table, destination in loads:
             context.ledger.fail_load(context.run.run_id, table, destination, failure)
             context.progress.load_failed(table, destination, failure)
@@ -106,11 +114,13 @@ def _prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]
                 shares.append(share)
     if not shares:
         return []
+    require_uninterrupted()
     freeze(context, work, shares)
     warn_of_changes(context, work, shares)
     transformed = context.transformer(work).transform(read_frame(context, work, shares))
     tagged = transformed.tagged.persist(_storage(shares))
     held.callback(tagged.unpersist)
+    require_uninterrupted()
     with context.snapshot.blamed() if context.snapshot else nullcontext():
         deliveries = _cut(context, work, shares, transformed.with_tagged(tagged))
     _keep_rejects(context, work, transformed.with_tagged(tagged), deliveries)
@@ -120,7 +130,9 @@ def _prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]
 def _storage(shares: list[Share]) -> StorageLevel:
     """A large frame stays on disk: in memory it would take the room that sorts and the stores' writers need."""
     rows = max(share.measurement.rows or 0 for share in shares)
-    return StorageLevel.DISK_ONLY if rows > MOST_ROWS_IN_MEMORY else StorageLevel.MEMORY_AND_DISK
+    widest_bytes = max(share.measurement.widest_row_bytes for share in shares)
+    is_large = rows > MOST_ROWS_IN_MEMORY or widest_bytes > MOST_BYTES_A_ROW_IN_MEMORY
+    return StorageLevel.DISK_ONLY if is_large else StorageLevel.MEMORY_AND_DISK
 
 
 def _is_settled(context: RunContext, work: Work, share: Share) -> bool:
@@ -184,7 +196,7 @@ def _adopt(context: RunContext, record: LoadRecord, done: LoadResult) -> None:
 
 
 def _retrying(context: RunContext, work: Work, destination: Destination) -> Retrying:
-    return retrying(context.configuration.settings.run.retries, work.table.name, destination)
+    return asking_again(context.configuration.settings.run, work.table.name, destination)
 
 
 def _remove_orphans(context: RunContext, loader: BaseLoader[Any], work: Work, share: Share) -> None:
@@ -218,8 +230,9 @@ def _record_unchanged(context: RunContext, work: Work, share: Share) -> None:
         files_read=share.measurement.files_read,
         files_skipped=share.measurement.files_skipped,
     )
-    context.ledger.begin_load(context.run.run_id, plan)
-    context.ledger.complete_load(context.run.run_id, result)
+    with _lease(context, work.table.name, share.destination):
+        context.ledger.begin_load(context.run.run_id, plan)
+        context.ledger.complete_load(context.run.run_id, result)
     context.progress.load_finished(result, rows)
 
 
@@ -264,6 +277,11 @@ def _is_after(tagged: DataFrame, mark: str) -> SparkColumn:
 
 def _keep_rejects(context: RunContext, work: Work, transformed: Transformed, deliveries: list[Delivery]) -> None:
     if any(delivery.tally.of(Outcome.REJECTED) for delivery in deliveries):
+        # a partition of them comes to the driver at a time
+        most_bytes = max(delivery.tally.bytes.get(Outcome.REJECTED, 0) for delivery in deliveries)
+        parts = -(-most_bytes // DRIVER_BYTES)
+        if parts > 1:
+            transformed = transformed.with_tagged(transformed.tagged.repartition(parts))
         context.ledger.add_rejects(context.run.run_id, work.table.name, None, transformed.iterate_rejects())
 
 
@@ -307,6 +325,7 @@ def _load_group(context: RunContext, group: list[Delivery]) -> None:
             for name in names:
                 context.order.wait_for_parents(name)
         context.require_alive()
+        require_uninterrupted()
         for result in loader.load_together([(each.frame, each.share.config, each.facts) for each in group]):
             # PostgreSQL's loader has done this in its own transaction; doing it again changes nothing
             context.ledger.complete_load(context.run.run_id, result)
@@ -360,7 +379,7 @@ def _refuse_newer_load(context: RunContext, table: str, destination: Destination
     if now != then and now is not None:
         raise LockedError(
             f"{table} into {destination}: run {now.run_id} has loaded it since this run took its snapshot; "
-            "nothing was written, start a new run for it",
+            "nothing was written; the resumed run reads it anew",
             table=table,
             destination=destination,
         )

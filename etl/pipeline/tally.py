@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, BinaryType, MapType, StringType, StructField, StructType
 
 from etl.config.models import TableConfig
 from etl.errors import DuplicateKeyError, NullKeyError
 from etl.model import Checksums, Column, TableDefinition
 from etl.statements.checksum import spark_checksum_columns
+from etl.statements.quoting import spark_identifier
 from etl.transform.outcome import OUTCOME, REASON, RULE, TRIMMED, Outcome
 
 _SHOWN_RULES = 5
@@ -25,6 +27,7 @@ class Tally:
     rows: Mapping[Outcome, int]
     checksums: Checksums | None
     trimmed: int = 0
+    bytes: Mapping[Outcome, int] = field(default_factory=dict)
 
     @property
     def read(self) -> int:
@@ -40,15 +43,36 @@ def tally(tagged: DataFrame, part: SparkColumn | None, columns: Sequence[Column]
     expressions = spark_checksum_columns(columns) if with_checksums else {}
     # aliases by position: two columns may differ in case only
     aggregates = [F.expr(expression).alias(f"checksum_{i}") for i, expression in enumerate(expressions.values())]
-    trimmed = F.count_if(TRIMMED) if TRIMMED in frame.columns else F.lit(0)
-    rows = frame.groupBy(OUTCOME).agg(F.count(F.lit(1)).alias("rows"), trimmed.alias("trimmed"), *aggregates).collect()
+    trimmed = (F.count_if(TRIMMED) if TRIMMED in frame.columns else F.lit(0)).alias("trimmed")
+    measures = [F.count(F.lit(1)).alias("rows"), trimmed, _bytes(frame)]
+    rows = frame.groupBy(OUTCOME).agg(*measures, *aggregates).collect()
     counts = {Outcome(row[OUTCOME]): int(row["rows"]) for row in rows}
+    sizes = {Outcome(row[OUTCOME]): int(row["bytes"]) for row in rows}
     good = next((row for row in rows if row[OUTCOME] == Outcome.GOOD), None)
     altered = int(good["trimmed"]) if good else 0
     if not with_checksums:
-        return Tally(counts, None, altered)
+        return Tally(counts, None, altered, sizes)
     sums = {name: good[f"checksum_{i}"] if good else "0/0" for i, name in enumerate(expressions)}
-    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), sums), altered)
+    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), sums), altered, sizes)
+
+
+def _bytes(frame: DataFrame) -> SparkColumn:
+    """Of what has no fixed size: texts and bytes, nested values as text."""
+    widths = [
+        F.coalesce(F.octet_length(_as_text(each)).cast("bigint"), F.lit(0))
+        for each in frame.schema.fields
+        if isinstance(each.dataType, StringType | BinaryType | ArrayType | MapType | StructType)
+    ]
+    # an array, since a sum of a thousand columns is a tree that deep
+    row = F.aggregate(
+        F.array(F.lit(0).cast("bigint"), *widths), F.lit(0).cast("bigint"), lambda one, other: one + other
+    )
+    return F.coalesce(F.sum(row), F.lit(0)).alias("bytes")
+
+
+def _as_text(each: StructField) -> SparkColumn:
+    column = F.col(spark_identifier(each.name))
+    return column if isinstance(each.dataType, StringType | BinaryType) else column.cast("string")
 
 
 def refuse_bad_keys(

@@ -42,12 +42,13 @@ def list_rejects(
 ) -> None:
     """List rejected rows, the latest first."""
     chosen = RejectFilter(run, table, rule, status)
-    with _opened(config_dir) as (_, ledger):
+    with _opened(config_dir) as (configuration, ledger):
         records, total = ledger.rejects(chosen, limit), ledger.count_rejects(chosen)
     if as_json:
         print(rejects_json(records))
     elif records:
-        print_rejects(records, total, _console())
+        keys = {name: table.key for name, table in configuration.tables.items()}
+        print_rejects(records, total, _console(), keys)
     else:
         print("no rejected rows")
 

@@ -16,15 +16,19 @@ from rich.text import Text
 from etl.ledger import RejectRecord
 
 
-def print_rejects(records: Sequence[RejectRecord], total: int, console: Console) -> None:
-    """The latest first; says when there are more than are shown."""
+def print_rejects(
+    records: Sequence[RejectRecord], total: int, console: Console, keys: Mapping[str, Sequence[str]]
+) -> None:
+    """The latest first; says when there are more than are shown. `keys` are the key columns of each table."""
     table = Table(box=None, pad_edge=False)
     for header in ("id", "run", "table", "destination", "rule", "status"):
         table.add_column(header, no_wrap=True)
+    table.add_column("key", overflow="fold")
     table.add_column("reason", overflow="fold")
     for record in records:
         cells = (record.run_id, record.table_name, record.destination or "all", record.rule, record.status)
-        table.add_row(str(record.reject_id), *(Text(cell) for cell in (*cells, record.reason)))
+        key = _key_of(record, keys.get(record.table_name, ()))
+        table.add_row(str(record.reject_id), *(Text(cell) for cell in (*cells, key, record.reason)))
     console.print(table)
     if total > len(records):
         console.print(f"{len(records):,} of {total:,} shown; see more with --limit, one of them with: show ID")
@@ -46,6 +50,13 @@ def rejects_json(records: Sequence[RejectRecord]) -> str:
 
 def reject_json(record: RejectRecord) -> str:
     return orjson.dumps(_document(record), option=orjson.OPT_INDENT_2).decode()
+
+
+def _key_of(record: RejectRecord, names: Sequence[str]) -> str:
+    """What finds the row at the source; empty where the row does not say."""
+    row = json.loads(record.row, parse_float=Decimal)
+    found = {name: row[name] for name in names if name in row} if isinstance(row, dict) else {}
+    return ", ".join(f"{name}={_shown(value)}" for name, value in found.items())
 
 
 def _pairs(values: Mapping[str, str]) -> Table:

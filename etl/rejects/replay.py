@@ -11,7 +11,7 @@ from etl.errors import UsageError
 from etl.ledger import Ledger, NewRun
 from etl.load.base import LoaderConfig
 from etl.load.postgresql.replay import replay_waiting
-from etl.load.postgresql.retrying import retrying
+from etl.load.postgresql.retrying import loading_again
 from etl.model import Destination, LoadResult
 from etl.pipeline.order import publication_units
 from etl.pipeline.servers import require_one_database
@@ -37,7 +37,7 @@ def retry_waiting(configuration: Configuration, ledger: Ledger, tables: Sequence
         for name in names:
             seconds = configuration.settings.run.lock_timeout_seconds
             leases.enter_context(ledger.lease(run.run_id, name, Destination.POSTGRESQL, seconds))
-        return retrying(configuration.settings.run.retries, ", ".join(names))(replay_waiting, configs, loader_config)
+        return loading_again(configuration.settings.run, ", ".join(names))(replay_waiting, configs, loader_config)
 
 
 def waiting_configs(

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from etl.interruption import INTERRUPTED, SAID
 from etl.model import Destination, LoadResult, LoadStatus
 from etl.redaction import redact
 from etl.report.board import Board, Line, Total, View
@@ -27,9 +28,11 @@ class LiveProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._board = Board()
-        self._live = Live(
-            console=console, get_renderable=lambda: render(self._board.view()), refresh_per_second=4, transient=True
-        )
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=True)
+
+    def _render(self) -> RenderableType:
+        shown = render(self._board.view())
+        return Group(Text(SAID, style="bold yellow"), shown) if INTERRUPTED.is_set() else shown
 
     def __enter__(self) -> Self:
         self._live.start()

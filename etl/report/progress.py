@@ -9,6 +9,8 @@ from typing import Protocol
 
 import structlog
 from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from etl.model import Destination, LoadResult, LoadStatus
 from etl.report.live import LiveProgress
@@ -41,6 +43,20 @@ def open_progress(log_format: LogFormat) -> Iterator[Progress]:
             yield live
     else:
         yield LogProgress()
+
+
+@contextmanager
+def working(what: str, log_format: LogFormat) -> Iterator[None]:
+    """Says what a silent time is spent on: with its seconds where a person watches, else in a line."""
+    console = Console(file=sys.stderr)
+    if log_format is LogFormat.CONSOLE and console.is_terminal and not console.is_dumb_terminal:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Bars(*columns, console=console, transient=True) as bars:
+            bars.add_task(what, total=None)
+            yield
+    else:
+        structlog.get_logger(__name__).info(what)
+        yield
 
 
 class LogProgress:

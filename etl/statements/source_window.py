@@ -8,6 +8,7 @@ from datetime import date
 
 from etl.model import ColumnDefinition
 from etl.statements.quoting import postgresql_identifier, postgresql_literal, postgresql_name
+from etl.statements.source_widths import widest_row
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,15 @@ def measure_statement(
     date_column: ColumnDefinition | None,
     overlap_seconds: int,
     clock: str = "now()",
+    columns: Sequence[ColumnDefinition] = (),
 ) -> str:
-    """Rows, upper mark, touched days, and the fingerprints of the window and of its overlap tail.
+    """Rows, upper mark, the fingerprints of the window and of its overlap tail, touched days, bytes of the widest row.
 
     A fingerprint is the sum of the rows' hashes: it is the same whatever their order. The mark never passes the
     snapshot's own clock, so that one absurd date in the future does not hide all later rows.
     """
     source = f"{postgresql_name(schema, table)} AS source_row"
+    widest = widest_row(columns)
     condition = window_condition(window, watermark, date_column)
     days = "NULL::date[]"
     if date_column is not None and watermark is not None and not window.is_whole_table:
@@ -72,12 +75,12 @@ def measure_statement(
         # the lake names no other day, and Python has none: rows outside become rejects
         days = f"array_agg(DISTINCT {day}) FILTER (WHERE {day} BETWEEN '0001-01-01' AND '9999-12-31')"
     if watermark is None:
-        return f"SELECT count(*), NULL, {_fingerprint()}, NULL, {days} FROM {source} WHERE {condition}"
+        return f"SELECT count(*), NULL, {_fingerprint()}, NULL, {days}, {widest} FROM {source} WHERE {condition}"
     mark = f"SELECT {_mark(watermark, clock)} AS value FROM {source} WHERE {_within_marks(window, watermark)}"
     tail = _or_without_mark(_after("mark.value", watermark, overlap_seconds), watermark)
     return (
         f"WITH mark AS MATERIALIZED ({mark}) "
-        f"SELECT count(*), (SELECT value::text FROM mark), {_fingerprint()}, {_fingerprint(tail)}, {days} "
+        f"SELECT count(*), (SELECT value::text FROM mark), {_fingerprint()}, {_fingerprint(tail)}, {days}, {widest} "
         f"FROM {source} CROSS JOIN mark WHERE {condition}"
     )
 

@@ -81,6 +81,10 @@ SESSION_SETTINGS: Mapping[str, str | int] = {
     "mutations_sync": 2,
     "alter_sync": 2,
     "session_timezone": "UTC",
+    # a statement over 1,600 columns is long, and meant
+    "max_query_size": 64 * 1024 * 1024,
+    "max_ast_elements": 10_000_000,
+    "max_expanded_ast_elements": 10_000_000,
     "output_format_json_quote_64bit_integers": 0,
     # a classification of many millions of keys spills to disk before it takes the server's memory
     "max_bytes_before_external_group_by": 2_000_000_000,
@@ -183,13 +187,21 @@ def _pool(settings: ClickHouseSettings) -> urllib3.HTTPConnectionPool:
 
 def _refusal(response: urllib3.BaseHTTPResponse, settings: ClickHouseSettings, statement: str) -> EtlError:
     code = response.headers.get("X-ClickHouse-Exception-Code", "")
-    said = response.data.decode("utf-8", "replace")
+    said = _exception(response.data.decode("utf-8", "replace"))
     if not code and response.status in _GATEWAY_STATUSES:
         where = f"ClickHouse at {settings.address}"
         return OverloadedError(
             f"{where}: HTTP {response.status} from a gateway: {said[:1000]}", destination="clickhouse"
         )
     return server_error(code, said, settings, _title(statement))
+
+
+def _exception(body: str) -> str:
+    """What the server says, also where it has put it into the format that was asked for."""
+    try:
+        return str(orjson.loads(body)["exception"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return body
 
 
 def server_error(code: str, said: str, settings: ClickHouseSettings, step: str) -> EtlError:

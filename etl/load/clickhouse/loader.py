@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import structlog
 from pyspark.sql import DataFrame
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, Retrying
 
 from etl.config.capabilities import CLICKHOUSE_MODES
 from etl.config.models import ClickHouseTableLoadConfig
 from etl.config.settings import ClickHouseSettings
-from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError, TransientError
+from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.clickhouse.aggregates import refresh_aggregates
 from etl.load.clickhouse.checks import frame_checksums
@@ -32,6 +32,7 @@ from etl.load.clickhouse.target import TargetTable, describe, frame_columns
 from etl.load.numerics import Settled, facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.model import Checksums, Column, ConflictResolution, Destination, LoadResult, WriteMode
+from etl.retrying import retrying
 from etl.statements.clickhouse.catalog import DATABASE_ENGINE, TABLE_COMMENT, TABLES_WITH_PREFIX
 from etl.statements.clickhouse.names import (
     StagingNames,
@@ -141,8 +142,9 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         df, facts = settled.frame, facts_without(facts, left_out, settled)
         prepared = prepare_frame(df, job.config, job.plan)
         rows = facts.rows if facts else None
-        stage = stage_jdbc if job.config.writer == "jdbc" else stage_arrow
-        staged = stage(spread(prepared, rows, self.config.settings.run), job, self._settings(job.config), rows)
+        frame, settings = spread(prepared, rows, self.config.settings.run), self._settings(job.config)
+        is_jdbc = job.config.writer == "jdbc"
+        staged = stage_jdbc(frame, job, settings, rows) if is_jdbc else stage_arrow(frame, job, settings, facts)
         rejected = (df.count() if rows is None else rows) - staged.rows if job.plan.discards else 0
         if rows is not None and rows != staged.rows + rejected:
             raise ReconciliationError(
@@ -214,13 +216,8 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
             error = state.outcome.exception() if state.outcome else None
             log.warning("load retried", table=config.table_name, destination=self.destination, error=str(error))
 
-        return Retrying(
-            retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(self.config.settings.run.retries + 1),
-            wait=wait_random_exponential(multiplier=0.5, max=30),
-            before_sleep=say,
-            reraise=True,
-        )
+        run = self.config.settings.run
+        return retrying(run.retries, run.retry_for_seconds, say=say)
 
     def _database(self, config: ClickHouseTableLoadConfig) -> str:
         return config.target_database or self._configured().database

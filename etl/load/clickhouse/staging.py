@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from etl import errors
 from etl.config.settings import ClickHouseSettings
 from etl.errors import DataError, EtlError, NullKeyError, ReconciliationError, StoreError
+from etl.load.base import LoadFacts
 from etl.load.clickhouse.arrow_writer import FIRST_DAY, LAST_DAY, ArrowWriterConfig, write_arrow_partition
 from etl.load.clickhouse.job import Job, Staged
 from etl.load.clickhouse.target import required_columns
@@ -30,10 +31,10 @@ DRIVER_ROWS = 5_000
 """Up to so many rows the driver sends itself: a round trip through Python workers takes longer than they do."""
 
 
-def stage_arrow(df: DataFrame, job: Job, settings: ClickHouseSettings, rows: int | None) -> Staged:
+def stage_arrow(df: DataFrame, job: Job, settings: ClickHouseSettings, facts: LoadFacts | None) -> Staged:
     """The executors write; the driver joins the winners' tables by attaching their parts, which copies nothing."""
     config = writer_config(job, settings)
-    if rows is not None and rows <= DRIVER_ROWS:
+    if facts is not None and facts.fit_driver(DRIVER_ROWS):
         receipts = [write_arrow_partition(iter(df.toArrow().to_batches()), Attempt(0, 0), config)]
     else:
         receipts = write_partitions(df, write_arrow_partition, config)

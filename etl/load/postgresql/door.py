@@ -34,10 +34,10 @@ def transaction(settings: PostgreSQLSettings, statement: str, *, lock_timeout_se
         try:
             with held.cursor() as cursor:
                 cursor.execute(
-                    "SELECT set_config('TimeZone', 'UTC', true), set_config('statement_timeout', '0', true), "
+                    "SELECT set_config('TimeZone', 'UTC', true), set_config('statement_timeout', %s, true), "
                     "set_config('idle_in_transaction_session_timeout', '0', true), "
                     "set_config('row_security', 'off', true), set_config('lock_timeout', %s, true)",
-                    (f"{lock_timeout_seconds}s",),
+                    (f"{settings.statement_timeout_seconds}s", f"{lock_timeout_seconds}s"),
                 )
                 yield cursor
             held.commit()

@@ -19,7 +19,7 @@ from etl.load.postgresql.history import find_published
 from etl.load.postgresql.planning import plan_steps
 from etl.load.postgresql.references import validate_late_links
 from etl.load.postgresql.replay import replay_waiting
-from etl.load.postgresql.retrying import retrying
+from etl.load.postgresql.retrying import loading_again
 from etl.load.postgresql.target import exists
 from etl.model import Destination, LoadResult, WriteMode
 from etl.statements.postgresql.naming import Table
@@ -51,7 +51,7 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
         """Loads the waiting rows of these tables whose parents have come, and marks their entries resolved in the
         same transaction. A row that the target holds by now, in whatever version, is resolved without writing."""
         names = ", ".join(config.table_name for config in configs)
-        return retrying(self.config.settings.run.retries, names)(replay_waiting, configs, self.config)
+        return loading_again(self.config.settings.run, names)(replay_waiting, configs, self.config)
 
     def target(self, config: PostgreSQLTableLoadConfig) -> str:
         return f"{config.target_schema}.{config.target_name}"
@@ -117,7 +117,7 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
         attempt = LoadAttempt(self.config, loads, started)
         names = ", ".join(config.table_name for _, config, _ in loads)
         try:
-            outcome = retrying(self.config.settings.run.retries, names)(attempt.run)
+            outcome = loading_again(self.config.settings.run, names)(attempt.run)
         except BaseException as error:
             attempt.discard()
             if isinstance(error, EtlError):

@@ -1,27 +1,21 @@
-"""Which errors are tried again, and how long to wait: backoff with jitter, bounded by `settings.run.retries`."""
+"""Which errors of a load are tried again; how long says `settings.run`."""
 
 from __future__ import annotations
 
 import structlog
-from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, Retrying
 
+from etl.config.settings import RunSettings
 from etl.errors import TransientError
 from etl.load.postgresql.door import sqlstate
+from etl.retrying import retrying
 from etl.statements.postgresql.sqlstates import CANCELED
 
 log = structlog.get_logger(__name__)
 
-LONGEST_WAIT_SECONDS = 30
 
-
-def retrying(retries: int, table: str) -> Retrying:
-    return Retrying(
-        retry=_again,
-        stop=stop_after_attempt(retries + 1),
-        wait=wait_random_exponential(multiplier=0.2, max=LONGEST_WAIT_SECONDS),
-        before_sleep=lambda state: _say(state, table),
-        reraise=True,
-    )
+def loading_again(run: RunSettings, table: str) -> Retrying:
+    return retrying(run.retries, run.retry_for_seconds, again=_again, say=lambda state: _say(state, table))
 
 
 def _again(state: RetryCallState) -> bool:

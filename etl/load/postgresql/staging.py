@@ -154,7 +154,7 @@ def postgresql_of(settings: Settings) -> Any:
 
 def _copy_rows(df: DataFrame, copy: CopyConfig, facts: LoadFacts | None, writers: int) -> list[Receipt]:
     """Most tables are small: their rows come to the driver as Arrow, which saves starting Python on executors."""
-    if facts is not None and facts.rows <= _DRIVER_ROWS:
+    if facts is not None and facts.fit_driver(_DRIVER_ROWS):
         return [copy_partition(iter(df.toArrow().to_batches()), _ON_DRIVER, copy)]
     wanted = min(writers, ceil(facts.rows / _ROWS_PER_WRITER)) if facts else writers
     return write_partitions(df.coalesce(wanted), copy_partition, copy)

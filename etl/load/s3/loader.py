@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import ClassVar
 from uuid import uuid4
 
+import structlog
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState
 
 from etl.config.capabilities import S3_MODES
 from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import S3Settings
-from etl.errors import ConfigurationError, ConflictError, Fault, TransientError
+from etl.errors import ConfigurationError, ConflictError, Fault
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.frames import Misfits, iterate_rejects
 from etl.load.numerics import facts_without, reject_misfits, settle_numerics
@@ -34,8 +36,15 @@ from etl.load.s3.publish import repair
 from etl.load.s3.schema import fit
 from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.model import PARTITION_DATE, ConflictResolution, Destination, LoadResult, WriteMode
+from etl.retrying import retrying
 
 _NOTHING = Content(rows=0, digest="", dates=frozenset())
+
+
+log = structlog.get_logger(__name__)
+
+MANY_DAYS = 1_000
+"""Of one load: above it a folder a day costs more than it finds."""
 
 
 class S3Loader(BaseLoader[S3TableLoadConfig]):
@@ -48,13 +57,7 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
         refuse_impossible(config)
         job = self._job(df, config, token=uuid4().hex)
         run = self.config.settings.run
-        retrying = Retrying(
-            retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(run.retries + 1),
-            wait=wait_random_exponential(multiplier=0.5, max=30),
-            reraise=True,
-        )
-        for attempt in retrying:
+        for attempt in retrying(run.retries, run.retry_for_seconds, say=partial(_say_again, config.table_name)):
             with attempt:
                 lost_answer = attempt.retry_state.attempt_number > 1
                 result = (self._published_by(job) if lost_answer else None) or self._load(job, df, facts)
@@ -143,6 +146,14 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
             fitted = fit(prepared, table.schema if table else stored.schema, config)
             rejected = left_out + self._reject(job, prepared, fitted.misfits, facts)
             content = examine(fitted.frame, config, facts)
+        if len(content.dates) > MANY_DAYS:
+            log.warning(
+                "many days",
+                table=job.table,
+                destination=str(Destination.S3),
+                days=len(content.dates),
+                next_step="each day is a folder of small files: leave partition_by out, or take another date_column",
+            )
         known = facts.checksums if facts and fitted.frame is prepared else None
         job = replace(job, frame=fitted.frame, content=content, checksums=known, rows_rejected=rejected)
         if table:
@@ -213,3 +224,8 @@ def refuse_impossible(config: S3TableLoadConfig) -> None:
         faults.append("partition_by needs a date_column")
     if faults:
         raise ConfigurationError([Fault(f"table {config.table_name}", 0, fault) for fault in faults])
+
+
+def _say_again(table: str, state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("load retried", table=table, destination=str(Destination.S3), error=str(error))

@@ -19,6 +19,7 @@ from etl.load.s3.door import s3_door
 
 _DELETIONS_PER_REQUEST = 1000
 _THREADS = 8
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,18 @@ class ObjectStore:
                 self._client.create_bucket(Bucket=self.bucket)
                 return True
         return False
+
+
+def require_bucket(address: StoreAddress) -> None:
+    """StoreError where the bucket is not there; a key that may not ask is believed."""
+    client = client_of(address)
+    with s3_door(f"have the bucket {address.bucket}"):
+        try:
+            client.head_bucket(Bucket=address.bucket)
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == _NOT_FOUND:
+                error.response["Error"] = {"Code": "NoSuchBucket", "Message": "no bucket of this name"}
+                raise
 
 
 @lru_cache(maxsize=8)

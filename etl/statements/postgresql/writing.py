@@ -10,6 +10,9 @@ from etl.statements.quoting import postgresql_column, postgresql_identifier
 
 SAMPLE_KEYS = 5
 
+_COLUMNS_OF_A_ROW = 1_600
+"""PostgreSQL's own limit is 1,664; keys, places and marks take some."""
+
 
 @dataclass(frozen=True)
 class Write:
@@ -148,6 +151,12 @@ def same_content(write: Write) -> str:
 
 def classify(write: Write) -> str:
     """(new, equal, differing): how the staged rows stand to the target."""
+    if is_wide(write):
+        return (
+            f"SELECT staged - present, present - differing, differing FROM (SELECT "
+            f"(SELECT count(*) FROM {write.staging.sql} AS s WHERE s.{RULE} IS NULL) AS staged, "
+            f"({_count_stored(write)}) AS present, ({_count_stored(write, differing=True)}) AS differing) AS counted"
+        )
     present, differs = "t.ctid IS NOT NULL", _differs(write) if write.settable else "false"
     return (
         f"SELECT count(*) FILTER (WHERE t.ctid IS NULL), "
@@ -167,6 +176,8 @@ def differing_keys(write: Write) -> str:
 
 def count_published(write: Write) -> str:
     """(accepted rows that stand in the target, those of them that differ): what the load promised against what is."""
+    if is_wide(write):
+        return f"SELECT ({_count_stored(write)}), ({_count_stored(write, differing=True)})"
     differs = _differs(write) if write.settable else "false"
     return (
         f"SELECT count(*), count(*) FILTER (WHERE {differs}) FROM {write.staging.sql} AS s "
@@ -232,6 +243,20 @@ def count_stored(write: Write) -> str:
 def lock_against_writers(target: Table) -> str:
     """Readers go on; other writers wait until this transaction ends."""
     return f"LOCK TABLE {target.sql} IN SHARE ROW EXCLUSIVE MODE"
+
+
+def is_wide(write: Write) -> bool:
+    """Whether staged and stored columns together are more than a row of a join may hold."""
+    return 2 * len(write.columns) >= _COLUMNS_OF_A_ROW
+
+
+def _count_stored(write: Write, *, differing: bool = False) -> str:
+    """Staged rows that stand in the target. What differs is a condition of the join, which needs no row of both."""
+    differs = f" AND {_differs(write) if write.settable else 'false'}" if differing else ""
+    return (
+        f"SELECT count(*) FROM {write.staging.sql} AS s JOIN {write.target.sql} AS t ON {_join(write)} "
+        f"WHERE s.{RULE} IS NULL{differs}"
+    )
 
 
 def _insert_head(write: Write) -> str:

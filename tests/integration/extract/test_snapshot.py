@@ -15,7 +15,7 @@ from etl.config.models import ExtractConfig, RowSecurity, S3TableLoadConfig, Tab
 from etl.config.settings import PostgreSQLSettings, RunSettings
 from etl.errors import SourceError
 from etl.extract.snapshot import SourceSnapshot
-from etl.extract.tables import read_table
+from etl.extract.tables import fetch_rows, read_table
 from etl.extract.values import Window
 from etl.model import (
     WATERMARK,
@@ -438,3 +438,9 @@ def test_rows_that_a_policy_hides_are_never_missing_silently(
                 f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role};"
                 f"REVOKE ALL ON SCHEMA {schema} FROM {role}; DROP ROLE {role}"
             )
+
+
+def test_rows_are_fetched_by_their_bytes() -> None:
+    assert fetch_rows(0) == fetch_rows(1_000) == 10_000
+    assert fetch_rows(1_000_000) == 16
+    assert fetch_rows(1_000_000_000) == 1

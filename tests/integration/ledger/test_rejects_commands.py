@@ -78,10 +78,10 @@ def test_list(command: Any, rejected: Run) -> None:
     assert listed.exit_code == 0
     lines = [line.split() for line in listed.stdout.splitlines()]
     where = [rejected.run_id, "orders", "all", "cast", "rejected"]
-    assert lines[0] == ["id", "run", "table", "destination", "rule", "status", "reason"]
+    assert lines[0] == ["id", "run", "table", "destination", "rule", "status", "key", "reason"]
     assert [line[1:] for line in lines[1:3]] == [
-        [*where, "[x]", "is", "no", "number,", "row", "2"],
-        [*where, "[x]", "is", "no", "number,", "row", "1"],
+        [*where, "id=2", "[x]", "is", "no", "number,", "row", "2"],
+        [*where, "id=1", "[x]", "is", "no", "number,", "row", "1"],
     ]
     assert " ".join(lines[3]).startswith("2 of 3 shown")
 

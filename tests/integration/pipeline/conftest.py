@@ -21,7 +21,7 @@ from etl.pipeline.job import main
 from tests.conftest import RunningStack
 from tests.databases import drop_database
 
-RUN = "run: {lock_timeout_seconds: 3, retries: 2}\n"
+RUN = "run: {lock_timeout_seconds: 3, retries: 2, retry_for_seconds: 0}\n"
 
 
 @dataclass(frozen=True)

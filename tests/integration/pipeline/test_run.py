@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,10 @@ import pytest
 
 from etl.errors import ConnectionLostError
 from etl.extract.snapshot import SourceSnapshot
-from etl.ledger import NewRun
+from etl.ledger import LoadPlan, NewRun
 from etl.load.postgresql.loader import PostgreSQLLoader
 from etl.load.s3.loader import S3Loader
-from etl.model import Destination
+from etl.model import Destination, WriteMode
 from etl.pipeline import run as run_module
 from tests.integration.pipeline.conftest import Shop, load_of, status_of
 
@@ -66,6 +68,57 @@ def test_a_child_waits_for_no_store_but_the_one_with_foreign_keys(shop: Shop) ->
     ended = {(load.table_name, load.destination): load.finished_at for load in shop.ledger.loads(report["run_id"])}
     child, parent = ended["child", Destination.POSTGRESQL], ended["parent", Destination.S3]
     assert child is not None and parent is not None and child < parent
+
+
+def test_an_unchanged_table_waits_for_the_run_that_is_loading_it(shop: Shop) -> None:
+    shop.source(ONE)
+    shop.tables("tables: {one: {}}")
+    assert shop.run(destinations="s3")[0] == 0
+    other = shop.ledger.start_run(NewRun((Destination.S3,), ("one",)))
+    has_begun = threading.Event()
+
+    def load() -> None:
+        with shop.ledger.lease(other.run_id, "one", Destination.S3):
+            shop.ledger.begin_load(other.run_id, LoadPlan("one", Destination.S3, "s3a://x", WriteMode.OVERWRITE))
+            has_begun.set()
+            time.sleep(1)
+            shop.ledger.fail_load(other.run_id, "one", Destination.S3, ConnectionLostError("gone"))
+
+    loading = threading.Thread(target=load)
+    loading.start()
+    has_begun.wait()
+    exit_code, report = shop.run(destinations="s3")
+    loading.join()
+    assert (exit_code, status_of(report)) == (0, {("one", "s3"): "unchanged"})
+
+
+def test_the_sources_own_key_is_the_tables_where_none_is_stated(shop: Shop) -> None:
+    shop.source("CREATE TABLE keyed (a int, b int, v text, PRIMARY KEY (b, a)); INSERT INTO keyed VALUES (1, 2, 'x')")
+    shop.source("CREATE TABLE keyless (v text)")
+    defaults = f"{{kind: reference, source: {{schema_name: {shop.name}}}, s3: {{format: delta, mode: merge}}}}"
+    tables = "{keyed: {transform: {rename: {b: c}}}, keyless: {}}"
+    (shop.folder / "tables" / "shop.yaml").write_text(f"domain: d\ndefaults: {defaults}\ntables: {tables}\n")
+    exit_code, report = shop.run()
+    assert exit_code == 1
+    assert {table for (table, _), status in status_of(report).items() if status == "success"} == {"keyed"}
+    assert "needs a key, and the source's table has no primary key" in load_of(report, "keyless", "postgresql")["error"]
+    shop.source("UPDATE keyed SET v = 'y'")
+    assert load_of(shop.run("--tables", "keyed")[1], "keyed", "s3")["rows_updated"] == 1
+    assert shop.target("SELECT c, a, v FROM keyed") == [(2, 1, "y")]
+
+
+def test_a_database_that_is_not_there_is_said_once_before_the_run(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.source(ONE)
+    shop.tables("tables: {one: {}}")
+    shop.environ["ETL_CLICKHOUSE_URL"] = shop.environ["ETL_CLICKHOUSE_URL"].rsplit("/", 1)[0] + "/nowhere"
+    shop.environ["ETL_S3_BUCKET"] = "no-such-bucket"
+    assert shop.run(destinations="s3,postgresql,clickhouse") == (2, {})
+    said = capsys.readouterr().err
+    assert said.count("nowhere does not exist") == 1
+    assert "no-such-bucket, it answered NoSuchBucket" in said
+    assert shop.ledger.runs() == []
 
 
 def test_questions_to_source_and_stores_are_asked_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +195,7 @@ def test_a_resumed_load_is_looked_for_under_its_lease(shop: Shop) -> None:
     with shop.ledger.lease(other.run_id, "one", Destination.S3):
         exit_code, report = shop.run("--resume", first)
     assert exit_code == 1
-    assert f"LockedError: one into s3: waited 3 s for run {other.run_id}" in load_of(report, "one", "s3")["error"]
+    assert f"one into s3: waited 3 s for run {other.run_id}" in load_of(report, "one", "s3")["error"]
 
 
 def test_a_ledger_elsewhere_is_refused_before_anything_begins(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,7 +259,8 @@ def test_a_changed_configuration_of_an_incremental_table_is_said_once(
     shop.tables(f"tables: {{one: {{{incremental}, transform: {{derive: {{loud: upper(name)}}}}}}}}")
     assert shop.run()[0] == 0
     [warning] = _warnings(capfd)
-    assert warning["next_step"] == "--full-refresh --tables one --load-destinations s3,postgresql"
+    command = "./spark-submit.sh jobs/run_etl.py --full-refresh --tables one --load-destinations s3,postgresql"
+    assert warning["next_step"] == f"{command} --config-dir {shop.folder}"
     assert shop.run("--full-refresh")[0] == 0
     assert _warnings(capfd) == []
 

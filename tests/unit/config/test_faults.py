@@ -35,6 +35,13 @@ CASES = {
         7,
         "unknown key 'compresion' in s3; did you mean 'compression'?",
     ),
+    "an append that cannot update files": (
+        "s3: {format: parquet, mode: append, conflict_resolution: skip}",
+        "s3: {format: parquet, mode: append}",
+        6,
+        "s3.mode append: rows of parquet files cannot be updated in place; set conflict_resolution to error or skip, "
+        "or format to delta",
+    ),
     "unknown destination": (
         "clickhouse: {codec: ZSTD}",
         "clickhous: {codec: ZSTD}",
@@ -146,7 +153,7 @@ CASES = {
         "s3 with format parquet cannot merge; valid: append, error, ignore, overwrite, overwrite_partitions",
     ),
     "merge into JSON": (
-        "s3: {format: json, mode: append}",
+        "s3: {format: json, mode: append, conflict_resolution: skip}",
         "s3: {format: json, mode: merge}",
         6,
         "s3 with format json cannot merge; valid: append, error, ignore, overwrite, overwrite_partitions",

@@ -225,12 +225,13 @@ def test_help_names_every_flag_and_the_exit_codes(capsys: pytest.CaptureFixture[
 
 def test_what_the_ledger_keeps_is_what_a_resumed_run_needs() -> None:
     command = "--load --since 2026-06-01 --until 2026-07-01T12:00:00+02:00 --no-validate --maximum-rejected 5"
-    options = parse_options(command.split())
+    options = parse_options([*command.split(), "--config-dir", "my conf"])
     assert options.recorded() == {
         "full_refresh": False,
         "since": "2026-06-01T00:00:00+00:00",
         "until": "2026-07-01T10:00:00+00:00",
         "validate": False,
+        "config_dir": "my conf",
         "maximum_deleted": None,
         "maximum_rejected": "5",
     }
@@ -239,6 +240,7 @@ def test_what_the_ledger_keeps_is_what_a_resumed_run_needs() -> None:
         "since": None,
         "until": None,
         "validate": True,
+        "config_dir": None,
         "maximum_deleted": None,
         "maximum_rejected": None,
     }

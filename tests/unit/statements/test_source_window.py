@@ -67,7 +67,7 @@ def test_a_day_is_utc(type_: str, expected: str) -> None:
 def test_measure_of_a_whole_table() -> None:
     assert measure_statement("public", "t", Window(), None, DAY, 600) == (
         "SELECT count(*), NULL, count(*) || ':' || coalesce(sum(hashtextextended(source_row::text, 0)::numeric), 0),"
-        ' NULL, NULL::date[] FROM "public"."t" AS source_row WHERE true'
+        ' NULL, NULL::date[], 0 FROM "public"."t" AS source_row WHERE true'
     )
 
 

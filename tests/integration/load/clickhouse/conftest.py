@@ -78,7 +78,9 @@ def loader_of(spark: SparkSession, clickhouse: ClickHouse) -> LoaderOf:
     """Makes the loader of one run: `loader_of(2)` is that of run-2."""
 
     def make(run: int = 1, *, validate: bool = True, retries: int = 0, **options: Any) -> ClickHouseLoader:
-        settings = Settings(clickhouse=clickhouse.settings, run=RunSettings(retries=retries, writers=2))
+        settings = Settings(
+            clickhouse=clickhouse.settings, run=RunSettings(retries=retries, retry_for_seconds=0, writers=2)
+        )
         return ClickHouseLoader(spark, LoaderConfig(settings, f"run-{run}", run, validate=validate, **options))
 
     return make

@@ -61,7 +61,7 @@ class Database:
         settings = Settings(
             postgresql=changes.pop("settings", self.settings),
             ledger=self.settings,
-            run=changes.pop("run", RunSettings(retries=2, lock_timeout_seconds=5)),
+            run=changes.pop("run", RunSettings(retries=2, retry_for_seconds=0, lock_timeout_seconds=5)),
         )
         return PostgreSQLLoader(
             self.spark,

@@ -30,6 +30,10 @@ ROWS = [(1, "a"), (2, "b")]
 TARGET = Table("public", "items")
 
 
+def tries(retries: int) -> RunSettings:
+    return RunSettings(retries=retries, retry_for_seconds=0)
+
+
 def stored(database: Database) -> list[tuple[Any, ...]]:
     return database.execute("SELECT id, name FROM items ORDER BY id")
 
@@ -179,7 +183,7 @@ def test_cancelled_statement_is_tried_once_more(database: Database, monkeypatch:
 
     monkeypatch.setattr(group, "publish", cancel)
     with pytest.raises(ContentionError, match="57014"):
-        database.loader(run=RunSettings(retries=9)).load(database.frame(SCHEMA, ROWS), table_config("items"))
+        database.loader(run=tries(9)).load(database.frame(SCHEMA, ROWS), table_config("items"))
     assert len(calls) == 2
 
 
@@ -190,7 +194,7 @@ def test_altering_a_table_that_somebody_holds_names_them(database: Database, mon
     try:
         holder.cursor().execute("SELECT * FROM items")
         with pytest.raises(ContentionError, match=rf"held by pid {holder.info.backend_pid} \(nightly dump, "):
-            database.loader(run=RunSettings(retries=1)).load(database.frame(SCHEMA, ROWS), table_config("items"))
+            database.loader(run=tries(1)).load(database.frame(SCHEMA, ROWS), table_config("items"))
     finally:
         holder.close()
     assert counts(database.load(database.frame(SCHEMA, ROWS), table_config("items"))) == {"inserted": 2}
@@ -259,9 +263,7 @@ def test_wrong_password_says_where_and_never_the_password(database: Database) ->
 def test_unreachable_server_is_transient(database: Database) -> None:
     settings = database.settings.model_copy(update={"port": _free_port()})
     with pytest.raises(ConnectionLostError, match="check that the server is up"):
-        database.loader(settings=settings, run=RunSettings(retries=1)).load(
-            database.frame(SCHEMA, ROWS), table_config("items")
-        )
+        database.loader(settings=settings, run=tries(1)).load(database.frame(SCHEMA, ROWS), table_config("items"))
 
 
 def test_failure_on_an_executor_reaches_the_driver_as_our_error(database: Database) -> None:

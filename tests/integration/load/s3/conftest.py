@@ -32,7 +32,7 @@ class Lake:
     store: ObjectStore
 
     def loader(self, run_id: str = "run-1", **of_the_run: Any) -> S3Loader:
-        settings = Settings(s3=self.settings, run=RunSettings(retries=1))
+        settings = Settings(s3=self.settings, run=RunSettings(retries=1, retry_for_seconds=0))
         return S3Loader(self.spark, LoaderConfig(settings=settings, run_id=run_id, run_number=1, **of_the_run))
 
     def config(self, **over: Any) -> S3TableLoadConfig:

@@ -64,7 +64,7 @@ def test_a_persisted_frame_is_merged_as_any_other(lake: Lake) -> None:
 def test_days_of_several_tasks_become_one_file_each(lake: Lake) -> None:
     rows = [(number, "one", f"2025-11-0{1 + number % 2}", "1.00") for number in range(8)]
     config = merging(lake)
-    settings = Settings(s3=lake.settings, run=RunSettings(rows_per_partition=2))
+    settings = Settings(s3=lake.settings, run=RunSettings(rows_per_partition=2, retry_for_seconds=0))
     loader = S3Loader(lake.spark, LoaderConfig(settings=settings, run_id="run-1", run_number=1))
     assert counts(loader.load(lake.frame(*rows).repartition(4), config)) == (8, 0, 0, 0, 0)
     assert lake.rows(config) == rows

@@ -141,3 +141,9 @@ def test_a_server_that_is_not_there_is_a_lost_connection() -> None:
 
     with ClickHouseDoor(settings) as door, pytest.raises(ConnectionLostError, match=r"http://127\.0\.0\.1:1/default"):
         door.execute("SELECT 1")
+
+
+def test_an_exception_in_the_answers_own_format_is_read(serve: Serve) -> None:
+    settings, _ = serve(400, "62", b'{"meta": [], "rows": 0, "exception": "Code: 62. DB::Exception: Too long"}')
+    with ClickHouseDoor(settings) as door, pytest.raises(StoreError, match=r"refused with code 62: Code: 62\. DB::Exc"):
+        door.query("SELECT 1")

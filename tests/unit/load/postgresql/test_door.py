@@ -1,13 +1,14 @@
 import psycopg2
 import pytest
 from pydantic import SecretStr
+from tenacity import wait_none
 
-from etl.config.settings import PostgreSQLSettings
+from etl.config.settings import PostgreSQLSettings, RunSettings
 from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError
 from etl.load.executors import Receipt
 from etl.load.postgresql.copying import failure_of
 from etl.load.postgresql.door import door, sqlstate, translate
-from etl.load.postgresql.retrying import retrying
+from etl.load.postgresql.retrying import loading_again
 
 SETTINGS = PostgreSQLSettings(host="db", user="etl", password=SecretStr("s3cret-word"), database="target")
 
@@ -77,8 +78,7 @@ def test_receipts_carry_errors() -> None:
 
 
 @pytest.mark.parametrize(("code", "calls"), [("40P01", 4), ("57014", 2), ("53100", 1), ("42601", 1)])
-def test_what_is_tried_again(code: str, calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
+def test_what_is_tried_again(code: str, calls: int) -> None:
     made = []
 
     def attempt() -> None:
@@ -86,6 +86,7 @@ def test_what_is_tried_again(code: str, calls: int, monkeypatch: pytest.MonkeyPa
         with door(SETTINGS, "publish"):
             raise coded(code)
 
+    policy = loading_again(RunSettings(retries=3, retry_for_seconds=0), "items").copy(wait=wait_none())
     with pytest.raises(EtlError):
-        retrying(3, "items")(attempt)
+        policy(attempt)
     assert len(made) == calls

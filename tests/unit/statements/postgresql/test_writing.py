@@ -141,3 +141,15 @@ def test_json_is_compared_as_text() -> None:
 def test_unknown_column_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(StopIteration):
         WRITE.column("nowhere")
+
+
+@pytest.mark.parametrize(("columns", "is_wide"), [(799, False), (800, True)])
+def test_more_columns_than_a_row_of_a_join_holds_are_compared_in_its_condition(columns: int, is_wide: bool) -> None:
+    names = [f"c{number}" for number in range(columns)]
+    staged = tuple(StagedColumn(name, "integer", "integer") for name in names)
+    write = replace(WRITE, columns=staged, match=("c0",), settable=tuple(names[1:]))
+    joined = f'FROM {write.staging.sql} AS s JOIN {write.target.sql} AS t ON t."c0" = s."c0" WHERE s._etl_rule IS NULL'
+    for statement in (writing.classify(write), writing.count_published(write)):
+        assert (f"(SELECT count(*) {joined})" in statement) == is_wide
+        assert (f"{joined} AND " in statement) == is_wide
+        assert ("FILTER" in statement) != is_wide

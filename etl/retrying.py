@@ -1,0 +1,48 @@
+"""Which errors are tried again, and how long: backoff with jitter, long enough for a server to restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    stop_all,
+    stop_any,
+    stop_when_event_set,
+    wait_random_exponential,
+)
+from tenacity.nap import sleep_using_event
+
+from etl.errors import TransientError
+from etl.interruption import INTERRUPTED
+
+LONGEST_WAIT_SECONDS = 10
+
+_TRANSIENT: Any = retry_if_exception_type(TransientError)
+
+
+def retrying(
+    retries: int,
+    for_seconds: float,
+    *,
+    say: Callable[[RetryCallState], None] | None = None,
+    again: Any = _TRANSIENT,
+) -> Retrying:
+    """At least `retries` times and, if there is any, at least for so long; an interruption ends it at once."""
+    enough = stop_all(stop_after_attempt(retries + 1), stop_after_delay(for_seconds)) if retries else _ONCE
+    return Retrying(
+        retry=again,
+        stop=stop_any(enough, stop_when_event_set(INTERRUPTED)),
+        wait=wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_SECONDS),
+        sleep=sleep_using_event(INTERRUPTED),
+        before_sleep=say,
+        reraise=True,
+    )
+
+
+_ONCE = stop_after_attempt(1)
