@@ -65,7 +65,6 @@ class LoadFacts:
     bytes: int = 0
     """Of its texts, bytes and nested values, about; 0 where it is not known."""
 
-
     def refuse_too_many_rejected(self, config: LoadConfigBase, own: int, rules: Callable[[], Rules]) -> None:
         if own:
             refuse_too_many_rejected(config, self.rows_rejected + own, max(self.rows_read, self.rows), rules)
