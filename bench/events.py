@@ -8,9 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from etl.load.base import LoadFacts
-from etl.load.frames import columns_of
+from etl.load.frames import checksums_of, columns_of
 from etl.model import POSTGRESQL_TYPE, Checksums
-from etl.statements.checksum import spark_checksum_columns
 
 KEY, DATE_COLUMN = "event_id", "event_date"
 DAYS = 30
@@ -78,6 +77,5 @@ def materialised(frame: DataFrame) -> Rows:
 
 def summarised(frame: DataFrame) -> Rows:
     """What is known of the frame is computed here, so that no write has to."""
-    expressions = spark_checksum_columns(columns_of(frame))
-    found = frame.agg(F.count(F.lit(1)), *(F.expr(text) for text in expressions.values())).collect()[0]
-    return Rows(frame, found[0], Checksums(found[0], dict(zip(expressions, found[1:], strict=True))))
+    checksums = checksums_of(frame, columns_of(frame))
+    return Rows(frame, checksums.rows, checksums)

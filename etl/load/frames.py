@@ -10,8 +10,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from etl.ledger.values import Reject
-from etl.model import POSTGRESQL_TYPE, Column
+from etl.model import POSTGRESQL_TYPE, Checksums, Column
+from etl.statements.checksum import spark_checksum_sums, spark_checksum_terms
 from etl.statements.quoting import spark_identifier
+from etl.statements.spark_values import JSON_OPTIONS
 from etl.statements.types import column_of
 
 
@@ -46,6 +48,15 @@ class Misfits:
         return frame.where(self.rule.isNotNull())
 
 
+def checksums_of(frame: DataFrame, columns: Sequence[Column]) -> Checksums:
+    """What the frame amounts to, in one Spark aggregation."""
+    sums = spark_checksum_sums(columns)
+    terms = frame.selectExpr(*spark_checksum_terms(columns))
+    # positions, not names: a column may be called `rows`
+    found = terms.agg(F.count(F.lit(1)), *[F.expr(text) for text in sums.values()]).collect()[0]
+    return Checksums(found[0], dict(zip(sums, found[1:], strict=True)))
+
+
 def iterate_rejects(
     frame: DataFrame, rule: SparkColumn, reason: SparkColumn, left_out: str | None = None
 ) -> Iterator[Reject]:
@@ -53,5 +64,5 @@ def iterate_rejects(
     a partition at a time, so that many do not fill the driver.
     """
     whole = F.struct(*[F.col(spark_identifier(name)) for name in frame.columns if name != left_out])
-    for found in frame.select(rule, reason, F.to_json(whole, {"ignoreNullFields": "false"})).toLocalIterator():
+    for found in frame.select(rule, reason, F.to_json(whole, JSON_OPTIONS)).toLocalIterator():
         yield Reject(*found)

@@ -13,7 +13,7 @@ from pyspark.sql.types import ArrayType, BinaryType, MapType, StringType, Struct
 from etl.config.models import TableConfig
 from etl.errors import DuplicateKeyError, NullKeyError
 from etl.model import Checksums, Column, TableDefinition
-from etl.statements.checksum import spark_checksum_columns
+from etl.statements.checksum import spark_checksum_sums, spark_checksum_terms
 from etl.statements.quoting import spark_identifier
 from etl.transform.outcome import OUTCOME, REASON, RULE, TRIMMED, Outcome
 
@@ -40,20 +40,22 @@ class Tally:
 def tally(tagged: DataFrame, part: SparkColumn | None, columns: Sequence[Column], with_checksums: bool) -> Tally:
     """One Spark job, which also materialises a persisted frame. `part` restricts it to one destination's share."""
     frame = tagged if part is None else tagged.where(part)
-    expressions = spark_checksum_columns(columns) if with_checksums else {}
+    summed = columns if with_checksums else ()
+    sums = spark_checksum_sums(summed)
     # aliases by position: two columns may differ in case only
-    aggregates = [F.expr(expression).alias(f"checksum_{i}") for i, expression in enumerate(expressions.values())]
+    aggregates = [F.expr(text).alias(f"checksum_{i}") for i, text in enumerate(sums.values())]
     trimmed = (F.count_if(TRIMMED) if TRIMMED in frame.columns else F.lit(0)).alias("trimmed")
     measures = [F.count(F.lit(1)).alias("rows"), trimmed, _bytes(frame)]
-    rows = frame.groupBy(OUTCOME).agg(*measures, *aggregates).collect()
+    terms = frame.selectExpr("*", *spark_checksum_terms(summed))
+    rows = terms.groupBy(OUTCOME).agg(*measures, *aggregates).collect()
     counts = {Outcome(row[OUTCOME]): int(row["rows"]) for row in rows}
     sizes = {Outcome(row[OUTCOME]): int(row["bytes"]) for row in rows}
     good = next((row for row in rows if row[OUTCOME] == Outcome.GOOD), None)
     altered = int(good["trimmed"]) if good else 0
     if not with_checksums:
         return Tally(counts, None, altered, sizes)
-    sums = {name: good[f"checksum_{i}"] if good else "0/0" for i, name in enumerate(expressions)}
-    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), sums), altered, sizes)
+    found = {name: good[f"checksum_{i}"] for i, name in enumerate(sums)} if good else {}
+    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), found), altered, sizes)
 
 
 def _bytes(frame: DataFrame) -> SparkColumn:

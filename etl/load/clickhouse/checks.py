@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql.functions import expr
-
 from etl.errors import ContentionError, ValidationError
 from etl.load.clickhouse.job import Job
-from etl.load.clickhouse.schema import SchemaPlan
 from etl.model import Checksums, Destination
-from etl.statements.checksum import differences, spark_checksum_columns
+from etl.statements.checksum import differences
 from etl.statements.clickhouse.catalog import TABLE_STATE
 from etl.statements.clickhouse.checks import summarise
-
-
-def frame_checksums(df: DataFrame, plan: SchemaPlan) -> Checksums:
-    """What the frame amounts to, in one Spark aggregation."""
-    sums = spark_checksum_columns(plan.columns)
-    row = df.agg(expr("count(1)").alias("rows"), *(expr(sums[c.name]).alias(c.name) for c in plan.columns)).collect()[0]
-    return Checksums(row[0], {column.name: row[i + 1] for i, column in enumerate(plan.columns)})
 
 
 def stored_checksums(job: Job, table: str, *, final: bool, where: str = "") -> Checksums:

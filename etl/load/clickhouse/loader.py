@@ -18,7 +18,6 @@ from etl.config.settings import ClickHouseSettings
 from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.clickhouse.aggregates import refresh_aggregates
-from etl.load.clickhouse.checks import frame_checksums
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.clickhouse.expiry import leave_out_expired
 from etl.load.clickhouse.frame import discarded_rows, prepare_frame, spread
@@ -29,6 +28,7 @@ from etl.load.clickhouse.publish import Publication
 from etl.load.clickhouse.schema import SchemaPlan, plan_schema
 from etl.load.clickhouse.staging import stage_arrow
 from etl.load.clickhouse.target import TargetTable, describe, frame_columns
+from etl.load.frames import checksums_of
 from etl.load.numerics import Settled, facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.model import Checksums, Column, ConflictResolution, Destination, LoadResult, WriteMode
@@ -164,7 +164,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
             return None
         if facts and facts.checksums and not plan.discards:
             return facts.checksums
-        return frame_checksums(prepared, plan)
+        return checksums_of(prepared, plan.columns)
 
     def _publish(self, job: Job, staged: Staged, frame: Frame, started: float) -> LoadResult:
         kept, frame, expired = leave_out_expired(job, staged, frame)

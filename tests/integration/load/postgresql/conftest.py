@@ -16,11 +16,11 @@ from pyspark.sql.types import StructType
 from etl.config.models import PostgreSQLTableLoadConfig
 from etl.config.settings import PostgreSQLSettings, RunSettings, Settings
 from etl.load.base import LoaderConfig, LoadFacts
+from etl.load.frames import checksums_of
 from etl.load.postgresql.design import frame_columns
 from etl.load.postgresql.loader import PostgreSQLLoader
-from etl.model import POSTGRESQL_TYPE, Checksums, ConflictResolution, LoadResult, TableDefinition, WriteMode
+from etl.model import POSTGRESQL_TYPE, ConflictResolution, LoadResult, TableDefinition, WriteMode
 from etl.stack.layout import PROJECT_DIR
-from etl.statements.checksum import spark_checksum_columns
 from tests.conftest import RunningStack
 from tests.databases import drop_database
 
@@ -93,10 +93,8 @@ def table_config(name: str, **changes: Any) -> PostgreSQLTableLoadConfig:
 
 def facts_of(df: DataFrame) -> LoadFacts:
     """What the pipeline knows of a frame: its rows and the checksum of every column."""
-    expressions = spark_checksum_columns(frame_columns(StructType(df.schema.fields)))
-    row = df.selectExpr("count(*)", *expressions.values()).first()
-    assert row is not None
-    return LoadFacts(rows=row[0], checksums=Checksums(row[0], dict(zip(expressions, row[1:], strict=True))))
+    checksums = checksums_of(df, frame_columns(StructType(df.schema.fields)))
+    return LoadFacts(rows=checksums.rows, checksums=checksums)
 
 
 def counts(result: LoadResult) -> dict[str, int]:
