@@ -71,6 +71,8 @@ SESSION_SETTINGS: Mapping[str, str | int] = {
     "input_format_null_as_default": 0,
     "input_format_arrow_allow_missing_columns": 0,
     "date_time_overflow_behavior": "throw",
+    # the fast parser is off in the last digits of every third double
+    "precise_float_parsing": 1,
     # the version of rows is a column that SELECT * hides, and we write it
     "insert_allow_materialized_columns": 1,
     # a year of daily partitions in one insert is meant

@@ -1,7 +1,8 @@
 """Raw staging for Spark's JDBC writer, which knows numbers, booleans and text only.
 
 What it cannot say exactly travels as text or as a number (arrays as JSON, bytes as hexadecimal digits, days and
-microseconds since 1970) and is cast by the server on its way into the typed staging table.
+microseconds since 1970) and is cast by the server on its way into the typed staging table. Floats are among it: the
+server reads the numbers of an INSERT … VALUES, which the driver sends, to some digits only, whatever its settings say.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ ROW = "etl_row"
 
 _FIRST_DAY, _LAST_DAY = -25567, 120529
 _FIRST_MICRO, _LAST_MICRO = _FIRST_DAY * 86_400_000_000, (_LAST_DAY + 1) * 86_400_000_000 - 1
-_AS_IT_IS = {"boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "string", "void"}
+_AS_IT_IS = {"boolean", "tinyint", "smallint", "int", "bigint", "string", "void"}
+_FLOATS = ("float", "double")
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ def _spark(value: str, kind: str) -> str:
         return f"unix_date({value})"
     if kind == "timestamp":
         return f"unix_micros({value})"
-    return f"cast({value} AS string)" if kind.startswith("decimal") or kind == "void" else value
+    return f"cast({value} AS string)" if _is_number_as_text(kind) or kind == "void" else value
+
+
+def _is_number_as_text(kind: str) -> bool:
+    return kind.startswith("decimal") or kind in _FLOATS
 
 
 def _raw_type(kind: str) -> str:
@@ -100,7 +106,7 @@ def _typed(raw: str, kind: str) -> str:
         return f"addDays(toDate32('1970-01-01'), {raw})"
     if kind == "timestamp":
         return f"fromUnixTimestamp64Micro({raw}, 'UTC')"
-    if kind.startswith("decimal"):
+    if _is_number_as_text(kind):
         return f"CAST({raw}, {clickhouse_literal(clickhouse_type_of(kind, nullable=True))})"
     return raw
 
@@ -111,15 +117,13 @@ def _spark_array(value: str, kind: str, depth: int) -> str:
     item = f"x{depth}"
     if array_element(element):
         return f"transform({value}, {item} -> {_spark_array(item, element, depth + 1)})"
-    # JSON has no NaN and no infinity
-    inner = f"cast({item} AS string)" if element in ("float", "double") else _spark(item, element)
-    return f"transform({value}, {item} -> {inner})"
+    return f"transform({value}, {item} -> {_spark(item, element)})"
 
 
 def _json_type(kind: str) -> str:
     element = array_element(kind)
     if element is None:
-        return f"Nullable({'String' if kind in ('float', 'double') else _raw_type(kind)})"
+        return f"Nullable({_raw_type(kind)})"
     return f"Array({_json_type(element)})"
 
 
@@ -129,10 +133,6 @@ def _typed_array(value: str, kind: str, depth: int) -> str:
     item = f"x{depth}"
     if array_element(element):
         return f"arrayMap({item} -> {_typed_array(item, element, depth + 1)}, {value})"
-    if element in ("float", "double"):
-        return (
-            f"arrayMap({item} -> CAST({item}, 'Nullable({'Float32' if element == 'float' else 'Float64'})'), {value})"
-        )
     return f"arrayMap({item} -> {_typed(item, element)}, {value})"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+import struct
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -112,6 +115,42 @@ def test_wide_types_arrive_as_they_were(
     texts = ", ".join(f"toString(`{name}`)" for name in _quoted(names) if name not in ("id", "bytes"))
     found = clickhouse.query(f"SELECT id, hex(bytes), {texts} FROM `{table}` FINAL ORDER BY id")
     assert found == [_highest_as_text(), _lowest_as_text(), ["nothing", *[None] * 12, *["[]"] * 7, None]]
+
+
+_EDGES = [0.0, -0.0, 2.53, 0.1, 5e-324, -5e-324, 2.2250738585072011e-308, 1e23, 1.7976931348623157e308, 2.0**63]
+
+
+@pytest.mark.parametrize("writer", ["arrow", "jdbc"])
+def test_floats_arrive_to_the_last_bit_and_a_changed_bit_is_a_change(
+    clickhouse: ClickHouse, table: str, loader_of: LoaderOf, frame_of: FrameOf, writer: str
+) -> None:
+    chance = random.Random(7)
+    doubles = [struct.unpack("<d", chance.randbytes(8))[0] for _ in range(500)] + _EDGES
+    singles = [struct.unpack("<f", chance.randbytes(4))[0] for _ in range(len(doubles) - 2)] + [1e-45, -0.0]
+    rows = [(str(i), d, s, [d, None], [s]) for i, (d, s) in enumerate(zip(doubles, singles, strict=True))]
+    schema = "id string, dual double, single float, duals array<double>, singles array<float>"
+    config = entry(table, writer=writer)
+    assert loader_of(1).load(frame_of(*rows, schema=schema), config).rows_inserted == len(rows)
+
+    found = clickhouse.query(
+        "SELECT reinterpretAsInt64(dual), reinterpretAsInt32(single), reinterpretAsInt64(duals[1]), "
+        f"reinterpretAsInt32(singles[1]) FROM `{table}` FINAL ORDER BY toInt32(id)"
+    )
+    wrong = [
+        (double, single)
+        for (double, single), bits in zip(zip(doubles, singles, strict=True), found, strict=True)
+        if not (math.isnan(double) or math.isnan(single)) and bits != [_bits(double), _bits(single, "<f", "<i")] * 2
+    ]
+    assert wrong == []
+
+    other = {str(doubles.index(0.0)): -0.0, str(doubles.index(2.53)): 2.5300000000000002}
+    changed = [(row[0], other.get(row[0], row[1]), *row[2:]) for row in rows]
+    again = loader_of(2).load(frame_of(*changed, schema=schema), config)
+    assert (again.rows_updated, again.rows_unchanged) == (2, len(rows) - 2)
+
+
+def _bits(value: float, form: str = "<d", number: str = "<q") -> int:
+    return int(struct.unpack(number, struct.pack(form, value))[0])
 
 
 @pytest.mark.parametrize("writer", ["arrow", "jdbc"])

@@ -19,6 +19,8 @@ def columns(*kinds: str) -> tuple:  # type: ignore[type-arg]
         ("date", "unix_date(`n0`)", "Int32", "addDays(toDate32('1970-01-01'), `c0`)"),
         ("timestamp", "unix_micros(`n0`)", "Int64", "fromUnixTimestamp64Micro(`c0`, 'UTC')"),
         ("decimal(9,2)", "cast(`n0` AS string)", "String", "CAST(`c0`, 'Nullable(Decimal(9, 2))')"),
+        ("double", "cast(`n0` AS string)", "String", "CAST(`c0`, 'Nullable(Float64)')"),
+        ("float", "cast(`n0` AS string)", "String", "CAST(`c0`, 'Nullable(Float32)')"),
         (
             "array<date>",
             "to_json(transform(`n0`, x0 -> unix_date(x0)))",
