@@ -145,16 +145,16 @@ def on_days(stored: DataFrame, dates: Iterable[date]) -> DataFrame:
 
 
 def rows_are_equal(frame: DataFrame, stored: DataFrame, incoming_alias: str, stored_alias: str) -> Column:
-    """NULL equals NULL; a column that the target lacks equals its NULL."""
+    """The same in every bit. NULL equals NULL; a column that the target lacks equals its NULL."""
     stored_kinds = {field.name: field.dataType for field in stored.schema.fields}
-    terms = [
-        comparable(field.name, field.dataType, incoming_alias).eqNullSafe(
-            comparable(field.name, stored_kinds[field.name], stored_alias)
-        )
-        if field.name in stored_kinds
-        else column(field.name, incoming_alias).isNull()
-        for field in frame.schema.fields
-    ]
+    terms: list[Column] = []
+    for field in frame.schema.fields:
+        if field.name not in stored_kinds:
+            terms.append(column(field.name, incoming_alias).isNull())
+            continue
+        ours = comparable(field.name, field.dataType, incoming_alias)
+        theirs = comparable(field.name, stored_kinds[field.name], stored_alias)
+        terms += [one.eqNullSafe(other) for one, other in zip(ours, theirs, strict=True)]
     return reduce(and_, terms)
 
 

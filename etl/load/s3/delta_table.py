@@ -11,6 +11,7 @@ import orjson
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
+from etl.config.models import S3TableLoadConfig
 from etl.load.s3.compare import key_condition
 from etl.load.s3.delta_log import application_id
 from etl.load.s3.door import spark_door
@@ -19,7 +20,8 @@ from etl.load.s3.job import Job
 from etl.load.s3.manifest import result_to
 from etl.model import PARTITION_DATE, LoadResult
 
-_COMPRESSION = {"none": "uncompressed"}
+CODEC = "spark.sql.parquet.compression.codec"
+"""What a session writes with where nobody says: MERGE and OPTIMIZE take no option."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Transaction:
             "result": result_to(result),
         }
         return cls(application_id(job.run.run_id, job.table), version, orjson.dumps(note).decode())
+
+
+def codec_of(config: S3TableLoadConfig) -> str:
+    """The entry's compression in Spark's words."""
+    return "uncompressed" if config.compression == "none" else config.compression
 
 
 def append(job: Job, frame: DataFrame, rows: int, mark: Transaction, *, evolve: bool) -> None:
@@ -94,6 +101,7 @@ def _session_of_this_load(job: Job, mark: Transaction) -> SparkSession:
         "spark.databricks.delta.write.txnAppId": mark.application,
         "spark.databricks.delta.write.txnVersion": str(mark.version),
         "spark.databricks.delta.commitInfo.userMetadata": mark.note,
+        CODEC: codec_of(job.config),
         # the source is persisted by the caller and compared before: it reads the same in both passes. Delta would
         # otherwise refuse it for being cached
         "spark.databricks.delta.merge.materializeSource": "none",
@@ -112,7 +120,7 @@ def _writer(job: Job, frame: DataFrame, rows: int, mark: Transaction) -> DataFra
         .option("txnAppId", mark.application)
         .option("txnVersion", mark.version)
         .option("userMetadata", mark.note)
-        .option("compression", _COMPRESSION.get(job.config.compression, job.config.compression))
+        .option("compression", codec_of(job.config))
     )
     return writer.partitionBy(PARTITION_DATE) if job.config.partition_by else writer
 

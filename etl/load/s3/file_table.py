@@ -25,8 +25,8 @@ from etl.load.s3.multipart import UploadFile
 from etl.load.s3.paths import file_name, partition_date_of, run_hash, run_of_file
 from etl.load.s3.store import StagedFile, StoredObject, client_of
 from etl.model import PARTITION_DATE, Destination
+from etl.statements.spark_values import JSON_FORMATS, JSON_OPTIONS
 
-JSON_OPTIONS = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "dateFormat": "yyyy-MM-dd"}
 _UNKNOWN = (-1, -1)
 """Size and rows of a file that another writer put there."""
 
@@ -87,7 +87,7 @@ class FileTable:
         if schema is not None:
             reader = reader.schema(schema)
         if self.job.config.format is S3Format.JSON:
-            return reader.options(**JSON_OPTIONS).json(uris)
+            return reader.options(**JSON_FORMATS).json(uris)
         return reader.parquet(*uris)
 
 
@@ -141,8 +141,7 @@ def _as_written(job: Job, frame: DataFrame) -> DataFrame:
     if job.config.format is not S3Format.JSON:
         return frame
     names = [name for name in frame.columns if name != PARTITION_DATE]
-    options = {"ignoreNullFields": "false", **JSON_OPTIONS}
-    line = F.to_json(F.struct(*[column(name) for name in names]), options).alias("value")
+    line = F.to_json(F.struct(*[column(name) for name in names]), JSON_OPTIONS).alias("value")
     return frame.select(line, *[column(name) for name in frame.columns if name == PARTITION_DATE])
 
 

@@ -9,10 +9,8 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
-    ArrayType,
     DataType,
     DateType,
-    MapType,
     NullType,
     StringType,
     StructField,
@@ -26,6 +24,7 @@ from etl.errors import DataError, DuplicateKeyError, NullKeyError, SchemaMismatc
 from etl.load.base import LoadFacts
 from etl.model import PARTITION_DATE, Destination
 from etl.statements.quoting import spark_identifier
+from etl.statements.spark_values import identity
 
 _LOW_HALF = 0xFFFFFFFF
 
@@ -91,10 +90,11 @@ def _digest(sums: Row) -> str:
     return f"{sums['rows']}:{sums['high'] or 0}:{sums['low'] or 0}"
 
 
-def comparable(name: str, kind: DataType, alias: str | None = None) -> Column:
-    """The column in a form that `<=>` and hashing take as a whole: JSON text for what holds other values."""
-    plain = column(name, alias)
-    return F.to_json(plain) if isinstance(kind, ArrayType | MapType | StructType) else plain
+def comparable(name: str, kind: DataType, alias: str | None = None) -> list[Column]:
+    """What `<=>` and hashing take for the column, so that nothing equal passes for the same."""
+    quoted = spark_identifier(name)
+    value = f"{alias}.{quoted}" if alias else quoted
+    return [F.expr(part) for part in identity(value, kind.simpleString())]
 
 
 def row_digest(schema: StructType) -> tuple[Column, Column]:
@@ -102,7 +102,7 @@ def row_digest(schema: StructType) -> tuple[Column, Column]:
     parts: list[Column] = []
     for field in schema.fields:
         # xxhash64 passes over NULL: without the flag (NULL, 'a') and ('a', NULL) would be one
-        parts += [comparable(field.name, field.dataType), column(field.name).isNull()]
+        parts += [*comparable(field.name, field.dataType), column(field.name).isNull()]
     whole = F.xxhash64(*parts)
     return F.shiftrightunsigned(whole, 32), whole.bitwiseAND(F.lit(_LOW_HALF))
 

@@ -17,6 +17,7 @@ from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import S3Settings
 from etl.errors import UsageError
 from etl.load.s3.delta_log import has_commits
+from etl.load.s3.delta_table import CODEC, codec_of
 from etl.load.s3.door import spark_door
 from etl.load.s3.frames import column
 from etl.load.s3.manifest import now, read_manifest
@@ -92,7 +93,8 @@ class LakeKeeper:
         if config.format is not S3Format.DELTA or not has_commits(self._store, path):
             return None
         session = self._spark.newSession()
-        for name, value in {**options, "spark.sql.session.timeZone": "UTC"}.items():
+        always = {"spark.sql.session.timeZone": "UTC", CODEC: codec_of(config)}
+        for name, value in {**options, **always}.items():
             session.conf.set(name, value)
         return DeltaTable.forPath(session, path.uri)
 

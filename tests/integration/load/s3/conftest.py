@@ -14,12 +14,12 @@ from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import RunSettings, S3Settings, Settings
 from etl.load.base import LoaderConfig
 from etl.load.s3 import S3Loader
-from etl.load.s3.file_table import JSON_OPTIONS
 from etl.load.s3.manifest import read_manifest
 from etl.load.s3.paths import TablePath
 from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.model import WriteMode
 from etl.spark import configure_s3
+from etl.statements.spark_values import JSON_FORMATS
 from tests.conftest import RunningStack
 
 
@@ -64,7 +64,7 @@ class Lake:
             manifest = read_manifest(self.store, self.path(config))
             assert manifest is not None
             schema = StructType.fromJson(json.loads(manifest.schema))
-            return self.spark.read.schema(schema).options(**JSON_OPTIONS).json(uri)
+            return self.spark.read.schema(schema).options(**JSON_FORMATS).json(uri)
         return self.spark.read.format(str(config.format)).load(uri)
 
     def rows(self, config: S3TableLoadConfig) -> list[tuple[Any, ...]]:
