@@ -13,6 +13,7 @@ from etl.model import POSTGRESQL_TYPE, TableDefinition
 from etl.statements.quoting import spark_identifier
 from etl.statements.source_columns import reading_of
 from etl.transform.factory import TransformerFactory
+from etl.transform.keys import is_unique_at_source
 
 
 def check_expressions(
@@ -28,7 +29,7 @@ def check_expressions(
         try:
             definition = definitions.get(table.name)
             transformer = TransformerFactory.get_transformer(table, definition)
-            if definition is not None and _needs_spark(table):
+            if definition is not None and _needs_spark(table, definition):
                 transformer.transform(_empty_frame(spark, table, definition))
         except ConfigurationError as error:
             faults.extend(error.faults)
@@ -36,9 +37,10 @@ def check_expressions(
         raise ConfigurationError(faults)
 
 
-def _needs_spark(table: TableConfig) -> bool:
+def _needs_spark(table: TableConfig, definition: TableDefinition) -> bool:
     transform = table.transform
-    return bool(transform.derive or transform.filter or transform.rules or transform.transformer)
+    has_expressions = transform.derive or transform.filter or transform.rules or transform.transformer
+    return bool(has_expressions or (transform.deduplicate and not is_unique_at_source(table, definition)))
 
 
 def _empty_frame(spark: SparkSession, table: TableConfig, definition: TableDefinition) -> DataFrame:

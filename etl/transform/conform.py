@@ -21,9 +21,9 @@ from pyspark.sql.types import (
 
 from etl.errors import SourceError
 from etl.model import HIDDEN, POSTGRESQL_TYPE, UNREADABLE, WATERMARK
+from etl.statements.spark_values import JSON_OPTIONS
 from etl.transform.draft import column_of
 
-JSON_OPTIONS = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 _JSON = "jsonb"
 _OURS = (WATERMARK, UNREADABLE)
 

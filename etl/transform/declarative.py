@@ -12,21 +12,18 @@ from pyspark.sql.types import StructField
 from etl.config.models import Deduplicate, TableConfig
 from etl.model import HIDDEN, POSTGRESQL_TYPE, WATERMARK, Destination, TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
+from etl.statements.spark_values import to_json
 from etl.transform import steps
-from etl.transform.conform import JSON_OPTIONS, conform
+from etl.transform.conform import conform
 from etl.transform.draft import FAILURE, SOURCE, Draft, start
 from etl.transform.keys import is_unique_at_source, keep_one_of_each_key, refuse_null_keys, remember_order
 from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed
 from etl.transform.privacy import hashed, masked
 from etl.transform.ranges import destination_rules
 
-_JSON_OPTIONS = ", ".join(f"{spark_literal(name)}, {spark_literal(value)}" for name, value in JSON_OPTIONS.items())
 _NUL_ESCAPED, _NUL_SHOWN = r"(?<!\\)((?:\\\\)*)\\u0000", r"$1\\u2400"
 # PostgreSQL's jsonb has no NUL: it is shown as its symbol
-_AS_JSON = (
-    f"regexp_replace(to_json({SOURCE}, map({_JSON_OPTIONS})),"
-    f" {spark_literal(_NUL_ESCAPED)}, {spark_literal(_NUL_SHOWN)})"
-)
+_AS_JSON = f"regexp_replace({to_json(SOURCE)}, {spark_literal(_NUL_ESCAPED)}, {spark_literal(_NUL_SHOWN)})"
 
 
 class Transformer(Protocol):
@@ -55,7 +52,7 @@ class DeclarativeTransformer:
         draft = steps.rename(draft, self.table.transform.rename)
         draft = self._clean(draft)
         draft = self._check(draft)
-        draft = remember_order(draft, self._deduplicate())
+        draft = remember_order(draft, self.table, self._deduplicate())
         draft = steps.drop(steps.protect(draft, self.table, self.salt), self.table)
         if self.domain_step is not None:
             draft = self.domain_step(draft)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from pyspark.sql import Column, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
 
 from etl.config.models import Deduplicate, TableConfig
-from etl.model import HIDDEN, TableDefinition
+from etl.model import TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
+from etl.statements.spark_values import identity
 from etl.statements.types import is_wide_numeric
 from etl.transform.draft import FAILURE, Check, Draft, column_of
+from etl.transform.expressions import fault
 from etl.transform.outcome import Outcome
 
 ORDER, _PLACE = "_etl_order", "_etl_place"
+_SORTS_AS_TEXT = re.compile(
+    r"text|citext|name|uuid|character( varying)?(\(\d+\))?|bit( varying)?(\(\d+\))?|time(\(\d\))? without time zone"
+)
 
 
 def is_unique_at_source(table: TableConfig, definition: TableDefinition | None) -> bool:
@@ -49,10 +56,11 @@ def refuse_null_keys(draft: Draft, key: Sequence[str]) -> Draft:
     return replace(draft.failing(checks), never_null=draft.never_null | set(key))
 
 
-def remember_order(draft: Draft, deduplicate: Deduplicate | None) -> Draft:
+def remember_order(draft: Draft, table: TableConfig, deduplicate: Deduplicate | None) -> Draft:
     """The order columns as they are before they may be hashed, masked or dropped."""
     if deduplicate is None:
         return draft
+    _refuse_unsorted(draft, table, deduplicate)
     columns = [_ordered(draft, order.column).alias(f"c{place}") for place, order in enumerate(deduplicate.order_by)]
     return replace(draft, frame=draft.frame.withColumn(ORDER, F.struct(*columns)))
 
@@ -80,6 +88,22 @@ def keep_one_of_each_key(draft: Draft, key: Sequence[str], deduplicate: Deduplic
     return replace(checked, frame=checked.frame.drop(_PLACE, ORDER))
 
 
+def _refuse_unsorted(draft: Draft, table: TableConfig, deduplicate: Deduplicate) -> None:
+    """`9 days` comes after `10 days` as text: who is the first of a key would be decided by its spelling."""
+    for order in deduplicate.order_by:
+        field = draft.fields.get(order.column)
+        if field is None or not isinstance(field.dataType, StringType):
+            continue
+        declared = draft.postgresql_types.get(order.column, "text")
+        if not (_SORTS_AS_TEXT.fullmatch(declared) or is_wide_numeric(declared)):
+            raise fault(
+                table,
+                "deduplicate.order_by",
+                f"expected a column that sorts, found {order.column}, a {declared} that travels as text, which sorts "
+                "by its letters; cast it (`cast`) or derive a number or a time of it (`derive`)",
+            )
+
+
 def _order(deduplicate: Deduplicate | None) -> list[Column]:
     """NULL counts as the least: a row without a date never wins over one that has it, newest first."""
     order = deduplicate.order_by if deduplicate else ()
@@ -92,4 +116,9 @@ def _order(deduplicate: Deduplicate | None) -> list[Column]:
 
 def _content(draft: Draft) -> list[Column]:
     """Equal in order, different in content: the hash of the whole row decides, the same in every run."""
-    return [F.xxhash64(*(column_of(name) for name in draft.frame.columns if not name.startswith(HIDDEN)))]
+    parts: list[Column] = []
+    for name, field in draft.fields.items():
+        # the hash passes over NULL: without the flag (NULL, 'a') and ('a', NULL) would be one
+        parts += [F.expr(part) for part in identity(spark_identifier(name), field.dataType.simpleString())]
+        parts.append(column_of(name).isNull())
+    return [F.xxhash64(*parts)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from etl.config.models import ConflictResolution, PostgreSQLTableLoadConfig
-from etl.model import ColumnDefinition, Destination, TableDefinition, WriteMode
+from etl.errors import ConfigurationError
+from etl.model import POSTGRESQL_TYPE, ColumnDefinition, Destination, TableDefinition, WriteMode
 from etl.transform.keys import is_unique_at_source
 from tests.unit.transform.conftest import MakeFrame, file_table, outcomes, postgresql_table, refusals, transform
 
@@ -28,6 +29,40 @@ def test_a_tie_is_broken_by_content_the_same_whatever_the_order_of_rows(frame: M
     first = transform(table, frame(schema, *rows)).good.collect()
     again = transform(table, frame(schema, *reversed(rows)).repartition(3)).good.collect()
     assert len(first) == 1 and first == again
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("x double", [(0.0,), (-0.0,)]),
+        ("x array<double>", [([0.0],), ([-0.0],)]),
+        ("x string, y string", [(None, "a"), ("a", None)]),
+    ],
+)
+def test_what_hashes_alike_is_still_told_apart(frame: MakeFrame, kind: str, values: list[tuple[object, ...]]) -> None:
+    rows = [(1, 5, *value) for value in values]
+    schema = f"id int, version int, {kind}"
+    found = {
+        str(transform(file_table(transform=BY_VERSION), frame(schema, *order).coalesce(1)).good.collect())
+        for order in (rows, rows[::-1])
+    }
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("kind", ["interval", "jsonb", "time with time zone", "inet", "public.mood"])
+def test_an_order_by_the_letters_of_a_number_is_refused(frame: MakeFrame, kind: str) -> None:
+    df = frame("id int, version string", (1, "9 days"), (1, "10 days")).withMetadata("version", {POSTGRESQL_TYPE: kind})
+    with pytest.raises(
+        ConfigurationError, match=rf"deduplicate\.order_by: expected a column that sorts, found version, a {kind}"
+    ):
+        transform(file_table(transform=BY_VERSION), df)
+
+
+def test_an_order_by_text_and_by_what_was_cast_is_taken(frame: MakeFrame) -> None:
+    df = frame("id int, version string", (1, "9.5"), (1, "10")).withMetadata("version", {POSTGRESQL_TYPE: "numeric"})
+    result = transform(file_table(transform={**BY_VERSION, "cast": {"version": "decimal(9,2)"}}), df)
+    assert [str(row.version) for row in result.good.collect()] == ["10.00"]
+    assert transform(file_table(transform=BY_VERSION), frame("id int, version string", (1, "a"))).good.count() == 1
 
 
 def test_an_order_column_may_be_dropped_or_masked_afterwards(frame: MakeFrame) -> None:
