@@ -34,7 +34,10 @@ def transaction(settings: PostgreSQLSettings, statement: str, *, lock_timeout_se
         try:
             with held.cursor() as cursor:
                 cursor.execute(
-                    "SELECT set_config('TimeZone', 'UTC', true), set_config('statement_timeout', %s, true), "
+                    # texts must not depend on who asks: rows are kept as JSON, and compared as text without a key
+                    "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true), "
+                    "set_config('IntervalStyle', 'postgres', true), set_config('extra_float_digits', '1', true), "
+                    "set_config('bytea_output', 'hex', true), set_config('statement_timeout', %s, true), "
                     "set_config('idle_in_transaction_session_timeout', '0', true), "
                     "set_config('row_security', 'off', true), set_config('lock_timeout', %s, true)",
                     (f"{settings.statement_timeout_seconds}s", f"{lock_timeout_seconds}s"),

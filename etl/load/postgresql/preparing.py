@@ -17,7 +17,7 @@ from etl.load.postgresql.publishing import Publication
 from etl.load.postgresql.staging import postgresql_of
 from etl.load.postgresql.target import TargetTable, describe, lock_holders
 from etl.model import Column
-from etl.statements.postgresql.naming import StagedColumn, Table, staging_table
+from etl.statements.postgresql.naming import StagedColumn, Table, is_loosely_equal, staging_table
 from etl.statements.postgresql.sqlstates import LOCK_NOT_AVAILABLE
 from etl.statements.postgresql.writing import Write
 
@@ -73,12 +73,13 @@ def _blocked(error: EtlError, table: Table, settings: Settings) -> ContentionErr
 def _write(design: Design, agreement: Agreement, run_id: str) -> Write:
     columns = tuple(staged_column(column, _type_in(agreement.target, column)) for column in agreement.written)
     identities = {column.name: column.identity for column in agreement.target.columns if column.identity}
+    fixed = {name for name in design.match if not _may_be_respelled(agreement.target, name)}
     return Write(
         target=design.table,
         staging=staging_table(design.table, run_id),
         columns=columns,
         match=design.match,
-        settable=tuple(c.name for c in columns if c.name not in design.match and identities.get(c.name) != "a"),
+        settable=tuple(c.name for c in columns if c.name not in fixed and identities.get(c.name) != "a"),
         null_safe=design.null_safe,
         overriding=any(column.name in identities for column in columns),
         extras=tuple(_extra(column) for column in agreement.unknown),
@@ -87,6 +88,12 @@ def _write(design: Design, agreement: Agreement, run_id: str) -> Write:
 
 def _extra(column: Column) -> StagedColumn:
     return staged_column(column, column.postgresql_type)
+
+
+def _may_be_respelled(target: TargetTable, key: str) -> bool:
+    """A key column that `=` finds although it is not the same (`Abc` and `abc` as citext): it takes the new value."""
+    stored = target.column(key)
+    return stored is not None and (stored.loose_collation or is_loosely_equal(stored.type))
 
 
 def _type_in(target: TargetTable, column: Column) -> str:

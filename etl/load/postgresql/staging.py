@@ -32,6 +32,7 @@ from etl.statements.postgresql.staging import (
 from etl.statements.postgresql.tables import create_schema
 from etl.statements.postgresql.writing import Write
 from etl.statements.quoting import spark_identifier
+from etl.statements.spark_values import JSON_OPTIONS
 
 _DRIVER_ROWS = 10_000
 _ON_DRIVER = Attempt(part=0, number=0)
@@ -169,5 +170,5 @@ def _prepared(df: DataFrame, columns: tuple[StagedColumn, ...]) -> DataFrame:
         is_nested = kinds[column.name] in ("struct", "map") or (
             kinds[column.name] == "array" and not column.carrier.endswith("[]")
         )
-        selected.append(F.to_json(value).alias(column.name) if is_nested else value)
+        selected.append(F.to_json(value, JSON_OPTIONS).alias(column.name) if is_nested else value)
     return df.select(*selected)

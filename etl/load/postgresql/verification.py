@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from etl.errors import ReconciliationError, ValidationError
 from etl.load.postgresql.contract import Fit, fit
 from etl.load.postgresql.publishing import Publication, Written
 from etl.model import Checksums, Column
-from etl.statements.checksum import differences, postgresql_checksum_columns
+from etl.statements.checksum import differences, is_summed_by_postgresql, postgresql_checksum_columns
 from etl.statements.postgresql import writing
+from etl.statements.types import spark_type_of
 
 _CHECKED_TEXT = ("text", "character varying")
 _INTEGERS = ("smallint", "integer", "bigint")
@@ -46,25 +48,33 @@ def _verify_counts(publication: Publication, written: Written, accepted: int) ->
 
 
 def _verify_checksums(cursor: Any, publication: Publication, written: Written, expected: Checksums) -> None:
-    """A target that was empty is summed as it stands; otherwise the rows of this load are, found by key."""
+    """A target that was empty is summed as it stands; otherwise the rows of this load are, found by key. Values whose
+    text PostgreSQL makes anew (jsonb, intervals) have no sum in the frame: they are compared with staging's."""
     write = publication.write
-    checksums = postgresql_checksum_columns(comparable_columns(publication), "t")
+    columns = comparable_columns(publication)
+    checksums = postgresql_checksum_columns(columns, "t")
     cursor.execute(writing.checksum_target(write, tuple(checksums.values()), whole=written.filled_empty))
     _compare(publication, expected, _checksums(cursor.fetchone(), tuple(checksums)), str(write.target))
+    summed = {column.name for column in columns if is_summed_by_postgresql(column)}
+    if write.match and (unsummed := tuple(name for name in write.settable if name not in summed)):
+        _verify_rows(cursor, publication, written, expected.rows, unsummed)
 
 
 def _verify_staging(cursor: Any, publication: Publication, expected: Checksums) -> None:
     """Rows were refused: what arrived is summed, and `_verify_rows` compares what was accepted row by row."""
     write = publication.write
-    columns = [c for c in comparable_columns(publication) if publication.write.column(c.name).type == c.postgresql_type]
+    columns = _as_staged(publication)
     checksums = postgresql_checksum_columns(columns, "s")
     cursor.execute(writing.checksum_staging(write, tuple(checksums.values())))
     _compare(publication, expected, _checksums(cursor.fetchone(), tuple(checksums)), str(write.staging))
 
 
-def _verify_rows(cursor: Any, publication: Publication, written: Written, accepted: int) -> None:
+def _verify_rows(
+    cursor: Any, publication: Publication, written: Written, accepted: int, names: tuple[str, ...] = ()
+) -> None:
+    """Staged rows against stored ones, byte by byte; in these columns, or all."""
     write = publication.write
-    cursor.execute(writing.count_published(write))
+    cursor.execute(writing.count_published(write, names or write.settable))
     present, differing = cursor.fetchone()
     if present != accepted or differing > written.skipped:
         raise ValidationError(
@@ -81,6 +91,16 @@ def comparable_columns(publication: Publication) -> list[Column]:
         column
         for column in publication.agreement.written
         if column.name not in checked and _is_comparable(column, publication.write.column(column.name).type)
+    ]
+
+
+def _as_staged(publication: Publication) -> list[Column]:
+    """The columns as they stand in staging: what travels as text stands there as it was sent, whatever its type is."""
+    carriers = {column.name: column.carrier for column in publication.write.columns}
+    return [
+        replace(column, postgresql_type=carriers[column.name])
+        for column in publication.agreement.written
+        if column.spark_type == spark_type_of(carriers[column.name]) or column.postgresql_type == carriers[column.name]
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,11 @@ REASON = "_etl_reason"
 STATUS = "_etl_status"
 
 _WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "circle", "lseg"})
+
+_EQUAL_IS_IDENTICAL = re.compile(
+    r"boolean|smallint|integer|bigint|oid|uuid|bytea|date|inet|cidr|macaddr|text|name|character( varying)?(\(\d+\))?"
+    r"|numeric\(\d+(,-?\d+)?\)|timestamp(\(\d\))? with(out)? time zone|time(\(\d\))? without time zone"
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -60,6 +66,12 @@ class StagedColumn:
         """The target's value in that same form."""
         column = postgresql_column(alias, self.name)
         return f"CAST({column} AS text)" if self.type in _WITHOUT_EQUALITY else column
+
+
+def is_loosely_equal(declared: str) -> bool:
+    """Whether `=` may call two values of this type equal that are not the same (numeric, interval, citext, …); texts
+    are told apart by their collation too, which the type does not say."""
+    return _EQUAL_IS_IDENTICAL.fullmatch(declared) is None
 
 
 def staging_table(target: Table, run_id: str) -> Table:

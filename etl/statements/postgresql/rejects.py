@@ -96,8 +96,20 @@ def bindable(statement: str) -> str:
 
 def _row(write: Write) -> str:
     columns = [*write.columns, *write.extras]
-    values = ", ".join(f"s.{postgresql_identifier(column.name)}" for column in columns)
+    values = ", ".join(_kept(column) for column in columns)
     return f"(SELECT to_jsonb(x) FROM (SELECT {values}) AS x)"
+
+
+def _kept(column: StagedColumn) -> str:
+    """jsonb has no -0: it is kept as text, which reads back as -0."""
+    name = postgresql_identifier(column.name)
+    value = f"s.{name}"
+    if column.carrier in ("real", "double precision"):
+        return f"CASE WHEN {value}::text = '-0' THEN to_jsonb({value}::text) ELSE to_jsonb({value}) END AS {name}"
+    if column.carrier in ("real[]", "double precision[]"):
+        texts = f"to_jsonb(CAST({value} AS text[]))"
+        return f"CASE WHEN {value}::text ~ '-0[,}}]' THEN {texts} ELSE to_jsonb({value}) END AS {name}"
+    return value
 
 
 def _key(write: Write) -> str:

@@ -1,4 +1,9 @@
-"""Publishing a staging table into its target: each statement counts exactly what it did."""
+"""Publishing a staging table into its target: each statement counts exactly what it did.
+
+Rows are found by their key's `=`, as PostgreSQL's own unique index has it, and compared by what is stored, byte by byte
+(record_image_ne): `=` calls `1 mon` and `30 days`, `1.5` and `1.50`, 0 and -0, boxes of one size and texts of a loose
+collation equal, and points or json cannot be compared at all.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +52,7 @@ def matches(columns: Sequence[StagedColumn], *, stored: str, staged: str, null_s
         return "false"
     if null_safe:
         ours, theirs = (
-            ", ".join(column.value(staged) for column in columns),
+            _values(columns, staged),
             column_list(stored, [column.name for column in columns]),
         )
         return f"CAST(ROW({theirs}) AS text) = CAST(ROW({ours}) AS text)"
@@ -79,10 +84,7 @@ def insert_new(write: Write, *, update_raced: bool) -> str:
     sets = ", ".join(
         f"{postgresql_identifier(name)} = excluded.{postgresql_identifier(name)}" for name in write.settable
     )
-    differs = _distinct(
-        [write.column(name).stored("t") for name in write.settable],
-        [write.column(name).stored("excluded") for name in write.settable],
-    )
+    differs = _differ(column_list("t", write.settable), column_list("excluded", write.settable))
     return f"{head}{arbiter} DO UPDATE SET {sets} WHERE {differs}"
 
 
@@ -139,9 +141,9 @@ def delete_all(write: Write) -> str:
 
 
 def same_content(write: Write) -> str:
-    """Whether target and staging hold the same rows, each as often."""
-    staged = ", ".join(column.comparable("s") for column in write.columns)
-    stored = ", ".join(column.stored("t") for column in write.columns)
+    """Whether target and staging hold the same rows, each as often: as text, which tells apart what `=` does not."""
+    staged = f"CAST(ROW({_values(write.columns, 's')}) AS text)"
+    stored = f"CAST(ROW({column_list('t', write.names)}) AS text)"
     accepted = f"FROM {write.staging.sql} AS s WHERE s.{RULE} IS NULL"
     return (
         f"SELECT (SELECT count(*) FROM {write.target.sql}) = (SELECT count(*) {accepted}) AND NOT EXISTS ("
@@ -155,15 +157,15 @@ def classify(write: Write) -> str:
         return (
             f"SELECT staged - present, present - differing, differing FROM (SELECT "
             f"(SELECT count(*) FROM {write.staging.sql} AS s WHERE s.{RULE} IS NULL) AS staged, "
-            f"({_count_stored(write)}) AS present, ({_count_stored(write, differing=True)}) AS differing) AS counted"
+            f"({_count_stored(write)}) AS present, ({_count_differing(write, write.settable)}) AS differing) AS counted"
         )
-    present, differs = "t.ctid IS NOT NULL", _differs(write) if write.settable else "false"
-    return (
-        f"SELECT count(*) FILTER (WHERE t.ctid IS NULL), "
-        f"count(*) FILTER (WHERE {present} AND NOT ({differs})), "
-        f"count(*) FILTER (WHERE {present} AND ({differs})) "
+    differs = _differs(write) if write.settable else "false"
+    counted = (
+        f"SELECT count(*) AS accepted, count(t.ctid) AS present, "
+        f"count(*) FILTER (WHERE t.ctid IS NOT NULL AND {differs}) AS differing "
         f"FROM {write.staging.sql} AS s LEFT JOIN {write.target.sql} AS t ON {_join(write)} WHERE s.{RULE} IS NULL"
     )
+    return f"SELECT accepted - present, present - differing, differing FROM ({counted}) AS c"
 
 
 def differing_keys(write: Write) -> str:
@@ -174,11 +176,12 @@ def differing_keys(write: Write) -> str:
     )
 
 
-def count_published(write: Write) -> str:
-    """(accepted rows that stand in the target, those of them that differ): what the load promised against what is."""
+def count_published(write: Write, names: Sequence[str]) -> str:
+    """(accepted rows that stand in the target, those of them that differ in these columns): what the load promised
+    against what is."""
     if is_wide(write):
-        return f"SELECT ({_count_stored(write)}), ({_count_stored(write, differing=True)})"
-    differs = _differs(write) if write.settable else "false"
+        return f"SELECT ({_count_stored(write)}), ({_count_differing(write, names)})"
+    differs = _differs(write, names) if names else "false"
     return (
         f"SELECT count(*), count(*) FILTER (WHERE {differs}) FROM {write.staging.sql} AS s "
         f"JOIN {write.target.sql} AS t ON {_join(write)} WHERE s.{RULE} IS NULL"
@@ -250,13 +253,17 @@ def is_wide(write: Write) -> bool:
     return 2 * len(write.columns) >= _COLUMNS_OF_A_ROW
 
 
-def _count_stored(write: Write, *, differing: bool = False) -> str:
-    """Staged rows that stand in the target. What differs is a condition of the join, which needs no row of both."""
-    differs = f" AND {_differs(write) if write.settable else 'false'}" if differing else ""
+def _count_stored(write: Write) -> str:
+    """Staged rows that stand in the target."""
     return (
         f"SELECT count(*) FROM {write.staging.sql} AS s JOIN {write.target.sql} AS t ON {_join(write)} "
-        f"WHERE s.{RULE} IS NULL{differs}"
+        f"WHERE s.{RULE} IS NULL"
     )
+
+
+def _count_differing(write: Write, names: Sequence[str]) -> str:
+    """Of these, the ones that differ: as a condition of the join, which needs no row of both."""
+    return f"{_count_stored(write)} AND {_differs(write, names) if names else 'false'}"
 
 
 def _insert_head(write: Write) -> str:
@@ -265,8 +272,7 @@ def _insert_head(write: Write) -> str:
 
 
 def _select(write: Write) -> str:
-    values = ", ".join(column.value("s") for column in write.columns)
-    return f"SELECT {values} FROM {write.staging.sql} AS s WHERE s.{RULE} IS NULL"
+    return f"SELECT {_values(write.columns, 's')} FROM {write.staging.sql} AS s WHERE s.{RULE} IS NULL"
 
 
 def _order(write: Write) -> str:
@@ -286,10 +292,15 @@ def _join(write: Write) -> str:
     return matches(columns, stored="t", staged="s", null_safe=write.null_safe)
 
 
-def _differs(write: Write) -> str:
-    columns = [write.column(name) for name in write.settable]
-    return _distinct([column.stored("t") for column in columns], [column.comparable("s") for column in columns])
+def _differs(write: Write, names: Sequence[str] = ()) -> str:
+    compared = names or write.settable
+    return _differ(column_list("t", compared), _values([write.column(name) for name in compared], "s"))
 
 
-def _distinct(ours: Sequence[str], theirs: Sequence[str]) -> str:
-    return f"({', '.join(ours)}) IS DISTINCT FROM ({', '.join(theirs)})"
+def _differ(ours: str, theirs: str) -> str:
+    # the function, not its operator: ROW(…) *<> ROW(…) would be taken apart, column by column
+    return f"record_image_ne(ROW({ours}), ROW({theirs}))"
+
+
+def _values(columns: Sequence[StagedColumn], alias: str) -> str:
+    return ", ".join(column.value(alias) for column in columns)
