@@ -144,7 +144,7 @@ def test_more_columns_than_a_row_of_a_join_holds_are_compared_in_its_condition(c
     staged = tuple(StagedColumn(name, "integer", "integer") for name in names)
     write = replace(WRITE, columns=staged, match=("c0",), settable=tuple(names[1:]))
     joined = f'FROM {write.staging.sql} AS s JOIN {write.target.sql} AS t ON t."c0" = s."c0" WHERE s._etl_rule IS NULL'
-    for statement in (writing.classify(write), writing.count_published(write)):
+    for statement in (writing.classify(write), writing.count_published(write, write.settable)):
         assert (f"(SELECT count(*) {joined})" in statement) == is_wide
         assert (f"{joined} AND " in statement) == is_wide
         assert ("FILTER" in statement) != is_wide
