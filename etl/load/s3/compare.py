@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
-from operator import and_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -155,12 +153,20 @@ def rows_are_equal(frame: DataFrame, stored: DataFrame, incoming_alias: str, sto
         ours = comparable(field.name, field.dataType, incoming_alias)
         theirs = comparable(field.name, stored_kinds[field.name], stored_alias)
         terms += [one.eqNullSafe(other) for one, other in zip(ours, theirs, strict=True)]
-    return reduce(and_, terms)
+    return _all_of(terms)
+
+
+def _all_of(terms: Sequence[Column]) -> Column:
+    """As a balanced tree: Spark walks expressions by recursion, and a chain of 900 terms overflows its stack."""
+    if len(terms) == 1:
+        return terms[0]
+    middle = len(terms) // 2
+    return _all_of(terms[:middle]) & _all_of(terms[middle:])
 
 
 def key_condition(config: S3TableLoadConfig, incoming_alias: str, stored_alias: str) -> Column:
     pairs = [(column(name, incoming_alias), column(name, stored_alias)) for name in config.key]
-    return reduce(and_, [one.eqNullSafe(two) if config.null_safe_key else one == two for one, two in pairs])
+    return _all_of([one.eqNullSafe(two) if config.null_safe_key else one == two for one, two in pairs])
 
 
 def _compare(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig) -> DataFrame:
