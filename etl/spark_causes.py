@@ -52,6 +52,11 @@ _IN_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
         ("is bigger than spark.driver.maxResultSize", "is bigger than local result size limit"),
         "more came to the driver than spark.driver.maxResultSize allows; raise it, and spark.driver.memory with it",
     ),
+    (
+        ("StackOverflowError",),
+        "an expression is nested too deeply for Spark's stack: simplify the table's `transform`, or give threads more "
+        "of it (-Xss8m in spark.driver.extraJavaOptions)",
+    ),
     (("No space left on device",), "the disk that Spark spills to is full; free it or name another in spark.local.dir"),
 )
 
@@ -104,7 +109,8 @@ def last_cause(text: str) -> Cause:
     """The innermost exception that says something: of Java's causes, and of the Python worker's within them."""
     telling = [cause for cause in _causes(text) if cause.said]
     if not telling:
-        return Cause("", text.strip().split("\n", 1)[0] or "no message")
+        silent = [cause.kind for cause in _causes(text) if cause.kind]
+        return Cause("", _name_in_words(silent[-1]) if silent else text.strip().split("\n", 1)[0] or "no message")
     *before, last = telling
     # "Connect to db:5432 failed: Connection refused" says more than "Connection refused"
     return before[-1] if before and before[-1].said.endswith(f": {last.said}") else last
@@ -168,6 +174,11 @@ def _full_text(error: BaseException) -> str:
         text = type(error).__name__
     trace = getattr(error, "_stackTrace", None)
     return f"{text}\n{trace}" if trace and "\nCaused by: " in trace and trace not in text else text
+
+
+def _name_in_words(kind: str) -> str:
+    """`java.lang.NullPointerException` → `null pointer exception`: all there is of one without a message."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.rpartition(".")[2]).lower()
 
 
 def _causes(text: str) -> Iterator[Cause]:

@@ -198,3 +198,11 @@ def test_errors_of_ours_and_of_the_program() -> None:
 )
 def test_why_the_jvm_ended(code: int, said: str) -> None:
     assert said in describe_exit(code)
+
+
+def test_an_exception_without_a_message_is_told_by_its_name_in_words() -> None:
+    trace = "\tat org.apache.spark.sql.catalyst.trees.TreeNode.mapChildren(TreeNode.scala:1)\n"
+    head = "An error occurred while calling o24969.select.\n: "
+    assert in_words(f"{head}java.lang.NullPointerException\n{trace}") == "null pointer exception"
+    too_deep = in_words(f"{head}java.lang.StackOverflowError\n{trace * 3}")
+    assert too_deep.startswith("an expression is nested too deeply for Spark's stack")
