@@ -32,7 +32,7 @@ def widest_row(columns: Iterable[ColumnDefinition]) -> str:
 
 def _width(column: ColumnDefinition) -> str:
     name = postgresql_identifier(column.name)
-    if _is(column.type, _MEASURED):
+    if _is(column.type, _MEASURED) and not column.stands_for:
         return f"octet_length({name})"
     # documents, arrays, composites travel as text; what is small is not unpacked to be measured
     return (

@@ -17,6 +17,8 @@ def test_texts_are_measured_where_they_stand_and_documents_as_text() -> None:
         ColumnDefinition("raw", "bytea"),
         ColumnDefinition("doc", "jsonb"),
         ColumnDefinition("days", "date[]"),
+        # at the source an enum, say, which has no length of its own
+        ColumnDefinition("mood", "text", stands_for="mood"),
     ]
     as_text = (
         'coalesce(CASE WHEN pg_column_size("{0}") > 500 THEN octet_length("{0}"::text) '
@@ -24,5 +26,5 @@ def test_texts_are_measured_where_they_stand_and_documents_as_text() -> None:
     )
     assert widest_row(columns) == (
         'coalesce(max(16 + coalesce(octet_length("body"), 0) + coalesce(octet_length("raw"), 0) + '
-        f"{as_text.format('doc')} + {as_text.format('days')}), 0)"
+        f"{as_text.format('doc')} + {as_text.format('days')} + {as_text.format('mood')}), 0)"
     )
