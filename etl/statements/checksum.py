@@ -277,7 +277,9 @@ def _postgresql_digest(value: str) -> str:
 
 def _postgresql_array(column: Column, name: str, element: str) -> str | None:
     declared = column.postgresql_type.removesuffix("[]")
-    if element == "string" and not _TEXT_KEPT_BY_POSTGRESQL.fullmatch(declared):
+    # char(n) among them: its elements are filled up with blanks here, and nowhere else
+    is_rewritten = not _TEXT_KEPT_BY_POSTGRESQL.fullmatch(declared) or declared.partition("(")[0] == "character"
+    if element == "string" and is_rewritten:
         return None
     if _is_joinable(element):
         return _postgresql_digest(f"array_to_string({name}, chr({_SEPARATOR}), chr({_NULL}))")
