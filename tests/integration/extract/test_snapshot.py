@@ -308,7 +308,7 @@ def test_catalog(source: PostgreSQLSettings, schema: str, database: Connection) 
             ColumnDefinition("b", "text"),
             ColumnDefinition("order", "character varying(9)"),
             ColumnDefinition("p", "numeric(10,2)"),
-            ColumnDefinition("m", "text[]"),
+            ColumnDefinition("m", "text[]", stands_for=f"{schema}.mood[]"),
             ColumnDefinition("twice", "bigint", generated=True),
         ),
         primary_key=("id",),

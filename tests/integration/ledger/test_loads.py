@@ -89,6 +89,7 @@ def test_a_load_from_plan_to_success(ledger: Ledger, run: Run) -> None:
         target="public.customers",
         run_id=run.run_id,
         updated_at=record.finished_at,
+        columns=(ColumnDefinition("id", "bigint", nullable=False),),
     )
     assert ledger.watermarks() == {CUSTOMERS: mark}
     assert ledger.watermark(*CUSTOMERS) == mark

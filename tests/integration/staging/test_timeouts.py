@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import psycopg2
 import pytest
+from structlog.testing import capture_logs
 
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import JsonFiles, StagingJob
@@ -134,7 +135,6 @@ def test_a_wait_says_for_what_and_who_holds_it(
     staging_settings: PostgreSQLSettings,
     events: StagingTable,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """While it lasts, and in the error that comes of it; also of what init, status and cancel ask."""
     monkeypatch.setattr(waiting, "INTERVAL_SECONDS", 0.2)
@@ -147,14 +147,12 @@ def test_a_wait_says_for_what_and_who_holds_it(
             ("read runs", "etl_runs", lambda: StagingLedger(patient).recent_runs()),
             ("cancel run", "etl_runs", lambda: StagingLedger(patient).cancel("run", "me")),
         ):
-            with pytest.raises(ContentionError) as told:
+            with capture_logs() as logs, pytest.raises(ContentionError) as told:
                 work()
             assert f"it was waiting for {table}, {held_by}" in told.value.message
             assert doing in told.value.message
-            said = capsys.readouterr().out
-            assert "waiting for a lock" in said
-            assert doing in said
-            assert f"pg_terminate_backend({holder.info.backend_pid})" in said
+            assert [(entry["event"], entry["doing"]) for entry in logs] == [("waiting for a lock", doing)]
+            assert f"pg_terminate_backend({holder.info.backend_pid})" in logs[0]["next_step"]
 
 
 def _select(database: StagingDatabase, table: str) -> None:
