@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from etl.config.models import S3Format
 from etl.model import WriteMode
@@ -19,11 +18,17 @@ COLUMNS = 900
 
 def wide(lake: Lake, *changed: int) -> DataFrame:
     """Four rows; those whose number is given differ in their last column."""
-    number = F.col("id")
-    kinds = (number.cast("int"), number.cast("string"), number / F.lit(3.0), F.lit(None).cast("bigint"))
-    values = [kinds[place % len(kinds)].alias(f"c{place}") for place in range(COLUMNS - 1)]
-    last = F.when(number.isin(*changed), "changed").otherwise("as it was").alias("last")
-    return lake.spark.range(4).select("id", *values, last)
+    kinds = ("int", "string", "double", "bigint")
+    columns = ", ".join(f"c{place} {kinds[place % len(kinds)]}" for place in range(COLUMNS - 1))
+    rows = [
+        (
+            number,
+            *((number, f"t{number}", number / 3, None)[place % len(kinds)] for place in range(COLUMNS - 1)),
+            "changed" if number in changed else "as it was",
+        )
+        for number in range(4)
+    ]
+    return lake.spark.createDataFrame(rows, f"id bigint, {columns}, last string")
 
 
 def test_a_table_of_900_columns_is_merged_again(lake: Lake) -> None:
