@@ -8,7 +8,7 @@ import pytest
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from etl import errors
+from etl import errors, spark_causes
 from etl.errors import (
     ConnectionLostError,
     ContentionError,
@@ -20,6 +20,13 @@ from etl.errors import (
 )
 from etl.spark_causes import explained, in_words, last_cause, of_spark
 from etl.spark_process import describe_exit
+
+
+@pytest.fixture(autouse=True)
+def spark_of_other_tests_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JVM that lives is given some seconds to die, where a text says that it is gone."""
+    monkeypatch.setattr(spark_causes, "_DYING_SECONDS", 0.1)
+
 
 CUT_ARCHIVE = """An error occurred while calling o170.collectToPython.
 : org.apache.spark.SparkException: [FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:///in/cut.csv.gz.  SQLSTATE: KD001
