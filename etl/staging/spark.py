@@ -45,6 +45,7 @@ from etl.staging.sources.base import numbered_slices
 from etl.staging.storing import BatchStore
 from etl.staging.watching import Watch
 from etl.staging.writing import Target
+from etl.statements.spark_values import JSON_OPTIONS
 
 PARTITION_BATCHES = 1_000_000
 PARTITION_RECORDS = 1 << 30
@@ -88,7 +89,7 @@ def load_dataframe(
 def _run(frame: DataFrame, work: _Work, ledger: StagingLedger) -> str | None:
     """Why the run is no success, where batches alone do not say it."""
     run_id = work.target.run_id
-    records = frame.select(F.to_json(F.struct("*"), {"ignoreNullFields": "false"}).alias("record"))
+    records = frame.select(F.to_json(F.struct("*"), JSON_OPTIONS).alias("record"))
     tell = patiently(work.retries)
     tell(ledger.set_phase, run_id, "loading")
     with Watch(ledger, run_id, threading.Event()) as watch:

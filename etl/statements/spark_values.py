@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from etl.statements.quoting import spark_literal
 
-JSON_FORMATS = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "dateFormat": "yyyy-MM-dd"}
-"""Spark's own format of an instant ends at the millisecond."""
+JSON_FORMATS = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+    "dateFormat": "yyyy-MM-dd",
+}
+"""Spark's own formats of times end at the millisecond."""
 
 JSON_OPTIONS = {"ignoreNullFields": "false", **JSON_FORMATS}
 

@@ -41,13 +41,17 @@ def test_each_partition_stores_its_rows(
         F.when(F.col("id") != 999, F.concat(F.lit("k"), F.col("id"))).alias("key"),
         F.when(F.col("id") != 5, (F.col("id") / 4).cast("decimal(20,2)")).alias("amount"),
         F.lit(True).alias("is_new"),
+        F.expr("TIMESTAMP '2026-11-26 10:00:00.123456Z'").alias("at"),
+        F.expr("TIMESTAMP_NTZ '2026-11-26 10:00:00.654321'").alias("wall"),
     )
     options = LoadOptions(run_id="frame", reject_dir=tmp_path)
     summary = load_dataframe(frame, job, staging_settings, options=options)
     assert summary.is_success
     assert (summary.run["rows_inserted"], summary.run["rows_rejected"], summary.run["rows_invalid"]) == (999, 1, 1)
     assert execute("SELECT count(*), count(data ->> 'amount') FROM stg_events") == [(999, 998)]
-    assert execute("SELECT data ->> 'amount' FROM stg_events WHERE source_id = 'k7'") == [("1.75",)]
+    assert execute(
+        "SELECT data ->> 'amount', data ->> 'at', data ->> 'wall' FROM stg_events WHERE source_id = 'k7'"
+    ) == [("1.75", "2026-11-26T10:00:00.123456Z", "2026-11-26T10:00:00.654321")]
     again = load_dataframe(frame, job, staging_settings, options=LoadOptions(run_id="again", reject_dir=tmp_path))
     assert again.run["rows_unchanged"] == 999
     ((reject,),) = execute("SELECT source_position FROM etl_run_rejects WHERE etl_run_id = 'frame'")
