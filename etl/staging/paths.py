@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 MISSING: Any = object()
 """What a path finds where nothing stands; None is JSON's null."""
 
+_DOT = re.compile(r"(?<!\\)\.")
+"""What parts two steps; a dot behind a backslash belongs to a key: `labels.user\\.id`."""
+
 Getter = Callable[[dict[str, Any]], Any]
 
 
 def getter(path: str) -> Getter:
     """The value at a dotted path, or MISSING. A step is a key of an object; a name with a dot in it is tried whole."""
-    if "." not in path:
-        return lambda record: record.get(path, MISSING)
-    steps = path.split(".")
+    steps = steps_of(path)
+    if len(steps) == 1:
+        return lambda record: record.get(steps[0], MISSING)
 
     def get(record: dict[str, Any]) -> Any:
         if path in record:
@@ -30,10 +34,15 @@ def getter(path: str) -> Getter:
     return get
 
 
+def steps_of(path: str) -> list[str]:
+    """The keys that a path names, outermost first."""
+    return [step.replace("\\.", ".") for step in _DOT.split(path)]
+
+
 def obstacle(record: dict[str, Any], path: str) -> Any:
     """What stands in the way of a path that finds nothing: a value that is no object; MISSING where nothing does."""
     value: Any = record
-    for step in path.split("."):
+    for step in steps_of(path):
         if not isinstance(value, dict):
             return MISSING if value is None else value
         if step not in value:

@@ -18,6 +18,9 @@ from etl.staging.paths import MISSING, getter
         ("user.id", {"user": [1]}, MISSING),
         ("user.id", {"user": None}, MISSING),
         ("user.id", {"user.id": 3, "user": {"id": 2}}, 3),
+        (r"user\.id", {"user.id": 3, "user": {"id": 2}}, 3),
+        (r"user\.id", {"user": {"id": 2}}, MISSING),
+        (r"labels.user\.id", {"labels": {"user.id": 4}}, 4),
         ("a.b.c", {"a": {"b": {"c": False}}}, False),
     ],
 )
