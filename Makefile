@@ -1,6 +1,9 @@
 # Every target sets up what it needs; `make test` works on a bare machine with Python 3.11+ and Java 17+.
 .DEFAULT_GOAL := help
 PYTHON_OF_VENV := .venv/bin/python
+# Processes that share the tests by file; 1 is none but pytest's own. More need about 4 GiB each.
+PYTEST_WORKERS ?= 2
+SHARED := $(if $(filter-out 0 1,$(PYTEST_WORKERS)),-n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder)
 SOURCES := etl jobs tests scripts $(wildcard bench)
 
 .PHONY: help setup check test proof bench up down clean
@@ -18,7 +21,7 @@ check: setup ## formatter, linter, types, layers
 	.venv/bin/lint-imports
 
 test: setup ## all tests but the slow ones, on servers of their own
-	$(PYTHON_OF_VENV) -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(PYTHON_OF_VENV) -m pytest -m "not slow" $(SHARED) $(PYTEST_ARGS)
 
 proof: setup ## what takes longer: the slow tests, and `make test` in a clean clone
 	$(PYTHON_OF_VENV) -m pytest -m slow $(PYTEST_ARGS)

@@ -7,11 +7,13 @@ from pathlib import Path
 from subprocess import STDOUT, TimeoutExpired
 from typing import Any
 
+import psutil
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.java_gateway import launch_gateway
 
 from etl.errors import TerminalError
+from etl.stack import processes
 
 _OUT_OF_MEMORY, _UNCAUGHT = 52, 50
 """Spark's own exit codes (SparkExitCode)."""
@@ -29,9 +31,10 @@ def start_jvm(log_file: Path, conf: SparkConf | None = None) -> None:
     """A child of this process, whose words go to a file: the terminal is the run's.
 
     It is out of the terminal's reach (a group of its own), so that Ctrl-C comes to us alone; it ends when we do, by the
-    pipe that it reads from.
+    pipe that it reads from. Until it has answered it does not read from there, and is ended here.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
+    others = psutil.Process().children(recursive=True)
     with log_file.open("ab") as log:
         begin = log.tell()
         options: dict[str, Any] = {"stdout": log, "stderr": STDOUT, "start_new_session": True}
@@ -41,6 +44,10 @@ def start_jvm(log_file: Path, conf: SparkConf | None = None) -> None:
         except PySparkRuntimeError as error:
             said = log_file.read_bytes()[begin:].decode(errors="replace").strip()
             raise TerminalError(f"Spark did not start; it said:\n{said[-_SHOWN_LETTERS:]}") from error
+        except KeyboardInterrupt:
+            started = set(psutil.Process().children(recursive=True)).difference(others)
+            processes.send([*started], signal.SIGKILL)
+            raise
 
 
 def why_spark_ended(patience_seconds: float = 0) -> str | None:

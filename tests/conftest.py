@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
@@ -22,6 +21,7 @@ from etl.spark import build_session
 from etl.stack import environment
 from etl.stack.embedded import Stack
 from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR, Layout
+from tests.stacks import own_data_dir, remove_stack, remove_stacks_of_dead_processes
 
 # Property tests may take their time: the machine may be busy, and nothing here is about speed.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,8 +30,26 @@ settings.load_profile("patient")
 KEPT_STACK_VARIABLE = "ETL_TEST_DATA_DIR"
 """Names the data folder of servers to use and to leave running; saves their start between runs of a few tests."""
 
-_OWN_STACKS = PROJECT_DIR / ".data"
-_OWN_PREFIX = "test-stack-"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+"""Which of several processes that share the tests this is; each has servers, a Spark session and logs of its own."""
+
+
+def pytest_configure() -> None:
+    # as Ctrl-C: servers are stopped before the end
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if WORKER:
+        os.environ.setdefault("ETL_LOG_DIR", str(PROJECT_DIR / "logs" / WORKER))
+
+
+def pytest_sessionstart() -> None:
+    if not WORKER:
+        remove_stacks_of_dead_processes()
+
+
+def pytest_unconfigure() -> None:
+    """A worker that was interrupted is killed where it does not end soon."""
+    if not WORKER:
+        remove_stacks_of_dead_processes()
 
 
 @dataclass(frozen=True)
@@ -76,14 +94,13 @@ def stack() -> Iterator[RunningStack]:
     """Servers of this session's own, gone with all their data when it ends; never those of the user."""
     kept = os.environ.get(KEPT_STACK_VARIABLE)
     if kept:
-        yield _bring_up(Path(kept).resolve())
+        yield _bring_up(Path(kept).resolve() / WORKER)
         return
-    _remove_stacks_of_dead_sessions()
-    data_dir = _OWN_STACKS / f"{_OWN_PREFIX}{os.getpid()}"
+    data_dir = own_data_dir()
     try:
         yield _bring_up(data_dir)
     finally:
-        _remove(data_dir)
+        remove_stack(data_dir)
 
 
 @pytest.fixture
@@ -122,18 +139,6 @@ def _bring_up(data_dir: Path) -> RunningStack:
     credentials = running.credentials()
     assert credentials is not None
     return RunningStack(data_dir, environment.variables(running.ports(), credentials))
-
-
-def _remove_stacks_of_dead_sessions() -> None:
-    for data_dir in _OWN_STACKS.glob(f"{_OWN_PREFIX}*"):
-        process_id = data_dir.name.removeprefix(_OWN_PREFIX).partition("-")[0]
-        if process_id.isdecimal() and not psutil.pid_exists(int(process_id)):
-            _remove(data_dir)
-
-
-def _remove(data_dir: Path) -> None:
-    Stack(Layout(data_dir), say=print).reset()
-    shutil.rmtree(data_dir, ignore_errors=True)  # another session may be clearing the same
 
 
 def _postgresql_settings(url: str) -> PostgreSQLSettings:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.stack.layout import PROJECT_DIR
+from etl.stack.layout import PROJECT_DIR, locked
 
 _PACKAGES = ("pgbouncer", "libevent-2.1-7", "libc-ares2")
 _UNPACKED = PROJECT_DIR / ".data" / "tools" / "pgbouncer"
@@ -63,8 +63,10 @@ def _find() -> Path:
     if installed:
         return Path(installed)
     unpacked = _UNPACKED / "usr" / "sbin" / "pgbouncer"
-    if not unpacked.is_file():
-        _unpack()
+    _UNPACKED.mkdir(parents=True, exist_ok=True)
+    with locked(_UNPACKED / "lock", on_wait=lambda: None):
+        if not unpacked.is_file():
+            _unpack()
     if not unpacked.is_file():
         pytest.skip("no PgBouncer here, and no Debian package to be had")
     return unpacked

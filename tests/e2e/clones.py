@@ -18,11 +18,13 @@ def bare_clone() -> Iterator[Path]:
     """Not below pytest's folder, which the user that PostgreSQL runs under may not enter."""
     folder = PROJECT_DIR / ".data" / f"test-clone-{os.getpid()}"
     subprocess.run(["git", "clone", "--quiet", str(PROJECT_DIR), str(folder)], check=True)
-    yield folder
-    python = folder / ".venv" / "bin" / "python"
-    if python.exists():
-        subprocess.run([python, "-m", "etl.stack", "reset"], cwd=folder, env=bare_environment(), check=True)
-    shutil.rmtree(folder)
+    try:
+        yield folder
+    finally:
+        python = folder / ".venv" / "bin" / "python"
+        if python.exists():
+            subprocess.run([python, "-m", "etl.stack", "reset"], cwd=folder, env=bare_environment(), check=True)
+        shutil.rmtree(folder)
 
 
 def bare_environment() -> dict[str, str]:

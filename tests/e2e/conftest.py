@@ -16,6 +16,7 @@ import pytest
 
 from etl.config.configuration import Configuration, load_configuration
 from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR
+from tests.stacks import own_data_dir
 
 STORES = ("s3", "postgresql", "clickhouse")
 _CONFIGURES = ("ETL_", "AWS_")
@@ -56,8 +57,7 @@ class Newcomer:
 
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
-    # CI clears folders of this name whose process is gone
-    data_dir = PROJECT_DIR / ".data" / f"test-stack-e2e-{os.getpid()}"
+    data_dir = own_data_dir("e2e")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_CONFIGURES)}
     kept |= {name: os.environ[name] for name in ("ETL_IVY_DIR",) if name in os.environ}
     someone = Newcomer({**kept, DATA_DIR_VARIABLE: str(data_dir)}, tmp_path_factory.mktemp("reports"))

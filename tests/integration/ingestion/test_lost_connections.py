@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from tests.conftest import RunningStack
 from tests.databases import PATIENCE_SECONDS
 from tests.integration.ingestion.conftest import Silent, Uploads, dsn_of, locked_table, told, wait_until
 from tests.integration.ingestion.cutting_proxy import Says, after_bytes, at_commits, cutting_proxy
+from tests.stacks import own_data_dir, remove_stack
 
 pytestmark = pytest.mark.stack
 
@@ -217,13 +217,12 @@ def test_a_lock_that_is_not_given_up_in_time(uploads: Uploads) -> None:
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Layout]:
     """PostgreSQL alone, to be restarted."""
-    layout = Layout(PROJECT_DIR / ".data" / f"test-stack-{os.getpid()}-restarted")
+    layout = Layout(own_data_dir("restarted"))
     try:
         start(layout)
         yield layout
     finally:
-        Stack(layout, say=print).reset()
-        shutil.rmtree(layout.data_dir)
+        remove_stack(layout.data_dir)
 
 
 def start(layout: Layout) -> None:

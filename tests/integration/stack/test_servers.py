@@ -86,7 +86,7 @@ def running(shell: Shell) -> Shell:
 
 def test_a_start_killed_half_way_is_made_good_by_the_next(shell: Shell) -> None:
     first = shell.start("up")
-    _wait_for(lambda: _initialising_databases())
+    _wait_for(lambda: _is_initialising_a_database(first))
     first.kill()
     first.communicate()
     shell.run("up")
@@ -239,8 +239,8 @@ def _wait_for(condition: Any) -> None:
         time.sleep(0.05)
 
 
-def _initialising_databases() -> bool:
-    return any(process.info["name"] == "initdb" for process in psutil.process_iter(["name"]))
+def _is_initialising_a_database(start: subprocess.Popen[str]) -> bool:
+    return any(process.name() == "initdb" for process in psutil.Process(start.pid).children(recursive=True))
 
 
 def _all(pids: dict[str, list[int]]) -> list[int]:

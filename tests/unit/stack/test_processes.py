@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_a_started_process_writes_to_its_log_and_knows_no_secrets(
     log = tmp_path / "log"
     program = "import os; print(sorted(os.environ), os.environ['TZ'], os.getcwd(), os.getpid() == os.getsid(0))"
     processes.start([sys.executable, "-c", program, str(tmp_path)], folder=tmp_path, log_file=log)
-    _wait_for_end(str(tmp_path))
+    _wait_for_line(log)
     text = log.read_text()
     assert "AWS_SECRET_ACCESS_KEY" not in text
     assert "PGPORT" not in text
@@ -62,11 +63,15 @@ def test_a_log_that_grew_too_long_starts_over(tmp_path: Path, monkeypatch: pytes
     log = tmp_path / "log"
     log.write_text("something long ago")
     processes.start([sys.executable, "-c", "print('new')", str(tmp_path)], folder=tmp_path, log_file=log)
-    _wait_for_end(str(tmp_path))
+    _wait_for_line(log)
     assert log.read_text() == "new\n"
     assert processes.tail(log) == "new"
     assert processes.tail(tmp_path / "none") == ""
 
 
-def _wait_for_end(argument: str) -> None:
-    psutil.wait_procs(processes.find_by_arguments(argument), timeout=30)
+def _wait_for_line(log: Path) -> None:
+    """A process that has just been started has no arguments yet to be found by."""
+    deadline = time.monotonic() + 60
+    while not log.read_text().endswith("\n"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
