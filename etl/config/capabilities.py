@@ -28,6 +28,9 @@ KEYED_MODES = frozenset({WriteMode.MERGE, WriteMode.UPSERT})
 REPLACING_MODES = frozenset({WriteMode.OVERWRITE_PARTITIONS, WriteMode.REPLACE_PARTITION})
 """Modes that put a load's rows in the place of whole partitions."""
 
+ILLEGAL_IN_DELTA = " ,;{}()\n\t="
+"""No name of a column holds one of these: Delta takes them by column mapping alone, which many readers lack."""
+
 
 def modes_of(load: TableLoadConfig) -> tuple[str, frozenset[WriteMode]]:
     """The store as a reader names it (`s3 with format parquet`) and the modes it can do."""

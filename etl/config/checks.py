@@ -129,22 +129,23 @@ def collisions(entries: Sequence[Entry]) -> Iterator[Fault]:
     """Two tables that would write into each other's place."""
     yield from _path_collisions(entries)
     for destination in (Destination.POSTGRESQL, Destination.CLICKHOUSE):
-        taken: dict[str, Entry] = {}
+        taken: dict[tuple[str, ...], Entry] = {}
         for entry in entries:
-            name = _target(entry.config.loads.get(destination))
-            if name is not None and name in taken:
+            place = _target(entry.config.loads.get(destination))
+            if place is not None and place in taken:
                 yield entry.at("loads", destination, "target_name").fault(
-                    f"{destination}: tables {taken[name].name} and {entry.name} have the same target {name!r}"
+                    f"{destination}: tables {taken[place].name} and {entry.name} have the same target "
+                    f"{'.'.join(place)!r}"
                 )
-            elif name is not None:
-                taken[name] = entry
+            elif place is not None:
+                taken[place] = entry
 
 
-def _target(load: TableLoadConfig | None) -> str | None:
+def _target(load: TableLoadConfig | None) -> tuple[str, ...] | None:
     if isinstance(load, PostgreSQLTableLoadConfig) and load.enabled:
-        return f"{load.target_schema}.{load.target_name}"
+        return load.target_schema, load.target_name
     if isinstance(load, ClickHouseTableLoadConfig) and load.enabled:
-        return f"{load.target_database}.{load.target_name}" if load.target_database else load.target_name
+        return (load.target_database, load.target_name) if load.target_database else (load.target_name,)
     return None
 
 

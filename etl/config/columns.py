@@ -8,14 +8,20 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from etl.config.capabilities import REPLACING_MODES
+from etl.config.capabilities import ILLEGAL_IN_DELTA, REPLACING_MODES
 from etl.config.entries import Entry
-from etl.config.models import ClickHouseTableLoadConfig, PostgreSQLTableLoadConfig, WithDecimals
+from etl.config.models import (
+    ClickHouseTableLoadConfig,
+    PostgreSQLTableLoadConfig,
+    S3Format,
+    S3TableLoadConfig,
+    WithDecimals,
+)
 from etl.config.nearest import suggestion
 from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.config.schema import reason
 from etl.errors import Fault
-from etl.model import ExtractMode, TableDefinition
+from etl.model import Destination, ExtractMode, TableDefinition
 
 DATE_TYPES = ("date", "timestamp")
 
@@ -81,6 +87,8 @@ def _target_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
     if config.transform.transformer:
         return
     for destination, load in config.loads.items():
+        if isinstance(load, S3TableLoadConfig) and load.enabled and load.format is S3Format.DELTA:
+            yield from _names_that_delta_refuses(entry, columns)
         if isinstance(load, PostgreSQLTableLoadConfig) and load.conflict_target != config.key:
             yield from _absent(entry, ("loads", destination, "conflict_target"), load.conflict_target, columns)
         if isinstance(load, WithDecimals) and isinstance(load.numeric_as, dict):
@@ -91,6 +99,15 @@ def _target_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
             yield from _absent(entry, ("loads", destination, "version"), filter(None, [load.version]), columns)
             if load.ttl:
                 yield from _expression_faults(entry, ("loads", destination, "ttl"), load.ttl, "clickhouse", columns)
+
+
+def _names_that_delta_refuses(entry: Entry, columns: Iterable[str]) -> Iterator[Fault]:
+    found = [name for name in columns if any(character in ILLEGAL_IN_DELTA for character in name)]
+    if found:
+        yield entry.at("loads", Destination.S3, "format").fault(
+            f"s3.format delta: table {entry.name} has columns whose names Delta refuses (blanks and ,;{{}}()=): "
+            f"{', '.join(map(repr, found))}; rename them in transform, or choose format: parquet"
+        )
 
 
 def _date_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:

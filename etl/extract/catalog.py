@@ -17,6 +17,8 @@ from etl.model import HIDDEN, ColumnDefinition, ForeignKey, TableDefinition
 from etl.statements.source_catalog import MEANINGLESS, NAMES, TABLES
 from etl.statements.source_window import lock_statement
 
+Place = tuple[str, str]
+"""Schema and table."""
 _LOCKABLE, _WITH_BLOCKS = frozenset("rp"), frozenset("rpm")
 
 
@@ -34,19 +36,24 @@ class SourceTable:
         return self.kind in _LOCKABLE
 
     @property
+    def place(self) -> Place:
+        return self.schema, self.definition.name
+
+    @property
     def qualified_name(self) -> str:
-        return f"{self.schema}.{self.definition.name}"
+        """For people: `a.b` and `c` read as `a` and `b.c` do."""
+        return ".".join(self.place)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """By `schema.table`: what was read and is locked for the run, and why the others cannot be read."""
+    """What was read and is locked for the run, and why the others cannot be read."""
 
-    tables: Mapping[str, SourceTable]
-    refused: Mapping[str, str]
+    tables: Mapping[Place, SourceTable]
+    refused: Mapping[Place, str]
 
 
-def read_catalog(cursor: Cursor, settings: PostgreSQLSettings, tables: Sequence[tuple[str, str]]) -> Catalog:
+def read_catalog(cursor: Cursor, settings: PostgreSQLSettings, tables: Sequence[Place]) -> Catalog:
     """All at once; where that fails, one by one: a table that is missing, locked or forbidden stops no other."""
     wanted = list(dict.fromkeys(tables))
     try:
@@ -56,7 +63,7 @@ def read_catalog(cursor: Cursor, settings: PostgreSQLSettings, tables: Sequence[
     except SourceError as error:
         refusal = str(error)
     if len(wanted) == 1:
-        return Catalog({}, {".".join(wanted[0]): refusal})
+        return Catalog({}, {wanted[0]: refusal})
     single = [read_catalog(cursor, settings, [table]) for table in wanted]
     return Catalog(
         {name: table for catalog in single for name, table in catalog.tables.items()},
@@ -64,21 +71,18 @@ def read_catalog(cursor: Cursor, settings: PostgreSQLSettings, tables: Sequence[
     )
 
 
-def _read_and_lock(
-    cursor: Cursor, settings: PostgreSQLSettings, wanted: Sequence[tuple[str, str]]
-) -> dict[str, SourceTable]:
-    names = [f"{schema}.{table}" for schema, table in wanted]
-    doing = f"reading the schema of {names[0] if len(names) == 1 else f'{len(names)} tables'}"
+def _read_and_lock(cursor: Cursor, settings: PostgreSQLSettings, wanted: Sequence[Place]) -> dict[Place, SourceTable]:
+    doing = f"reading the schema of {'.'.join(wanted[0]) if len(wanted) == 1 else f'{len(wanted)} tables'}"
     with _savepoint(cursor), source_door(settings, doing):
         schemas, tables = zip(*wanted, strict=True)
         cursor.execute(TABLES, {"schemas": list(schemas), "tables": list(tables), "meaningless": MEANINGLESS})
-        found = {table.qualified_name: table for table in map(_source_table, cursor.fetchall())}
-        if missing := [name for name in names if name not in found]:
+        found = {table.place: table for table in map(_source_table, cursor.fetchall())}
+        if missing := [".".join(place) for place in wanted if place not in found]:
             cursor.execute(NAMES)
             raise _missing_tables(missing, [f"{schema}.{table}" for schema, table in cursor.fetchall()])
         for table in found.values():
             _refuse_names(table)
-        lockable = [(table.schema, table.definition.name) for table in found.values() if table.is_lockable]
+        lockable = [table.place for table in found.values() if table.is_lockable]
         if lockable:
             cursor.execute(lock_statement(lockable))
     return found

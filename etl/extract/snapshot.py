@@ -16,7 +16,7 @@ from etl.config.nearest import suggestion
 from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, SourceError
-from etl.extract.catalog import SourceTable, read_catalog
+from etl.extract.catalog import Place, SourceTable, read_catalog
 from etl.extract.door import connect, limited, source_door
 from etl.extract.partitions import touched_by, whole_partitions
 from etl.extract.values import Measurement, Window
@@ -44,8 +44,8 @@ class SourceSnapshot:
         self._connection: Connection | None = None
         self._guard = threading.Lock()
         self._joined: set[Connection] = set()
-        self._tables: dict[str, SourceTable] = {}
-        self._refused: dict[str, str] = {}
+        self._tables: dict[Place, SourceTable] = {}
+        self._refused: dict[Place, str] = {}
 
     def __enter__(self) -> SourceSnapshot:
         with source_door(self.settings, "opening the run's snapshot"):
@@ -75,8 +75,8 @@ class SourceSnapshot:
             with suppress(psycopg2.Error):
                 connection.cancel()
 
-    def catalog(self, tables: Sequence[tuple[str, str]]) -> dict[str, TableDefinition]:
-        """The live schema of these (schema, table) pairs, by `schema.table`; locks the tables for the run.
+    def catalog(self, tables: Sequence[Place]) -> dict[Place, TableDefinition]:
+        """The live schema of these (schema, table) pairs; locks the tables for the run.
 
         One that cannot be read is left out: `source_table` says why to whoever asks for it.
         """
@@ -86,7 +86,7 @@ class SourceSnapshot:
             catalog = read_catalog(cursor, self.settings, tables)
             self._tables.update(catalog.tables)
             self._refused.update(catalog.refused)
-        return {name: table.definition for name, table in catalog.tables.items()}
+        return {place: table.definition for place, table in catalog.tables.items()}
 
     def measure(self, table: TableConfig, window: Window, expression_hash: str = "") -> Measurement:
         """One statement inside the snapshot. `expression_hash` stands for what is done to the rows afterwards."""
@@ -127,13 +127,12 @@ class SourceSnapshot:
         """What the catalog said of a table; asks it where nobody has yet. SourceError where it cannot be read."""
         if not isinstance(table.source, PostgreSQLSource):
             raise SourceError(f"expected a table of PostgreSQL, found one of files: {table.name}", table=table.name)
-        pair = (table.source.schema_name, table.source.table)
-        name = ".".join(pair)
-        if name not in self._tables and name not in self._refused:
-            self.catalog([pair])
-        if name in self._refused:
-            raise SourceError(self._refused[name], table=table.name)
-        return self._tables[name]
+        place = (table.source.schema_name, table.source.table)
+        if place not in self._tables and place not in self._refused:
+            self.catalog([place])
+        if place in self._refused:
+            raise SourceError(self._refused[place], table=table.name)
+        return self._tables[place]
 
     def check_alive(self) -> None:
         """A snapshot that died cannot be had again: what is read after it would be another state."""

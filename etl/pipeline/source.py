@@ -52,9 +52,9 @@ def live_definitions(
     live = snapshot.catalog(list(sources.values()))
     parents = ParentNames(configuration.tables.values())
     return definitions | {
-        name: parents.put_into(live[f"{schema}.{table}"], configuration.table(name))
-        for name, (schema, table) in sources.items()
-        if f"{schema}.{table}" in live
+        name: parents.put_into(live[place], configuration.table(name))
+        for name, place in sources.items()
+        if place in live
     }
 
 

@@ -66,7 +66,7 @@ def measure_statement(
     A fingerprint is the sum of the rows' hashes: it is the same whatever their order. The mark never passes the
     snapshot's own clock, so that one absurd date in the future does not hide all later rows.
     """
-    source = f"{postgresql_name(schema, table)} AS source_row"
+    source = f"{postgresql_name(schema, table)} AS _etl_row"
     widest = widest_row(columns)
     condition = window_condition(window, watermark, date_column)
     days = "NULL::date[]"
@@ -76,12 +76,13 @@ def measure_statement(
         days = f"array_agg(DISTINCT {day}) FILTER (WHERE {day} BETWEEN '0001-01-01' AND '9999-12-31')"
     if watermark is None:
         return f"SELECT count(*), NULL, {_fingerprint()}, NULL, {days}, {widest} FROM {source} WHERE {condition}"
-    mark = f"SELECT {_mark(watermark, clock)} AS value FROM {source} WHERE {_within_marks(window, watermark)}"
-    tail = _or_without_mark(_after("mark.value", watermark, overlap_seconds), watermark)
+    mark = f"SELECT {_mark(watermark, clock)} AS _etl_value FROM {source} WHERE {_within_marks(window, watermark)}"
+    tail = _or_without_mark(_after("_etl_mark._etl_value", watermark, overlap_seconds), watermark)
     return (
-        f"WITH mark AS MATERIALIZED ({mark}) "
-        f"SELECT count(*), (SELECT value::text FROM mark), {_fingerprint()}, {_fingerprint(tail)}, {days}, {widest} "
-        f"FROM {source} CROSS JOIN mark WHERE {condition}"
+        f"WITH _etl_mark AS MATERIALIZED ({mark}) "
+        f"SELECT count(*), (SELECT _etl_value::text FROM _etl_mark), {_fingerprint()}, {_fingerprint(tail)}, "
+        f"{days}, {widest} "
+        f"FROM {source} CROSS JOIN _etl_mark WHERE {condition}"
     )
 
 
@@ -100,7 +101,7 @@ def lock_statement(tables: Sequence[tuple[str, str]]) -> str:
 
 def _fingerprint(condition: str | None = None) -> str:
     only = f" FILTER (WHERE {condition})" if condition else ""
-    hashes = f"coalesce(sum(hashtextextended(source_row::text, 0)::numeric){only}, 0)"
+    hashes = f"coalesce(sum(hashtextextended(_etl_row::text, 0)::numeric){only}, 0)"
     return f"count(*){only} || ':' || {hashes}"
 
 

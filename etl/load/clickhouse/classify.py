@@ -12,6 +12,7 @@ from etl.load.clickhouse.schema import stored_expressions
 from etl.load.clickhouse.target import TargetTable, partition_columns
 from etl.model import ConflictResolution, Destination, WriteMode
 from etl.statements.clickhouse.changes import (
+    STORED,
     Change,
     Comparison,
     count_changes,
@@ -105,7 +106,7 @@ def compare_with(job: Job, target: TargetTable, staged: Staged) -> Comparison:
         key=config.key,
         nullable_key=frozenset(nullable),
         columns=tuple(column.name for column in columns),
-        stored_columns=stored_expressions(columns, target.shape, job.plan.shape, "t"),
+        stored_columns=stored_expressions(columns, target.shape, job.plan.shape, STORED),
         final=target.shape.replaces,
         version=None if replaces_partitions else version,
         partition_ids=tuple(staged.partitions) if replaces_partitions else None,

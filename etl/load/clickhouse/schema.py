@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from etl.config.models import ClickHouseTableLoadConfig
 from etl.errors import SchemaMismatchError
+from etl.load.clickhouse.column_names import refuse_impossible_names
 from etl.load.clickhouse.column_types import Fit, bare, fit, is_nullable, spark_type_that_fits, widened
 from etl.load.clickhouse.target import TargetTable, wanted_shape
 from etl.model import Column, Destination, SchemaContract
@@ -62,6 +63,7 @@ class _Differences:
 
 def plan_schema(columns: Sequence[Column], config: ClickHouseTableLoadConfig, target: TargetTable | None) -> SchemaPlan:
     """Raises SchemaMismatchError with every difference that the table's schema contract does not allow."""
+    refuse_impossible_names(columns, config)
     wanted = wanted_shape(columns, config)
     if target is None:
         return SchemaPlan(wanted, tuple(columns))

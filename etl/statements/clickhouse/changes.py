@@ -13,6 +13,9 @@ from enum import StrEnum
 from etl.statements.quoting import clickhouse_column, clickhouse_identifier, clickhouse_literal, clickhouse_name
 
 CHANGE = "_etl_change"
+STAGED, STORED = "_etl_staged", "_etl_stored"
+"""Aliases of the two tables. Whatever a statement names itself begins with `_etl_`, as no column of a user's does:
+ClickHouse takes `t.null` for what the column `t` knows of its NULLs."""
 
 
 class Change(StrEnum):
@@ -57,8 +60,8 @@ def create_changes(comparison: Comparison, changes: str) -> str:
 SELECT {keys}, {CHANGE}, _etl_stored_partition, _etl_staged_partition
 FROM (
     SELECT {keys},
-        countIf(_etl_side = 0) AS staged, countIf(_etl_side = 1) AS stored,
-        anyIf(_etl_row, _etl_side = 0) AS staged_row, anyIf(_etl_row, _etl_side = 1) AS stored_row,
+        countIf(_etl_side = 0) AS _etl_staged_rows, countIf(_etl_side = 1) AS _etl_stored_rows,
+        anyIf(_etl_row, _etl_side = 0) AS _etl_staged_row, anyIf(_etl_row, _etl_side = 1) AS _etl_stored_row,
         anyIf(_etl_partition, _etl_side = 0) AS _etl_staged_partition,
         anyIf(_etl_partition, _etl_side = 1) AS _etl_stored_partition,
         {_change_expression(comparison)} AS {CHANGE}
@@ -86,11 +89,11 @@ def sample_changes(database: str, changes: str, key: Sequence[str], kinds: Seque
 def changed_partitions(database: str, changes: str) -> str:
     """The partitions, among the staged ones, whose content is not what was staged."""
     table = clickhouse_name(database, changes)
-    return f"""SELECT DISTINCT partition
+    return f"""SELECT DISTINCT _etl_partition
 FROM (
-    SELECT arrayJoin([_etl_staged_partition, _etl_stored_partition]) AS partition FROM {table}
+    SELECT arrayJoin([_etl_staged_partition, _etl_stored_partition]) AS _etl_partition FROM {table}
 )
-WHERE partition != '' ORDER BY partition"""
+WHERE _etl_partition != '' ORDER BY _etl_partition"""
 
 
 def delete_from_old_places(comparison: Comparison, table: str, changes: str, kinds: Sequence[Change]) -> str:
@@ -146,9 +149,9 @@ def find_duplicates(database: str, table: str, key: Sequence[str]) -> str:
     """One row: how many keys are staged more than once, and one of them."""
     keys = _names(key)
     text = ", ".join(f"toValidUTF8(ifNull(toString({clickhouse_identifier(name)}), 'NULL'))" for name in key)
-    return f"""SELECT count(), any(sample)
+    return f"""SELECT count(), any(_etl_sample)
 FROM (
-    SELECT concat_ws(', ', {text}, '') AS sample FROM {clickhouse_name(database, table)}
+    SELECT concat_ws(', ', {text}, '') AS _etl_sample FROM {clickhouse_name(database, table)}
     GROUP BY {keys} HAVING count() > 1
 )"""
 
@@ -160,10 +163,10 @@ def _change_expression(comparison: Comparison) -> str:
         else "false"
     )
     return f"""multiIf(
-            staged > 1, '{Change.DUPLICATE}',
-            stored = 0, '{Change.NEW}',
-            staged = 0, '{Change.DELETED}',
-            staged_row = stored_row AND _etl_staged_partition = _etl_stored_partition, '',
+            _etl_staged_rows > 1, '{Change.DUPLICATE}',
+            _etl_stored_rows = 0, '{Change.NEW}',
+            _etl_staged_rows = 0, '{Change.DELETED}',
+            _etl_staged_row = _etl_stored_row AND _etl_staged_partition = _etl_stored_partition, '',
             {stale}, '{Change.STALE}',
             _etl_staged_partition != _etl_stored_partition, '{Change.MOVED}',
             '{Change.CHANGED}'
@@ -171,16 +174,16 @@ def _change_expression(comparison: Comparison) -> str:
 
 
 def _staged_side(comparison: Comparison) -> str:
-    columns = {name: clickhouse_column("s", name) for name in comparison.columns}
+    columns = {name: clickhouse_column(STAGED, name) for name in comparison.columns}
     staging = clickhouse_name(comparison.database, comparison.staging)
-    return f"SELECT {_side(comparison, columns, 's', 0)} FROM {staging} AS s"
+    return f"SELECT {_side(comparison, columns, STAGED, 0)} FROM {staging} AS {STAGED}"
 
 
 def _stored_side(comparison: Comparison) -> str:
     table = clickhouse_name(comparison.database, comparison.target)
     final = " FINAL" if comparison.final else ""
     return (
-        f"SELECT {_side(comparison, comparison.stored_columns, 't', 1)} FROM {table} AS t{final} "
+        f"SELECT {_side(comparison, comparison.stored_columns, STORED, 1)} FROM {table} AS {STORED}{final} "
         f"WHERE {_scope(comparison)}"
     )
 
@@ -196,13 +199,13 @@ def _side(comparison: Comparison, columns: dict[str, str], alias: str, side: int
 def _scope(comparison: Comparison) -> str:
     if comparison.whole:
         return "true"
-    keys = ", ".join(_comparable(name, comparison.nullable_key, "t") for name in comparison.key)
+    keys = ", ".join(_comparable(name, comparison.nullable_key, STORED) for name in comparison.key)
     staging = clickhouse_name(comparison.database, comparison.staging)
     by_key = f"({keys}) IN (SELECT {_key_list(comparison)} FROM {staging})"
     if comparison.partition_ids is None:
         return by_key
     partitions = ", ".join(clickhouse_literal(identifier) for identifier in comparison.partition_ids)
-    by_partition = f"t._partition_id IN ({partitions})"
+    by_partition = f"{STORED}._partition_id IN ({partitions})"
     return by_partition if comparison.key_decides_partition else f"{by_partition} OR {by_key}"
 
 

@@ -97,7 +97,7 @@ def bindable(statement: str) -> str:
 def _row(write: Write) -> str:
     columns = [*write.columns, *write.extras]
     values = ", ".join(_kept(column) for column in columns)
-    return f"(SELECT to_jsonb(x) FROM (SELECT {values}) AS x)"
+    return f"(SELECT to_jsonb(_etl_row) FROM (SELECT {values}) AS _etl_row)"
 
 
 def _kept(column: StagedColumn) -> str:

@@ -300,7 +300,7 @@ def test_catalog(source: PostgreSQLSettings, schema: str, database: Connection) 
         )
     with SourceSnapshot(source) as snapshot:
         catalog = snapshot.catalog([(schema, "child"), (schema, "parent")])
-    assert catalog[f"{schema}.child"] == TableDefinition(
+    assert catalog[schema, "child"] == TableDefinition(
         name="child",
         columns=(
             ColumnDefinition("id", "bigint", nullable=False, identity=True),
@@ -315,7 +315,7 @@ def test_catalog(source: PostgreSQLSettings, schema: str, database: Connection) 
         unique_keys=(("order",), ("b", "a")),
         foreign_keys=(ForeignKey(("a", "b"), "parent", ("a", "b")),),
     )
-    assert catalog[f"{schema}.parent"].primary_key == ("a", "b")
+    assert catalog[schema, "parent"].primary_key == ("a", "b")
 
 
 def test_a_table_that_cannot_be_read_stops_no_other(
@@ -332,13 +332,32 @@ def test_a_table_that_cannot_be_read_stops_no_other(
         with SourceSnapshot(source, lock_timeout_seconds=1) as snapshot:
             found = snapshot.catalog([(schema, name) for name in names])
             cursor.execute("ROLLBACK")
-            assert list(found) == [f"{schema}.articles"]
+            assert list(found) == [(schema, "articles")]
             said = {name: _refusal(snapshot, source_table(schema, name)) for name in names if name != "articles"}
             assert read(spark, snapshot, source_table(schema, "articles")).count() == 1
     assert f"{schema}.artikles: did you mean '{schema}.articles'?" in said["artikles"]
     assert f"{schema}.locked: canceling statement due to lock timeout" in said["locked"]
     assert "end that session, then start again" in said["locked"]
     assert "'id' and 'Id'" in said["twice"]
+
+
+def test_schemas_and_tables_with_dots_are_told_apart(
+    source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    with database.cursor() as cursor:
+        dotted = f'"{schema}.b"'
+        cursor.execute(
+            f'CREATE SCHEMA {dotted}; CREATE TABLE "b.c" (one int); CREATE TABLE {dotted}.c (two int, three int)'
+        )
+        try:
+            with SourceSnapshot(source) as snapshot:
+                catalog = snapshot.catalog([(schema, "b.c"), (f"{schema}.b", "c")])
+        finally:
+            cursor.execute(f"DROP SCHEMA {dotted} CASCADE")
+    assert {place: len(table.columns) for place, table in catalog.items()} == {
+        (schema, "b.c"): 1,
+        (f"{schema}.b", "c"): 2,
+    }
 
 
 def _refusal(snapshot: SourceSnapshot, table: TableConfig) -> str:

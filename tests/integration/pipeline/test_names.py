@@ -36,6 +36,7 @@ NAMES = [
         "100%s",
     ),
     *("-", "a-b", "a\x01b", "rows", "value", "count", "key", "part", "detail", "stored", "incoming"),
+    *("s", "t", "x", "e", "r", "staged", "target", "excluded", "source_row", "partition", "sample", "size0", "mark"),
     *("c0", "etl_row", "equal", "day", "row", "source", "null", "_c1", "line:break", "#", "@", "a|b", "a&b"),
 ]
 NOT_IN_DELTA = [
@@ -148,3 +149,40 @@ def test_names_that_are_taken_are_refused_by_name(shop: Shop) -> None:
         assert "'Name' and 'name', which differ in case only; '_etl_x'; '_ETL_Attempt'" in said
     assert "partition_date is the name of the lake's own partition column" in load_of(report, "dated", "s3")["error"]
     assert load_of(report, "dated", "postgresql")["status"] == "success"
+
+
+def test_names_that_statements_use_themselves(shop: Shop, stack: RunningStack) -> None:
+    """As keys and marks too: every column is compared and kept, and none stands for its row."""
+    assert stack.settings.clickhouse is not None
+    shop.source(
+        "CREATE TABLE ours (staged int, stored text, value timestamptz NOT NULL DEFAULT now(), source_row int,"
+        " mark text, sample text, x text CHECK (x <> 'bad'), t text, \"null\" text, PRIMARY KEY (staged, stored));"
+        "INSERT INTO ours SELECT i, 'k', now() - interval '1 day', 1, 'm', 's', 'x', 't', NULL"
+        " FROM generate_series(1, 3) AS i;"
+        'CREATE TABLE parts (id int PRIMARY KEY, a int, "a.null" int, "n.a" int[], "n.b" int[]);'
+        "INSERT INTO parts VALUES (1, 2, 3, '{4}', '{5,6}')"
+    )
+    incremental = "vanished_rows: keep, extract: {mode: incremental, watermark: value}"
+    shop.tables(
+        f"tables: {{ours: {{key: [staged, stored], {incremental}, s3: {{format: delta, mode: merge}},"
+        f" clickhouse: {{target_name: {shop.name}, mode: merge}}}},"
+        f" parts: {{clickhouse: {{target_name: {shop.name}_parts}}}}}}"
+    )
+    _, first = shop.run(destinations="s3,postgresql,clickhouse")
+    shop.target("ALTER TABLE ours ADD CONSTRAINT x CHECK (x <> 'bad')")
+    shop.source("UPDATE ours SET t = 'changed', value = now() WHERE staged = 1")
+    shop.source(
+        "ALTER TABLE ours DROP CONSTRAINT ours_x_check; UPDATE ours SET x = 'bad', value = now() WHERE staged = 2"
+    )
+    _, second = shop.run(destinations="s3,postgresql,clickhouse")
+    for run in (first, second):
+        errors = {(load["table"], load["destination"]): load["error"] for load in run["loads"] if load["error"]}
+        assert set(errors) == {("parts", "clickhouse")}, errors
+        assert "'a.null' beside 'a'" in errors["parts", "clickhouse"]
+        assert "the array 'n.a', one of a nested structure 'n'" in errors["parts", "clickhouse"]
+    assert [load_of(second, "ours", store)["rows_updated"] for store in ("s3", "postgresql", "clickhouse")] == [2, 1, 2]
+    kept = shop.target("SELECT row ->> 'x', row ->> 't' FROM etl.rejects WHERE destination = 'postgresql'")
+    assert kept == [("bad", "t")]
+    with ClickHouseDoor(stack.settings.clickhouse) as door:
+        rows = door.query(f"SELECT staged, t, x FROM {shop.name} FINAL ORDER BY staged")
+    assert [tuple(row) for row in rows] == [(1, "changed", "x"), (2, "t", "bad"), (3, "t", "x")]

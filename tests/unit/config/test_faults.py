@@ -620,6 +620,26 @@ def test_tables_may_not_share_a_place(folder: Folder, orders: str, customers: st
     assert folder.tables(TWO.format(orders=orders, customers=customers)).faults() == expected
 
 
+def test_schemas_with_dots_are_places_of_their_own(folder: Folder) -> None:
+    dotted = {
+        "orders": "postgresql: {target_schema: a.b, target_name: c}",
+        "customers": "postgresql: {target_schema: a, target_name: b.c}",
+    }
+    assert folder.tables(TWO.format(**dotted)).faults() == []
+
+
+def test_names_that_delta_refuses(folder: Folder) -> None:
+    entry = "kind: reference, key: id, source: {type: file, format: csv, path: f.csv, columns: {id: int, a b: text}}"
+    delta = "s3: {format: delta, mode: merge}"
+    folder.tables(f"tables:\n  one: {{{entry}}}\n  two: {{{entry}, {delta}}}\n")
+    assert folder.faults() == [
+        "tables/shop.yaml:3: s3.format delta: table two has columns whose names Delta refuses (blanks and ,;{}()=): "
+        "'a b'; rename them in transform, or choose format: parquet"
+    ]
+    folder.tables(f"tables:\n  two: {{{entry}, {delta}, transform: {{rename: {{a b: a_b}}}}}}\n")
+    assert folder.faults() == []
+
+
 def test_a_table_is_given_once_among_all_files(folder: Folder) -> None:
     folder.tables(GOOD).write("tables/zoo.yaml", "tables:\n  orders: {kind: reference}\n")
     assert folder.faults() == [

@@ -66,8 +66,8 @@ def test_a_day_is_utc(type_: str, expected: str) -> None:
 
 def test_measure_of_a_whole_table() -> None:
     assert measure_statement("public", "t", Window(), None, DAY, 600) == (
-        "SELECT count(*), NULL, count(*) || ':' || coalesce(sum(hashtextextended(source_row::text, 0)::numeric), 0),"
-        ' NULL, NULL::date[], 0 FROM "public"."t" AS source_row WHERE true'
+        "SELECT count(*), NULL, count(*) || ':' || coalesce(sum(hashtextextended(_etl_row::text, 0)::numeric), 0),"
+        ' NULL, NULL::date[], 0 FROM "public"."t" AS _etl_row WHERE true'
     )
 
 

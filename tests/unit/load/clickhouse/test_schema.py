@@ -109,3 +109,26 @@ def test_stored_values_are_compared_in_the_type_they_are_going_to_have() -> None
         "number": "CAST(t.`number`, 'Nullable(Int64)')",
         "note": "defaultValueOfTypeName('Nullable(String)')",
     }
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ({"_partition_id": "int"}, "'_partition_id', a column that every table of the server has"),
+        ({"_row_exists": "int"}, "'_row_exists', a column"),
+        ({"a": "int", "a.null": "int"}, "'a.null' beside 'a', whose part it would be"),
+        ({"a": "array<int>", "a.size0": "int"}, "'a.size0' beside 'a'"),
+        ({"n.a": "array<int>", "n.b": "array<int>"}, "the array 'n.a', one of a nested structure 'n'"),
+        ({"n": "int", "n.a": "array<int>"}, "the array 'n.a', one of"),
+    ],
+)
+def test_names_that_the_server_takes_for_something_else(kinds: dict[str, str], said: str) -> None:
+    with pytest.raises(SchemaMismatchError) as caught:
+        plan_schema(columns(id="int", **kinds), entry(), None)
+    assert said in str(caught.value)
+
+
+def test_names_with_dots_are_columns_like_others() -> None:
+    kinds = {"n.a": "array<int>", "n.b": "int", "m.a": "array<int>", ".c": "array<int>", "x.null": "int"}
+    plan = plan_schema(columns(id="int", **kinds), entry(), None)
+    assert {*kinds} < {*plan.shape.column_types}

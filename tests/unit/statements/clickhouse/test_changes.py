@@ -22,7 +22,7 @@ MERGE = Comparison(
     key=("id",),
     nullable_key=frozenset(),
     columns=("id", "n"),
-    stored_columns={"id": "t.`id`", "n": "CAST(t.`n`, 'Int64')"},
+    stored_columns={"id": "_etl_stored.`id`", "n": "CAST(_etl_stored.`n`, 'Int64')"},
     final=True,
 )
 
@@ -33,25 +33,27 @@ def test_create_changes_compares_each_key_on_both_sides() -> None:
 SELECT `id`, _etl_change, _etl_stored_partition, _etl_staged_partition
 FROM (
     SELECT `id`,
-        countIf(_etl_side = 0) AS staged, countIf(_etl_side = 1) AS stored,
-        anyIf(_etl_row, _etl_side = 0) AS staged_row, anyIf(_etl_row, _etl_side = 1) AS stored_row,
+        countIf(_etl_side = 0) AS _etl_staged_rows, countIf(_etl_side = 1) AS _etl_stored_rows,
+        anyIf(_etl_row, _etl_side = 0) AS _etl_staged_row, anyIf(_etl_row, _etl_side = 1) AS _etl_stored_row,
         anyIf(_etl_partition, _etl_side = 0) AS _etl_staged_partition,
         anyIf(_etl_partition, _etl_side = 1) AS _etl_stored_partition,
         multiIf(
-            staged > 1, 'duplicate',
-            stored = 0, 'new',
-            staged = 0, 'deleted',
-            staged_row = stored_row AND _etl_staged_partition = _etl_stored_partition, '',
+            _etl_staged_rows > 1, 'duplicate',
+            _etl_stored_rows = 0, 'new',
+            _etl_staged_rows = 0, 'deleted',
+            _etl_staged_row = _etl_stored_row AND _etl_staged_partition = _etl_stored_partition, '',
             false, 'stale',
             _etl_staged_partition != _etl_stored_partition, 'moved',
             'changed'
         ) AS _etl_change
     FROM (
-        SELECT s.`id` AS `id`, sipHash128(tuple(s.`id`, s.`n`)) AS _etl_row, """
-        """s._partition_id AS _etl_partition, 0 AS _etl_side FROM `db`.`s` AS s
+        SELECT _etl_staged.`id` AS `id`, sipHash128(tuple(_etl_staged.`id`, _etl_staged.`n`)) AS _etl_row, """
+        """_etl_staged._partition_id AS _etl_partition, 0 AS _etl_side FROM `db`.`s` AS _etl_staged
         UNION ALL
-        SELECT t.`id` AS `id`, sipHash128(tuple(t.`id`, CAST(t.`n`, 'Int64'))) AS _etl_row, """
-        """t._partition_id AS _etl_partition, 1 AS _etl_side FROM `db`.`t` AS t FINAL WHERE (t.`id`) IN """
+        SELECT _etl_stored.`id` AS `id`, """
+        """sipHash128(tuple(_etl_stored.`id`, CAST(_etl_stored.`n`, 'Int64'))) AS _etl_row, """
+        """_etl_stored._partition_id AS _etl_partition, 1 AS _etl_side """
+        """FROM `db`.`t` AS _etl_stored FINAL WHERE (_etl_stored.`id`) IN """
         """(SELECT `id` FROM `db`.`s`)
     )
     GROUP BY `id`
@@ -64,18 +66,23 @@ def test_a_version_makes_older_rows_stale() -> None:
     text = create_changes(replace(MERGE, version="n"), "c")
 
     assert "anyIf(_etl_row_version, _etl_side = 0) < anyIf(_etl_row_version, _etl_side = 1), 'stale'," in text
-    assert "s.`n` AS _etl_row_version" in text
-    assert "CAST(t.`n`, 'Int64') AS _etl_row_version" in text
+    assert "_etl_staged.`n` AS _etl_row_version" in text
+    assert "CAST(_etl_stored.`n`, 'Int64') AS _etl_row_version" in text
 
 
 def test_replaced_partitions_are_compared_whole() -> None:
     by_day = replace(MERGE, partition_ids=("20250101", "20250102"), final=False)
     elsewhere = replace(by_day, key_decides_partition=False)
 
-    assert create_changes(by_day, "c").count("AS t WHERE t._partition_id IN ('20250101', '20250102')\n") == 1
     assert (
-        "AS t WHERE t._partition_id IN ('20250101', '20250102') OR (t.`id`) IN (SELECT `id` FROM `db`.`s`)\n"
-        in create_changes(elsewhere, "c")
+        create_changes(by_day, "c").count(
+            "AS _etl_stored WHERE _etl_stored._partition_id IN ('20250101', '20250102')\n"
+        )
+        == 1
+    )
+    assert (
+        "AS _etl_stored WHERE _etl_stored._partition_id IN ('20250101', '20250102') "
+        "OR (_etl_stored.`id`) IN (SELECT `id` FROM `db`.`s`)\n" in create_changes(elsewhere, "c")
     )
 
 
@@ -98,7 +105,7 @@ def test_what_is_asked_of_the_changes() -> None:
     assert count_partitions_left(replace(MERGE, partition_ids=("a",)), "c", [Change.MOVED, Change.DELETED]) == (
         "SELECT count() FROM `db`.`c` WHERE _etl_change IN ('moved', 'deleted') AND _etl_stored_partition NOT IN ('a')"
     )
-    assert "arrayJoin([_etl_staged_partition, _etl_stored_partition]) AS partition FROM `db`.`c`" in (
+    assert "arrayJoin([_etl_staged_partition, _etl_stored_partition]) AS _etl_partition FROM `db`.`c`" in (
         changed_partitions("db", "c")
     )
     assert "GROUP BY `id`, `n` HAVING count() > 1" in find_duplicates("db", "s", ["id", "n"])

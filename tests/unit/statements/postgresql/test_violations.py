@@ -88,7 +88,7 @@ def test_values_that_do_not_fit() -> None:
 
 
 def test_rejects_bind_values_and_double_percent_signs() -> None:
-    row = '(SELECT to_jsonb(x) FROM (SELECT s."id", s."parent%%") AS x)'
+    row = '(SELECT to_jsonb(_etl_row) FROM (SELECT s."id", s."parent%%") AS _etl_row)'
     key = "jsonb_build_object('id', s.\"id\")"
     waiting = "r.table_name = %(table_name)s AND r.destination = %(destination)s AND r.status = 'waiting'"
     assert rejects.insert_rejects(WRITE) == (
