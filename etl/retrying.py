@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+import structlog
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -25,15 +25,20 @@ LONGEST_WAIT_SECONDS = 10
 
 _TRANSIENT: Any = retry_if_exception_type(TransientError)
 
+log = structlog.get_logger(__name__)
 
-def retrying(
-    retries: int,
-    for_seconds: float,
-    *,
-    say: Callable[[RetryCallState], None] | None = None,
-    again: Any = _TRANSIENT,
-) -> Retrying:
-    """At least `retries` times and, if there is any, at least for so long; an interruption ends it at once."""
+
+def retrying(retries: int, for_seconds: float, event: str, *, again: Any = _TRANSIENT, **facts: str) -> Retrying:
+    """At least `retries` times and, if there is any, at least for so long; an interruption ends it at once.
+
+    Each time the log says `event` with these facts, the error, and how long it waits.
+    """
+
+    def say(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        wait_seconds = round(state.next_action.sleep, 3) if state.next_action else 0
+        log.warning(event, **facts, attempt=state.attempt_number, wait_seconds=wait_seconds, error=str(error))
+
     enough = stop_all(stop_after_attempt(retries + 1), stop_after_delay(for_seconds)) if retries else _ONCE
     return Retrying(
         retry=again,

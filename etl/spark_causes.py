@@ -57,6 +57,11 @@ _IN_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
         "an expression is nested too deeply for Spark's stack: simplify the table's `transform`, or give threads more "
         "of it (-Xss8m in spark.driver.extraJavaOptions)",
     ),
+    (
+        ("canceling statement due to statement timeout",),
+        "the source ended a statement that took longer than it may (canceling statement due to statement timeout); "
+        "raise source.statement_timeout_seconds, or `partitions` of the table's `extract`",
+    ),
     (("No space left on device",), "the disk that Spark spills to is full; free it or name another in spark.local.dir"),
 )
 

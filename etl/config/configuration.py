@@ -44,6 +44,10 @@ class Configuration:
     tables: Mapping[str, TableConfig]
     definitions: Mapping[str, TableDefinition]
 
+    def of_run(self, run: str) -> Configuration:
+        """The same; sessions of PostgreSQL say for which run they are."""
+        return replace(self, settings=self.settings.of_run(run))
+
     def table(self, name: str) -> TableConfig:
         if name not in self.tables:
             raise UsageError(f"unknown table {name!r}; {suggestion(name, self.tables)}")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr
 
 from etl.config.models import FrozenModel
+
+LONGEST_STATEMENT_SECONDS = 4 * 3600
+"""Where nothing else is said, in all tools."""
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -27,8 +30,19 @@ class PostgreSQLSettings(FrozenModel):
     sslmode: SslMode = "prefer"
     ca_file: str | None = None
     connect_timeout_seconds: int = Field(default=10, ge=1)
-    statement_timeout_seconds: int = Field(default=4 * 3600, ge=1)
+    statement_timeout_seconds: int = Field(default=LONGEST_STATEMENT_SECONDS, ge=1)
     """A night's longest statement is far below it; without it, one that hangs would hold up the run for ever."""
+    _run: str = PrivateAttr(default="")
+
+    def of_run(self, run: str) -> Self:
+        """The same server; its sessions say for which run they are."""
+        named = self.model_copy()
+        named._run = run
+        return named
+
+    def session_name(self, part: str = "") -> str:
+        """What the server shows as application_name."""
+        return " ".join(word for word in ("ownlens-etl", part, self._run) if word)
 
     @property
     def address(self) -> str:
@@ -38,13 +52,15 @@ class PostgreSQLSettings(FrozenModel):
     @property
     def jdbc_url(self) -> str:
         """Without user and password: those go into the driver's properties."""
+        # no answer comes later than the statement's own end
+        waits = f"&connectTimeout={self.connect_timeout_seconds}&socketTimeout={self.statement_timeout_seconds + 60}"
         tls = f"&sslmode={self.sslmode}"
         if self.ca_file:
             tls += f"&sslrootcert={quote(self.ca_file, safe='/')}"
         elif self.sslmode.startswith("verify"):
             # without this the driver looks for ~/.postgresql/root.crt and fails
             tls += "&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory"
-        return f"jdbc:{self.address}?reWriteBatchedInserts=true{tls}"
+        return f"jdbc:{self.address}?reWriteBatchedInserts=true&tcpKeepAlive=true{waits}{tls}"
 
     @property
     def connection_parameters(self) -> dict[str, str | int]:
@@ -133,6 +149,11 @@ class Settings(FrozenModel):
     hash_salt: SecretStr = SecretStr("")
     """Put before every value that `transform.hash` hashes; ETL_HASH_SALT."""
     config_dir: Path = Path("conf")
+
+    def of_run(self, run: str) -> Self:
+        """The same servers; sessions of PostgreSQL say for which run they are."""
+        servers = {name: getattr(self, name) for name in ("source", "ledger", "postgresql")}
+        return self.model_copy(update={name: server and server.of_run(run) for name, server in servers.items()})
 
 
 def bracketed(host: str) -> str:

@@ -58,9 +58,7 @@ def read_catalog(cursor: Cursor, settings: PostgreSQLSettings, tables: Sequence[
     wanted = list(dict.fromkeys(tables))
     try:
         return Catalog(_read_and_lock(cursor, settings, wanted), {})
-    except ContentionError as error:
-        refusal = f"{error}; another session holds a lock on it: end that session, then start again"
-    except SourceError as error:
+    except (ContentionError, SourceError) as error:
         refusal = str(error)
     if len(wanted) == 1:
         return Catalog({}, {wanted[0]: refusal})

@@ -11,8 +11,15 @@ from psycopg2.extensions import connection as Connection
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import SourceError
+from etl.ledger.next_steps import Advice, next_step
 from etl.statements.postgresql import row_security
 from etl.statements.postgresql.sqlstates import transient_kind
+
+_ADVICE = Advice(
+    statement="raise source.statement_timeout_seconds",
+    lock="end that session, then start again",
+    connections="lower --parallelism",
+)
 
 SESSION = (
     # the server must not end the idle transaction that holds the snapshot
@@ -41,15 +48,17 @@ def source_door(settings: PostgreSQLSettings, doing: str, table: str | None = No
     try:
         yield
     except psycopg2.Error as error:
-        kind = transient_kind(error.pgcode, str(error), type(error)) or SourceError
-        raise kind(_message(settings, doing, error), table=table) from error
+        message, code, said = _message(settings, doing, error), error.pgcode or "", str(error)
+        if kind := transient_kind(code, said, type(error)):
+            raise kind(f"{message}; {next_step(kind, code, said, _ADVICE)}", table=table) from error
+        raise SourceError(message, table=table) from error
 
 
 def connect(settings: PostgreSQLSettings) -> Connection:
     """An autocommit connection: transactions are begun in words, since the snapshot's needs a mode of its own."""
     parameters: dict[str, Any] = {
         **settings.connection_parameters,
-        "application_name": "ownlens-etl extract",
+        "application_name": settings.session_name("extract"),
         "keepalives_idle": 30,
     }
     connection: Connection = psycopg2.connect(**parameters)

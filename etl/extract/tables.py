@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -42,7 +44,8 @@ def read_table(
     with_unreadable = any(reading.unreadable for reading in readings)
     properties = _properties(snapshot.session_statement(table), settings, readings, with_unreadable=with_unreadable)
     frame = spark.read.jdbc(
-        settings.jdbc_url,
+        # Spark spells its properties in lower case, which this driver does not know
+        f"{settings.jdbc_url}&ApplicationName={quote(settings.session_name('extract'))}",
         _query(snapshot, table, definition, readings, window, with_unreadable=with_unreadable),
         predicates=_predicates(measurement.blocks, partitions),
         properties=properties | {"fetchsize": str(fetch_rows(measurement.widest_row_bytes))},
@@ -98,8 +101,6 @@ def _properties(
         "driver": "org.postgresql.Driver",
         "user": settings.user,
         "password": settings.password.get_secret_value(),
-        "ApplicationName": "ownlens-etl extract",
-        "tcpKeepAlive": "true",
         "sessionInitStatement": session,
         "customSchema": ", ".join([*types, *([f"{UNREADABLE} string"] if with_unreadable else [])]),
     }

@@ -148,7 +148,7 @@ def load(
     dsn: DsnText = "",
     dsn_file: DsnFile = "",
     lock_timeout: LockTimeout = "30",
-    statement_timeout: StatementTimeout = "0",
+    statement_timeout: StatementTimeout = "14400",
     connect_timeout: ConnectTimeout = "10",
     json: AsJson = False,
     log_format: LogFormat = "",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from etl.config.settings import LONGEST_STATEMENT_SECONDS
+
 
 class FileType(StrEnum):
     CSV = "csv"
@@ -231,6 +233,6 @@ class UploadOptions:
     advance_sequences: bool = False
     create_table: bool = True
     lock_timeout_seconds: int = 30
-    statement_timeout_seconds: int = 0
+    statement_timeout_seconds: int = LONGEST_STATEMENT_SECONDS
     connect_timeout_seconds: int = 10
     run_id: str | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from etl.config.settings import LONGEST_STATEMENT_SECONDS
 from etl.errors import UsageError
 from etl.ingestion.checking import faults_of, identifier_fault
 from etl.ingestion.files import find_files, type_faults
@@ -80,7 +81,7 @@ class Reader:
             advance_sequences=self.switch("advance_sequences"),
             create_table=self.switch("create_table"),
             lock_timeout_seconds=self.number("lock_timeout", 30),
-            statement_timeout_seconds=self.number("statement_timeout", 0),
+            statement_timeout_seconds=self.number("statement_timeout", LONGEST_STATEMENT_SECONDS),
             connect_timeout_seconds=self.number("connect_timeout", 10),
             run_id=self.text("run_id") or None,
         )

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import asyncpg
 
+from etl import waits
 from etl.errors import ContentionError, EtlError
 from etl.ingestion.connecting import Connection, Sessions, connect
 from etl.ingestion.settings import Dsn
 from etl.statements.postgresql.waits import find_waits
-from etl.waits import INTERVAL_SECONDS, Told
 
 _WAITS = find_waits("$1", "$2", "$3")
 
@@ -27,7 +27,7 @@ class Waits:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._connection: Connection | None = None
         self._ended = asyncio.Event()
-        self._told = Told()
+        self._told = waits.Told()
         self._last = ""
 
     @asynccontextmanager
@@ -58,7 +58,7 @@ class Waits:
     async def _look_again_and_again(self) -> None:
         while not self._ended.is_set():
             with suppress(TimeoutError):  # not asyncio.sleep: the tests make the waits of retries shorter
-                await asyncio.wait_for(self._ended.wait(), INTERVAL_SECONDS)
+                await asyncio.wait_for(self._ended.wait(), waits.INTERVAL_SECONDS)
                 return
             try:
                 await self._look()
@@ -69,7 +69,7 @@ class Waits:
         if self._connection is None:
             self._connection = await connect(self._dsn, self._connect_timeout_seconds)
         pids, name = await self._sessions.seen_by(self._connection)
-        for row in await self._connection.fetch(_WAITS, pids, name, INTERVAL_SECONDS, timeout=10):
+        for row in await self._connection.fetch(_WAITS, pids, [name], waits.INTERVAL_SECONDS, timeout=10):
             self._last = self._told.tell(row)
 
     def _drop(self) -> None:

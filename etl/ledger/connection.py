@@ -29,9 +29,6 @@ IDLE_SECONDS = 60.0
 
 MAXIMUM_IDLE = 4
 
-APPLICATION_NAME = "ownlens-etl ledger"
-"""Of its sessions, as pg_stat_activity shows them."""
-
 
 @contextmanager
 def door(address: str, statement: str, secrets: tuple[str, ...] = (), advice: Advice = MAIN_JOB) -> Iterator[None]:
@@ -62,7 +59,7 @@ def connect(settings: PostgreSQLSettings) -> connection:
     """A connection of its own; the caller closes it. Raises psycopg2's errors: call it inside `door`."""
     parameters: dict[str, Any] = {
         **settings.connection_parameters,
-        "application_name": APPLICATION_NAME,
+        "application_name": settings.session_name("ledger"),
         "client_encoding": "UTF8",
         "keepalives_idle": 15,
         "keepalives_interval": 5,

@@ -67,8 +67,8 @@ class Ledger:
 
     # --- runs ---
 
-    def start_run(self, run: NewRun) -> Run:
-        run_id, options = runs.new_run_id(), redact_value(run.options, self._secrets)
+    def start_run(self, run: NewRun, run_id: str | None = None) -> Run:
+        run_id, options = run_id or runs.new_run_id(), redact_value(run.options, self._secrets)
         return self._call("start_run", lambda cursor: runs.insert_run(cursor, run_id, run, options))
 
     def heartbeat(self, run_id: str) -> bool:
@@ -84,10 +84,10 @@ class Ledger:
         return self._call("finish_run", lambda cursor: runs.finish(cursor, run_id, status))
 
     @contextmanager
-    def own_run(self, run: NewRun) -> Iterator[Run]:
+    def own_run(self, run: NewRun, run_id: str | None = None) -> Iterator[Run]:
         """A run kept alive for the block: `success` where it ends, `failed` where it raises. For commands that hold
         leases as a job does but load nothing themselves."""
-        started, status = self.start_run(run), RunStatus.FAILED
+        started, status = self.start_run(run, run_id), RunStatus.FAILED
         try:
             with self.keep_alive(started.run_id):
                 yield started
@@ -243,7 +243,9 @@ class Ledger:
         self._call("resolve_rejected", lambda cursor: rejects.resolve(cursor, run_id, table_name, rule, extent))
 
     def _call(self, name: str, work: Callable[[Any], Answer]) -> Answer:
-        answer: Answer = retrying(RETRIES, self._retry_for_seconds)(self._call_once, name, work)
+        answer: Answer = retrying(RETRIES, self._retry_for_seconds, "ledger asked again", call=name)(
+            self._call_once, name, work
+        )
         return answer
 
     def _call_once(self, name: str, work: Callable[[Any], Answer]) -> Answer:

@@ -20,7 +20,9 @@ from etl.config.settings import Settings
 from etl.errors import ConfigurationError, EtlError, TerminalError, UsageError
 from etl.interruption import EXIT_INTERRUPTED, interruptible, listen
 from etl.ledger.ledger import Ledger
+from etl.ledger.runs import new_run_id
 from etl.ledger.values import RejectFilter
+from etl.ledger.waiting import waits_told
 from etl.model import Destination, RunStatus
 from etl.names import let_output_hold_anything
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
@@ -90,6 +92,8 @@ def _run(
     tables: Sequence[TableConfig],
     destinations: tuple[Destination, ...],
 ) -> int:
+    run_id = new_run_id()
+    configuration = configuration.of_run(run_id)
     settings = configuration.settings
     ledger_settings(settings)
     log_format = LogFormat(options.log_format)
@@ -100,7 +104,8 @@ def _run(
         check_expressions(spark, tables, configuration.definitions)
     if settings.s3:
         configure_s3(spark, settings.s3)
-    with closing(_ledger(settings)) as ledger:
+    servers = (settings.ledger, settings.source, settings.postgresql)
+    with waits_told(servers), closing(_ledger(settings)) as ledger:
         if options.dry_run or not (options.load or options.resume):
             return rehearse(configuration, options, new_assignment(tables, destinations), spark, ledger)
         ledger.migrate()
@@ -109,7 +114,7 @@ def _run(
         assignment = _assignment(configuration, options, ledger, tables, destinations)
         if assignment.reads_postgresql:
             source_settings(configuration)
-        return _load(configuration, options, assignment, spark, ledger)
+        return _load(configuration, options, assignment, spark, ledger, run_id)
 
 
 def _resume_command(ledger: Ledger, run_id: str) -> str:
@@ -140,13 +145,18 @@ def _assignment(
 
 
 def _load(
-    configuration: Configuration, options: RunOptions, assignment: Assignment, spark: SparkSession, ledger: Ledger
+    configuration: Configuration,
+    options: RunOptions,
+    assignment: Assignment,
+    spark: SparkSession,
+    ledger: Ledger,
+    run_id: str,
 ) -> int:
     """Work begins here: whatever breaks it off, what was loaded until then is reported."""
     if assignment.lineage:
         options = resumed_options(options, assignment.lineage.runs[0])
     require_databases(configuration.settings, assignment.destinations)
-    run = start_run(ledger, options, assignment)
+    run = start_run(ledger, options, assignment, run_id)
     with open_progress(LogFormat(options.log_format)) as progress:
         try:
             run_tables(configuration, options, assignment, run, spark, ledger, progress)

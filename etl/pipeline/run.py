@@ -29,7 +29,7 @@ from etl.report.progress import Progress
 log = structlog.get_logger(__name__)
 
 
-def start_run(ledger: Ledger, options: RunOptions, assignment: Assignment) -> Run:
+def start_run(ledger: Ledger, options: RunOptions, assignment: Assignment, run_id: str | None = None) -> Run:
     """From here on there is a run to report, whatever becomes of it."""
     return ledger.start_run(
         NewRun(
@@ -37,7 +37,8 @@ def start_run(ledger: Ledger, options: RunOptions, assignment: Assignment) -> Ru
             tuple(work.table.name for work in assignment.work),
             options.recorded(),
             resumed_from=assignment.lineage.runs[0].run_id if assignment.lineage else None,
-        )
+        ),
+        run_id,
     )
 
 

@@ -17,6 +17,8 @@ from rich.console import Console
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
 from etl.errors import ConfigurationError, EtlError, UsageError
 from etl.ledger import Ledger, RejectFilter, RejectStatus
+from etl.ledger.runs import new_run_id
+from etl.ledger.waiting import waits_told
 from etl.names import let_output_hold_anything
 from etl.rejects.rendering import print_reject, print_rejects, reject_json, rejects_json
 from etl.rejects.replay import retry_waiting
@@ -120,14 +122,15 @@ def _opened(config_dir: Path) -> Iterator[tuple[Configuration, Ledger]]:
     """Configuration and an up-to-date ledger; our errors become one line and an exit code."""
     configure_logging(LogFormat.CONSOLE, level="WARNING")
     try:
-        configuration = load_configuration(config_dir)
-        settings = configuration.settings.ledger
-        if settings is None:
+        configuration = load_configuration(config_dir).of_run(f"rejects {new_run_id()}")
+        settings = configuration.settings
+        if settings.ledger is None:
             raise UsageError(
                 "expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL"
                 ' (for the embedded servers: eval "$(python -m etl.stack env)")'
             )
-        with closing(Ledger(settings)) as ledger:
+        servers = (settings.ledger, settings.source, settings.postgresql)
+        with waits_told(servers), closing(Ledger(settings.ledger)) as ledger:
             ledger.migrate()
             yield configuration, ledger
     except (UsageError, ConfigurationError) as error:

@@ -4,11 +4,14 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 from tenacity import wait_none
 
 from etl.errors import ConnectionLostError, InterruptionError, StoreError
 from etl.interruption import INTERRUPTED, interrupted, require_uninterrupted
 from etl.retrying import retrying
+
+EVENT = "asked again"
 
 
 class Server:
@@ -34,19 +37,22 @@ def uninterrupted() -> Iterator[None]:
 
 def test_a_server_that_restarts_is_outlasted() -> None:
     server = Server(away_seconds=0.3)
-    policy = retrying(1, for_seconds=30).copy(wait=wait_none())
-    assert policy(server.ask) == "here"
+    policy = retrying(1, 30, EVENT, call="ask").copy(wait=wait_none())
+    with capture_logs() as logs:
+        assert policy(server.ask) == "here"
     assert server.asked > 2
+    told = {"event": EVENT, "log_level": "warning", "call": "ask", "error": "away", "wait_seconds": 0}
+    assert logs == [told | {"attempt": attempt} for attempt in range(1, server.asked)]
 
 
 def test_retries_are_a_least_and_none_means_none() -> None:
     for retries, asked in ((3, 4), (0, 1)):
         server = Server(away_seconds=60)
         with pytest.raises(ConnectionLostError):
-            retrying(retries, for_seconds=0).copy(wait=wait_none())(server.ask)
+            retrying(retries, 0, EVENT).copy(wait=wait_none())(server.ask)
         assert server.asked == asked
     with pytest.raises(ConnectionLostError):
-        retrying(0, for_seconds=60)(Server(away_seconds=60).ask)
+        retrying(0, 60, EVENT)(Server(away_seconds=60).ask)
 
 
 def test_what_a_retry_cannot_help_is_raised_at_once() -> None:
@@ -54,13 +60,13 @@ def test_what_a_retry_cannot_help_is_raised_at_once() -> None:
         raise StoreError("no")
 
     with pytest.raises(StoreError):
-        retrying(9, for_seconds=60)(refuse)
+        retrying(9, 60, EVENT)(refuse)
 
 
 def test_an_interruption_ends_the_waiting() -> None:
     server = Server(away_seconds=60)
     with pytest.raises(ConnectionLostError):
-        retrying(9, for_seconds=60, say=lambda _: INTERRUPTED.set())(server.ask)
+        retrying(9, 60, EVENT).copy(before_sleep=lambda _: INTERRUPTED.set())(server.ask)
     assert server.asked == 2
     with pytest.raises(InterruptionError, match="interrupted"):
         require_uninterrupted()

@@ -57,10 +57,13 @@ _TRANSIENT: dict[type[TransientError], dict[str, str]] = {
 }
 _NEXT_STEPS = {
     "81": "; create the database (engine Atomic) or name another one",
+    "159": "; raise clickhouse.timeout_seconds",
     "497": "; grant the user what the statement needs",
     "516": "; check user and password in ETL_CLICKHOUSE_URL",
 }
 _DATA = {"69", "321", "349", "407", "131"}
+_CONNECT_SECONDS, _SERVER_FIRST_SECONDS = 10, 5
+"""The server ends a statement before we stop waiting for it: one that nobody waits for would go on."""
 _GATEWAY_STATUSES = {429, 502, 503, 504}
 
 SESSION_SETTINGS: Mapping[str, str | int] = {
@@ -110,20 +113,31 @@ class ClickHouseDoor:
         self._pool.close()
 
     def execute(self, statement: str, *, parameters: Mapping[str, str] | None = None) -> None:
-        self._post(statement.encode(), {}, parameters or {}, statement)
+        self._post(statement.encode(), self._limit, parameters or {}, statement)
 
     def query(self, statement: str, *, parameters: Mapping[str, str] | None = None) -> list[list[Any]]:
         """The rows of a SELECT; 64-bit integers are Python integers."""
-        body = self._post(statement.encode(), {"default_format": "JSONCompact"}, parameters or {}, statement)
+        body = self._post(
+            statement.encode(), {"default_format": "JSONCompact", **self._limit}, parameters or {}, statement
+        )
         rows: list[list[Any]] = orjson.loads(body)["data"]
         return rows
+
+    @property
+    def _limit(self) -> dict[str, int]:
+        """Of a statement; an insert takes as long as its rows come."""
+        return {"max_execution_time": self._settings.timeout_seconds}
 
     def insert(self, statement: str, body: bytes | Iterable[bytes]) -> None:
         """Sends `body` after the statement; an iterable is streamed in chunks as it comes."""
         self._post(body, {"query": statement}, {}, statement)
 
     def _post(
-        self, body: bytes | Iterable[bytes], extra: Mapping[str, str], parameters: Mapping[str, str], statement: str
+        self,
+        body: bytes | Iterable[bytes],
+        extra: Mapping[str, str | int],
+        parameters: Mapping[str, str],
+        statement: str,
     ) -> bytes:
         fields: dict[str, str | int] = {
             **SESSION_SETTINGS,
@@ -165,7 +179,7 @@ def _pool(settings: ClickHouseSettings) -> urllib3.HTTPConnectionPool:
         "Authorization": f"Basic {base64.b64encode(credentials).decode()}",
         "Content-Type": "application/octet-stream",
     }
-    timeout = urllib3.Timeout(connect=10, read=settings.timeout_seconds)
+    timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=settings.timeout_seconds + _SERVER_FIRST_SECONDS)
     if not settings.secure:
         return urllib3.HTTPConnectionPool(
             settings.host, settings.port, timeout=timeout, retries=False, headers=headers, maxsize=2
@@ -212,7 +226,9 @@ def server_error(code: str, said: str, settings: ClickHouseSettings, step: str) 
     said = said.strip()[:1000]
     for kind, codes in _TRANSIENT.items():
         if code in codes:
-            return kind(f"{where}: {codes[code]} (code {code}): {said}", destination="clickhouse")
+            return kind(
+                f"{where}: {codes[code]} (code {code}): {said}{_NEXT_STEPS.get(code, '')}", destination="clickhouse"
+            )
     if code in _DATA:
         return DataError(f"{where}: a value that the column cannot hold: {said}", destination="clickhouse")
     return StoreError(

@@ -66,7 +66,12 @@ def _write(df: DataFrame, columns: Sequence[RawColumn], table: str, settings: Cl
 
 def jdbc_url(settings: ClickHouseSettings) -> str:
     """Without user and password: those go into the driver's properties."""
-    properties = {"clickhouse_setting_async_insert": "0"}
+    properties = {
+        "clickhouse_setting_async_insert": "0",
+        # milliseconds; its own default is to wait for ever
+        "connection_timeout": "10000",
+        "socket_timeout": str(settings.timeout_seconds * 1000),
+    }
     if settings.secure:
         if not settings.verify:
             raise StoreError(

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import structlog
 from pyspark.sql import DataFrame
-from tenacity import RetryCallState, Retrying
+from tenacity import Retrying
 
 from etl.config.capabilities import CLICKHOUSE_MODES
 from etl.config.models import ClickHouseTableLoadConfig
@@ -212,12 +212,8 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         return published_loads(rows[0][0]) if rows else []
 
     def _retrying(self, config: ClickHouseTableLoadConfig) -> Retrying:
-        def say(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            log.warning("load retried", table=config.table_name, destination=self.destination, error=str(error))
-
-        run = self.config.settings.run
-        return retrying(run.retries, run.retry_for_seconds, say=say)
+        run, facts = self.config.settings.run, {"table": config.table_name, "destination": str(self.destination)}
+        return retrying(run.retries, run.retry_for_seconds, "load retried", **facts)
 
     def _database(self, config: ClickHouseTableLoadConfig) -> str:
         return config.target_database or self._configured().database

@@ -10,16 +10,17 @@ import psycopg2
 from psycopg2.extensions import connection
 
 from etl.config.settings import PostgreSQLSettings
-from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError, TransientError
+from etl.errors import EtlError, StoreError
+from etl.ledger.next_steps import Advice, next_step
 from etl.redaction import redact
 from etl.statements.postgresql import row_security
 from etl.statements.postgresql.sqlstates import transient_kind
 
-_NEXT_STEPS: dict[type[TransientError], str] = {
-    ContentionError: "; it is tried again",
-    OverloadedError: "; lower --parallelism or `writers`, or raise max_connections",
-    ConnectionLostError: "; check that the server is up and reachable",
-}
+_ADVICE = Advice(
+    statement="raise postgresql.statement_timeout_seconds",
+    lock="end that session, or raise run.lock_timeout_seconds",
+    connections="lower --parallelism or `writers`",
+)
 
 
 @contextmanager
@@ -56,7 +57,7 @@ def connect(settings: PostgreSQLSettings) -> connection:
     """No startup options: PgBouncer ignores or refuses them."""
     parameters: dict[str, Any] = {
         **settings.connection_parameters,
-        "application_name": "ownlens-etl",
+        "application_name": settings.session_name(),
         "client_encoding": "UTF8",
         "keepalives_idle": 15,
         "keepalives_interval": 5,
@@ -85,7 +86,9 @@ def translate(error: psycopg2.Error, settings: PostgreSQLSettings, statement: st
     secrets = (settings.password.get_secret_value(),)
     message = redact(f"{settings.address}: {statement}: {said}{where} (SQLSTATE {code or 'none'})", secrets)
     kind = transient_kind(code, said, type(error))
-    return kind(f"{message}{_NEXT_STEPS[kind]}") if kind else StoreError(message, statement=statement)
+    if kind is None:
+        return StoreError(message, statement=statement)
+    return kind(f"{message}; {next_step(kind, code, said, _ADVICE)}")
 
 
 def sqlstate(error: BaseException) -> str:

@@ -18,6 +18,8 @@ from etl.config.models import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, TerminalError, UsageError
 from etl.ledger import Ledger, NewRun
+from etl.ledger.runs import new_run_id
+from etl.ledger.waiting import waits_told
 from etl.load.s3.maintenance import LakeKeeper, Retention
 from etl.model import Destination
 from etl.names import let_output_hold_anything
@@ -108,10 +110,12 @@ def keep_by_lease(
     upkeep: Upkeep,
     command: str,
 ) -> None:
-    with closing(Ledger(ledger_at)) as ledger:
+    run_id = new_run_id()
+    ledger_at = ledger_at.of_run(run_id)
+    with waits_told([ledger_at]), closing(Ledger(ledger_at)) as ledger:
         ledger.migrate()
         names = tuple(load.table_name for load in loads)
-        with ledger.own_run(NewRun((Destination.S3,), names, {"command": command})) as run:
+        with ledger.own_run(NewRun((Destination.S3,), names, {"command": command}), run_id) as run:
             for load in loads:
                 with ledger.lease(run.run_id, load.table_name, Destination.S3, timeout_seconds):
                     _say(upkeep(keeper, load))

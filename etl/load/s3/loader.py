@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import date
-from functools import partial
 from typing import ClassVar
 from uuid import uuid4
 
 import structlog
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
-from tenacity import RetryCallState
 
 from etl.config.capabilities import S3_MODES
 from etl.config.models import S3Format, S3TableLoadConfig
@@ -56,8 +54,8 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
     def load(self, df: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         refuse_impossible(config)
         job = self._job(df, config, token=uuid4().hex)
-        run = self.config.settings.run
-        for attempt in retrying(run.retries, run.retry_for_seconds, say=partial(_say_again, config.table_name)):
+        run, told = self.config.settings.run, {"table": config.table_name, "destination": str(self.destination)}
+        for attempt in retrying(run.retries, run.retry_for_seconds, "load retried", **told):
             with attempt:
                 lost_answer = attempt.retry_state.attempt_number > 1
                 result = (self._published_by(job) if lost_answer else None) or self._load(job, df, facts)
@@ -224,8 +222,3 @@ def refuse_impossible(config: S3TableLoadConfig) -> None:
         faults.append("partition_by needs a date_column")
     if faults:
         raise ConfigurationError([Fault(f"table {config.table_name}", 0, fault) for fault in faults])
-
-
-def _say_again(table: str, state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("load retried", table=table, destination=str(Destination.S3), error=str(error))

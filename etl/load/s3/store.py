@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 import boto3
+import structlog
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -19,7 +20,10 @@ from etl.load.s3.door import s3_door
 
 _DELETIONS_PER_REQUEST = 1000
 _THREADS = 8
-_NOT_FOUND = 404
+_NOT_FOUND, _SERVER_ERROR = 404, 500
+_ATTEMPTS = 5
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -192,12 +196,12 @@ def client_of(address: StoreAddress) -> Any:
     """One client a process and address: making one costs more than a request does."""
     config = Config(
         s3={"addressing_style": "path" if address.path_style else "auto"},
-        retries={"mode": "standard", "max_attempts": 5},
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         connect_timeout=10,
         read_timeout=120,
         max_pool_connections=16,
     )
-    return boto3.session.Session().client(
+    client = boto3.session.Session().client(
         "s3",
         endpoint_url=address.endpoint,
         region_name=address.region,
@@ -207,3 +211,13 @@ def client_of(address: StoreAddress) -> Any:
         verify=(address.ca_file or True) if address.verify else False,
         config=config,
     )
+    client.meta.events.register("needs-retry.s3", _say_again)
+    return client
+
+
+def _say_again(operation: Any, attempts: int, caught_exception: Any = None, response: Any = None, **_: Any) -> None:
+    """boto3 waits and asks again by itself, which may take minutes."""
+    status = response[0].status_code if response else None
+    if attempts < _ATTEMPTS and (caught_exception or (status is not None and status >= _SERVER_ERROR)):
+        why = str(caught_exception) if caught_exception else f"HTTP {status}"
+        log.warning("object store asked again", operation=operation.name, attempt=attempts, error=why)

@@ -17,6 +17,7 @@ from etl.errors import ContentionError
 from etl.ledger.connection import connect, door, transaction
 from etl.staging.migrate.settings import ADVICE, MigrationSettings
 from etl.staging.queries import statement
+from etl.statements.postgresql.sqlstates import LOCK_NOT_AVAILABLE
 from etl.statements.quoting import postgresql_identifier
 from etl.statements.staging_migration import keep_maintenance_away
 
@@ -54,10 +55,13 @@ class Session:
 
     @contextmanager
     def transaction(self, what: str, *, lock_timeout_seconds: float = _ROW_LOCK_SECONDS) -> Iterator[Any]:
-        """No limit on a statement: reading a large table takes its time, and keeps nobody waiting."""
+        """A statement may take as long as the server's entry says: reading a large table keeps nobody waiting."""
+        seconds = self.database.statement_timeout_seconds
         with (
             self._door(what),
-            transaction(self._held, statement_timeout_seconds=0, lock_timeout_seconds=lock_timeout_seconds) as cursor,
+            transaction(
+                self._held, statement_timeout_seconds=seconds, lock_timeout_seconds=lock_timeout_seconds
+            ) as cursor,
         ):
             cursor.execute(self._transaction_settings(), {"time_zone": self.settings.time_zone})
             yield cursor
@@ -96,6 +100,8 @@ class Session:
         except UniqueViolation:
             return False
         except ContentionError as error:
+            if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
+                raise
             raise ContentionError(
                 f"{table}: building {index} waited {self.settings.index_wait_seconds:g} s for the transactions of"
                 f" {self._told('legacy_oldest_transactions', {})}; end them and migrate again"
@@ -123,7 +129,7 @@ class Session:
             self._held.autocommit = True
             try:
                 with self._held.cursor() as cursor:
-                    cursor.execute("SET statement_timeout = 0")
+                    cursor.execute("SET statement_timeout = %s", (self.database.statement_timeout_seconds * 1000,))
                     cursor.execute("SET lock_timeout = %s", (wait,))
                     cursor.execute(f"SET search_path = {postgresql_identifier(self.settings.schema)}")
                     cursor.execute(text)

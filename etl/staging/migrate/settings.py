@@ -9,7 +9,7 @@ from etl.errors import UsageError
 from etl.ledger.next_steps import Advice
 
 ADVICE = Advice(
-    statement="migrate again, it goes on where it stopped",
+    statement="raise the server's statement_timeout_seconds in etl.yaml and migrate again, it goes on where it ended",
     lock="end that session and migrate again, it goes on where it stopped",
     connections="end another session",
 )

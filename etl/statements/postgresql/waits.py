@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 
-def find_waits(pids: str, name: str, seconds: str) -> str:
+def find_waits(pids: str, names: str, seconds: str) -> str:
     """Sessions that wait for a lock, or at their COMMIT for a standby, and who stands in their way.
 
     Each argument is the driver's placeholder: the sessions' process ids, an integer[]; where that is NULL, since a
-    pooler hides them, the application_name they go by; and from how many seconds on a wait counts. No `%` stands here.
+    pooler hides them, the application_names they go by, a text[]; and from how many seconds on a wait counts. No `%`
+    stands here.
     """
-    return f"""SELECT a.pid, since.seconds,
+    return f"""SELECT a.pid, a.application_name AS session, since.seconds,
     coalesce(
         CASE WHEN l.locktype = 'relation' THEN l.relation::regclass::text
             WHEN held.relation IS NOT NULL THEN 'a row of ' || held.relation::regclass::text END,
@@ -35,7 +36,7 @@ CROSS JOIN LATERAL (
     FROM (SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids(a.pid)) AS pid) AS b
     LEFT JOIN pg_catalog.pg_stat_activity AS h ON h.pid = b.pid) AS blocking
 WHERE (a.wait_event_type = 'Lock' OR a.wait_event = 'SyncRep') AND a.datname = current_database()
-    AND CASE WHEN {pids}::integer[] IS NULL THEN a.application_name = {name} AND a.usename = current_user
+    AND CASE WHEN {pids}::integer[] IS NULL THEN a.application_name = ANY ({names}::text[]) AND a.usename = current_user
         ELSE a.pid = ANY ({pids}::integer[]) END
     AND since.seconds >= {seconds}::float8
 ORDER BY a.pid"""

@@ -12,8 +12,9 @@ import psycopg2
 import pytest
 from structlog.testing import capture_logs
 
+from etl import waits
 from etl.errors import UsageError
-from etl.ingestion import commands, waiting
+from etl.ingestion import commands
 from etl.ingestion.model import FileStatus, Header
 from etl.ingestion.plan import limits
 from etl.ingestion.uploader import async_upsert
@@ -36,7 +37,7 @@ IS_WAITING = (
 
 @pytest.fixture(autouse=True)
 def looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(waits, "INTERVAL_SECONDS", 0.1)
 
 
 @contextmanager
@@ -78,9 +79,9 @@ def test_planning_gives_up_in_time_and_names_who_holds_the_table(uploads: Upload
     assert "idle in transaction, its transaction began 20" in raised.value.message
     assert raised.value.message.endswith("; nothing was written, try again")
     assert [round(seconds) for seconds in quick_retries] == [1]
-    waits = [log for log in logs if log["event"] == "waiting for a lock"]
-    assert (waits[0]["wanted"], waits[0]["mode"]) == ("t", "AccessShareLock")
-    assert f"SELECT pg_terminate_backend({pid})" in waits[0]["next_step"]
+    told_waits = [log for log in logs if log["event"] == "waiting for a lock"]
+    assert (told_waits[0]["wanted"], told_waits[0]["mode"]) == ("t", "AccessShareLock")
+    assert f"SELECT pg_terminate_backend({pid})" in told_waits[0]["next_step"]
     assert uploads.rows(columns="id, name") == [(1, "one")]
 
 

@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 from structlog.testing import capture_logs
 
+from etl import waits
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import JsonFiles, StagingJob
 from etl.errors import ContentionError, OverloadedError
-from etl.staging import waiting
 from etl.staging.database import StagingDatabase, Timeouts
 from etl.staging.ledger import StagingLedger
 from etl.staging.loader import LoadOptions, StagingLoader, Summary
@@ -137,7 +137,7 @@ def test_a_wait_says_for_what_and_who_holds_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While it lasts, and in the error that comes of it; also of what init, status and cancel ask."""
-    monkeypatch.setattr(waiting, "INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr(waits, "INTERVAL_SECONDS", 0.2)
     patient = StagingDatabase(server, timeouts=Timeouts(lock=2))
     with closing(patient), closing(psycopg2.connect(**staging_settings.connection_parameters)) as holder:
         holder.cursor().execute("LOCK TABLE stg_events, etl_runs; SELECT")
@@ -166,7 +166,7 @@ def test_a_query_waits_for_a_lock_no_longer_than_it_may(
     events: StagingTable,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(waiting, "INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr(waits, "INTERVAL_SECONDS", 0.2)
     monkeypatch.setattr(streams, "_LONGEST_LOCK_SECONDS", 1)
     with closing(psycopg2.connect(**staging_settings.connection_parameters)) as holder:
         holder.cursor().execute("LOCK TABLE stg_events")

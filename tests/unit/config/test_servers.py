@@ -284,7 +284,8 @@ def test_addresses_and_connections() -> None:
     )
     assert server.address == "postgresql://[2001:db8::1]:5432/my%20db"
     assert server.jdbc_url == (
-        "jdbc:postgresql://[2001:db8::1]:5432/my%20db?reWriteBatchedInserts=true&sslmode=verify-full"
+        "jdbc:postgresql://[2001:db8::1]:5432/my%20db?reWriteBatchedInserts=true&tcpKeepAlive=true&connectTimeout=10"
+        "&socketTimeout=14460&sslmode=verify-full"
         "&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory"
     )
     assert server.connection_parameters == {

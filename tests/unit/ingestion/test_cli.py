@@ -56,6 +56,11 @@ def test_the_documented_example(given: list[Mapping[str, Any]]) -> None:
     assert (options.dry_run, options.preserve_types, options.max_retries) == (False, True, 4)
 
 
+def test_no_statement_lasts_for_ever_by_default(given: list[Mapping[str, Any]]) -> None:
+    options = options_of(given, "load --files a.csv --table t --headers id --mode append")
+    assert options.statement_timeout_seconds == UploadOptions.statement_timeout_seconds == 4 * 3600
+
+
 def test_every_flag_has_its_place(given: list[Mapping[str, Any]]) -> None:
     options = options_of(
         given,

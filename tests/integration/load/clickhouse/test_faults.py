@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import DataFrame, SparkSession
 
 from etl.errors import ConnectionLostError, ReconciliationError, ValidationError
 from etl.load.base import LoadFacts
@@ -249,6 +251,26 @@ def test_a_reader_sees_the_former_or_the_next_content_and_nothing_between(
     assert seen <= {(60, 1, "old"), (60, 1, "new")}
     assert (60, 1, "old") in seen
     assert _names(clickhouse, table, final=True) == ["new"] * 60
+
+
+def test_a_statement_that_takes_too_long_is_ended_at_the_server_too(clickhouse: ClickHouse) -> None:
+    hasty = clickhouse.settings.model_copy(update={"timeout_seconds": 1})
+    slow = "SELECT sleepEachRow(1) FROM numbers(600) SETTINGS max_block_size = 1"
+    with (
+        ClickHouseDoor(hasty) as door,
+        pytest.raises(ConnectionLostError, match=r"the server's time limit .*; raise clickhouse\.timeout_seconds"),
+    ):
+        door.query(slow)
+    assert clickhouse.query("SELECT count() FROM system.processes WHERE query LIKE 'SELECT sleepEachRow(1)%'") == [[0]]
+
+
+def test_jdbc_does_not_wait_for_ever_for_an_answer(clickhouse: ClickHouse, spark: SparkSession) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        settings = clickhouse.settings.model_copy(update={"timeout_seconds": 1, "port": port})
+        reader = spark.read.format("jdbc").option("driver", "com.clickhouse.jdbc.ClickHouseDriver")
+        with pytest.raises(Py4JJavaError, match="timed out"):
+            reader.option("url", jdbc_writer.jdbc_url(settings)).option("dbtable", "t").load()
 
 
 def _names(clickhouse: ClickHouse, table: str, *, final: bool = False) -> list[str]:
