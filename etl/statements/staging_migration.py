@@ -342,7 +342,7 @@ def _detail(rows: LegacyRows) -> str:
 def _whole_row(rows: LegacyRows) -> str:
     """jsonb refuses some json (\\u0000, numbers without bounds): such a value is kept as its text."""
     columns = ", ".join(_archived(column) for column in rows.columns)
-    return f"(SELECT to_jsonb(whole) FROM (SELECT {columns}) AS whole)"
+    return f"(SELECT to_jsonb(whole.*) FROM (SELECT {columns}) AS whole)"
 
 
 def _archived(column: LegacyColumn) -> str:

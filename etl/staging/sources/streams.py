@@ -86,8 +86,8 @@ class Query:
                 f"SET LOCAL timezone = 'UTC'; {row_security.FAIL}"
             )
         with held.cursor("staging_source", cursor_factory=Cursor) as rows:
-            # on lines of its own: the query may end in a comment
-            rows.execute(f"SELECT row_to_json(record)::text FROM (\n{self.query}\n) AS record")
+            # on lines of its own: the query may end in a comment; with .*, since a column may be called `record`
+            rows.execute(f"SELECT row_to_json(record.*)::text FROM (\n{self.query}\n) AS record")
             yield from _fetched(rows)
 
 

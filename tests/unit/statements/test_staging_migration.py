@@ -12,7 +12,7 @@ ROWS = LegacyRows(
     partial=(("data", '"data"', '"data"::jsonb', "jsonb"),),
 )
 WHOLE_ROW = (
-    '(SELECT to_jsonb(whole) FROM (SELECT legacy."source_id",'
+    '(SELECT to_jsonb(whole.*) FROM (SELECT legacy."source_id",'
     ' CASE WHEN pg_input_is_valid(legacy."data"::text, \'jsonb\') THEN legacy."data"::jsonb'
     ' ELSE to_jsonb(legacy."data"::text) END AS "data") AS whole)'
 )

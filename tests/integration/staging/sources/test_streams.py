@@ -44,6 +44,16 @@ def test_rows_are_json_as_postgresql_writes_it(staging_settings: PostgreSQLSetti
     ]
 
 
+def test_a_record_is_the_whole_row_whatever_its_columns_are_called(staging_settings: PostgreSQLSettings) -> None:
+    query = "SELECT 1 AS id, ROW(2, 3) AS record"
+    assert records(staging_settings, query) == [b'{"id":1,"record":{"f1":2,"f2":3}}']
+
+
+def test_a_row_of_1600_columns_is_a_record(staging_settings: PostgreSQLSettings) -> None:
+    columns = ", ".join(f"{place} AS c{place}" for place in range(1_600))
+    assert orjson.loads(*records(staging_settings, f"SELECT {columns}")) == {f"c{p}": p for p in range(1_600)}
+
+
 def test_batches_of_a_query_are_spooled_and_read_again(
     staging_settings: PostgreSQLSettings, numbers: Execute, tmp_path: Path
 ) -> None:
