@@ -11,7 +11,7 @@ from etl.errors import SchemaMismatchError
 from etl.load.postgresql.design import Design
 from etl.load.postgresql.target import TargetColumn, TargetTable
 from etl.model import Column, SchemaContract
-from etl.statements.postgresql.naming import StagedColumn
+from etl.statements.postgresql.naming import COLUMNS_OF_A_TABLE, StagedColumn
 from etl.statements.postgresql.tables import NewColumn, add_column, add_unique, alter_column_type, drop_not_null
 
 _INTEGERS = {"smallint": 1, "integer": 2, "bigint": 3}
@@ -132,6 +132,9 @@ def _faults(
         for column in target.columns
         if column.needs_value and column.name not in present
     ]
+    together = len(target.columns) + len(missing)
+    if contract is SchemaContract.EVOLVE and missing and together > COLUMNS_OF_A_TABLE:
+        faults.append(f"{len(missing)} new columns would make {together}, more than a table of PostgreSQL has (1,600)")
     if contract is SchemaContract.FREEZE:
         faults += [f"missing column {column.name} ({column.postgresql_type})" for column in missing]
     for column in design.columns:

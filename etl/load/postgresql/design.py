@@ -12,11 +12,9 @@ from etl.config.models import PostgreSQLTableLoadConfig, TableConfig
 from etl.errors import SchemaMismatchError
 from etl.load.postgresql.target import TargetColumn, TargetTable, UniqueKey
 from etl.model import POSTGRESQL_TYPE, Column, Destination, ForeignKey, TableDefinition
-from etl.statements.postgresql.naming import Table
+from etl.statements.postgresql.naming import COLUMNS_OF_A_LOAD, COLUMNS_OF_A_TABLE, Table
 from etl.statements.postgresql.tables import ForeignKeyLink, NewColumn
 from etl.statements.types import column_of, is_wide_numeric, spark_type_of
-
-_MOST_COLUMNS = 1600
 
 NO_TABLES: Mapping[str, TableConfig] = MappingProxyType({})
 
@@ -121,9 +119,11 @@ def _refuse_missing(config: PostgreSQLTableLoadConfig, columns: tuple[Column, ..
             f"found {', '.join(present)}; check `key`, `conflict_target` and the table's `transform` entry",
             table=config.table_name,
         )
-    if len(columns) > _MOST_COLUMNS:
+    if len(columns) > COLUMNS_OF_A_LOAD:
         raise SchemaMismatchError(
-            f"expected at most {_MOST_COLUMNS} columns, which is PostgreSQL's limit, found {len(columns)}",
+            f"{config.table_name}: expected at most {COLUMNS_OF_A_LOAD} columns (a table of PostgreSQL has "
+            f"{COLUMNS_OF_A_TABLE}, and the staging table four of our own), found {len(columns)}; drop some in "
+            "transform, or disable postgresql for this table",
             table=config.table_name,
         )
 

@@ -20,6 +20,12 @@ RULE = "_etl_rule"
 REASON = "_etl_reason"
 STATUS = "_etl_status"
 
+COLUMNS_OF_A_TABLE = 1_600
+"""The server's limit; dropped columns count, too."""
+
+COLUMNS_OF_A_LOAD = COLUMNS_OF_A_TABLE - len((ATTEMPT, RULE, REASON, STATUS))
+"""A staging table has them all, and our own beside them."""
+
 _WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "circle", "lseg"})
 
 _EQUAL_IS_IDENTICAL = re.compile(

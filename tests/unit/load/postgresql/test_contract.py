@@ -84,6 +84,12 @@ def test_evolve_adds_and_widens() -> None:
     assert [(column.name, column.type) for column in agreement.target.columns] == [("id", "integer"), ("name", "text")]
 
 
+def test_evolve_refuses_more_columns_than_a_table_has() -> None:
+    many = tuple(TargetColumn(f"c{place}", "smallint") for place in range(1_599))
+    with pytest.raises(SchemaMismatchError, match="2 new columns would make 1601, more than a table of PostgreSQL has"):
+        agree(DESIGN, replace(TARGET, columns=many), config())
+
+
 def test_evolve_refuses_what_would_lose_values_either_way() -> None:
     target = replace(TARGET, columns=(TargetColumn("id", "integer"), TargetColumn("name", "date[]")))
     design = replace(DESIGN, columns=(DESIGN.columns[0], Column("name", "date", "date")))

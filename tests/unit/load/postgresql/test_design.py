@@ -126,3 +126,10 @@ def test_foreign_key_of_a_dropped_column_goes_with_it() -> None:
 def test_missing_key_columns_are_named() -> None:
     with pytest.raises(SchemaMismatchError, match="the key columns day, kind in the frame of t, found id, other"):
         design_target(SCHEMA, config("t", key=("id", "day"), conflict_target=("kind",)), {})
+
+
+def test_more_columns_than_a_staging_table_holds_are_refused() -> None:
+    fields = [StructField(name, IntegerType()) for name in ["id", *(f"c{place}" for place in range(1_596))]]
+    assert len(design_target(StructType(fields[:-1]), config("t"), {}).columns) == 1_596
+    with pytest.raises(SchemaMismatchError, match=r"t: expected at most 1596 columns .* found 1597; drop some in"):
+        design_target(StructType(fields), config("t"), {})
