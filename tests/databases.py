@@ -9,11 +9,14 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg2.errors
+import psycopg2.extensions
 
 from etl.config.settings import PostgreSQLSettings
 from etl.ledger.connection import connect
 
 PATIENCE_SECONDS = 60
+
+Execute = Callable[..., list[Any]]
 
 
 def drop_database(execute: Callable[[str], Any], name: str) -> None:
@@ -42,3 +45,20 @@ def database_of_its_own(server: PostgreSQLSettings | None, prefix: str) -> Itera
         yield server.model_copy(update={"database": name})
         with connection.cursor() as cursor:
             drop_database(cursor.execute, name)
+
+
+@contextmanager
+def statements_of(settings: PostgreSQLSettings) -> Iterator[Execute]:
+    """Runs a statement that is none of the code under test, commits it and returns its rows as tuples.
+
+    All by one connection: a new one costs more than most statements.
+    """
+    with closing(connect(settings)) as connection:
+        connection.autocommit = True
+
+        def execute(statement: str, values: Any = None) -> list[Any]:
+            with connection.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor:
+                cursor.execute(statement, values)
+                return cursor.fetchall() if cursor.description else []
+
+        yield execute

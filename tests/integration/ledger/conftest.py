@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
 from etl.ledger import Ledger, LoadPlan, NewRun, Run
-from etl.ledger.connection import connect
 from etl.model import Destination, LoadResult, WriteMode
-from tests.databases import database_of_its_own
+from tests.databases import Execute, database_of_its_own, statements_of
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
-
-Execute = Callable[..., list[Any]]
 
 
 @pytest.fixture(scope="session")
@@ -28,19 +24,9 @@ def ledger_settings(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
 
 
 @pytest.fixture
-def execute(ledger_settings: PostgreSQLSettings) -> Execute:
-    """One statement outside the ledger's own door; returns its rows as tuples."""
-
-    def run(statement: str, values: Sequence[Any] | None = None) -> list[Any]:
-        with (
-            closing(connect(ledger_settings)) as connection,
-            connection,
-            connection.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor,
-        ):
-            cursor.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
-
-    return run
+def execute(ledger_settings: PostgreSQLSettings) -> Iterator[Execute]:
+    with statements_of(ledger_settings) as execute:
+        yield execute
 
 
 @pytest.fixture

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg2
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.ledger.connection import connect
 from etl.staging.database import StagingDatabase
 from etl.staging.installing import install_ledger
 from etl.statements.staging import StagingTable, staging_table_statements
-from tests.databases import database_of_its_own
+from tests.databases import Execute, database_of_its_own, statements_of
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
-
-Execute = Callable[..., list[Any]]
 
 TABLE = StagingTable("stg_events")
 
@@ -31,19 +27,9 @@ def staging_settings(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
 
 
 @pytest.fixture
-def execute(staging_settings: PostgreSQLSettings) -> Execute:
-    """One statement outside the loader; returns its rows as tuples."""
-
-    def run(statement: str, values: Any = None) -> list[Any]:
-        with (
-            closing(connect(staging_settings)) as connection,
-            connection,
-            connection.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor,
-        ):
-            cursor.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
-
-    return run
+def execute(staging_settings: PostgreSQLSettings) -> Iterator[Execute]:
+    with statements_of(staging_settings) as execute:
+        yield execute
 
 
 @pytest.fixture

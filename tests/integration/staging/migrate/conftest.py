@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg2
 import pytest
 from pydantic import SecretStr
 
@@ -17,12 +16,10 @@ from etl.stack.embedded import Stack
 from etl.stack.layout import Layout
 from etl.staging.migrate import MigrationSettings
 from etl.staging.queries import SQL_DIRECTORY
-from tests.databases import database_of_its_own
+from tests.databases import Execute, database_of_its_own, statements_of
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
-
-Execute = Callable[..., list[Any]]
 
 _TOUCH = """CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql
 AS 'BEGIN NEW.updated_at := now(); RETURN NEW; END'"""
@@ -35,17 +32,9 @@ def migrate_database(stack: RunningStack) -> Iterator[PostgreSQLSettings]:
 
 
 @pytest.fixture
-def execute(migrate_database: PostgreSQLSettings) -> Execute:
-    """One statement, committed; returns its rows as tuples."""
-
-    def run(statement: str, values: Sequence[Any] | None = None) -> list[Any]:
-        with closing(connect(migrate_database)) as connection:
-            connection.autocommit = True
-            with connection.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall() if cursor.description else []
-
-    return run
+def execute(migrate_database: PostgreSQLSettings) -> Iterator[Execute]:
+    with statements_of(migrate_database) as execute:
+        yield execute
 
 
 @pytest.fixture
