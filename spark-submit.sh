@@ -72,6 +72,10 @@ if [ -n "$variables" ]; then
 fi
 
 export TZ=UTC
+# Java has no letters but ASCII's for file names there.
+case "${LC_ALL:-}" in
+C | POSIX) export LC_ALL=C.UTF-8 ;;
+esac
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 export ETL_LOG_DIR="${ETL_LOG_DIR:-$root/logs}"
 export SPARK_CONF_DIR="${SPARK_CONF_DIR:-$root/conf}"

@@ -20,12 +20,11 @@ _BUNDLE = Path(botocore.__file__).parent / "cacert.pem"
 _PROGRAM = """
 import sys
 from pathlib import Path
-from etl import spark as room
 from etl.config.settings import S3Settings
+from etl.spark import build_session, configure_s3
 endpoint, ca_file, kept_in = sys.argv[1:]
-room.TRUST_STORES = Path(kept_in)
-session = room.build_session("bench-start", {"spark.ui.enabled": "false"})
-room.configure_s3(session, S3Settings(endpoint=endpoint, bucket="lake", ca_file=ca_file or None))
+session = build_session("bench-start", {"spark.ui.enabled": "false"})
+configure_s3(session, S3Settings(endpoint=endpoint, bucket="lake", ca_file=ca_file or None), Path(kept_in))
 """
 _TLS = "https://127.0.0.1"
 _PLAIN, _FIRST, _AGAIN, _WITHOUT_TLS = "no bundle", "bundle, first start", "bundle, later start", "bundle, no TLS"

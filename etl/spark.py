@@ -58,14 +58,14 @@ def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | No
     return spark
 
 
-def configure_s3(spark: SparkSession, s3: S3Settings) -> None:
+def configure_s3(spark: SparkSession, s3: S3Settings, trust_stores: Path = TRUST_STORES) -> None:
     """Points s3a:// at this store. Keys go to the Hadoop configuration alone: Spark's own would show them in its UI."""
     if s3.uses_tls and not s3.verify:
         raise UsageError(
             "Spark cannot skip the check of the S3 store's certificate; name its CA in a `ca_file` instead"
         )
     if s3.uses_tls and s3.ca_file:
-        trust_ca(_gateway(spark), Path(s3.ca_file), kept_in=TRUST_STORES)
+        trust_ca(_gateway(spark), Path(s3.ca_file), kept_in=trust_stores)
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
     for name, value in s3_options(s3).items():
         hadoop.set(name, value)

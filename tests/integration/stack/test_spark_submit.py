@@ -28,3 +28,28 @@ def test_a_jobs_flags_are_told_without_starting_a_server(tmp_path: Path, job: st
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: {Path(job).name}")
     assert not data_dir.exists()
+
+
+COUNT = """
+import sys
+from etl.spark import build_session
+print("lines:", build_session("names").read.text(sys.argv[1]).count())
+"""
+
+
+@pytest.mark.stack
+def test_names_beyond_ascii_are_read_in_any_locale(tmp_path: Path, stack_environment: dict[str, str]) -> None:
+    """Python mends LANG=C by itself, and leaves LC_ALL to whoever sets it."""
+    (tmp_path / "count.py").write_text(COUNT)
+    (tmp_path / "café.txt").write_text("one\ntwo\n", encoding="utf-8")
+    done = subprocess.run(
+        ["./spark-submit.sh", str(tmp_path / "count.py"), str(tmp_path / "café.txt")],
+        cwd=PROJECT_DIR,
+        env={**os.environ, "LC_ALL": "C", "ETL_LOG_DIR": str(tmp_path)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "lines: 2"
