@@ -24,7 +24,7 @@ from etl.config.models import (
 )
 from etl.config.settings import Settings
 from etl.errors import Fault
-from etl.model import PARTITION_DATE, ConflictResolution, Destination, ExtractMode, WriteMode
+from etl.model import HIDDEN, PARTITION_DATE, ConflictResolution, Destination, ExtractMode, WriteMode
 
 Locator = Callable[[str], Node]
 """Where a key of one destination's block is written."""
@@ -46,9 +46,21 @@ def table_faults(entry: Entry) -> Iterator[Fault]:
         )
     if isinstance(config.source, FileSource) and config.source.format is FileFormat.CSV and not config.source.columns:
         yield entry.at("source").fault(f"CSV files of table {entry.name} need `columns`: a name and type for each")
+    yield from _hidden_names(entry)
     for destination, load in config.loads.items():
         if load.enabled:
             yield from _load_faults(entry, load, partial(entry.at, "loads", destination))
+
+
+def _hidden_names(entry: Entry) -> Iterator[Fault]:
+    transform = entry.config.transform
+    made = [("rename", old, new) for old, new in transform.rename.items()]
+    made += [("derive", name, name) for name in transform.derive]
+    for step, key, name in made:
+        if name.casefold().startswith(HIDDEN):
+            yield entry.at("transform", step, key).fault(
+                f"transform.{step}: {name!r} begins with {HIDDEN}, as this tool's own columns do; choose another name"
+            )
 
 
 def has_key_at_the_source(config: TableConfig) -> bool:

@@ -525,6 +525,16 @@ def _indented(lines: str) -> str:
             "s3.partition_by: table orders has no date_column to partition by",
         ),
         (
+            "kind: reference\nkey: order_id\ntransform: {derive: {_ETL_rule: '1'}}",
+            5,
+            "transform.derive: '_ETL_rule' begins with _etl_, as this tool's own columns do; choose another name",
+        ),
+        (
+            "kind: reference\nkey: order_id\ntransform: {rename: {amount: _etl_x}}",
+            5,
+            "transform.rename: '_etl_x' begins with _etl_, as this tool's own columns do; choose another name",
+        ),
+        (
             "kind: reference\nkey: order_id\nclickhouse: {partition_by: 'toYYYYMM({date_column})'}",
             5,
             "'toYYYYMM({date_column})' needs a date_column, and table orders has none",
