@@ -29,6 +29,7 @@ from etl.load.clickhouse.schema import SchemaPlan, plan_schema
 from etl.load.clickhouse.staging import stage_arrow
 from etl.load.clickhouse.target import TargetTable, describe, frame_columns
 from etl.load.frames import checksums_of
+from etl.load.many_partitions import many_partitions
 from etl.load.numerics import Settled, facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.model import Checksums, Column, ConflictResolution, Destination, LoadResult, WriteMode
@@ -184,6 +185,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
                 rows_deleted=outcome.deleted,
                 bytes_written=staged.bytes,
                 seconds=time.monotonic() - started,
+                notes=many_partitions(job.config, len(kept.partitions)),
             )
 
         def proof(outcome: Outcome) -> PublishedLoad:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import orjson
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql.types import DataType
 
 from etl.config.models import S3TableLoadConfig
 from etl.load.s3.compare import key_condition
@@ -18,6 +19,7 @@ from etl.load.s3.door import spark_door
 from etl.load.s3.frames import column
 from etl.load.s3.job import Job
 from etl.load.s3.manifest import result_to
+from etl.load.s3.widening import with_types
 from etl.model import PARTITION_DATE, LoadResult
 
 CODEC = "spark.sql.parquet.compression.codec"
@@ -64,6 +66,18 @@ def overwrite(job: Job, frame: DataFrame, rows: int, mark: Transaction) -> None:
     """Replaces all rows, and the schema with them."""
     with spark_door("overwrite the Delta table", job.table):
         _writer(job, frame, rows, mark).mode("overwrite").option("overwriteSchema", "true").save(job.path.uri)
+
+
+def widen(job: Job, stored: DataFrame, types: Mapping[str, DataType]) -> None:
+    """The same rows with wider types, as one commit of its own, which no run takes for its load."""
+    frame = with_types(stored, types)
+    if job.config.partition_by:
+        frame = frame.hint("rebalance", PARTITION_DATE)
+    writer = frame.write.format("delta").option("compression", codec_of(job.config))
+    if job.config.partition_by:
+        writer = writer.partitionBy(PARTITION_DATE)
+    with spark_door("write the Delta table anew with wider types", job.table):
+        writer.mode("overwrite").option("overwriteSchema", "true").save(job.path.uri)
 
 
 def replace_days(

@@ -12,16 +12,18 @@ import structlog
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from etl.config.capabilities import S3_MODES
+from etl.config.capabilities import S3_MODES, deletes_vanished
 from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import S3Settings
 from etl.errors import ConfigurationError, ConflictError, Fault
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.frames import Misfits, iterate_rejects
+from etl.load.many_partitions import many_partitions
 from etl.load.numerics import facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.load.s3.delta_load import StoredDelta, load_delta
 from etl.load.s3.delta_log import commit_of_token, commits_of_run, has_commits
+from etl.load.s3.delta_table import widen
 from etl.load.s3.door import spark_door
 from etl.load.s3.file_load import load_files
 from etl.load.s3.file_table import FileTable
@@ -31,8 +33,9 @@ from etl.load.s3.manifest import read_load, read_manifest
 from etl.load.s3.orphans import remove_dead_staging
 from etl.load.s3.paths import TablePath, get_s3_path
 from etl.load.s3.publish import repair
-from etl.load.s3.schema import fit
+from etl.load.s3.schema import Fitted, fit
 from etl.load.s3.store import ObjectStore, StoreAddress
+from etl.load.s3.widening import with_types
 from etl.model import PARTITION_DATE, ConflictResolution, Destination, LoadResult, WriteMode
 from etl.retrying import retrying
 
@@ -40,9 +43,6 @@ _NOTHING = Content(rows=0, digest="", dates=frozenset())
 
 
 log = structlog.get_logger(__name__)
-
-MANY_DAYS = 1_000
-"""Of one load: above it a folder a day costs more than it finds."""
 
 
 class S3Loader(BaseLoader[S3TableLoadConfig]):
@@ -92,10 +92,12 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
         job = self._job(df, config, token="plan")  # noqa: S106 - no password
         exists = self.target_exists(config)
         prepared = prepare(settle_numerics(df, config).frame, config)
-        difference = fit(prepared, self._stored_schema(job) if exists else None, config).difference
+        fitted = fit(prepared, self._stored_schema(job) if exists else None, config)
         into = f"{config.format} {job.path.uri}" + (" by partition_date" if config.partition_by else "")
         steps = [f"{config.mode} into {into}" if exists else f"create {into}"]
-        steps += [f"schema: {sentence}" for sentence in difference.sentences()]
+        steps += [f"schema: {sentence}" for sentence in fitted.difference.sentences()]
+        if fitted.widened:
+            steps.append(f"write the table anew once, with wider types of {', '.join(fitted.widened)}")
         return steps
 
     def remove_orphans(self, config: S3TableLoadConfig, live_runs: frozenset[str]) -> list[str]:
@@ -144,19 +146,13 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
             fitted = fit(prepared, table.schema if table else stored.schema, config)
             rejected = left_out + self._reject(job, prepared, fitted.misfits, facts)
             content = examine(fitted.frame, config, facts)
-        if len(content.dates) > MANY_DAYS:
-            log.warning(
-                "many days",
-                table=job.table,
-                destination=str(Destination.S3),
-                days=len(content.dates),
-                next_step="each day is a folder of small files: leave partition_by out, or take another date_column",
-            )
         known = facts.checksums if facts and fitted.frame is prepared else None
         job = replace(job, frame=fitted.frame, content=content, checksums=known, rows_rejected=rejected)
         if table:
-            return load_files(job, replace(table, job=job))
-        return load_delta(job, replace(stored, evolve=fitted.difference.renames_columns))
+            result = load_files(job, replace(table, job=job))
+        else:
+            result = load_delta(job, self._evolved(job, stored, fitted))
+        return replace(result, notes=(*result.notes, *many_partitions(config, len(content.dates))))
 
     def _reject(self, job: Job, prepared: DataFrame, misfits: Misfits | None, facts: LoadFacts | None) -> int:
         """Hands the rows that the contract discards to the ledger; how many they are."""
@@ -188,6 +184,17 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
 
     def _stored_delta(self, job: Job) -> StoredDelta:
         return StoredDelta(self.spark.read.format("delta").load(job.path.uri))
+
+    def _evolved(self, job: Job, stored: StoredDelta, fitted: Fitted) -> StoredDelta:
+        """What stands once its types hold what comes; an overwrite brings the types with its rows."""
+        evolve = fitted.difference.renames_columns
+        if not fitted.widened or stored.rows is None:
+            return replace(stored, evolve=evolve)
+        if job.config.mode is WriteMode.OVERWRITE or deletes_vanished(job.config):
+            return replace(stored, rows=with_types(stored.rows, fitted.widened), evolve=True)
+        widen(job, stored.rows, fitted.widened)
+        log.info("types widened", table=job.table, target=job.path.uri, columns=list(fitted.widened))
+        return replace(self._stored_delta(job), evolve=evolve)
 
     def _stored_schema(self, job: Job) -> StructType | None:
         with spark_door("read the target's schema", job.table):

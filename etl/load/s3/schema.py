@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
 from pyspark.sql.types import DataType, StructType
 
+from etl.config.capabilities import ILLEGAL_IN_DELTA, deletes_vanished
 from etl.config.models import S3Format, S3TableLoadConfig
 from etl.errors import SchemaMismatchError
 from etl.load.frames import Misfits
 from etl.load.s3.frames import column
-from etl.model import Destination, SchemaContract
-
-_ILLEGAL_IN_DELTA = " ,;{}()\n\t="
+from etl.load.s3.widening import common_type, with_types
+from etl.model import Destination, SchemaContract, WriteMode
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The frame as it fits the target. `misfits` tells which rows of the incoming one the contract discards, if any."""
+    """The frame as it fits the target. `misfits` tells which rows of the incoming one the contract discards, if any;
+    `widened` what stored columns have to become first, since their types do not hold what comes."""
 
     frame: DataFrame
     difference: Difference
     misfits: Misfits | None = None
+    widened: Mapping[str, DataType] = field(default_factory=dict)
 
 
 def fit(frame: DataFrame, stored: StructType | None, config: S3TableLoadConfig) -> Fitted:
@@ -60,35 +62,54 @@ def fit(frame: DataFrame, stored: StructType | None, config: S3TableLoadConfig) 
     if not difference:
         return Fitted(frame, difference)
     contract = config.schema_contract
-    refused = difference.recased or (contract is SchemaContract.EVOLVE and difference.retyped)
-    if refused or contract is SchemaContract.FREEZE:
+    if difference.recased or contract is SchemaContract.FREEZE:
         raise _mismatch(difference, config)
     if contract is SchemaContract.EVOLVE:
-        return Fitted(frame, difference)
+        return _evolve(frame, stored, difference, config)
     return _discard(frame, stored, difference, contract)
 
 
 def differences(incoming: StructType, stored: StructType) -> Difference:
-    kinds = {field.name: field.dataType.simpleString() for field in stored.fields}
+    kinds = {known.name: known.dataType.simpleString() for known in stored.fields}
     spelling = {name.lower(): name for name in kinds}
     added, retyped, recased = [], [], []
-    for field in incoming.fields:
-        kind = field.dataType.simpleString()
-        if field.name in kinds:
-            if kinds[field.name] != kind:
-                retyped.append((field.name, kinds[field.name], kind))
-        elif field.name.lower() in spelling:
-            recased.append((spelling[field.name.lower()], field.name))
+    for found in incoming.fields:
+        kind = found.dataType.simpleString()
+        if found.name in kinds:
+            if kinds[found.name] != kind:
+                retyped.append((found.name, kinds[found.name], kind))
+        elif found.name.lower() in spelling:
+            recased.append((spelling[found.name.lower()], found.name))
         else:
-            added.append(field.name)
+            added.append(found.name)
     present = {name.lower() for name in incoming.names}
     missing = tuple(name for name in kinds if name.lower() not in present)
     return Difference(tuple(added), missing, tuple(retyped), tuple(recased))
 
 
+def _evolve(frame: DataFrame, stored: StructType, difference: Difference, config: S3TableLoadConfig) -> Fitted:
+    """A column is as wide as its stored and its incoming values need; what has no such type is refused."""
+    types: dict[str, DataType] = {}
+    for name, _, _ in difference.retyped:
+        common = common_type(stored[name].dataType, frame.schema[name].dataType)
+        if common is None:
+            raise _mismatch(difference, config)
+        types[name] = common
+    widened = {name: kind for name, kind in types.items() if kind != stored[name].dataType}
+    if widened and not _can_widen(config):
+        raise _mismatch(difference, config)
+    return Fitted(with_types(frame, types), difference, widened=widened)
+
+
+def _can_widen(config: S3TableLoadConfig) -> bool:
+    """Files that stay keep their types, and a reader takes one type a column."""
+    stays = config.mode in (WriteMode.APPEND, WriteMode.OVERWRITE_PARTITIONS) and not deletes_vanished(config)
+    return config.format is S3Format.DELTA or not stays
+
+
 def _discard(frame: DataFrame, stored: StructType, difference: Difference, contract: SchemaContract) -> Fitted:
     """Keeps the target's schema: drops the values, or the rows, that it has no place for."""
-    kinds = {field.name: field.dataType for field in stored.fields}
+    kinds = {known.name: known.dataType for known in stored.fields}
     retyped = {name for name, _, _ in difference.retyped}
     misfits = _misfits(difference, kinds) if contract is SchemaContract.DISCARD_ROW else None
     kept = frame if misfits is None else frame.where(misfits.rule.isNull())
@@ -130,7 +151,7 @@ def _mismatch(difference: Difference, config: S3TableLoadConfig) -> SchemaMismat
 def _refuse_illegal_names(schema: StructType, config: S3TableLoadConfig) -> None:
     if config.format is not S3Format.DELTA:
         return
-    illegal = [name for name in schema.names if any(character in _ILLEGAL_IN_DELTA for character in name)]
+    illegal = [name for name in schema.names if any(character in ILLEGAL_IN_DELTA for character in name)]
     if illegal:
         raise SchemaMismatchError(
             f"expected column names without spaces and ,;{{}}()=, which Delta refuses; found "
