@@ -9,6 +9,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from etl.config.configuration import Configuration
+from etl.config.models import PostgreSQLSource
 from etl.errors import LockedError
 from etl.extract.snapshot import SourceSnapshot
 from etl.ledger.heartbeat import Heartbeat
@@ -41,7 +42,9 @@ def reading_context(
     """Enough to read and plan; a rehearsal has no more, and watermarks only where a ledger stands."""
     watermarks = ledger.watermarks() if ledger.exists() else {}
     live = live_definitions(configuration, assignment.work, snapshot)
-    definitions = with_gone_columns(live, [work.table for work in assignment.work], watermarks)
+    # files say what columns they have when they are read
+    tables = [work.table for work in assignment.work if isinstance(work.table.source, PostgreSQLSource)]
+    definitions = with_gone_columns(live, tables, watermarks)
     return RunContext(
         run=run,
         options=options,

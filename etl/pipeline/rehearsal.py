@@ -16,6 +16,7 @@ from etl.extract.snapshot import is_filtered_by_role
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import Run
 from etl.load.frames import columns_of
+from etl.load.many_partitions import count_partitions, many_partitions
 from etl.load.rejected import refuse_too_many_rejected
 from etl.model import RunStatus
 from etl.pipeline.assignment import Assignment
@@ -23,7 +24,7 @@ from etl.pipeline.context import RunContext, Work
 from etl.pipeline.keys import with_live_keys
 from etl.pipeline.opening import reading_context
 from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED, RunOptions
-from etl.pipeline.shares import is_unchanged, plan_shares, read_frame
+from etl.pipeline.shares import is_unchanged, plan_shares, read_shares
 from etl.pipeline.source import snapshot_for
 from etl.pipeline.stand_ins import held_as_text
 from etl.pipeline.tally import refuse_bad_keys, rules_broken, tally
@@ -64,23 +65,27 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
         what = f"{rows} rows" if files is None else f"{files} files"
         yield f"{work.table.name} -> {loader.target(share.config)}: {share.config.mode}, {what}"
         yield f"  {share.vanished_rows}"
-        yield from (f"  {change}" for change in share.source_changes)
         yield from (f"  passed over: {file}" for file in share.measurement.files_skipped)
         if is_unchanged(context, share):
             yield "  nothing to do: the source is unchanged"
             continue
-        good = context.transformer(work).transform(read_frame(context, work, [share])).good
+        frame, [share] = read_shares(context, work, [share])
+        yield from (f"  {change}" for change in share.source_changes)
+        good = context.transformer(work).transform(frame).good
         told = held_as_text(good, share.config, work.table, context.definitions.get(work.table.name))
         if told:
             yield f"  held as text: {', '.join(f'{name} ({kind})' for name, kind in told.items())}"
         for step in loader.plan(good, share.config):
             yield "\n".join(f"  {line}" for line in step.splitlines())
+        partitions = count_partitions(good, share.config)
+        yield from (f"  {note}" for note in many_partitions(share.config, partitions))
 
 
 def _checked(context: RunContext, work: Work) -> Iterator[str]:
     """How many rows of each outcome the transform gives."""
     shares = plan_shares(context, work)
-    transformed = context.transformer(work).transform(read_frame(context, work, shares))
+    frame, shares = read_shares(context, work, shares)
+    transformed = context.transformer(work).transform(frame)
     counts = tally(transformed.tagged, None, columns_of(transformed.good), with_checksums=False)
     refuse_bad_keys(work.table, transformed.tagged, counts, context.definitions.get(work.table.name))
     for share in shares:

@@ -19,8 +19,9 @@ from etl.extract.snapshot import is_filtered_by_role
 from etl.extract.tables import read_table
 from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
-from etl.model import Destination, TableDefinition, VanishedRows
+from etl.model import ColumnDefinition, Destination, TableDefinition, VanishedRows
 from etl.pipeline.context import RunContext, Work
+from etl.pipeline.file_columns import columns_of_files, with_nulls
 from etl.pipeline.keys import require_key
 from etl.pipeline.options import RunOptions
 from etl.pipeline.source_changes import changes_since, refuse_spoken_of
@@ -45,6 +46,8 @@ class Share:
     measurement: Measurement
     watermark: Watermark | None
     config_hash: str
+    columns: tuple[ColumnDefinition, ...] | None = None
+    """The source's, with those that are gone from it."""
     source_changes: tuple[str, ...] = ()
     """What the source did to the columns since this destination took the table."""
     is_entry_changed: bool = False
@@ -94,7 +97,8 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
     config = work.load_config(destination)
     salt = context.configuration.settings.hash_salt.get_secret_value()
     definition = context.definitions.get(work.table.name)
-    if definition is not None and watermark is not None:
+    is_of_files = not isinstance(work.table.source, PostgreSQLSource)
+    if definition is not None and watermark is not None and not is_of_files:
         refuse_spoken_of(work.table, watermark.columns, definition)
     return Share(
         destination,
@@ -103,7 +107,8 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
         measured[bounds],
         watermark,
         config_hash(work, config, definition, salt),
-        _source_changes(watermark, definition, is_whole=bounds.is_whole_table),
+        definition.columns if definition else None,
+        () if is_of_files else _source_changes(watermark, definition, is_whole=bounds.is_whole_table),
         watermark is not None
         and watermark.config_hash != config_hash(work, config, _as_taken(definition, watermark), salt),
     )
@@ -185,11 +190,24 @@ def freeze(context: RunContext, work: Work, shares: Iterable[Share]) -> None:
     context.ledger.freeze_table(context.run.run_id, work.table.name, window)
 
 
-def read_frame(context: RunContext, work: Work, shares: list[Share]) -> DataFrame:
-    """The rows that any of the shares takes, read once."""
-    source = work.table.source
-    if not isinstance(source, PostgreSQLSource):
-        return read_files(context.spark, work.table)
+def read_shares(context: RunContext, work: Work, shares: Sequence[Share]) -> tuple[DataFrame, list[Share]]:
+    """The rows that any of the shares takes, read once; and the shares with all that is known of the source by then."""
+    if isinstance(work.table.source, PostgreSQLSource):
+        return _read_table(context, work, shares), list(shares)
+    table = work.table
+    frame = read_files(context.spark, table)
+    found = columns_of_files(frame, table, context.definitions.get(table.name), context.watermarks)
+    for share in shares:
+        if share.watermark is not None:
+            refuse_spoken_of(table, share.watermark.columns, found)
+    told = [
+        replace(share, columns=found.columns, source_changes=_source_changes(share.watermark, found, is_whole=True))
+        for share in shares
+    ]
+    return with_nulls(frame, found.columns), told
+
+
+def _read_table(context: RunContext, work: Work, shares: Sequence[Share]) -> DataFrame:
     definition = context.definitions[work.table.name]
     settings = context.configuration.settings
     assert context.snapshot is not None and settings.source is not None  # noqa: S101 - run.py opens it for such tables
@@ -244,7 +262,7 @@ def _window(bounds: Bounds, days: tuple[date, ...] | None = None) -> Window:
     return Window(bounds.lower, bounds.upper, overlap_seconds=bounds.overlap_seconds, partitions=days)
 
 
-def _measure_together(context: RunContext, work: Work, shares: list[Share]) -> tuple[Window, Measurement]:
+def _measure_together(context: RunContext, work: Work, shares: Sequence[Share]) -> tuple[Window, Measurement]:
     """The window that serves all shares; it is measured again only where whole days make it larger."""
     bounds = widest([share.bounds for share in shares])
     days = {day for share in shares if share.takes_whole_days for day in share.measurement.touched_dates}

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from etl.config.models import PostgreSQLSource, TableConfig
+from etl.config.models import TableConfig
 from etl.errors import SourceError
 from etl.ledger.values import Watermark
 from etl.model import ColumnDefinition, Destination, SchemaContract, TableDefinition
@@ -22,13 +22,13 @@ Watermarks = Mapping[tuple[str, Destination], Watermark]
 def with_gone_columns(
     definitions: Mapping[str, TableDefinition], tables: Iterable[TableConfig], watermarks: Watermarks
 ) -> dict[str, TableDefinition]:
-    """The live definitions, and at their end the columns that destinations have taken and the source has no longer.
+    """The definitions, and at their end the columns that destinations have taken and the source has no longer.
 
     Not where the entry speaks of such a column, which is a mistake by now, nor where a store freezes its schema.
     """
     known = dict(definitions)
     for table in tables:
-        if table.name in known and isinstance(table.source, PostgreSQLSource) and not _is_frozen(table):
+        if table.name in known and not _is_frozen(table):
             taken = [watermarks[table.name, name].columns for name in Destination if (table.name, name) in watermarks]
             known[table.name] = _with_gone(known[table.name], table, taken)
     return known

@@ -36,7 +36,7 @@ from etl.pipeline.shares import (
     is_unchanged,
     marks_after,
     plan_share,
-    read_frame,
+    read_shares,
     warn_of_changes,
 )
 from etl.pipeline.stand_ins import held_as_text
@@ -116,8 +116,9 @@ def _prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]
         return []
     require_uninterrupted()
     freeze(context, work, shares)
+    frame, shares = read_shares(context, work, shares)
     warn_of_changes(context, work, shares)
-    transformed = context.transformer(work).transform(read_frame(context, work, shares))
+    transformed = context.transformer(work).transform(frame)
     tagged = transformed.tagged.persist(_storage(shares))
     held.callback(tagged.unpersist)
     require_uninterrupted()
@@ -339,7 +340,6 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
     loader = context.loaders[share.destination]
     _remove_orphans(context, loader, delivery.work, share)
     mark, fingerprint, tail = marks_after(context, delivery.work, share)
-    definition = context.definitions.get(delivery.work.table.name)
     context.ledger.begin_load(
         run_id,
         LoadPlan(
@@ -359,7 +359,7 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
             files_read=share.measurement.files_read,
             files_skipped=share.measurement.files_skipped,
             notes=share.source_changes,
-            next_columns=definition.columns if definition else None,
+            next_columns=share.columns,
             rows_trimmed=delivery.tally.trimmed,
         ),
     )

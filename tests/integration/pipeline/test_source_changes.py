@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
+from etl.load import many_partitions
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.rejects.__main__ import app
 from tests.conftest import RunningStack
@@ -268,6 +272,83 @@ def test_a_changed_source_means_the_same_to_every_store_and_is_told_once(
     _, report = stores.run("--tables", "ref")
     assert stores.rows("ref", "id, legacy") == everywhere([(1, None), (2, None), (3, None)])
     assert counted(report, "ref", "notes") == {store: [] for store in STORES}
+
+
+def test_a_type_that_grew_at_the_source_grows_in_every_store(
+    stores: Stores, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a table that is overwritten and in one that is merged; its many days are told, too."""
+    monkeypatch.setattr(many_partitions, "MANY_PARTITIONS", 1)
+    shop = stores.shop
+    columns = "id int PRIMARY KEY, n int, f real, v varchar(3), d numeric(10,2), created_at timestamptz NOT NULL"
+    first = "(1, 5, 1.5, 'abc', 2.25, '2026-01-01')"
+    shop.source(
+        f"CREATE TABLE ref ({columns}); CREATE TABLE merged ({columns}, updated_at timestamptz NOT NULL DEFAULT now());"
+        f"INSERT INTO ref VALUES {first}; INSERT INTO merged VALUES {first}"
+    )
+    by_day = "kind: snapshot, clickhouse: {partition_by: toYYYYMMDD(created_at), order_by: [id]}"
+    stores.configure({"ref": "", "merged": by_day})
+    assert stores.run()[0] == 0
+    second = "(2, 5000000000, 0.1, 'abcdef', 9999999999.25, '2026-02-01'), (3, 1, 1, 'x', 1, '2026-02-02')"
+    grown = "ALTER n TYPE bigint, ALTER f TYPE double precision, ALTER v TYPE text, ALTER d TYPE numeric(12,2)"
+    shop.source("".join(f"ALTER TABLE {t} {grown}; INSERT INTO {t} VALUES {second};" for t in ("ref", "merged")))
+    capsys.readouterr()
+    assert stores.run("--dry-run")[0] == 0
+    said = capsys.readouterr().out
+    assert said.count("the rows fall into 3 partitions of created_at") == 2
+    assert "column n has the type bigint at the source now; it was integer" in said
+    exit_code, report = stores.run()
+    assert exit_code == 0, report
+    wanted = [
+        (1, 5, 1.5, "abc", Decimal("2.25")),
+        (2, 5_000_000_000, 0.1, "abcdef", Decimal("9999999999.25")),
+        (3, 1, 1.0, "x", Decimal("1.00")),
+    ]
+    assert stores.rows("ref", "id, n, f, v, d") == everywhere(wanted)
+    assert stores.rows("merged", "id, n, f, v, d", "delta") == everywhere(wanted)
+    for table in ("ref", "merged"):
+        for notes in counted(report, table, "notes").values():
+            assert "column d has the type numeric(12,2) at the source now; it was numeric(10,2)" in notes
+    for store, note in (("s3", "partition_date"), ("clickhouse", "toYYYYMMDD(created_at)")):
+        [told] = [note for note in load_of(report, "merged", store)["notes"] if "partitions of" in note]
+        assert f"(partition_by: {note})" in told
+
+
+def test_columns_of_files_are_followed_as_those_of_a_table(stores: Stores, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of Parquet, whose files say what they have, and of CSV, whose entry does."""
+    folder = stores.shop.folder
+    parquet, csv = folder / "in.parquet", folder / "in.csv"
+
+    def configure(columns: str) -> None:
+        source = f"source: {{type: file, format: csv, path: {csv}, columns: {{{columns}}}}}"
+        stores.configure({"alpha": f"source: {{type: file, format: parquet, path: {parquet}}}", "beta": f"{source}"})
+        path = folder / "tables" / "shop.yaml"
+        path.write_text(path.read_text().replace(f"source: {{schema_name: {stores.shop.name}}}", "source: {}"))
+
+    pq.write_table(pa.table({"id": pa.array([1], "int32"), "legacy": ["old"], "n": pa.array([1], "int32")}), parquet)
+    csv.write_text("id,legacy,v\n1,old,v\n")
+    configure("id: int, legacy: text, v: text")
+    assert stores.run()[0] == 0
+    pq.write_table(pa.table({"id": pa.array([1], "int32"), "n": pa.array([2**40]), "fresh": ["x"]}), parquet)
+    csv.write_text("id,v\n1,v\n")
+    configure("id: int, v: text")
+    capsys.readouterr()
+    assert stores.run("--dry-run")[0] == 0
+    assert capsys.readouterr().out.count("the source has no column legacy any more") == 6
+    exit_code, report = stores.run()
+    assert exit_code == 0, report
+    assert stores.rows("alpha", "id, legacy, n, fresh") == everywhere([(1, None, 2**40, "x")])
+    assert stores.rows("beta", "id, legacy, v") == everywhere([(1, None, "v")])
+    whole = "the source has no column legacy any more: it stays in the store and holds NULL in every row"
+    renamed = f"{whole}. If it is called fresh now, `transform: {{rename: {{fresh: legacy}}}}` goes on with one column"
+    assert counted(report, "beta", "notes") == {store: [whole] for store in STORES}
+    told = [
+        renamed,
+        "the source has a new column fresh (text)",
+        "column n has the type bigint at the source now; it was integer",
+    ]
+    assert counted(report, "alpha", "notes") == dict.fromkeys(STORES, told)
+    assert set(status_of(stores.run()[1]).values()) == {"unchanged"}
 
 
 def test_duplicates_by_a_former_key_name_the_key_of_the_source(shop: Shop) -> None:

@@ -55,7 +55,7 @@ def carried(entry: TableConfig, live: tuple[ColumnDefinition, ...], taken: Any) 
         (table(transform=TransformConfig(derive={"legacy": "1"})), (ID, LEGACY), (ID,)),
         (table(), (ID, ColumnDefinition("mode", "text")), (ID, ColumnDefinition("mode", "text", gone=True))),
         (table(load={"schema_contract": "freeze"}), (ID, LEGACY), (ID,)),
-        (table(source=FileSource(format="parquet", path="p")), (ID, LEGACY), (ID,)),
+        (table(source=FileSource(format="parquet", path="p")), (ID, LEGACY), (ID, GONE)),
     ],
 )
 def test_a_column_that_went_is_carried_on_unless_the_entry_speaks_of_it(
