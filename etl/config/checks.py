@@ -137,13 +137,13 @@ def _clickhouse_faults(entry: Entry, load: ClickHouseTableLoadConfig, at: Locato
         yield at("version").fault(f"clickhouse.version: engine {load.engine} keeps no version; use ReplacingMergeTree")
 
 
-def collisions(entries: Sequence[Entry]) -> Iterator[Fault]:
+def collisions(entries: Sequence[Entry], settings: Settings) -> Iterator[Fault]:
     """Two tables that would write into each other's place."""
     yield from _path_collisions(entries)
     for destination in (Destination.POSTGRESQL, Destination.CLICKHOUSE):
         taken: dict[tuple[str, ...], Entry] = {}
         for entry in entries:
-            place = _target(entry.config.loads.get(destination))
+            place = _target(entry.config.loads.get(destination), settings)
             if place is not None and place in taken:
                 yield entry.at("loads", destination, "target_name").fault(
                     f"{destination}: tables {taken[place].name} and {entry.name} have the same target "
@@ -153,11 +153,12 @@ def collisions(entries: Sequence[Entry]) -> Iterator[Fault]:
                 taken[place] = entry
 
 
-def _target(load: TableLoadConfig | None) -> tuple[str, ...] | None:
+def _target(load: TableLoadConfig | None, settings: Settings) -> tuple[str, ...] | None:
     if isinstance(load, PostgreSQLTableLoadConfig) and load.enabled:
         return load.target_schema, load.target_name
     if isinstance(load, ClickHouseTableLoadConfig) and load.enabled:
-        return (load.target_database, load.target_name) if load.target_database else (load.target_name,)
+        database = load.target_database or (settings.clickhouse.database if settings.clickhouse else None)
+        return (database, load.target_name) if database else (load.target_name,)
     return None
 
 

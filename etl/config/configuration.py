@@ -109,7 +109,7 @@ class _Loading:
         schema = self._schema(document)
         layers = [self._kept(layer_of(self._read(BUILT_IN))), self._kept(layer_of(document))]
         entries = [self._checked(entry, schema) for entry in self._entries(layers, schema)]
-        self.faults += collisions(entries)
+        self.faults += collisions(entries, settings)
         self.faults += overwritten_sources(entries, settings)
         if self.faults:
             raise ConfigurationError(telling(self.faults))

@@ -638,6 +638,15 @@ def test_schemas_with_dots_are_places_of_their_own(folder: Folder) -> None:
     assert folder.tables(TWO.format(**dotted)).faults() == []
 
 
+def test_the_database_of_the_server_is_one_that_an_entry_may_name(folder: Folder) -> None:
+    same = {"orders": "clickhouse: {target_name: t}", "customers": "clickhouse: {target_name: t, target_database: d}"}
+    folder.tables(TWO.format(**same))
+    assert folder.faults({"ETL_CLICKHOUSE_URL": "https://etl:pw@ch.example.com/other"}) == []
+    assert folder.faults({"ETL_CLICKHOUSE_URL": "https://etl:pw@ch.example.com/d"}) == [
+        "tables/shop.yaml:9: clickhouse: tables orders and customers have the same target 'd.t'"
+    ]
+
+
 def test_names_that_delta_refuses(folder: Folder) -> None:
     entry = "kind: reference, key: id, source: {type: file, format: csv, path: f.csv, columns: {id: int, a b: text}}"
     delta = "s3: {format: delta, mode: merge}"
