@@ -21,6 +21,7 @@ from etl.spark import build_session
 from etl.stack import environment
 from etl.stack.embedded import Stack
 from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR, Layout
+from tests.contrib import contrib_server
 from tests.stacks import own_data_dir, remove_stack, remove_stacks_of_dead_processes
 
 # Property tests may take their time: the machine may be busy, and nothing here is about speed.
@@ -99,6 +100,17 @@ def stack() -> Iterator[RunningStack]:
     data_dir = own_data_dir()
     try:
         yield _bring_up(data_dir)
+    finally:
+        remove_stack(data_dir)
+
+
+@pytest.fixture(scope="session")
+def contrib() -> Iterator[PostgreSQLSettings]:
+    """The administrator of a PostgreSQL with citext and ICU."""
+    data_dir = own_data_dir("contrib")
+    try:
+        with contrib_server(data_dir) as settings:
+            yield settings
     finally:
         remove_stack(data_dir)
 

@@ -1,4 +1,4 @@
-"""Fetches S3Proxy by its Maven coordinates, with the Ivy that PySpark brings along: no build tool is needed."""
+"""Fetches JARs by their Maven coordinates, with the Ivy that PySpark brings along: no build tool is needed."""
 
 from __future__ import annotations
 
@@ -8,26 +8,51 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from etl.errors import StoreError
 from etl.stack.layout import PROJECT_DIR, locked
 
-S3PROXY_VERSION = "4.1.0"
-S3PROXY_SHA256 = "a4d025969aaf796616ed4b1e2491d87d455ce84bb28cb9db086b2e6aaa68b48d"
-
 IVY_DIR_VARIABLE = "ETL_IVY_DIR"
 IVY_SETTINGS_VARIABLE = "ETL_IVY_SETTINGS"
 
 _MODULE = """<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
-  <info organisation="ownlens" module="embedded-s3"/>
+  <info organisation="ownlens" module="embedded"/>
   <dependencies>
-    <dependency org="org.gaul" name="s3proxy" rev="{version}" transitive="false">
-      <artifact name="s3proxy" type="jar" ext="jar" m:classifier="jar-with-dependencies"/>
+    <dependency org="{organisation}" name="{module}" rev="{version}" transitive="false">
+      <artifact name="{module}" type="jar" ext="jar"{classifier}/>
     </dependency>
   </dependencies>
 </ivy-module>
 """
+
+
+@dataclass(frozen=True)
+class Jar:
+    """Its Maven coordinates, and what its content must be."""
+
+    organisation: str
+    module: str
+    version: str
+    sha256: str
+    classifier: str | None = None
+
+    @property
+    def ivy_module(self) -> str:
+        classifier = f' m:classifier="{self.classifier}"' if self.classifier else ""
+        return _MODULE.format(
+            organisation=self.organisation, module=self.module, version=self.version, classifier=classifier
+        )
+
+
+S3PROXY = Jar(
+    "org.gaul",
+    "s3proxy",
+    "4.1.0",
+    "a4d025969aaf796616ed4b1e2491d87d455ce84bb28cb9db086b2e6aaa68b48d",
+    classifier="jar-with-dependencies",
+)
 
 
 def ivy_dir() -> Path:
@@ -46,30 +71,30 @@ def java() -> str:
     return found
 
 
-def s3proxy_jar() -> Path:
+def path_of(jar: Jar) -> Path:
     """The JAR, from disk or, the first time, from the Maven repository; its content is the pinned one or it fails."""
     folder = ivy_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    jar = folder / f"s3proxy-{S3PROXY_VERSION}.jar"
+    path = folder / f"{jar.module}-{jar.version}.jar"
     with locked(folder / "lock", on_wait=lambda: None):
-        if not jar.exists() or _sha256(jar) != S3PROXY_SHA256:
-            _retrieve(folder, jar)
-    return jar
+        if not path.exists() or _sha256(path) != jar.sha256:
+            _retrieve(folder, jar, path)
+    return path
 
 
-def _retrieve(folder: Path, jar: Path) -> None:
+def _retrieve(folder: Path, jar: Jar, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix="retrieve-") as scratch:
         module = Path(scratch) / "ivy.xml"
-        module.write_text(_MODULE.format(version=S3PROXY_VERSION), encoding="utf-8")
+        module.write_text(jar.ivy_module, encoding="utf-8")
         output = _run_ivy(folder, ["-ivy", str(module), "-retrieve", f"{scratch}/[artifact].[ext]"])
-        retrieved = Path(scratch) / "s3proxy.jar"
+        retrieved = Path(scratch) / f"{jar.module}.jar"
         if not retrieved.exists():
-            raise StoreError(f"org.gaul:s3proxy:{S3PROXY_VERSION} could not be fetched; Ivy said:\n{output}")
+            raise StoreError(f"{jar.organisation}:{jar.module}:{jar.version} could not be fetched; Ivy said:\n{output}")
         found = _sha256(retrieved)
-        if found != S3PROXY_SHA256:
-            shutil.rmtree(folder / "cache" / "org.gaul", ignore_errors=True)
-            raise StoreError(f"s3proxy-{S3PROXY_VERSION}.jar should have SHA-256 {S3PROXY_SHA256}, fetched was {found}")
-        retrieved.replace(jar)
+        if found != jar.sha256:
+            shutil.rmtree(folder / "cache" / jar.organisation, ignore_errors=True)
+            raise StoreError(f"{path.name} should have SHA-256 {jar.sha256}, fetched was {found}")
+        retrieved.replace(path)
 
 
 def _run_ivy(folder: Path, arguments: list[str]) -> str:

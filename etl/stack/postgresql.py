@@ -54,8 +54,10 @@ class PostgreSQLServer:
     # Fast shutdown: roll back, disconnect, checkpoint. SIGTERM would wait for every client to leave by itself.
     stop_signal = signal.SIGINT
 
-    def __init__(self, layout: Layout, credentials: Credentials) -> None:
+    def __init__(self, layout: Layout, credentials: Credentials, program: Path | None = None) -> None:
+        """`program`: the installation to run, where it is another than the package's."""
         self._credentials = credentials
+        self._program = program
         self._home = Home(layout.server_dir(self.name), layout.data_dir)
         self.log_files: tuple[Path, ...] = (layout.logs_dir / "postgresql.log",)
 
@@ -78,7 +80,7 @@ class PostgreSQLServer:
 
     def start(self, ports: Mapping[str, int]) -> None:
         self._home.create(self._credentials.stack_id)
-        program = self._home.readable_copy(_installed())
+        program = self._home.readable_copy(self._program or _installed())
         self._initialise(program)
         # Nothing of ours runs here any more, but the number in this file may since belong to another process.
         (self._data / "postmaster.pid").unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import psutil
 from etl.stack import processes
 from etl.stack.credentials import Credentials
 from etl.stack.layout import Layout, private_dir, write_private
-from etl.stack.packages import java, s3proxy_jar
+from etl.stack.packages import S3PROXY, java, path_of
 from etl.stack.ports import LOOPBACK
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class S3Server:
         write_private(self._config_file, "".join(f"{name}={value}\n" for name, value in properties.items()))
         memory = ["-Xms64m", "-Xmx512m", "-XX:+UseParallelGC", "-Duser.timezone=UTC", "-DLOG_LEVEL=warn"]
         processes.start(
-            [java(), *memory, "-jar", str(s3proxy_jar()), "--properties", str(self._config_file)],
+            [java(), *memory, "-jar", str(path_of(S3PROXY)), "--properties", str(self._config_file)],
             folder=self._folder,
             log_file=self.log_files[0],
         )

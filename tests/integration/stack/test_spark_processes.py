@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from etl.spark import PROJECT_DIR
-from etl.stack.packages import java, s3proxy_jar
+from etl.stack.packages import S3PROXY, java, path_of
 from etl.stack.ports import free_port
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -93,7 +93,7 @@ def secure_store(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         "s3proxy.credential=tester-secret\njclouds.provider=filesystem-nio2\njclouds.identity=local\n"
         f"jclouds.credential=local\njclouds.filesystem.basedir={tmp_path / 'objects'}\n"
     )
-    command = [java(), "-Xmx256m", "-jar", str(s3proxy_jar()), "--properties", str(tmp_path / "s3.properties")]
+    command = [java(), "-Xmx256m", "-jar", str(path_of(S3PROXY)), "--properties", str(tmp_path / "s3.properties")]
     with (tmp_path / "s3.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         try:
             _create_bucket(f"https://127.0.0.1:{port}", ca_file)

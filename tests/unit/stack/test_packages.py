@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from etl.errors import StoreError
 from etl.stack import packages
+
+PINNED = replace(packages.S3PROXY, sha256=hashlib.sha256(b"jar").hexdigest())
 
 
 @pytest.fixture
@@ -24,24 +27,23 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return retrievals
 
 
-def test_the_pinned_jar_is_fetched_once(fetched: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "S3PROXY_SHA256", hashlib.sha256(b"jar").hexdigest())
-    assert packages.s3proxy_jar().read_bytes() == b"jar"
-    assert packages.s3proxy_jar().read_bytes() == b"jar"
+def test_the_pinned_jar_is_fetched_once(fetched: list[str]) -> None:
+    assert packages.path_of(PINNED).read_bytes() == b"jar"
+    assert packages.path_of(PINNED).read_bytes() == b"jar"
     assert len(fetched) == 1
     assert 'org="org.gaul" name="s3proxy" rev="4.1.0"' in fetched[0]
+    assert 'm:classifier="jar-with-dependencies"' in fetched[0]
 
 
-def test_a_jar_damaged_on_disk_is_fetched_again(fetched: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "S3PROXY_SHA256", hashlib.sha256(b"jar").hexdigest())
-    packages.s3proxy_jar().write_bytes(b"half")
-    assert packages.s3proxy_jar().read_bytes() == b"jar"
+def test_a_jar_damaged_on_disk_is_fetched_again(fetched: list[str]) -> None:
+    packages.path_of(PINNED).write_bytes(b"half")
+    assert packages.path_of(PINNED).read_bytes() == b"jar"
     assert len(fetched) == 2
 
 
 def test_another_content_than_the_pinned_is_refused(fetched: list[str], tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=packages.S3PROXY_SHA256):
-        packages.s3proxy_jar()
+    with pytest.raises(StoreError, match=packages.S3PROXY.sha256):
+        packages.path_of(packages.S3PROXY)
     assert list(tmp_path.glob("*.jar")) == []
     assert len(fetched) == 1
 
@@ -50,7 +52,7 @@ def test_what_ivy_said_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("ETL_IVY_DIR", str(tmp_path))
     monkeypatch.setattr(packages, "_run_ivy", lambda *_: "no route to host")
     with pytest.raises(StoreError, match="no route to host"):
-        packages.s3proxy_jar()
+        packages.path_of(packages.S3PROXY)
 
 
 def test_a_missing_java_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
