@@ -68,7 +68,8 @@ class Columns:
         if plan.treatment in (Treatment.KEEP, Treatment.ALTER):
             return stored(name)
         keeps_any, zone = name == "validation_errors", self._settings.time_zone
-        return read_as(plan.wanted.type, plan.found.type, stored(name), time_zone=zone, keeps_any=keeps_any)
+        read = read_as(plan.wanted.type, plan.found.type, stored(name), time_zone=zone, keeps_any=keeps_any)
+        return f'({read}) COLLATE "default"' if read and plan.found.is_loose and plan.wanted.type == "text" else read
 
     def filled(self, name: str, stored: Stored = quoted) -> str:
         """What the column shall hold, for rows that stand already too."""
@@ -141,6 +142,8 @@ class Columns:
         found = self.facts.columns.get(wanted.name)
         if found is None:
             return Treatment.ADD
+        if found.is_loose:
+            return Treatment.REPLACE
         if found.type == INTERNAL_NAMES[wanted.type]:
             return Treatment.KEEP if found.is_plain else Treatment.ALTER
         if wanted.type == "text" and found.type == "varchar":

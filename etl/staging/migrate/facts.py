@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """`type` is the base type's own name (int4, varchar, …); `is_plain`: no domain, and no length or precision."""
+    """`type` is the base type's own name (int4, varchar, …); `is_plain`: no domain, and no length or precision;
+    `is_loose`: its collation takes different texts for equal."""
 
     name: str
     type: str
@@ -17,6 +18,7 @@ class ColumnFacts:
     is_generated: bool = False
     is_identity: bool = False
     is_plain: bool = True
+    is_loose: bool = False
     default_text: str | None = None
 
 

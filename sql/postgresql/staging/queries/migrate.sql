@@ -50,10 +50,12 @@ SELECT attrelid::bigint AS oid, attname::text AS name, coalesce(base.typname, ow
     format_type(atttypid, atttypmod) AS type_text, attnotnull AS is_required,
     attgenerated <> '' AS is_generated, attidentity <> '' AS is_identity,
     own.typtype <> 'd' AND atttypmod = -1 AS is_plain,
+    NOT coalesce(collisdeterministic, true) AS is_loose,
     pg_get_expr(adbin, adrelid) AS default_text
 FROM pg_attribute
 JOIN pg_type AS own ON own.oid = atttypid
 LEFT JOIN pg_type AS base ON own.typtype = 'd' AND base.oid = own.typbasetype
+LEFT JOIN pg_collation ON pg_collation.oid = attcollation
 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE attrelid = ANY (%(oids)s::oid[]) AND attnum > 0 AND NOT attisdropped
 ORDER BY attrelid, attnum;

@@ -73,6 +73,15 @@ def test_a_table_that_holds_the_contract_needs_nothing_whatever_its_indexes_are_
     assert plan_table(finished(), SETTINGS) == TablePlan("stg_x")
 
 
+@pytest.mark.parametrize("kind", ["text", "varchar"])
+def test_a_text_that_takes_different_texts_for_equal_is_replaced_by_one_that_does_not(kind: str) -> None:
+    facts = finished()
+    loose = column("source_id", kind, is_required=True, is_loose=True)
+    plan = plan_table(replace(facts, columns={**facts.columns, "source_id": loose}), SETTINGS)
+    assert any('COLLATE "default"' in text for text in statements(plan))
+    assert any("etl_new_source_id" in text for text in statements(plan))
+
+
 def test_an_index_that_lets_updates_be_hot_serves_as_well() -> None:
     facts = finished()
     brin = tuple(
