@@ -9,8 +9,8 @@ LISTED = 12
 """How many valid names a fault lists before it says how many there are."""
 
 
-def suggestion(name: str, valid: Iterable[str]) -> str:
-    """`did you mean 'x'?`, or the valid names where none is near."""
+def suggestion(name: str, valid: Iterable[str], told: str = "valid") -> str:
+    """`did you mean 'x'?`, or the valid names where none is near; `told` says what they are."""
     names = list(dict.fromkeys(str(candidate) for candidate in valid))
     by_folded = {candidate.casefold(): candidate for candidate in names}
     close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
@@ -19,4 +19,4 @@ def suggestion(name: str, valid: Iterable[str]) -> str:
     if not names:
         return "nothing is valid here"
     shown = ", ".join(sorted(names)[:LISTED])
-    return f"valid: {shown}" + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
+    return f"{told}: {shown}" + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")

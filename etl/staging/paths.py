@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 MISSING: Any = object()
@@ -49,3 +50,18 @@ def obstacle(record: dict[str, Any], path: str) -> Any:
             return MISSING
         value = value[step]
     return MISSING
+
+
+def neighbours(record: dict[str, Any], path: str, most: int = 200) -> list[str]:
+    """The keys that stand where a path was lost, as paths."""
+    value: Any = record
+    trodden = ""
+    for step in steps_of(path):
+        if not isinstance(value.get(step), dict):
+            break
+        value, trodden = value[step], f"{trodden}{_written(step)}."
+    return [f"{trodden}{_written(key)}" for key in islice(value, most)]
+
+
+def _written(key: str) -> str:
+    return key.replace(".", "\\.")

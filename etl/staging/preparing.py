@@ -14,7 +14,8 @@ from typing import Any
 
 import orjson
 
-from etl.staging.paths import MISSING, Getter, obstacle
+from etl.config.nearest import suggestion
+from etl.staging.paths import MISSING, Getter, neighbours, obstacle
 from etl.staging.records import Faults, PreparedBatch, RawBatch, Reject, RejectReason
 from etl.staging.shapes import Shape, ShapeError
 
@@ -32,6 +33,7 @@ class Rules:
     required: tuple[tuple[str, Getter], ...] = ()
     shape: Shape | None = None
     maximum_record_bytes: int = 16 * 1024 * 1024
+    source_id_path: str = "id"
     source_updated_at_path: str = "source_updated_at"
     is_of_rows: bool = False
     """The source makes the records itself, of rows; of one that it cannot make it says in a text why."""
@@ -141,19 +143,24 @@ def _source_id(record: dict[str, Any], rules: Rules) -> str:
     value = rules.source_id(record)
     if type(value) is int:
         return str(value)
+    path = rules.source_id_path
     if value is MISSING or value is None or value == "":
-        raise _Unstorable(
-            RejectReason.NO_SOURCE_ID, f"expected a source_id, found {'nothing' if value is MISSING else repr(value)}"
-        )
+        found = _nothing_at(path, record) if value is MISSING else "null" if value is None else "an empty text"
+        raise _Unstorable(RejectReason.NO_SOURCE_ID, f"expected a source_id at {path}, found {found}")
     if not isinstance(value, str):
         raise _Unstorable(
-            RejectReason.BAD_SOURCE_ID, f"expected text or a whole number as source_id, found {kind(value)}"
+            RejectReason.BAD_SOURCE_ID, f"expected text or a whole number as source_id at {path}, found {kind(value)}"
         )
     if len(value) > MAXIMUM_SOURCE_ID_BYTES // 4 and len(value.encode()) > MAXIMUM_SOURCE_ID_BYTES:
         raise _Unstorable(
-            RejectReason.BAD_SOURCE_ID, f"expected a source_id of at most {MAXIMUM_SOURCE_ID_BYTES} bytes"
+            RejectReason.BAD_SOURCE_ID, f"expected a source_id of at most {MAXIMUM_SOURCE_ID_BYTES} bytes at {path}"
         )
     return value
+
+
+def _nothing_at(path: str, record: dict[str, Any]) -> str:
+    names = neighbours(record, path)
+    return f"nothing; {suggestion(path, names, 'keys found')}" if names else "an object without keys"
 
 
 # --- is it valid? ---------------------------------------------------------------------------------------------------

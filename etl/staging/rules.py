@@ -29,6 +29,7 @@ def rules_of(job: StagingJob) -> Rules:
         required=tuple((path, getter(path)) for path in job.required),
         shape=Shape(job.shape) if job.shape else None,
         maximum_record_bytes=job.maximum_record_bytes,
+        source_id_path=job.source_id,
         source_updated_at_path=job.source_updated_at or "",
         is_of_rows=_form(job) in (FileFormat.CSV, FileFormat.PARQUET),
     )

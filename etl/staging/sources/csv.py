@@ -50,7 +50,7 @@ class CsvFormat:
         rows = self._rows(line_blocks(stream, self.longest), LinePlace())
         header = next(rows, None)
         if header is None:
-            raise SourceError("expected a header row, found an empty file")
+            return iter(())
         names = self._names(header)
         place = LinePlace(**start) if start else header.end
         if start:

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from etl.errors import SourceError
 from etl.names import path_of, stored_name
 from etl.staging.records import RawBatch
 from etl.staging.sources.base import UNBOUNDED_BYTES, After, Format, Place, Slice
 from etl.staging.sources.opening import fingerprint, is_readable, reading, refuse_changed
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,14 @@ class FileSource:
         try:
             for path in files:
                 known = {"file": stored_name(path), **fingerprint(path)}
+                begun = ordinal
                 for piece in _slices(self.format, path, batch_size, start):
                     position = {**known, "ordinal": ordinal, **piece.position}
                     ordinals = range(ordinal, ordinal + len(piece.records))
                     yield RawBatch(index, position, ordinals, piece.records)
                     index, ordinal = index + 1, ordinals.stop
+                if ordinal == begun and start is None:
+                    log.warning("file without records", file=known["file"], size=known["size"])
                 start = None
         except SourceError as error:
             raise SourceError(f"{error.message}; until then the input gave {ordinal:,} records") from error

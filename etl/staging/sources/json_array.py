@@ -100,6 +100,8 @@ class _Scan:
         self._found = 0
 
     def elements(self) -> Iterator[bytes]:
+        if not self._next():  # no array either, and no record: as an empty file of any other text
+            return
         self._expect("[")
         if self._next() == "]":
             self._at += 1

@@ -475,7 +475,7 @@ def test_too_many_rejected_records_fail_the_run(
     assert (refused.run["status"], refused.run["rows_attempted"]) == ("failed", 0)
     assert refused.run["failure"] == (
         "expected at most 3 rejected records, found 4 among the first 12; "
-        "the last of them: expected a source_id, found nothing"
+        "the last of them: expected a source_id at id, found nothing; keys found: n"
     )
     known_later = loader.retry(limited(7), source(file), "run")
     assert (known_later.run["status"], known_later.run["rows_rejected"]) == ("partial", 8)
@@ -491,7 +491,7 @@ def test_a_run_whose_every_record_is_rejected_fails(
     assert (failed.run["status"], failed.run["rows_rejected"], failed.run["batches_succeeded"]) == ("failed", 250, 3)
     assert failed.run["failure"] == (
         "expected records that can be stored, found that all 250 were rejected; "
-        "the first reject: expected a source_id, found nothing"
+        "the first reject: expected a source_id at id, found nothing; keys found: n"
     )
     again = retry("all")
     assert (again.run["status"], again.run["failure"]) == ("failed", failed.run["failure"])

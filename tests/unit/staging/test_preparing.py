@@ -48,6 +48,27 @@ def test_whole_numbers_are_source_ids() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "record", "found"),
+    [
+        ("event_id", {"eventId": 1, "n": 2}, "nothing; did you mean 'eventId'?"),
+        ("id", {"payload": {}, "n": 2}, "nothing; keys found: n, payload"),
+        ("payload.user.id", {"payload": {"usr": {"id": 1}, "n": 2}}, "nothing; did you mean 'payload.usr'?"),
+        ("payload.user.id", {"payload": {"user": {"key": 1}}}, "nothing; did you mean 'payload.user.key'?"),
+        ("payload.user.id", {"payload": 5}, "nothing; did you mean 'payload'?"),
+        ("id", {}, "an object without keys"),
+        ("id", {"id": None}, "null"),
+        ("id", {"id": ""}, "an empty text"),
+    ],
+)
+def test_a_missing_source_id_is_told_with_its_path_and_what_stands_there(
+    path: str, record: dict[str, Any], found: str
+) -> None:
+    rules = Rules(getter(path), None, datetime.fromisoformat, source_id_path=path)
+    (reject,) = prepare(raw(record), rules).rejects
+    assert reject.message == f"expected a source_id at {path}, found {found}"
+
+
+@pytest.mark.parametrize(
     ("record", "reason"),
     [
         (b"{", RejectReason.NOT_JSON),

@@ -108,8 +108,6 @@ def test_a_quote_that_never_closes_is_no_silent_end(content: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "expected a header row, found an empty file"),
-        (b"\n\n", "expected a header row, found an empty file"),
         (b"a,b,a\n", "expected a name of its own for each column, found 'a' in the header"),
         (b"a,,b\n", "expected a name of its own for each column, found '' in the header"),
         (b"a,\xff\n", "the header row cannot be read"),

@@ -10,6 +10,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from structlog.testing import capture_logs
 
 from etl.errors import SourceError
 from etl.staging.records import RawBatch
@@ -243,13 +244,17 @@ def test_a_file_without_records_has_no_batch(tmp_path: Path, kind: str) -> None:
             writer.write_table(pa.table({"id": pa.array(["1"] * count, pa.string())}))
     empty: dict[str, tuple[Format, list[bytes]]] = {
         "ndjson": (NDJSON, [b"", b"\n \n", b"\xef\xbb\xbf"]),
-        "json_array": (JsonArrayFormat(LONGEST), [b"[]", b" [\n] "]),
-        "csv": (CsvFormat(LONGEST), [b"a,b\n", b"a,b", b"a\n\n\n"]),
+        "json_array": (JsonArrayFormat(LONGEST), [b"[]", b" [\n] ", b"", b" \n", b"\xef\xbb\xbf"]),
+        "csv": (CsvFormat(LONGEST), [b"a,b\n", b"a,b", b"a\n\n\n", b"", b"\n\n", b"\xef\xbb\xbf"]),
         "parquet": (ParquetFormat(), [_parquet([])]),
     }
     form, contents = empty[kind]
     files = [write(tmp_path / f"{number}", content) for number, content in enumerate(contents)]
-    assert check_batches(source_of(form, *files), 10) == []
+    with capture_logs() as logs:
+        assert list(source_of(form, *files).batches(10)) == []
+    assert [(each["event"], each["file"]) for each in logs] == [("file without records", str(file)) for file in files]
+    packed = [write(tmp_path / f"{number}.{kind}.gz", content) for number, content in enumerate(contents)]
+    assert kind == "parquet" or check_batches(source_of(form, *packed), 10) == []
     if kind == "parquet":
         with_empty_groups = write(tmp_path / "groups", groups.getvalue())
         assert records_of(check_batches(source_of(form, with_empty_groups), 1)) == [b'{"id":"1"}'] * 3
