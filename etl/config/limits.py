@@ -8,6 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
+DEFAULT_MAXIMUM_REJECTED = "50%"
+"""Of what is read, in all three tools: where more is refused, the rule is wrong, or the source, and not the rows."""
+
 _WRITTEN = re.compile(r"^(?:\d+|\d+(?:\.\d+)?\s*%)$")
 
 
@@ -26,6 +29,13 @@ def exceeds(limit: str | None, rows: int, of: int) -> bool:
     if limit.endswith("%"):
         return rows * 100 > Decimal(limit[:-1]) * of
     return rows > int(limit)
+
+
+def excess(limit: str | None, rows: int, of: int, claim: str, option: str = "maximum_rejected") -> str | None:
+    """What a person reads where `rows` are more than the limit allows; `claim` says what they do."""
+    if not exceeds(limit, rows, of):
+        return None
+    return f"expected at most {limit} of the {of:,} {claim} ({option}), found {rows:,}"
 
 
 def _as_text(written: Any) -> Any:

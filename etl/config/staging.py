@@ -10,10 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import ValidationError
-
 from etl.config.configuration import shown_path, telling
 from etl.config.document import Node, read_document
+from etl.config.limits import parse_limit
 from etl.config.nearest import suggestion
 from etl.config.servers import ENVIRONMENT, read_settings
 from etl.config.settings import PostgreSQLSettings
@@ -24,7 +23,6 @@ from etl.config.staging_models import (
     CsvFiles,
     InstantFormat,
     JsonFiles,
-    MaximumInvalid,
     PostgreSQLQuery,
     StagingJob,
     StandardInputSource,
@@ -216,11 +214,11 @@ def _in_range(batch_size: int, name: str) -> int:
     return batch_size
 
 
-def _maximum(written: str, name: str) -> MaximumInvalid:
+def _maximum(written: str, name: str) -> str:
     try:
-        return MaximumInvalid.model_validate(int(written) if written.isdecimal() else written)
-    except ValidationError as error:
-        raise UsageError(f"{name}: {error.errors()[0]['ctx']['error']}") from error
+        return parse_limit(written)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from error
 
 
 def _with_files(job: StagingJob, files: Iterable[str]) -> JsonFiles | CsvFiles:

@@ -6,8 +6,9 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
+from etl.config.limits import DEFAULT_MAXIMUM_REJECTED, Limit
 from etl.config.models import FrozenModel
 
 SMALLEST_BATCH = 100
@@ -16,7 +17,6 @@ DEFAULT_RETRIES = 5
 
 _TARGET_TABLE = re.compile(r"stg_[a-z0-9_]{1,59}")
 _QUERY = re.compile(r"(?is)(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(?:select|with|values|table)\b")
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")
 
 
 class FileFormat(StrEnum):
@@ -86,26 +86,6 @@ StagingSource = Annotated[JsonFiles | CsvFiles | PostgreSQLQuery | StandardInput
 # --- what is asked of them ------------------------------------------------------------------------------------------
 
 
-class MaximumInvalid(FrozenModel):
-    """Of invalid records, or of rejected ones. In YAML a count (`100`) or a share (`5%`) of all records read; here one
-    of the two, the share from 0 to 1."""
-
-    count: int | None = Field(default=None, ge=0)
-    share: float | None = Field(default=None, ge=0, le=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_yaml(cls, written: Any) -> Any:
-        if isinstance(written, dict):  # as the ledger keeps it
-            return written
-        if isinstance(written, int) and not isinstance(written, bool) and written >= 0:
-            return {"count": written}
-        share = _SHARE.fullmatch(written) if isinstance(written, str) else None
-        if share is None or float(share[1]) > 100:
-            raise ValueError(f"expected a count such as 100 or a share such as 5%; found {written!r}")
-        return {"share": float(share[1]) / 100}
-
-
 class StagingTimeouts(FrozenModel):
     """Seconds. `pool`: how long a batch waits for a free connection."""
 
@@ -143,9 +123,8 @@ class StagingJob(FrozenModel):
     retries: int = Field(default=DEFAULT_RETRIES, ge=0, le=100)
     """Of one batch, after what may pass: a lost connection, a deadlock, a busy server."""
     skip_unchanged: bool = True
-    maximum_invalid: MaximumInvalid | None = None
-    maximum_rejected: MaximumInvalid | None = None
-    """None: any, but not all that were read."""
+    maximum_invalid: Limit | None = None
+    maximum_rejected: Limit = DEFAULT_MAXIMUM_REJECTED
     gin_index: bool = False
     hot_updates: bool = False
     """For a table whose rows are mostly updated: none of them touches an index."""

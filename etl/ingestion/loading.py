@@ -28,7 +28,7 @@ from etl.ingestion.retrying import retrying
 from etl.ingestion.source import Source
 from etl.ingestion.stored_options import cut_otherwise, options_json
 from etl.ingestion.target import fits
-from etl.ingestion.trial import TooManyRejectedError, Trial, refuse_all_rejected
+from etl.ingestion.trial import TooManyRejectedError, Trial, refuse_most_rejected
 from etl.names import stored_name
 
 log = structlog.get_logger(__name__)
@@ -136,7 +136,8 @@ class Loading:
         if not self._options.dry_run:
             batches, counts = await self._asking(lambda c: manifest.load_counts(c, file.load))
             _reconcile(file.path, counts)
-        refuse_all_rejected(file.path, counts)
+        if self._options.maximum_rejected is None:
+            refuse_most_rejected(file.path, counts, is_written=not self._options.dry_run)
         notes = _notes(counts, self._lacking(file.source))
         if not self._options.dry_run:
             await self._asking(lambda c: manifest.finish_load(c, file.load, FileStatus.SUCCESS, notes))

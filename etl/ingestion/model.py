@@ -224,7 +224,7 @@ class UploadOptions:
     csv: CsvOptions = field(default_factory=CsvOptions)
     bad_rows: BadRows = BadRows.FAIL
     maximum_rejected: str | None = None
-    """How many rows of a file may be bad, as 100 or 5%; None: all."""
+    """How many rows of a file may be bad, as 100 or 5%: else none is loaded. None: half, told when it has been read."""
     dedup_order_by: tuple[OrderColumn, ...] = ()
     timezone: str | None = None
     strict_decimals: bool = False

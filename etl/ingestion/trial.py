@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from etl.config.limits import exceeds
+from etl.config.limits import DEFAULT_MAXIMUM_REJECTED, exceeds, excess
 from etl.errors import DataError
 from etl.ingestion.diagnosing import place_of
 from etl.ingestion.model import BatchCounts, Reject
@@ -17,7 +17,7 @@ MOST_KEPT = 1000
 
 
 class TooManyRejectedError(DataError):
-    """More rows of a file are bad than --maximum-rejected allows, or all; `counts` are of the rows that were read."""
+    """More rows of a file are bad than --maximum-rejected allows; `counts` are of the rows that were read."""
 
     def __init__(self, message: str, counts: BatchCounts) -> None:
         super().__init__(message)
@@ -52,18 +52,23 @@ class Trial:
         first = next((reject for rejects in self.rejects_by_batch().values() for reject in rejects), None)
         such_as = f"; the first: {place_of(first)}, column {first.column}: {first.reason}" if first else ""
         return TooManyRejectedError(
-            f"{path}: {counts.rows_rejected:,} of the {counts.rows_read:,} rows read are bad, more than "
-            f"--maximum-rejected {self.limit} allows; {fate}{such_as}; mend the file, or allow more",
+            f"{path}: {_excess(self.limit, counts)}; {fate}{such_as}; mend the file, or allow more",
             counts,
         )
 
 
-def refuse_all_rejected(path: Path, counts: BatchCounts) -> None:
-    """Where no row of a file is good it is not the rows that are wrong, but their description. Raises
+def refuse_most_rejected(path: Path, counts: BatchCounts, *, is_written: bool) -> None:
+    """Where nobody has said how many may be bad, a file is read once: its good rows have been loaded by then. Raises
     TooManyRejectedError."""
-    if counts.rows_read and counts.rows_rejected == counts.rows_read:
+    if refusal := _excess(DEFAULT_MAXIMUM_REJECTED, counts):
+        good = counts.rows_read - counts.rows_rejected
+        fate = f"the {good:,} good rows are loaded and stay" if good and is_written else "nothing was loaded"
         raise TooManyRejectedError(
-            f"{path}: expected good rows, found none: all {counts.rows_read:,} are bad, and nothing was loaded; "
-            f"`uploader status --file {path}` shows why",
+            f"{path}: {refusal}; {fate}; `uploader status --file {path}` shows why; mend the file, or allow more "
+            "(--resume --maximum-rejected 100%)",
             counts,
         )
+
+
+def _excess(limit: str, counts: BatchCounts) -> str | None:
+    return excess(limit, counts.rows_rejected, counts.rows_read, "rows read to be bad", "--maximum-rejected")

@@ -9,10 +9,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField
 
-from etl.config.limits import exceeds
 from etl.config.models import WithDecimals
 from etl.config.postgresql_types import numeric_digits
-from etl.errors import RejectedRowsError, SchemaMismatchError
+from etl.errors import SchemaMismatchError
 from etl.load.base import LoadFacts, RejectKeeper
 from etl.load.frames import Misfits, columns_of, iterate_rejects
 from etl.model import Column as FrameColumn
@@ -55,22 +54,15 @@ def reject_misfits(
 ) -> int:
     """Hands the rows that `settled` leaves out of `df` to the ledger; how many they are.
 
-    Raises RejectedRowsError where they are more than the entry allows: then the form is wrong, not the rows.
+    Raises RejectedRowsError where there are more with those that the transform has rejected than the entry allows.
     """
     if settled.misfits is None:
         return 0
     rejected = settled.misfits.among(df)
-    rows = rejected.count()
-    of = facts.rows if facts else df.count()
-    if exceeds(config.maximum_rejected, rows, of):
-        forms = ", ".join(f"{name} as {kind}" for name, kind in settled.types.items())
-        raise RejectedRowsError(
-            f"{config.table_name}: expected at most {config.maximum_rejected} of {of} rows to hold numerics beyond "
-            f"what {config.destination} can hold (maximum_rejected), found {rows}: {forms}. Nothing was written "
-            "there; give numeric_as a wider decimal, or text",
-            table=config.table_name,
-            destination=config.destination,
-        )
+    by_rule = rejected.groupBy(settled.misfits.rule, settled.misfits.reason).count().collect()
+    rules = [(rule, rows, reason) for rule, reason, rows in by_rule]
+    rows = sum(int(count) for _, count, _ in rules)
+    (facts or LoadFacts(df.count())).refuse_too_many_rejected(config, rows, lambda: rules)
     if rows and keep is not None:
         rule, reason = settled.misfits.rule, settled.misfits.reason
         keep(config.table_name, config.destination, iterate_rejects(rejected, rule, reason))
@@ -115,7 +107,7 @@ def _misfit(config: WithDecimals, name: str, kind: str) -> tuple[Column, str, st
         outside = f"{value} IS NOT NULL AND NOT {fits_exactly(value, kind)}"
     else:
         outside = f"exists({value}, item -> item IS NOT NULL AND NOT {fits_exactly('item', element)})"
-    reason = f"{name} is outside what {config.destination} can hold as {element or kind} (numeric_as)"
+    reason = f"{name} is outside what {config.destination} can hold as {element or kind}; widen it by numeric_as"
     return F.coalesce(F.expr(outside), F.lit(False)), f"range:{config.destination}:{name}", reason
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from etl.config.limits import exceeds
+from etl.config.limits import excess
 from etl.config.models import LoadConfigBase
 from etl.errors import RejectedRowsError
 
@@ -20,12 +20,12 @@ def discarded(rows: int) -> Rules:
 def refuse_too_many_rejected(config: LoadConfigBase, rejected: int, read: int, rules: Callable[[], Rules]) -> None:
     """Before a destination is written: a rule that refuses most rows is wrong itself, or the source is. `rules` is only
     asked where they are too many."""
-    if not exceeds(config.maximum_rejected, rejected, read):
+    refusal = excess(config.maximum_rejected, rejected, read, "rows read to break a rule")
+    if refusal is None:
         return
     found = "; ".join(f"{rule} ({rows}, such as {reason!r})" for rule, rows, reason in rules())
     raise RejectedRowsError(
-        f"{config.table_name}: expected at most {config.maximum_rejected} of the {read} rows read to break a rule "
-        f"(maximum_rejected), found {rejected}: {found}. Nothing was written and the watermark stays. Mend the rule or "
+        f"{config.table_name}: {refusal}: {found}. Nothing was written and the watermark stays. Mend the rule or "
         "the source; to load the others without these rows, repeat the run with --maximum-rejected 100%",
         table=config.table_name,
     )

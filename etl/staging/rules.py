@@ -52,13 +52,7 @@ def table_of(job: StagingJob) -> StagingTable:
 
 
 def tolerances_of(job: StagingJob) -> Tolerances:
-    invalid, rejected = job.maximum_invalid, job.maximum_rejected
-    return Tolerances(
-        (
-            Tolerance(invalid.count, invalid.share) if invalid else Tolerance(),
-            Tolerance(rejected.count, rejected.share, True) if rejected else Tolerance(only_rejected=True),
-        )
-    )
+    return Tolerances((Tolerance(job.maximum_invalid), Tolerance(job.maximum_rejected, only_rejected=True)))
 
 
 def _iso(value: Any) -> datetime:

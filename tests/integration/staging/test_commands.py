@@ -107,7 +107,7 @@ def test_too_many_rejects_exit_1_and_say_what_to_do(ready: None, run: Run, file:
     misspelt = run("load", "events", "--maximum-rejected", "half")
     assert (misspelt.returncode, misspelt.stderr) == (
         2,
-        "--maximum-rejected: expected a count such as 100 or a share such as 5%; found 'half'\n",
+        "--maximum-rejected: expected a number of rows or a share, such as 100 or 5%, found 'half'\n",
     )
 
 

@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import CsvFiles, JsonFiles, MaximumInvalid, StagingJob, StandardInputSource
+from etl.config.staging_models import CsvFiles, JsonFiles, StagingJob, StandardInputSource
 from etl.errors import ConnectionLostError, LockedError, SourceError, UsageError
 from etl.staging.database import StagingDatabase
 from etl.staging.ledger import StagingLedger
@@ -276,6 +276,30 @@ def test_a_batch_that_is_not_in_the_spool_any_more_fails_alone(
     assert "batch 1 is not in the spool any more" in message
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_batches_that_can_be_read_again_wait_for_the_disk_at_the_end_of_the_run(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute, tmp_path: Path, kept: bool
+) -> None:
+    """The run's last COMMIT brings them there; what the spool lets go of must be there before."""
+    execute("CREATE TABLE commits (of text, waits text)")
+    execute(
+        """CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+            INSERT INTO commits VALUES (TG_TABLE_NAME, current_setting('synchronous_commit')); RETURN NULL; END$$"""
+    )
+    execute("CREATE TRIGGER tell AFTER INSERT ON stg_events FOR EACH STATEMENT EXECUTE FUNCTION tell()")
+    execute("CREATE TRIGGER tell AFTER UPDATE OF finished_at ON etl_runs FOR EACH STATEMENT EXECUTE FUNCTION tell()")
+    write(file, some(300))
+    read = source(file)
+    if kept:
+        job = job.model_copy(update={"source": StandardInputSource(type="stdin")})
+        stream = StandardInput(NdjsonFormat(1 << 20), lambda: file.open("rb"))
+        read = SpooledSource(stream, Spool(tmp_path / "spool"))
+    assert StagingLoader(database).load(job, read, LoadOptions(run_id="run")).is_success
+    found = execute("SELECT DISTINCT waits FROM commits WHERE of = 'stg_events'")
+    assert found == [("on" if kept else "off",)]
+    assert ("on",) in execute("SELECT waits FROM commits WHERE of = 'etl_runs'")
+
+
 def test_a_job_whose_source_is_of_another_kind_now_cannot_retry(
     load: Callable[..., Summary], database: StagingDatabase, job: StagingJob, file: Path
 ) -> None:
@@ -445,10 +469,10 @@ def test_too_many_invalid_records_end_the_run(
     load: Callable[..., Summary], database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
 ) -> None:
     write(file, [*some(200), *({"id": f"bad{i}"} for i in range(100))])
-    strict = job.model_copy(update={"maximum_invalid": MaximumInvalid.model_validate(20)})
+    strict = job.model_copy(update={"maximum_invalid": "20"})
     summary = StagingLoader(database).load(strict, source(file), LoadOptions(run_id="strict"))
     assert summary.run["status"] == "partial"
-    assert "at most 20 invalid records, found 100" in summary.run["failure"]
+    assert summary.run["failure"].startswith("expected at most 20 of the 300 records read to be invalid or rejected")
     ((rows,),) = execute("SELECT count(*) FROM stg_events")
     assert rows == 200
 
@@ -462,24 +486,27 @@ def test_too_many_rejected_records_fail_the_run(
     loader, options = StagingLoader(database), LoadOptions(run_id="run")
 
     def limited(maximum: Any) -> StagingJob:
-        return job.model_copy(update={"maximum_rejected": MaximumInvalid.model_validate(maximum)})
+        return job.model_copy(update={"maximum_rejected": str(maximum)})
 
-    assert loader.load(job, source(file), LoadOptions(run_id="free")).is_success
+    default = loader.load(job, source(file), LoadOptions(run_id="default"))
+    assert (default.run["status"], default.run["rows_inserted"], default.run["rows_rejected"]) == ("partial", 4, 8)
+    assert "at most 50% of the 12 records read to be rejected (maximum_rejected), found 8" in default.run["failure"]
+    assert loader.load(limited("66.7%"), source(file), LoadOptions(run_id="free")).is_success
     share = loader.load(limited("60%"), source(file), LoadOptions(run_id="share"))
     assert (share.run["status"], share.run["rows_rejected"], share.run["rows_unchanged"]) == ("partial", 8, 4)
     assert share.run["failure"].startswith(
-        "expected at most 60.00% rejected records, found 8 of 12 (66.67%); the first"
+        "expected at most 60% of the 12 records read to be rejected (maximum_rejected), found 8; the first"
     )
     # judged before anything of the batch is stored
     refused = loader.load(limited(3), source(file), options)
     assert (refused.run["status"], refused.run["rows_attempted"]) == ("failed", 0)
     assert refused.run["failure"] == (
-        "expected at most 3 rejected records, found 4 among the first 12; "
+        "expected at most 3 of the 12 records read to be rejected (maximum_rejected), found 4; "
         "the last of them: expected a source_id at id, found nothing; keys found: n"
     )
     known_later = loader.retry(limited(7), source(file), "run")
     assert (known_later.run["status"], known_later.run["rows_rejected"]) == ("partial", 8)
-    assert known_later.run["failure"].startswith("expected at most 7 rejected records, found 8 among the first 12; the")
+    assert known_later.run["failure"].startswith("expected at most 7 of the 12 records read to be rejected")
     assert loader.retry(limited(8), source(file), "run").is_success
 
 
@@ -490,12 +517,12 @@ def test_a_run_whose_every_record_is_rejected_fails(
     failed = load("all")
     assert (failed.run["status"], failed.run["rows_rejected"], failed.run["batches_succeeded"]) == ("failed", 250, 3)
     assert failed.run["failure"] == (
-        "expected records that can be stored, found that all 250 were rejected; "
+        "expected at most 50% of the 250 records read to be rejected (maximum_rejected), found 250; "
         "the first reject: expected a source_id at id, found nothing; keys found: n"
     )
     again = retry("all")
     assert (again.run["status"], again.run["failure"]) == ("failed", failed.run["failure"])
-    allowed = job.model_copy(update={"maximum_rejected": MaximumInvalid.model_validate("100%")})
+    allowed = job.model_copy(update={"maximum_rejected": "100%"})
     assert StagingLoader(database).load(allowed, source(file), LoadOptions(run_id="allowed")).is_success
     file.write_bytes(b"\n")
     assert load("empty").is_success

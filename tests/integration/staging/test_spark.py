@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import MaximumInvalid, StagingJob, StandardInputSource
+from etl.config.staging_models import StagingJob, StandardInputSource
 from etl.errors import UsageError
 from etl.staging.database import StagingDatabase
 from etl.staging.loader import LoadOptions, StagingLoader
@@ -71,9 +71,8 @@ def test_empty_partitions_and_too_many_rejects(
         id="frame", target_table=events.name, source=StandardInputSource(type="stdin"), source_id="key", batch_size=100
     )
 
-    def load(frame: DataFrame, run_id: str, maximum: Any = None) -> Any:
-        limit = None if maximum is None else MaximumInvalid.model_validate(maximum)
-        limited = job.model_copy(update={"maximum_rejected": limit})
+    def load(frame: DataFrame, run_id: str, maximum: str = "50%") -> Any:
+        limited = job.model_copy(update={"maximum_rejected": maximum})
         return load_dataframe(
             frame, limited, staging_settings, options=LoadOptions(run_id=run_id, reject_dir=tmp_path)
         ).run
@@ -81,15 +80,16 @@ def test_empty_partitions_and_too_many_rejects(
     empty = load(spark.createDataFrame([], "key string"), "empty")
     assert (empty["status"], empty["rows_attempted"]) == ("success", 0)
     mostly = spark.range(0, 300, numPartitions=3).select(F.when(F.col("id") < 10, F.col("id")).alias("key"))
-    assert (load(mostly, "free")["status"], load(mostly, "free2", "97%")["rows_rejected"]) == ("success", 290)
-    share = load(mostly, "share", "50%")
+    assert (load(mostly, "free", "97%")["status"], load(mostly, "free2", "97%")["rows_rejected"]) == ("success", 290)
+    share = load(mostly, "share")
     assert share["status"] == "partial"
-    assert "at most 50.00% rejected records, found 290 of 300" in share["failure"]
-    count = load(mostly, "count", 95)
+    assert "at most 50% of the 300 records read to be rejected (maximum_rejected), found 290" in share["failure"]
+    count = load(mostly, "count", "95")
     assert (count["status"], count["batches_succeeded"]) == ("partial", 1)
     assert (
-        "at most 95 rejected records, found 100 among the first 100; the last of them: expected a" in count["failure"]
+        "of the 100 records read to be rejected (maximum_rejected), found 100; the last of them: expected a"
+        in count["failure"]
     )
     none = load(mostly.where("key IS NULL"), "none")
     assert (none["status"], none["rows_rejected"]) == ("failed", 290)
-    assert "found that all 290 were rejected; the first reject: expected a source_id" in none["failure"]
+    assert "to be rejected (maximum_rejected), found 290; the first reject: expected a source_id" in none["failure"]
