@@ -13,7 +13,7 @@ from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.frames import columns_of
 from etl.model import Column, TableDefinition
 from etl.statements.clickhouse.catalog import DESCRIBE_TABLE
-from etl.statements.clickhouse.tables import VERSION_COLUMN, ColumnShape, TableShape
+from etl.statements.clickhouse.tables import NOT_SPARSE, VERSION_COLUMN, ColumnShape, TableShape
 from etl.statements.quoting import clickhouse_identifier
 from etl.statements.types import clickhouse_type_of
 
@@ -58,7 +58,10 @@ def wanted_shape(columns: Sequence[Column], config: ClickHouseTableLoadConfig) -
         partition_by=", ".join(config.partition_by),
         version=(config.version or VERSION_COLUMN) if replaces else "",
         ttl=config.ttl or "",
-        settings=("allow_nullable_key = 1",) if config.null_safe_key else (),
+        settings=(
+            *(("allow_nullable_key = 1",) if config.null_safe_key else ()),
+            *((NOT_SPARSE,) if any("Float" in shape.type for shape in shapes) else ()),
+        ),
     )
 
 

@@ -51,6 +51,9 @@ class TableShape:
         return self.engine == "ReplacingMergeTree"
 
 
+NOT_SPARSE = "ratio_of_defaults_for_sparse_serialization = 1"
+"""A column that is mostly zero is kept as its other values alone, where ClickHouse takes -0 for zero: it would be 0."""
+
 STAGING_SETTINGS = ("max_bytes_to_merge_at_max_space_in_pool = 1", "max_number_of_merges_with_ttl_in_pool = 0")
 """No merges in staging: they cost work that the target's own merges do again, and a TTL merge would lose rows before
 they are counted."""
@@ -65,9 +68,8 @@ def staging_shape(target: TableShape, run_number: int) -> TableShape:
         replace(column, default=f"MATERIALIZED {int(run_number)}") if column.name == VERSION_COLUMN else column
         for column in target.columns
     )
-    return replace(
-        target, columns=columns, engine="MergeTree", version="", settings=(*target.settings, *STAGING_SETTINGS)
-    )
+    settings = dict.fromkeys((*target.settings, NOT_SPARSE, *STAGING_SETTINGS))
+    return replace(target, columns=columns, engine="MergeTree", version="", settings=tuple(settings))
 
 
 def create_table(database: str, table: str, shape: TableShape, *, if_not_exists: bool = False) -> str:

@@ -149,6 +149,22 @@ def test_floats_arrive_to_the_last_bit_and_a_changed_bit_is_a_change(
     assert (again.rows_updated, again.rows_unchanged) == (2, len(rows) - 2)
 
 
+@pytest.mark.parametrize("writer", ["arrow", "jdbc"])
+def test_a_negative_zero_among_zeros_stays_one(
+    clickhouse: ClickHouse, table: str, loader_of: LoaderOf, frame_of: FrameOf, writer: str
+) -> None:
+    """ClickHouse keeps a column of zeros sparse, and takes -0 for one; in the key, too, and after a merge of parts."""
+    config, schema = entry(table, writer=writer), "id double not null, dual double not null, single float not null"
+    rows = [(-0.0, -0.0, -0.0), *((float(n), 0.0, 0.0) for n in range(1, 99))]
+    assert loader_of(1).load(frame_of(*rows, schema=schema), config).rows_inserted == 99
+    assert loader_of(2).load(frame_of((100.0, -0.0, -0.0), schema=schema), config).rows_inserted == 1
+    clickhouse.execute(f"OPTIMIZE TABLE `{table}` FINAL")
+    signs = (
+        f"SELECT toString(id), toString(dual), toString(single) FROM `{table}` WHERE toString(dual) = '-0' ORDER BY 1"
+    )
+    assert clickhouse.query(signs) == [["-0"] * 3, ["100", "-0", "-0"]]
+
+
 def _bits(value: float, form: str = "<d", number: str = "<q") -> int:
     return int(struct.unpack(number, struct.pack(form, value))[0])
 

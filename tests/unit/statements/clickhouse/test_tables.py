@@ -69,6 +69,7 @@ def test_staging_is_a_plain_merge_tree_without_merges_that_writes_the_runs_versi
     assert staging.columns[:-1] == SHAPE.columns[:-1]
     assert staging.settings == (
         "allow_nullable_key = 1",
+        "ratio_of_defaults_for_sparse_serialization = 1",
         "max_bytes_to_merge_at_max_space_in_pool = 1",
         "max_number_of_merges_with_ttl_in_pool = 0",
     )
