@@ -273,10 +273,10 @@ def test_a_dry_run_makes_no_table(uploads: Uploads) -> None:
 
 def test_a_dry_run_counts_the_rows_that_would_be_rejected(uploads: Uploads) -> None:
     uploads.execute("CREATE TABLE t (id bigint PRIMARY KEY, name text)")
-    file = uploads.csv("a.csv", "id,name", "1,one", "x,two", "3,three,more")
+    file = uploads.csv("a.csv", "id,name", "1,one", "x,two", "3,three,more", "4,four")
     result = uploads.load_one(file, dry_run=True, bad_rows=BadRows.REJECT)
     assert result.status is FileStatus.SUCCESS
-    assert (result.counts.rows_read, result.counts.rows_rejected) == (3, 2)
+    assert (result.counts.rows_read, result.counts.rows_rejected) == (4, 2)
     assert uploads.rows() == []
 
 
