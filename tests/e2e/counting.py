@@ -28,13 +28,6 @@ def postgresql_counts(settings: PostgreSQLSettings | None, tables: Iterable[str]
         return dict(cursor.fetchall())
 
 
-def execute(settings: PostgreSQLSettings, *statements: str) -> None:
-    with closing(psycopg2.connect(**settings.connection_parameters)) as connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-        connection.commit()
-
-
 def clickhouse_counts(configuration: Configuration, tables: Iterable[str]) -> Counts:
     server = configuration.settings.clickhouse
     assert server is not None

@@ -9,7 +9,6 @@ import csv
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import jsonschema
@@ -18,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from etl.stack.layout import PROJECT_DIR
 from tests.e2e.conftest import STORES, Newcomer
-from tests.e2e.counting import clickhouse_counts, execute, lake_counts, lake_objects, postgresql_counts
+from tests.e2e.counting import clickhouse_counts, lake_counts, lake_objects, postgresql_counts
 
 # whole runs of the job: minutes each, and several times that on a busy machine
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
@@ -28,15 +27,13 @@ with (PROJECT_DIR / "tests" / "contract_tables.csv").open() as contract:
 OUTCOMES = ("rows_inserted", "rows_updated", "rows_unchanged", "rows_skipped", "rows_rejected", "rows_deduplicated")
 
 
-def assert_every_store_equals_the_source(
-    newcomer: Newcomer, spark: SparkSession, tables: Sequence[str] = TABLES
-) -> None:
+def assert_every_store_equals_the_source(newcomer: Newcomer, spark: SparkSession) -> None:
     configuration = newcomer.configuration()
-    source = postgresql_counts(configuration.settings.source, tables)
+    source = postgresql_counts(configuration.settings.source, TABLES)
     assert all(source.values())
-    assert postgresql_counts(configuration.settings.postgresql, tables) == source
-    assert clickhouse_counts(configuration, tables) == source
-    assert lake_counts(spark, configuration, tables) == source
+    assert postgresql_counts(configuration.settings.postgresql, TABLES) == source
+    assert clickhouse_counts(configuration, TABLES) == source
+    assert lake_counts(spark, configuration, TABLES) == source
 
 
 def statuses(report: dict[str, Any]) -> Counter[str]:
@@ -88,40 +85,6 @@ def test_a_day_later_only_the_difference_is_loaded(newcomer: Newcomer, spark: Sp
         assert (load["rows_inserted"], load["rows_updated"]) == (change["new"], change["changed"]), load
         assert sum(load[outcome] for outcome in OUTCOMES) == load["rows_read"], load
     assert_every_store_equals_the_source(newcomer, spark)
-
-
-def test_one_store_tonight_and_all_tomorrow_leaves_none_short(newcomer: Newcomer, spark: SparkSession) -> None:
-    someone = Newcomer({**newcomer.environment, **newcomer.variables()}, newcomer.reports)
-    someone.run(sys.executable, "-m", "etl.sample", "--advance", "1")
-    tonight = newcomer.load("--domains", "security", destinations="s3")
-    assert {load["destination"] for load in tonight["loads"]} == {"s3"}
-    assert total(tonight, "rows_inserted") > 0
-    tomorrow = newcomer.load("--domains", "security")
-    assert {load["status"] for load in tomorrow["loads"] if load["destination"] == "s3"} == {"unchanged"}
-    for store in ("postgresql", "clickhouse"):
-        late = [load for load in tomorrow["loads"] if load["destination"] == store]
-        assert sum(load["rows_inserted"] for load in late) == total(tonight, "rows_inserted")
-    security = [table for table in TABLES if table.startswith("security_")]
-    assert_every_store_equals_the_source(newcomer, spark, security)
-
-
-def test_a_failing_table_stops_no_other_and_is_resumed(newcomer: Newcomer) -> None:
-    warehouse = newcomer.configuration().settings.postgresql
-    assert warehouse is not None
-    execute(warehouse, "ALTER TABLE security_roles RENAME TO kept", "CREATE VIEW security_roles AS SELECT 1 AS one")
-    only = ("--tables", "security_roles,security_permissions", "--full-refresh")
-    failed = newcomer.load(*only, expect=1)
-    assert failed["status"] == "partial"
-    by_load = {(load["table"], load["destination"]): load for load in failed["loads"]}
-    broken = by_load.pop(("security_roles", "postgresql"))
-    assert broken["status"] == "failed"
-    assert "security_roles" in broken["error"]
-    assert {load["status"] for load in by_load.values()} == {"unchanged"}
-
-    execute(warehouse, "DROP VIEW security_roles", "ALTER TABLE kept RENAME TO security_roles")
-    resumed = newcomer.load("--resume", failed["run_id"])
-    assert [(load["table"], load["destination"]) for load in resumed["loads"]] == [("security_roles", "postgresql")]
-    assert resumed["status"] == "success"
 
 
 def test_bad_use_exits_2_and_touches_nothing(newcomer: Newcomer) -> None:

@@ -17,10 +17,12 @@ from pyspark.sql import SparkSession
 
 from etl.config.configuration import load_configuration
 from etl.ledger import Ledger
+from etl.load.clickhouse.door import ClickHouseDoor
 from etl.pipeline.job import main
 from tests.conftest import RunningStack
 from tests.databases import drop_database
 
+STORES = ("clickhouse", "postgresql", "s3")
 RUN = "run: {lock_timeout_seconds: 3, retries: 2, retry_for_seconds: 0}\n"
 
 
@@ -55,6 +57,56 @@ class Shop:
         return exit_code, json.loads(report.read_text()) if report.exists() else {}
 
 
+class Stores:
+    """The shop's tables, read back from each store by a reader of its own."""
+
+    def __init__(self, shop: Shop, spark: SparkSession, stack: RunningStack) -> None:
+        self.shop, self._spark, self._settings = shop, spark, stack.settings
+        self._tables: set[str] = set()
+
+    def configure(self, tables: dict[str, str]) -> None:
+        """ClickHouse's database is shared: tables bear the shop's name there."""
+        self._tables |= set(tables)
+        lines = [f"  {name}: {{{entry}}}" for name, entry in tables.items()]
+        self.shop.tables("\n".join(["tables:", *lines]))
+        path = self.shop.folder / "tables" / "shop.yaml"
+        text = path.read_text()
+        shared = f'clickhouse: {{target_name: "{self.shop.name}_{{table}}"}}'
+        path.write_text(text.replace("defaults: {", f"defaults: {{{shared}, ", 1))
+
+    def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        return self.shop.run(*arguments, destinations=",".join(STORES))
+
+    def rows(self, table: str, columns: str, file_format: str = "parquet") -> dict[str, list[tuple[Any, ...]]]:
+        return {
+            "clickhouse": sorted(
+                map(tuple, self._clickhouse(f"SELECT {columns} FROM {self._named(table)} SETTINGS final = 1"))
+            ),
+            "postgresql": sorted(self.shop.target(f"SELECT {columns} FROM {table}")),
+            "s3": sorted(map(tuple, self._lake(table, columns, file_format))),
+        }
+
+    def drop(self) -> None:
+        for table in self._tables:
+            self._clickhouse(f"DROP TABLE IF EXISTS {self._named(table)} SYNC")
+
+    def _lake(self, table: str, columns: str, file_format: str) -> list[Any]:
+        assert self._settings.s3 is not None
+        path = f"s3a://{self._settings.s3.bucket}/data-lake/{self.shop.name}/{table}"
+        return self._spark.read.format(file_format).load(path).selectExpr(*columns.split(", ")).collect()
+
+    def _clickhouse(self, statement: str) -> list[list[Any]]:
+        assert self._settings.clickhouse is not None
+        with ClickHouseDoor(self._settings.clickhouse) as door:
+            if statement.startswith("SELECT"):
+                return door.query(statement)
+            door.execute(statement)
+        return []
+
+    def _named(self, table: str) -> str:
+        return f"{self.shop.name}_{table}"
+
+
 @pytest.fixture
 def shop(stack: RunningStack, spark: SparkSession, tmp_path: Path) -> Iterator[Shop]:
     name = f"shop_{secrets.token_hex(4)}"
@@ -76,12 +128,27 @@ def shop(stack: RunningStack, spark: SparkSession, tmp_path: Path) -> Iterator[S
         drop_database(lambda statement: execute(stack.postgres_url, statement), name)
 
 
+@pytest.fixture
+def stores(shop: Shop, spark: SparkSession, stack: RunningStack) -> Iterator[Stores]:
+    found = Stores(shop, spark, stack)
+    yield found
+    found.drop()
+
+
 def status_of(report: dict[str, Any]) -> dict[tuple[str, str], str]:
     return {(load["table"], load["destination"]): load["status"] for load in report["loads"]}
 
 
 def load_of(report: dict[str, Any], table: str, destination: str) -> dict[str, Any]:
     return next(one for one in report["loads"] if (one["table"], one["destination"]) == (table, destination))
+
+
+def everywhere(rows: list[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:
+    return dict.fromkeys(STORES, rows)
+
+
+def counted(report: dict[str, Any], table: str, name: str) -> dict[str, Any]:
+    return {store: load_of(report, table, store)[name] for store in STORES}
 
 
 def execute(url: str, statement: str, values: Sequence[Any] = ()) -> list[Any]:

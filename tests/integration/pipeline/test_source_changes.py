@@ -2,90 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
 from etl.load import many_partitions
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.rejects.__main__ import app
-from tests.conftest import RunningStack
-from tests.integration.pipeline.conftest import Shop, load_of, status_of
+from tests.integration.pipeline.conftest import STORES, Shop, Stores, counted, everywhere, load_of, status_of
 
 pytestmark = pytest.mark.stack
 
-STORES = ("clickhouse", "postgresql", "s3")
-ALL = ",".join(STORES)
 TABLES = ("ref", "merged", "kept")
-
-
-class Stores:
-    """The shop's tables, read back from each store by a reader of its own."""
-
-    def __init__(self, shop: Shop, spark: SparkSession, stack: RunningStack) -> None:
-        self.shop, self._spark, self._settings = shop, spark, stack.settings
-        self._tables: set[str] = set()
-
-    def configure(self, tables: dict[str, str]) -> None:
-        """ClickHouse's database is shared: tables bear the shop's name there."""
-        self._tables |= set(tables)
-        lines = [f"  {name}: {{{entry}}}" for name, entry in tables.items()]
-        self.shop.tables("\n".join(["tables:", *lines]))
-        path = self.shop.folder / "tables" / "shop.yaml"
-        text = path.read_text()
-        shared = f'clickhouse: {{target_name: "{self.shop.name}_{{table}}"}}'
-        path.write_text(text.replace("defaults: {", f"defaults: {{{shared}, ", 1))
-
-    def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
-        return self.shop.run(*arguments, destinations=ALL)
-
-    def rows(self, table: str, columns: str, file_format: str = "parquet") -> dict[str, list[tuple[Any, ...]]]:
-        return {
-            "clickhouse": sorted(map(tuple, self._clickhouse(f"SELECT {columns} FROM {self._named(table)} FINAL"))),
-            "postgresql": sorted(self.shop.target(f"SELECT {columns} FROM {table}")),
-            "s3": sorted(map(tuple, self._lake(table, columns, file_format))),
-        }
-
-    def drop(self) -> None:
-        for table in self._tables:
-            self._clickhouse(f"DROP TABLE IF EXISTS {self._named(table)} SYNC")
-
-    def _lake(self, table: str, columns: str, file_format: str) -> list[Any]:
-        assert self._settings.s3 is not None
-        path = f"s3a://{self._settings.s3.bucket}/data-lake/{self.shop.name}/{table}"
-        return self._spark.read.format(file_format).load(path).selectExpr(*columns.split(", ")).collect()
-
-    def _clickhouse(self, statement: str) -> list[list[Any]]:
-        assert self._settings.clickhouse is not None
-        with ClickHouseDoor(self._settings.clickhouse) as door:
-            if statement.startswith("SELECT"):
-                return door.query(statement)
-            door.execute(statement)
-        return []
-
-    def _named(self, table: str) -> str:
-        return f"{self.shop.name}_{table}"
-
-
-@pytest.fixture
-def stores(shop: Shop, spark: SparkSession, stack: RunningStack) -> Iterator[Stores]:
-    found = Stores(shop, spark, stack)
-    yield found
-    found.drop()
-
-
-def everywhere(rows: list[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:
-    return dict.fromkeys(STORES, rows)
-
-
-def counted(report: dict[str, Any], table: str, name: str) -> dict[str, Any]:
-    return {store: load_of(report, table, store)[name] for store in STORES}
 
 
 def test_rows_that_are_gone_from_the_source_go_from_every_store_alike(
