@@ -18,17 +18,16 @@ from pydantic import SecretStr
 from etl.ingestion.model import CopyPath, FileStatus, Header
 from etl.stack.embedded import Stack
 from etl.stack.layout import Layout
+from tests import parquet_annotations as annotated
 from tests.conftest import RunningStack
 from tests.integration.ingestion.conftest import Uploads, ask, headers_of, told
+from tests.parquet_annotations import MICROS, UUID, times
 from tests.parquet_files import Element, write_parquet
 
 pytestmark = pytest.mark.stack
 
 Texts = list[str | None]
 IDS = Element("id", "INT32", [0, 1, 2])
-UUID = bytes.fromhex("a0eebc999c0b4ef8bb6d6bb9bd380a11")
-TICKS = [0, 86_399_999_999, None]
-MICROS = [-62_135_596_800_000_000, 1_709_208_000_123_456, None]
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,6 @@ def cell(type_name: str, texts: Texts, physical: str, values: list[Any], **annot
     return Cell(Element("", physical, values, **annotation), type_name, texts)
 
 
-def times(scale: int) -> list[int | None]:
-    return [None if tick is None else tick * scale // 1_000_000 for tick in TICKS]
-
-
 CELLS: list[Cell] = [
     cell("boolean", ["true", "false", None], "BOOLEAN", [True, False, None]),
     cell("integer", ["-2147483648", "2147483647", None], "INT32", [-(2**31), 2**31 - 1, None]),
@@ -62,86 +57,66 @@ CELLS: list[Cell] = [
     *(
         cell(name, ["-5", "5", None], "INT32", [-5, 5, None], **each)
         for name, bits in (("smallint", 8), ("smallint", 16), ("integer", 32))
-        for each in ({"converted": f"INT_{bits}"}, {"logical": ("INTEGER", (bits, True))})
+        for each in annotated.integers(bits, True)
     ),
     *(
         cell(name, [str(most), "5", None], "INT32", [most if most < 2**31 else most - 2**32, 5, None], **each)
         for name, bits, most in (("smallint", 8, 255), ("integer", 16, 65_535), ("bigint", 32, 2**32 - 1))
-        for each in ({"converted": f"UINT_{bits}"}, {"logical": ("INTEGER", (bits, False))})
+        for each in annotated.integers(bits, False)
     ),
     cell("bigint", ["-5", "5", None], "INT64", [-5, 5, None], converted="INT_64"),
     cell("numeric(20,0)", [str(2**64 - 1), "5", None], "INT64", [-1, 5, None], converted="UINT_64"),
     cell("numeric(20,0)", [str(2**64 - 1), "5", None], "INT64", [-1, 5, None], logical=("INTEGER", (64, False))),
     *(
-        cell("numeric(9,2)", ["-0.50", "1234567.89", None], physical, values, length=length, **each)
-        for physical, length, values in (
-            ("INT32", None, [-50, 123_456_789, None]),
-            ("INT64", None, [-50, 123_456_789, None]),
-            ("BYTE_ARRAY", None, [b"\xce", (123_456_789).to_bytes(4, "big"), None]),
-            ("FIXED_LEN_BYTE_ARRAY", 5, [b"\xff\xff\xff\xff\xce", (123_456_789).to_bytes(5, "big"), None]),
-        )
-        for each in (
-            {"converted": "DECIMAL", "scale": 2, "precision": 9},
-            {"logical": ("DECIMAL", (2, 9)), "scale": 2, "precision": 9},
-        )
+        cell("numeric(9,2)", ["-0.50", "1234567.89", None], physical, values, **each)
+        for physical, values, each in annotated.DECIMALS
     ),
     *(
         cell("date", ["1969-12-31", "5000-01-01", None], "INT32", [-1, 1_106_685, None], **each)
-        for each in ({"converted": "DATE"}, {"logical": ("DATE", ())})
+        for each in annotated.DATES
     ),
     cell("date", ["0044-03-15 BC", "5874897-12-31", None], "INT32", [-735_160, 2_145_042_905, None], converted="DATE"),
     *(
         cell("time without time zone", ["00:00:00", "23:59:59.999", None], "INT32", times(1_000), **each)
-        for each in (
-            {"converted": "TIME_MILLIS"},
-            {"logical": ("TIME", (True, "MILLIS"))},
-            {"logical": ("TIME", (False, "MILLIS"))},
-        )
+        for each in annotated.TIMES_MILLIS
     ),
     *(
         cell("time without time zone", ["00:00:00", "23:59:59.999999", None], "INT64", times(scale), **each)
         for scale, each in (
-            (1_000_000, {"converted": "TIME_MICROS"}),
-            (1_000_000, {"logical": ("TIME", (True, "MICROS"))}),
-            (1_000_000, {"logical": ("TIME", (False, "MICROS"))}),
+            *((1_000_000, each) for each in annotated.TIMES_MICROS),
             (1_000_000_000, {"logical": ("TIME", (False, "NANOS"))}),
         )
     ),
     *(
         cell(name, [f"0001-01-01 00:00:00{zone}", f"2024-02-29 12:00:00.123456{zone}", None], "INT64", MICROS, **each)
-        for name, zone, each in (
-            ("timestamp with time zone", "+00", {"converted": "TIMESTAMP_MICROS"}),
-            ("timestamp with time zone", "+00", {"logical": ("TIMESTAMP", (True, "MICROS"))}),
-            ("timestamp without time zone", "", {"logical": ("TIMESTAMP", (False, "MICROS"))}),
+        for name, zone, kinds in (
+            ("timestamp with time zone", "+00", annotated.INSTANTS_MICROS),
+            ("timestamp without time zone", "", annotated.CLOCKS_MICROS),
         )
+        for each in kinds
     ),
     *(
         cell(name, [f"0001-01-01 00:00:00{zone}", f"2024-02-29 12:00:00.123{zone}", None], "INT64",
              [-62_135_596_800_000, 1_709_208_000_123, None], **each)
-        for name, zone, each in (
-            ("timestamp with time zone", "+00", {"converted": "TIMESTAMP_MILLIS"}),
-            ("timestamp without time zone", "", {"logical": ("TIMESTAMP", (False, "MILLIS"))}),
+        for name, zone, kinds in (
+            ("timestamp with time zone", "+00", annotated.INSTANTS_MILLIS),
+            ("timestamp without time zone", "", annotated.CLOCKS_MILLIS),
         )
+        for each in kinds
     ),
     cell("timestamp without time zone", ["2024-02-29 12:00:00.123456", None, None], "INT64",
          [1_709_208_000_123_456_000, None, None], logical=("TIMESTAMP", (False, "NANOS"))),
     *(
         cell("text", ["é", "", None], "BYTE_ARRAY", ["é".encode(), b"", None], **each)
-        for each in (
-            {"converted": "UTF8"},
-            {"logical": ("STRING", ())},
-            {"converted": "ENUM"},
-            {"converted": "ENUM", "logical": ("ENUM", ())},
-            {"logical": ("ENUM", ())},
-        )
+        for each in annotated.TEXTS
     ),
     *(
         cell("jsonb", ['{"a": 1.0}', "null", None], "BYTE_ARRAY", [b'{"a":  1.0}', b"null", None], **each)
-        for each in ({"converted": "JSON"}, {"logical": ("JSON", ())})
+        for each in annotated.JSONS
     ),
     *(
         cell("bytea", ["\\x00", "\\x", None], "BYTE_ARRAY", [b"\0", b"", None], **each)
-        for each in ({"converted": "BSON"}, {"logical": ("BSON", ())})
+        for each in annotated.BSONS
     ),
     cell("uuid", ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", None, None], "FIXED_LEN_BYTE_ARRAY", [UUID, None, None],
          length=16, logical=("UUID", ())),

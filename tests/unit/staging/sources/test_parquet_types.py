@@ -22,12 +22,11 @@ from etl.staging.preparing import prepare
 from etl.staging.records import RawBatch, Reject, RejectReason
 from etl.staging.rules import rules_of
 from etl.staging.sources.parquet import ParquetFormat, refuse_types
+from tests import parquet_annotations as annotated
+from tests.parquet_annotations import MICROS, UUID, times
 from tests.parquet_files import Element, write_parquet
 from tests.unit.staging.sources.support import check_batches, records_of, source_of
 
-UUID = bytes.fromhex("a0eebc999c0b4ef8bb6d6bb9bd380a11")
-MICROS = [-62_135_596_800_000_000, 1_709_208_000_123_456, None]
-TICKS = [0, 86_399_999_999, None]
 JOB = StagingJob(
     id="j", target_table="stg_j", source=JsonFiles(type="parquet", path=("*.parquet",)), source_id="id", required=()
 )
@@ -45,10 +44,6 @@ def cell(json: list[str], physical: str, values: list[Any], **annotation: Any) -
     return Cell([*json, *(["null"] * (3 - len(json)))], Element("", physical, values, **annotation))
 
 
-def times(per_second: int) -> list[int | None]:
-    return [None if tick is None else tick * per_second // 1_000_000 for tick in TICKS]
-
-
 CELLS: list[Cell] = [
     cell(["true", "false"], "BOOLEAN", [True, False, None]),
     cell(["-2147483648", "5"], "INT32", [-(2**31), 5, None]),
@@ -62,48 +57,31 @@ CELLS: list[Cell] = [
     *(
         cell(["-5", "5"], "INT32", [-5, 5, None], **each)
         for bits in (8, 16, 32)
-        for each in ({"converted": f"INT_{bits}"}, {"logical": ("INTEGER", (bits, True))})
+        for each in annotated.integers(bits, True)
     ),
     *(
         cell([str(2**bits - 1), "5"], "INT32", [2**bits - 1 if bits < 32 else -1, 5, None], **each)
         for bits in (8, 16, 32)
-        for each in ({"converted": f"UINT_{bits}"}, {"logical": ("INTEGER", (bits, False))})
+        for each in annotated.integers(bits, False)
     ),
     cell(["-5", "5"], "INT64", [-5, 5, None], converted="INT_64"),
     cell([str(2**64 - 1), "5"], "INT64", [-1, 5, None], converted="UINT_64"),
     cell([str(2**64 - 1), "5"], "INT64", [-1, 5, None], logical=("INTEGER", (64, False))),
     *(
-        cell(["-0.50", "1234567.89"], physical, values, length=length, **each)
-        for physical, length, values in (
-            ("INT32", None, [-50, 123_456_789, None]),
-            ("INT64", None, [-50, 123_456_789, None]),
-            ("BYTE_ARRAY", None, [b"\xce", (123_456_789).to_bytes(4, "big"), None]),
-            ("FIXED_LEN_BYTE_ARRAY", 5, [b"\xff\xff\xff\xff\xce", (123_456_789).to_bytes(5, "big"), None]),
-        )
-        for each in (
-            {"converted": "DECIMAL", "scale": 2, "precision": 9},
-            {"logical": ("DECIMAL", (2, 9)), "scale": 2, "precision": 9},
-        )
+        cell(["-0.50", "1234567.89"], physical, values, **each)
+        for physical, values, each in annotated.DECIMALS
     ),
     *(
         cell(['"1969-12-31"', '"20024-01-01"', '"0044-03-15 BC"'], "INT32", [-1, 6_594_088, -735_160], **each)
-        for each in ({"converted": "DATE"}, {"logical": ("DATE", ())})
+        for each in annotated.DATES
     ),
     *(
         cell(['"00:00:00"', '"23:59:59.999000"'], "INT32", times(1_000), **each)
-        for each in (
-            {"converted": "TIME_MILLIS"},
-            {"logical": ("TIME", (True, "MILLIS"))},
-            {"logical": ("TIME", (False, "MILLIS"))},
-        )
+        for each in annotated.TIMES_MILLIS
     ),
     *(
         cell(['"00:00:00"', '"23:59:59.999999"'], "INT64", times(1_000_000), **each)
-        for each in (
-            {"converted": "TIME_MICROS"},
-            {"logical": ("TIME", (True, "MICROS"))},
-            {"logical": ("TIME", (False, "MICROS"))},
-        )
+        for each in annotated.TIMES_MICROS
     ),
     *(
         cell(['"23:59:59.999999999"', '"24:00:00"'], "INT64", [86_399_999_999_999, 86_400_000_000_000, None],
@@ -112,19 +90,14 @@ CELLS: list[Cell] = [
     ),
     *(
         cell([f'"0001-01-01T00:00:00{zone}"', f'"2024-02-29T12:00:00.123456{zone}"'], "INT64", MICROS, **each)
-        for zone, each in (
-            ("+00:00", {"converted": "TIMESTAMP_MICROS"}),
-            ("+00:00", {"logical": ("TIMESTAMP", (True, "MICROS"))}),
-            ("", {"logical": ("TIMESTAMP", (False, "MICROS"))}),
-        )
+        for zone, kinds in (("+00:00", annotated.INSTANTS_MICROS), ("", annotated.CLOCKS_MICROS))
+        for each in kinds
     ),
     *(
         cell([f'"20024-01-01T00:00:00.001000{zone}"', f'"0044-03-15T00:00:00{zone} BC"'], "INT64",
              [569_729_203_200_001, -63_517_824_000_000, None], **each)
-        for zone, each in (
-            ("+00:00", {"converted": "TIMESTAMP_MILLIS"}),
-            ("", {"logical": ("TIMESTAMP", (False, "MILLIS"))}),
-        )
+        for zone, kinds in (("+00:00", annotated.INSTANTS_MILLIS), ("", annotated.CLOCKS_MILLIS))
+        for each in kinds
     ),
     *(
         cell([f'"2024-02-29T12:00:00.123456789{zone}"', f'"1970-01-01T00:00:00.000001{zone}"'], "INT64",
@@ -133,20 +106,15 @@ CELLS: list[Cell] = [
     ),
     *(
         cell(['"é"', '""'], "BYTE_ARRAY", ["é".encode(), b"", None], **each)
-        for each in (
-            {"converted": "UTF8"},
-            {"logical": ("STRING", ())},
-            {"converted": "ENUM"},
-            {"logical": ("ENUM", ())},
-        )
+        for each in annotated.TEXTS
     ),
     *(
         cell(['{"a":  1.00}', "null"], "BYTE_ARRAY", [b'{"a":  1.00}', b"null", None], **each)
-        for each in ({"converted": "JSON"}, {"logical": ("JSON", ())})
+        for each in annotated.JSONS
     ),
     *(
         cell(['"AA=="', '""'], "BYTE_ARRAY", [b"\0", b"", None], **each)
-        for each in ({"converted": "BSON"}, {"logical": ("BSON", ())})
+        for each in annotated.BSONS
     ),
     cell([f'"{uuid.UUID(bytes=UUID)}"'], "FIXED_LEN_BYTE_ARRAY", [UUID, None, None], length=16, logical=("UUID", ())),
     cell(["0.5", "null"], "FIXED_LEN_BYTE_ARRAY", [b"\0\x38", b"\0\xfc", None], length=2, logical=("FLOAT16", ())),
