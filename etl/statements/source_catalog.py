@@ -6,6 +6,8 @@ read as text, and `stands_for` keeps what it is at the source.
 
 from __future__ import annotations
 
+from etl.statements.postgresql.catalog import index_columns, key_columns
+
 MEANINGLESS = [
     # they name objects of this database, by a number that means another one elsewhere
     *("regclass", "regcollation", "regconfig", "regdictionary", "regnamespace", "regoper", "regoperator", "regproc"),
@@ -16,7 +18,7 @@ MEANINGLESS = [
 ]
 """Types of pg_catalog whose values another database could not take: text there. Parameter of TABLES."""
 
-TABLES = """
+TABLES = f"""
 WITH RECURSIVE wanted AS (
     SELECT n.nspname, c.relname, c.oid, c.relkind
     FROM unnest(%(schemas)s::text[], %(tables)s::text[]) AS w (schema_name, table_name)
@@ -61,22 +63,15 @@ columns AS (
 ),
 unique_indexes AS (
     SELECT i.indrelid, i.indisprimary, i.indexrelid,
-           (SELECT jsonb_agg(a.attname ORDER BY k.position)
-            FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
-            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-            WHERE k.position <= i.indnkeyatts) AS columns
+           {index_columns("i")} AS columns
     FROM pg_index i JOIN wanted w ON w.oid = i.indrelid
     WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
 ),
 foreign_keys AS (
     SELECT f.conrelid, jsonb_agg(jsonb_build_object(
         'parent', p.relname,
-        'columns', (SELECT jsonb_agg(a.attname ORDER BY k.position)
-                    FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, position)
-                    JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
-        'parent_columns', (SELECT jsonb_agg(a.attname ORDER BY k.position)
-                    FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, position)
-                    JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum)
+        'columns', {key_columns("f.conrelid", "f.conkey")},
+        'parent_columns', {key_columns("f.confrelid", "f.confkey")}
         ) ORDER BY f.conname) AS keys
     FROM pg_constraint f JOIN wanted w ON w.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
     WHERE f.contype = 'f' AND f.conparentid = 0

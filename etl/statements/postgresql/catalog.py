@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-DESCRIBE_TABLE = """
+
+def key_columns(relation: str, numbers: str, only: str = "true") -> str:
+    """A JSON array of names in the key's order, from the numbers that the catalog has for them."""
+    return f"""(SELECT jsonb_agg(a.attname ORDER BY k.position)
+        FROM unnest({numbers}) WITH ORDINALITY AS k (attnum, position)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = {relation} AND a.attnum = k.attnum WHERE {only})"""
+
+
+def index_columns(index: str) -> str:
+    """Those that it is about; others it merely includes. `index` is a row of pg_index."""
+    return key_columns(f"{index}.indrelid", f"{index}.indkey::int2[]", f"k.position <= {index}.indnkeyatts")
+
+
+DESCRIBE_TABLE = f"""
 SELECT jsonb_build_object(
     'kind', c.relkind,
     'columns', (
@@ -15,11 +28,7 @@ SELECT jsonb_build_object(
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'unique_keys', (
         SELECT jsonb_agg(jsonb_build_object(
-            'columns', (
-                SELECT jsonb_agg(a.attname ORDER BY k.position)
-                FROM unnest(i.indkey) WITH ORDINALITY AS k (attnum, position)
-                JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
-                WHERE k.position <= i.indnkeyatts),
+            'columns', {index_columns("i")},
             'primary', i.indisprimary, 'immediate', i.indimmediate,
             'nulls_not_distinct', i.indnullsnotdistinct) ORDER BY i.indexrelid)
         FROM pg_catalog.pg_index AS i
@@ -71,14 +80,8 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
             'name', f.conname,
             'child_schema', cn.nspname, 'child', cc.relname, 'parent_schema', pn.nspname, 'parent', pc.relname,
-            'columns', (
-                SELECT jsonb_agg(a.attname ORDER BY k.position)
-                FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, position)
-                JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
-            'parent_columns', (
-                SELECT jsonb_agg(a.attname ORDER BY k.position)
-                FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, position)
-                JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.attnum)
+            'columns', {key_columns("f.conrelid", "f.conkey")},
+            'parent_columns', {key_columns("f.confrelid", "f.confkey")}
             ) ORDER BY f.oid)
         FROM pg_catalog.pg_constraint AS f
         JOIN pg_catalog.pg_class AS cc ON cc.oid = f.conrelid
