@@ -95,7 +95,9 @@ def stack() -> Iterator[RunningStack]:
     """Servers of this session's own, gone with all their data when it ends; never those of the user."""
     kept = os.environ.get(KEPT_STACK_VARIABLE)
     if kept:
-        yield _bring_up(Path(kept).resolve() / WORKER)
+        # beside one another: a folder is deleted with all that lies in it
+        folder = Path(kept).resolve()
+        yield _bring_up(folder.with_name(f"{folder.name}-{WORKER}") if WORKER else folder)
         return
     data_dir = own_data_dir()
     try:
