@@ -101,6 +101,8 @@ class ColumnDefinition:
     generated: bool = False
     identity: bool = False
     stands_for: str = ""
+    has_loose_texts: bool = False
+    """Whether the source calls different texts equal (citext, a collation that is not deterministic)."""
     gone: bool = False
     """No longer at the source: read as NULL, since stores hold it still."""
 

@@ -22,6 +22,7 @@ from etl.model import RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.keys import with_live_keys
+from etl.pipeline.loose_keys import loose_keys
 from etl.pipeline.opening import reading_context
 from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED, RunOptions
 from etl.pipeline.shares import is_unchanged, plan_shares, read_shares
@@ -65,6 +66,8 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
         what = f"{rows} rows" if files is None else f"{files} files"
         yield f"{work.table.name} -> {loader.target(share.config)}: {share.config.mode}, {what}"
         yield f"  {share.vanished_rows}"
+        definition = context.definitions.get(work.table.name)
+        yield from (f"  {note}" for note in loose_keys(share.config, work.table, definition))
         yield from (f"  passed over: {file}" for file in share.measurement.files_skipped)
         if is_unchanged(context, share):
             yield "  nothing to do: the source is unchanged"

@@ -28,6 +28,7 @@ from etl.load.frames import columns_of
 from etl.load.rejected import refuse_too_many_rejected
 from etl.model import HELD_AS_TEXT, WATERMARK, Destination, LoadResult
 from etl.pipeline.context import RunContext, Work
+from etl.pipeline.loose_keys import loose_keys
 from etl.pipeline.retrying import asking_again
 from etl.pipeline.shares import (
     Measured,
@@ -340,6 +341,7 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
     loader = context.loaders[share.destination]
     _remove_orphans(context, loader, delivery.work, share)
     mark, fingerprint, tail = marks_after(context, delivery.work, share)
+    definition = context.definitions.get(delivery.work.table.name)
     context.ledger.begin_load(
         run_id,
         LoadPlan(
@@ -358,7 +360,7 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
             config_hash=share.config_hash,
             files_read=share.measurement.files_read,
             files_skipped=share.measurement.files_skipped,
-            notes=share.source_changes,
+            notes=(*share.source_changes, *loose_keys(share.config, delivery.work.table, definition)),
             next_columns=share.columns,
             rows_trimmed=delivery.tally.trimmed,
         ),

@@ -41,6 +41,7 @@ columns AS (
         'type', CASE WHEN k.travels THEN format_type(t.oid, coalesce(r.modifier, d.modifier, a.atttypmod))
                      ELSE 'text' END || CASE WHEN k.is_array THEN '[]' ELSE '' END,
         'stands_for', CASE WHEN k.travels THEN '' ELSE format_type(a.atttypid, a.atttypmod) END,
+        'has_loose_texts', coalesce(NOT l.collisdeterministic, false) OR t.typname = 'citext',
         'nullable', NOT a.attnotnull,
         'generated', a.attgenerated <> '',
         'identity', a.attidentity <> '') ORDER BY a.attnum) AS columns
@@ -52,6 +53,7 @@ columns AS (
     LEFT JOIN pg_type e ON e.oid = o.typelem AND e.typarray = o.oid
     LEFT JOIN resolved r ON r.oid = e.oid
     JOIN pg_type t ON t.oid = coalesce(r.base, e.oid, o.oid)
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation
     CROSS JOIN LATERAL (SELECT
         e.oid IS NOT NULL AS is_array,
         t.typnamespace = 'pg_catalog'::regnamespace AND t.typtype IN ('b', 'r', 'm')

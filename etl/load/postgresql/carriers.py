@@ -62,9 +62,9 @@ _HELD_AS_TEXT = frozenset({"text", "character varying", "character", "json", "js
 """Types that Spark holds as text and COPY takes as themselves; an array of one of them is an array of text."""
 
 
-def staged_column(column: Column, target_type: str) -> StagedColumn:
+def staged_column(column: Column, target_type: str, collation: str = "") -> StagedColumn:
     """The frame's own type where the wire takes it, cast to the target's when it is published."""
-    return StagedColumn(column.name, target_type, carrier_type(column.spark_type, column.postgresql_type))
+    return StagedColumn(column.name, target_type, carrier_type(column.spark_type, column.postgresql_type), collation)
 
 
 def carrier_type(spark_type: str, declared: str) -> str:

@@ -94,7 +94,9 @@ def publish(cursor: Any, publications: Sequence[Publication], config: LoaderConf
     cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     for publication in publications:
         violations.mark_misfits(cursor, publication)
-        if not publication.are_keys_checked:
+        if publication.are_keys_checked:
+            publishing.check_loose_keys(cursor, publication)
+        else:
             publishing.check_keys(cursor, publication)
     catalog = references.TargetCatalog(cursor, publications)
     vanished = Vanished(cursor, publications)

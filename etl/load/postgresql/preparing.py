@@ -71,7 +71,7 @@ def _blocked(error: EtlError, table: Table, settings: Settings) -> ContentionErr
 
 
 def _write(design: Design, agreement: Agreement, run_id: str) -> Write:
-    columns = tuple(staged_column(column, _type_in(agreement.target, column)) for column in agreement.written)
+    columns = tuple(_staged(agreement.target, column) for column in agreement.written)
     identities = {column.name: column.identity for column in agreement.target.columns if column.identity}
     fixed = {name for name in design.match if not _may_be_respelled(agreement.target, name)}
     return Write(
@@ -93,9 +93,11 @@ def _extra(column: Column) -> StagedColumn:
 def _may_be_respelled(target: TargetTable, key: str) -> bool:
     """A key column that `=` finds although it is not the same (`Abc` and `abc` as citext): it takes the new value."""
     stored = target.column(key)
-    return stored is not None and (stored.loose_collation or is_loosely_equal(stored.type))
+    return stored is not None and (bool(stored.loose_collation) or is_loosely_equal(stored.type))
 
 
-def _type_in(target: TargetTable, column: Column) -> str:
+def _staged(target: TargetTable, column: Column) -> StagedColumn:
     stored = target.column(column.name)
-    return stored.type if stored else column.postgresql_type
+    if stored is None:
+        return staged_column(column, column.postgresql_type)
+    return staged_column(column, stored.type, stored.loose_collation)

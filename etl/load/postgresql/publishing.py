@@ -81,12 +81,26 @@ def check_keys(cursor: Any, publication: Publication) -> None:
                 "reject such rows (`required`) or set `null_safe_key`",
                 table=table,
             )
+    _refuse_doubled(cursor, publication, "set `deduplicate`")
+
+
+def check_loose_keys(cursor: Any, publication: Publication) -> None:
+    """For frames whose keys differ as they are written: the target's `=` may take two of them for one."""
+    if loose := publication.write.loose_match:
+        columns = (publication.target.column(name) for name in loose)
+        types = ", ".join(f"{column.name} {column.type}" for column in columns if column)
+        remedy = f"the target calls them equal ({types}): mend the source, or the type of the target's column"
+        _refuse_doubled(cursor, publication, remedy)
+
+
+def _refuse_doubled(cursor: Any, publication: Publication, remedy: str) -> None:
+    write, table = publication.write, publication.config.table_name
     cursor.execute(writing.duplicate_keys(write))
     doubled = cursor.fetchall()
     if doubled:
         raise DuplicateKeyError(
             f"expected each key of {table} once, found {doubled[0][-1]} keys more than once, for example "
-            f"{describe_keys(write.match, [row[:-1] for row in doubled])}; set `deduplicate`",
+            f"{describe_keys(write.match, [row[:-1] for row in doubled])}; {remedy}",
             table=table,
         )
 

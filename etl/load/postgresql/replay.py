@@ -64,7 +64,7 @@ def _publication(config: PostgreSQLTableLoadConfig, target: TargetTable, names: 
     """Append and skip: what stands in the target by now is newer than what waits."""
     columns = [column for column in target.columns if column.writable and column.name in names]
     match = config.conflict_target or config.key
-    staged = tuple(StagedColumn(column.name, column.type, column.type) for column in columns)
+    staged = tuple(StagedColumn(column.name, column.type, column.type, column.loose_collation) for column in columns)
     write = Write(
         target=target.table,
         staging=staging_table(target.table, f"{run_id}:replay"),

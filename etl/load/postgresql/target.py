@@ -20,8 +20,8 @@ class TargetColumn:
     has_default: bool = False
     identity: str = ""
     generated: str = ""
-    loose_collation: bool = False
-    """Whether the column's collation calls different texts equal."""
+    loose_collation: str = ""
+    """The column's collation, as SQL, where it calls different texts equal."""
 
     @property
     def writable(self) -> bool:

@@ -22,8 +22,10 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
             'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
             'has_default', a.atthasdef, 'identity', a.attidentity, 'generated', a.attgenerated,
-            'loose_collation', EXISTS (
-                SELECT FROM pg_catalog.pg_collation AS l WHERE l.oid = a.attcollation AND NOT l.collisdeterministic)
+            'loose_collation', coalesce((
+                SELECT format('%%I.%%I', n.nspname, l.collname)
+                FROM pg_catalog.pg_collation AS l JOIN pg_catalog.pg_namespace AS n ON n.oid = l.collnamespace
+                WHERE l.oid = a.attcollation AND NOT l.collisdeterministic), '')
             ) ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'unique_keys', (

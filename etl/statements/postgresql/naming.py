@@ -52,16 +52,19 @@ class Table:
 @dataclass(frozen=True)
 class StagedColumn:
     """A column of the staging table: `carrier` is its type there, `type` the target's; they differ where COPY's binary
-    format has no encoder for the target's type, or where the frame's type is another one."""
+    format has no encoder for the target's type, or where the frame's type is another one. `collation`: the target's,
+    as SQL, where it calls different texts equal."""
 
     name: str
     type: str
     carrier: str
+    collation: str = ""
 
     def value(self, alias: str) -> str:
-        """The staged value in the target's type."""
+        """The staged value in the target's type, equal to another as it will be there."""
         column = postgresql_column(alias, self.name)
-        return column if self.type == self.carrier else f"CAST({column} AS {self.type})"
+        value = column if self.type == self.carrier else f"CAST({column} AS {self.type})"
+        return f"{value} COLLATE {self.collation}" if self.collation else value
 
     def comparable(self, alias: str) -> str:
         """The staged value in a form that has equality."""

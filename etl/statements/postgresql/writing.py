@@ -41,6 +41,11 @@ class Write:
         return next(column for column in self.columns if column.name == name)
 
     @property
+    def loose_match(self) -> tuple[str, ...]:
+        """Key columns whose `=` takes different values for one key: it gets the new spelling."""
+        return tuple(name for name in self.match if name in self.settable)
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 

@@ -66,8 +66,8 @@ def test_an_append_that_broke_off_and_is_resumed(uploads: Uploads, pooled: Dsn) 
 def test_typed_parquet_with_bad_rows(uploads: Uploads, pooled: Dsn, copy_path: CopyPath) -> None:
     uploads.execute("CREATE TABLE t (id bigint PRIMARY KEY, name varchar(4))")
     file = uploads.folder / "a.parquet"
-    pq.write_table(pa.table({"id": range(ROWS), "name": [f"n{n}" for n in range(ROWS)]}), file)
+    pq.write_table(pa.table({"id": range(ROWS), "name": [f"n{n % 1500}" for n in range(ROWS)]}), file)
     options = {"bad_rows": BadRows.REJECT, "copy_path": copy_path, "preserve_types": True}
     report = load(uploads, pooled, file, **options)
-    assert told(report.counts) == {"read": ROWS, "inserted": 1000, "rejected": 2000}
-    assert uploads.execute("SELECT count(*) FROM ingestion_rejects") == [(2000,)]
+    assert told(report.counts) == {"read": ROWS, "inserted": 2000, "rejected": 1000}
+    assert uploads.execute("SELECT count(*) FROM ingestion_rejects") == [(1000,)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,19 +109,25 @@ class Stores:
 
 @pytest.fixture
 def shop(stack: RunningStack, spark: SparkSession, tmp_path: Path) -> Iterator[Shop]:
+    with shop_on(stack, tmp_path) as shop:
+        yield shop
+
+
+@contextmanager
+def shop_on(stack: RunningStack, folder: Path) -> Iterator[Shop]:
     name = f"shop_{secrets.token_hex(4)}"
     server = stack.postgres_url.rsplit("/", 1)[0]
     environ = {**stack.environment, "ETL_POSTGRES_URL": f"{server}/{name}"}
-    (tmp_path / "tables").mkdir()
-    (tmp_path / "etl.yaml").write_text(RUN)
-    (tmp_path / "tables" / "shop.yaml").write_text("tables: {one: {kind: reference, key: id}}\n")
+    (folder / "tables").mkdir()
+    (folder / "etl.yaml").write_text(RUN)
+    (folder / "tables" / "shop.yaml").write_text("tables: {one: {kind: reference, key: id}}\n")
     execute(stack.postgres_url, f"CREATE DATABASE {name}")
     execute(stack.source_postgres_url, f"CREATE SCHEMA {name}")
-    settings = load_configuration(tmp_path, environ).settings.ledger
+    settings = load_configuration(folder, environ).settings.ledger
     assert settings is not None
     try:
         with closing(Ledger(settings)) as ledger:
-            yield Shop(name, tmp_path, environ, ledger)
+            yield Shop(name, folder, environ, ledger)
     finally:
         structlog.reset_defaults()
         execute(stack.source_postgres_url, f"DROP SCHEMA {name} CASCADE")
