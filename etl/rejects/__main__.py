@@ -137,7 +137,7 @@ def _opened(config_dir: Path) -> Iterator[tuple[Configuration, Ledger]]:
         typer.echo(error.message, err=True)
         raise typer.Exit(EXIT_USAGE) from None
     except EtlError as error:
-        typer.echo(f"{type(error).__name__}: {error.message}", err=True)
+        typer.echo(error.message, err=True)
         raise typer.Exit(EXIT_FAILED) from None
 
 
