@@ -55,7 +55,7 @@ def test_csv(wide: Uploads) -> None:
     assert load(wide, first) == {"read": ROWS, "unchanged": ROWS}
     assert load(wide, second, dedup_order_by=order_of("c1")) == {"read": ROWS, "updated": ROWS}
     refused = wide.load_one(bad, headers=HEADERS, bad_rows=BadRows.REJECT, maximum_rejected="2")
-    assert "3 of the 12 rows read are bad" in refused.notes
+    assert "expected at most 2 of the 12 rows read to be bad (--maximum-rejected), found 3" in refused.notes
     assert load(wide, bad, bad_rows=BadRows.REJECT) == {"read": ROWS, "updated": ROWS - 3, "rejected": 3}
     where = "SELECT line, column_name, value FROM ingestion_rejects JOIN ingestion_manifest USING (load_id) ORDER BY 1"
     assert wide.execute(where) == [(5, f"c{MOST - 1}", "x"), (7, "c7", "y"), (10, "id", None)]

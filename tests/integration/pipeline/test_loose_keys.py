@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.pipeline.conftest import Shop, load_of
-from tests.integration.pipeline.test_source_changes import Stores, stores
+from tests.integration.pipeline.conftest import Shop, Stores, load_of
 
 pytestmark = pytest.mark.stack
-
-__all__ = ["stores"]
 
 KEYS = {
     "of_numeric": ("numeric", "1.0", "1.00"),
