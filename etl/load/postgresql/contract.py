@@ -176,7 +176,8 @@ def _evolve(
         for column in target.columns
     ]
     columns += [TargetColumn(column.name, column.postgresql_type) for column in missing]
-    ddl = [alter_column_type(target.table, name, new_type) for name, new_type in widened.items()]
+    collations = {column.name: column.collation for column in target.columns}
+    ddl = [alter_column_type(target.table, name, wider, collations[name]) for name, wider in widened.items()]
     ddl += [drop_not_null(target.table, name) for name in loosened]
     ddl += [add_column(target.table, NewColumn(column.name, column.postgresql_type)) for column in missing]
     return replace(target, columns=tuple(columns)), ddl

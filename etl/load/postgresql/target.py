@@ -20,6 +20,8 @@ class TargetColumn:
     has_default: bool = False
     identity: str = ""
     generated: str = ""
+    collation: str = ""
+    """The column's own, as SQL, where it is not that of its type."""
     loose_collation: str = ""
     """The column's collation, as SQL, where it calls different texts equal."""
 

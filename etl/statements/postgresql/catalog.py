@@ -22,6 +22,11 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
             'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
             'has_default', a.atthasdef, 'identity', a.attidentity, 'generated', a.attgenerated,
+            'collation', coalesce((
+                SELECT format('%%I.%%I', n.nspname, l.collname)
+                FROM pg_catalog.pg_collation AS l JOIN pg_catalog.pg_namespace AS n ON n.oid = l.collnamespace
+                JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+                WHERE l.oid = a.attcollation AND l.oid <> t.typcollation), ''),
             'loose_collation', coalesce((
                 SELECT format('%%I.%%I', n.nspname, l.collname)
                 FROM pg_catalog.pg_collation AS l JOIN pg_catalog.pg_namespace AS n ON n.oid = l.collnamespace

@@ -80,5 +80,7 @@ def drop_not_null(table: Table, column: str) -> str:
     return f"ALTER TABLE {table.sql} ALTER COLUMN {postgresql_identifier(column)} DROP NOT NULL"
 
 
-def alter_column_type(table: Table, column: str, new_type: str) -> str:
-    return f"ALTER TABLE {table.sql} ALTER COLUMN {postgresql_identifier(column)} TYPE {new_type}"
+def alter_column_type(table: Table, column: str, new_type: str, collation: str = "") -> str:
+    """A collation that is not said again would go with the old type."""
+    kept = f" COLLATE {collation}" if collation else ""
+    return f"ALTER TABLE {table.sql} ALTER COLUMN {postgresql_identifier(column)} TYPE {new_type}{kept}"

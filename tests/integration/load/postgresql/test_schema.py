@@ -186,7 +186,7 @@ def test_every_difference_is_named_at_once(database: Database) -> None:
 
 
 def test_evolve_adds_and_widens(database: Database) -> None:
-    database.execute("CREATE TABLE items (id smallint PRIMARY KEY, n varchar(3), note text DEFAULT 'x')")
+    database.execute("CREATE TABLE items (id smallint PRIMARY KEY, n varchar(3) COLLATE \"C\", note text DEFAULT 'x')")
     database.execute("INSERT INTO items VALUES (1, 'abc', 'kept')")
     df = database.frame("id int, n string, more decimal(5,2)", [(1, "abc", None), (100_000, "abcd", Decimal("1.50"))])
     assert counts(database.load(df, table_config("items"))) == {"inserted": 1, "unchanged": 1}
@@ -194,6 +194,8 @@ def test_evolve_adds_and_widens(database: Database) -> None:
         (1, "abc", "kept", None),
         (100_000, "abcd", "x", Decimal("1.50")),
     ]
+    of_n = "SELECT collation_name FROM information_schema.columns WHERE table_name = 'items' AND column_name = 'n'"
+    assert database.execute(of_n) == [("C",)]
 
 
 def test_discard_row_rejects_rows_that_need_what_the_target_lacks(database: Database) -> None:
