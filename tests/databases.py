@@ -12,7 +12,7 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from etl.config.settings import PostgreSQLSettings
-from etl.ledger.connection import connect
+from etl.postgresql.connection import connect
 
 PATIENCE_SECONDS = 60
 

@@ -11,9 +11,9 @@ from psycopg2.extensions import connection as Connection
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import SourceError
-from etl.ledger.next_steps import Advice, next_step
+from etl.postgresql.next_steps import Advice, next_step
+from etl.postgresql.sqlstates import transient_kind
 from etl.statements.postgresql import row_security
-from etl.statements.postgresql.sqlstates import transient_kind
 
 _ADVICE = Advice(
     statement="raise source.statement_timeout_seconds",

@@ -12,8 +12,8 @@ import asyncpg
 
 from etl.errors import ConnectionLostError, EtlError, StoreError, TransientError, UsageError
 from etl.ingestion.settings import Dsn
+from etl.postgresql.sqlstates import transient_kind
 from etl.redaction import redact
-from etl.statements.postgresql.sqlstates import transient_kind
 
 MINIMUM_VERSION = 160000
 INSUFFICIENT_PRIVILEGE = "42501"

@@ -13,9 +13,9 @@ from etl.errors import SchemaMismatchError, UsageError
 from etl.ingestion.connecting import Connection
 from etl.ingestion.manifest import statement
 from etl.ingestion.model import Header, Mode, UploadOptions
+from etl.postgresql.sqlstates import transient_kind
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.sequences import advance_sequence
-from etl.statements.postgresql.sqlstates import transient_kind
 from etl.statements.uploading import VECTORS, base_type, is_text_like, quote_identifier, quote_table
 
 _WHOLE = frozenset({"smallint", "integer", "bigint", "numeric"})

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import asyncpg
 
-from etl import waits
 from etl.errors import ContentionError, EtlError
 from etl.ingestion.connecting import Connection, Sessions, connect
 from etl.ingestion.settings import Dsn
+from etl.postgresql import waits
 from etl.statements.postgresql.waits import find_waits
 
 _WAITS = find_waits("$1", "$2", "$3")

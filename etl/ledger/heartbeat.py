@@ -14,8 +14,8 @@ from psycopg2.extensions import connection
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError
-from etl.ledger.connection import connect, door, transaction
 from etl.ledger.runs import GRACE_SECONDS, beat
+from etl.postgresql.connection import connect, door, transaction
 
 INTERVAL_SECONDS = 10.0
 

@@ -14,7 +14,6 @@ from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, LockedError
 from etl.interruption import INTERRUPTED, require_uninterrupted
 from etl.ledger import leases, loads, migrations, rejects, runs
-from etl.ledger.connection import Database, door
 from etl.ledger.heartbeat import Heartbeat
 from etl.ledger.values import (
     FrozenWindow,
@@ -29,6 +28,7 @@ from etl.ledger.values import (
     Watermark,
 )
 from etl.model import Destination, LoadResult, RunStatus
+from etl.postgresql.connection import Database, door
 from etl.redaction import redact_value
 from etl.retrying import retrying
 

@@ -22,7 +22,6 @@ from etl.interruption import EXIT_INTERRUPTED, interruptible, listen
 from etl.ledger.ledger import Ledger
 from etl.ledger.runs import new_run_id
 from etl.ledger.values import RejectFilter
-from etl.ledger.waiting import waits_told
 from etl.model import Destination, RunStatus
 from etl.names import let_output_hold_anything
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
@@ -37,6 +36,7 @@ from etl.pipeline.rehearsal import rehearse
 from etl.pipeline.run import run_tables, start_run
 from etl.pipeline.servers import configured_destinations, ledger_settings, require_databases, require_servers
 from etl.pipeline.source import source_settings
+from etl.postgresql.lookout import waits_told
 from etl.report.commands import Commands
 from etl.report.json_report import check_report_path, write_report
 from etl.report.logging import LogFormat, configure_logging

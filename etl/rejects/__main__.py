@@ -18,8 +18,8 @@ from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_con
 from etl.errors import ConfigurationError, EtlError, UsageError
 from etl.ledger import Ledger, RejectFilter, RejectStatus
 from etl.ledger.runs import new_run_id
-from etl.ledger.waiting import waits_told
 from etl.names import let_output_hold_anything
+from etl.postgresql.lookout import waits_told
 from etl.rejects.rendering import print_reject, print_rejects, reject_json, rejects_json
 from etl.rejects.replay import retry_waiting
 from etl.report.logging import LogFormat, configure_logging

@@ -17,8 +17,8 @@ from psycopg2.extras import RealDictCursor
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, OverloadedError
-from etl.ledger.connection import Database, committed, opening
-from etl.ledger.next_steps import Advice
+from etl.postgresql.connection import Database, committed, opening
+from etl.postgresql.next_steps import Advice
 from etl.staging.waiting import Waits
 from etl.statements.quoting import postgresql_identifier
 

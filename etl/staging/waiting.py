@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from etl import waits
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ContentionError
-from etl.ledger.waiting import Ask, Lookout, waiting
+from etl.postgresql import waits
+from etl.postgresql.lookout import Ask, Lookout, waiting
 
 
 @dataclass(eq=False)

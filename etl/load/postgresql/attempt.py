@@ -16,8 +16,8 @@ from etl.load.postgresql.door import sqlstate
 from etl.load.postgresql.group import Outcome, publish_group
 from etl.load.postgresql.publishing import Publication
 from etl.load.postgresql.staging import Staged
+from etl.postgresql.sqlstates import UNIQUE_VIOLATION
 from etl.statements.postgresql.naming import Table, staging_table
-from etl.statements.postgresql.sqlstates import UNIQUE_VIOLATION
 from etl.statements.postgresql.writing import Write
 
 Load = tuple[DataFrame, PostgreSQLTableLoadConfig, LoadFacts | None]

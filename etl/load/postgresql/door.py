@@ -11,10 +11,10 @@ from psycopg2.extensions import connection
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, StoreError
-from etl.ledger.next_steps import Advice, next_step
+from etl.postgresql.next_steps import Advice, next_step
+from etl.postgresql.sqlstates import transient_kind
 from etl.redaction import redact
 from etl.statements.postgresql import row_security
-from etl.statements.postgresql.sqlstates import transient_kind
 
 _ADVICE = Advice(
     statement="raise postgresql.statement_timeout_seconds",

@@ -17,14 +17,14 @@ from etl.load.postgresql.staging import analyze, keep_winners, postgresql_of
 from etl.load.postgresql.target import exists
 from etl.load.postgresql.vanishing import Gone, Vanished
 from etl.model import Destination, LoadResult
-from etl.statements.postgresql import writing
-from etl.statements.postgresql.naming import Table, lock_key
-from etl.statements.postgresql.sqlstates import (
+from etl.postgresql.sqlstates import (
     CHECK_VIOLATION,
     EXCLUSION_VIOLATION,
     FOREIGN_KEY_VIOLATION,
     UNIQUE_VIOLATION,
 )
+from etl.statements.postgresql import writing
+from etl.statements.postgresql.naming import Table, lock_key
 from etl.statements.postgresql.staging import drop_staging
 
 _MEMORY = """

@@ -17,8 +17,8 @@ from etl.load.postgresql.publishing import Publication
 from etl.load.postgresql.staging import postgresql_of
 from etl.load.postgresql.target import TargetTable, describe, lock_holders
 from etl.model import Column
+from etl.postgresql.sqlstates import LOCK_NOT_AVAILABLE
 from etl.statements.postgresql.naming import StagedColumn, Table, is_loosely_equal, staging_table
-from etl.statements.postgresql.sqlstates import LOCK_NOT_AVAILABLE
 from etl.statements.postgresql.writing import Write
 
 log = structlog.get_logger(__name__)

@@ -15,8 +15,8 @@ from etl.load.postgresql.door import sqlstate, transaction
 from etl.load.postgresql.publishing import Publication
 from etl.load.postgresql.target import TargetTable, describe
 from etl.load.postgresql.violations import Reference
+from etl.postgresql.sqlstates import FOREIGN_KEY_VIOLATION
 from etl.statements.postgresql.naming import Table
-from etl.statements.postgresql.sqlstates import FOREIGN_KEY_VIOLATION
 from etl.statements.postgresql.tables import ForeignKeyLink, add_foreign_key, validate_constraint
 
 log = structlog.get_logger(__name__)

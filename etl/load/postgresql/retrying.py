@@ -8,8 +8,8 @@ from etl.config.settings import RunSettings
 from etl.errors import TransientError
 from etl.load.postgresql.door import sqlstate
 from etl.model import Destination
+from etl.postgresql.sqlstates import CANCELED
 from etl.retrying import retrying
-from etl.statements.postgresql.sqlstates import CANCELED
 
 
 def loading_again(run: RunSettings, table: str) -> Retrying:

@@ -9,7 +9,7 @@ import psycopg2
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, LockedError
-from etl.ledger.connection import connect, door
+from etl.postgresql.connection import connect, door
 from etl.staging.migrate.settings import ADVICE, MigrationSettings
 from etl.staging.queries import statement
 

@@ -14,10 +14,10 @@ from psycopg2.errors import UniqueViolation
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ContentionError
-from etl.ledger.connection import connect, door, transaction
+from etl.postgresql.connection import connect, door, transaction
+from etl.postgresql.sqlstates import LOCK_NOT_AVAILABLE
 from etl.staging.migrate.settings import ADVICE, MigrationSettings
 from etl.staging.queries import statement
-from etl.statements.postgresql.sqlstates import LOCK_NOT_AVAILABLE
 from etl.statements.quoting import postgresql_identifier
 from etl.statements.staging_migration import keep_maintenance_away
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from etl.errors import UsageError
-from etl.ledger.next_steps import Advice
+from etl.postgresql.next_steps import Advice
 
 ADVICE = Advice(
     statement="raise the server's statement_timeout_seconds in etl.yaml and migrate again, it goes on where it ended",

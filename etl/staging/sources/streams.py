@@ -12,8 +12,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import SourceError, StoreError
-from etl.ledger.connection import connect, door
-from etl.ledger.next_steps import Advice
+from etl.postgresql.connection import connect, door
+from etl.postgresql.next_steps import Advice
 from etl.staging.records import RawBatch
 from etl.staging.sources.base import BATCH_BYTES, Format, Slice, numbered_slices
 from etl.staging.sources.opening import naming

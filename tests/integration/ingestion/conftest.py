@@ -18,7 +18,7 @@ from etl.ingestion.model import BatchCounts, FileResult, FileType, Header, Order
 from etl.ingestion.observing import BatchDone, Observer
 from etl.ingestion.settings import Dsn
 from etl.ingestion.uploader import async_upsert
-from etl.ledger.connection import connect
+from etl.postgresql.connection import connect
 from tests.databases import PATIENCE_SECONDS, database_of_its_own
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from etl.config.settings import PostgreSQLSettings
-from etl.ledger.connection import connect
+from etl.postgresql.connection import connect
 from etl.stack.layout import PROJECT_DIR
 from tests.databases import database_of_its_own
 

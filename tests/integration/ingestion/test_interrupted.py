@@ -16,7 +16,7 @@ import pytest
 
 from etl.ingestion.model import FileResult, FileStatus, Mode, UploadReport
 from etl.ingestion.uploader import async_upsert
-from etl.ledger.connection import connect
+from etl.postgresql.connection import connect
 from tests.databases import PATIENCE_SECONDS
 from tests.integration.ingestion.conftest import Silent, Uploads, locked_table, told, wait_until
 

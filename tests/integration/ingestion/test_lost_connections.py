@@ -20,7 +20,7 @@ from etl.errors import ConnectionLostError, ContentionError, TransientError
 from etl.ingestion.model import FileStatus, Mode, UploadReport
 from etl.ingestion.observing import BatchDone
 from etl.ingestion.uploader import async_upsert
-from etl.ledger.connection import connect
+from etl.postgresql.connection import connect
 from etl.stack import environment
 from etl.stack.embedded import Stack
 from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR, Layout

@@ -13,7 +13,7 @@ from etl.ingestion import manifest
 from etl.ingestion.connecting import transaction
 from etl.ingestion.manifest import Entry, Load
 from etl.ingestion.model import FileStatus, FileType, Mode
-from etl.ledger.connection import connect
+from etl.postgresql.connection import connect
 from tests.integration.ingestion.conftest import Uploads, wait_until
 
 pytestmark = pytest.mark.stack

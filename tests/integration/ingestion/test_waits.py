@@ -12,12 +12,12 @@ import psycopg2
 import pytest
 from structlog.testing import capture_logs
 
-from etl import waits
 from etl.errors import UsageError
 from etl.ingestion import commands
 from etl.ingestion.model import FileStatus, Header
 from etl.ingestion.plan import limits
 from etl.ingestion.uploader import async_upsert
+from etl.postgresql import waits
 from tests.integration.ingestion.conftest import Uploads, dsn_of, told, wait_until
 from tests.integration.ingestion.test_command import url_of
 from tests.pgbouncer import pgbouncer

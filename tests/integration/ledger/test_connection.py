@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, ContentionError, EtlError, StoreError, TerminalError, TransientError
 from etl.ledger import Ledger, NewRun, Run
-from etl.ledger.connection import MAXIMUM_IDLE, Database
 from etl.model import Destination
+from etl.postgresql.connection import MAXIMUM_IDLE, Database
 from tests.integration.ledger.conftest import Execute
 
 pytestmark = pytest.mark.stack

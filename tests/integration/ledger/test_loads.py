@@ -10,8 +10,8 @@ import pytest
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import LockedError, ReconciliationError, SourceError, TerminalError, ValidationError
 from etl.ledger import Ledger, LoadRecord, LoadState, Run, Watermark
-from etl.ledger.connection import connect
 from etl.model import ColumnDefinition, Destination, LoadResult, RunStatus, WriteMode
+from etl.postgresql.connection import connect
 from tests.integration.ledger.conftest import Execute, make_dead, plan, result, start_run
 
 pytestmark = pytest.mark.stack

@@ -10,9 +10,9 @@ import pytest
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import StoreError, TerminalError
 from etl.ledger import Ledger
-from etl.ledger.connection import Database
 from etl.ledger.migrations import Migration, migrate, read_migrations
 from etl.ledger.statements import SQL_DIRECTORY
+from etl.postgresql.connection import Database
 from tests.integration.ledger.conftest import Execute
 
 pytestmark = pytest.mark.stack

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from etl import waits
+from etl.postgresql import waits
 from tests.integration.pipeline.conftest import RUN, Shop, load_of
 
 pytestmark = pytest.mark.stack

@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 from structlog.testing import capture_logs
 
-from etl import waits
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging_models import JsonFiles, StagingJob
 from etl.errors import ContentionError, OverloadedError
+from etl.postgresql import waits
 from etl.staging.database import StagingDatabase, Timeouts
 from etl.staging.ledger import StagingLedger
 from etl.staging.loader import LoadOptions, StagingLoader, Summary

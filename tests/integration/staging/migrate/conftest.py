@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from etl.config.settings import PostgreSQLSettings
-from etl.ledger.connection import connect
 from etl.ledger.migrations import read_migrations
+from etl.postgresql.connection import connect
 from etl.stack.embedded import Stack
 from etl.stack.layout import Layout
 from etl.staging.migrate import MigrationSettings

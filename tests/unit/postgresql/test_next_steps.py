@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from etl.errors import ConnectionLostError, ContentionError, OverloadedError, TransientError
-from etl.ledger.next_steps import MAIN_JOB, next_step
+from etl.postgresql.next_steps import MAIN_JOB, next_step
 from etl.staging.database import ADVICE
 
 TIMEOUT, BY_USER = "canceling statement due to statement timeout", "canceling statement due to user request"

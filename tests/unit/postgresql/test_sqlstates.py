@@ -2,7 +2,7 @@ import psycopg2
 import pytest
 
 from etl.errors import ConnectionLostError, ContentionError, OverloadedError, TransientError
-from etl.statements.postgresql.sqlstates import transient_kind
+from etl.postgresql.sqlstates import transient_kind
 
 
 @pytest.mark.parametrize(

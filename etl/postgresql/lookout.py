@@ -10,9 +10,9 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection
 
-from etl import waits
 from etl.config.settings import PostgreSQLSettings
-from etl.ledger.connection import connect, transaction
+from etl.postgresql import waits
+from etl.postgresql.connection import connect, transaction
 from etl.statements.postgresql.waits import find_waits
 
 _LOOKS_FOR_SECONDS = 5.0

@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 
 from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError
-from etl.ledger.connection import translate
+from etl.postgresql.connection import translate
 
 ADDRESS = "postgresql://db:5432/etl"
 

@@ -19,10 +19,10 @@ from psycopg2.extras import RealDictCursor
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, StoreError, UsageError
-from etl.ledger.next_steps import MAIN_JOB, Advice, next_step
 from etl.names import readable
+from etl.postgresql.next_steps import MAIN_JOB, Advice, next_step
+from etl.postgresql.sqlstates import transient_kind
 from etl.redaction import redact
-from etl.statements.postgresql.sqlstates import transient_kind
 
 IDLE_SECONDS = 60.0
 """An idle connection older than this is not used again: poolers and firewalls drop such connections silently."""

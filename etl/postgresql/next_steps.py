@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from etl.errors import ConnectionLostError, OverloadedError, TransientError
-from etl.statements.postgresql.sqlstates import (
+from etl.postgresql.sqlstates import (
     CANCELED,
     DEADLOCK,
     LOCK_NOT_AVAILABLE,
