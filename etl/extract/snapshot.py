@@ -17,10 +17,11 @@ from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, SourceError
 from etl.extract.catalog import Place, SourceTable, read_catalog
-from etl.extract.door import connect, limited, source_door
+from etl.extract.door import connect, source_door
 from etl.extract.partitions import touched_by, whole_partitions
 from etl.extract.values import Measurement, Window
 from etl.model import ColumnDefinition, ExtractMode, TableDefinition
+from etl.postgresql.connection import reading
 from etl.statements.postgresql import row_security
 from etl.statements.quoting import postgresql_literal
 from etl.statements.source_window import measure_statement
@@ -157,7 +158,7 @@ class SourceSnapshot:
         join = f"SET TRANSACTION SNAPSHOT {postgresql_literal(self.snapshot_id)}"
         security = [row_security.FILTER] if is_filtered_by_role(table) else []
         return "; ".join(
-            ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", join, *limited(self.settings), *security]
+            ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", join, *reading(self.settings), *security]
         )
 
     def _export(self, connection: Connection) -> str:
@@ -168,11 +169,7 @@ class SourceSnapshot:
             )
         with connection.cursor() as cursor:
             # reading a table's size waits for its locks too
-            cursor.execute(
-                "; ".join(
-                    [BEGIN, *limited(self.settings), f"SET LOCAL lock_timeout = {self._lock_timeout_seconds * 1000:d}"]
-                )
-            )
+            cursor.execute("; ".join([BEGIN, *reading(self.settings, self._lock_timeout_seconds)]))
             cursor.execute("SELECT pg_export_snapshot(), now()::text")
             snapshot_id, self.exported_at = map(str, _only_row(cursor))
             return snapshot_id

@@ -15,7 +15,8 @@ from psycopg2.extensions import connection
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError
 from etl.ledger.runs import GRACE_SECONDS, beat
-from etl.postgresql.connection import connect, door, transaction
+from etl.postgresql.connection import connect, transaction
+from etl.postgresql.door import door
 
 INTERVAL_SECONDS = 10.0
 
@@ -74,8 +75,7 @@ class Heartbeat:
         self._disconnect()
 
     def _beat(self) -> bool:
-        secrets = (self._settings.password.get_secret_value(),)
-        with door(self._settings.address, "heartbeat", secrets):
+        with door(self._settings, "heartbeat"):
             self._connection = self._connection or connect(self._settings)
             with transaction(self._connection, statement_timeout_seconds=10, lock_timeout_seconds=5) as cursor:
                 return beat(cursor, self._run_id)

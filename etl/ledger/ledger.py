@@ -28,7 +28,8 @@ from etl.ledger.values import (
     Watermark,
 )
 from etl.model import Destination, LoadResult, RunStatus
-from etl.postgresql.connection import Database, door
+from etl.postgresql.door import door
+from etl.postgresql.pool import Database
 from etl.redaction import redact_value
 from etl.retrying import retrying
 
@@ -52,7 +53,7 @@ class Ledger:
     ) -> None:
         self._retry_for_seconds = retry_for_seconds
         self._database = Database(settings)
-        self._secrets = frozenset({*secrets, *self._database.secrets})
+        self._secrets = frozenset({*secrets, settings.password.get_secret_value()})
 
     def close(self) -> None:
         self._database.close()
@@ -141,7 +142,7 @@ class Ledger:
             self._call("complete_load", lambda own: loads.complete(own, run_id, result))
             return
         with (
-            door(self._database.settings.address, "complete_load", self._database.secrets),
+            door(self._database.settings, "complete_load"),
             # the caller's cursor may give tuples; one of ours on its connection is in the same transaction
             cursor.connection.cursor(cursor_factory=RealDictCursor) as own,
         ):

@@ -18,11 +18,14 @@ _BY_USER = "user request"
 
 @dataclass(frozen=True)
 class Advice:
-    """`statement`, `lock`: where a limit is too short; `connections`: where the server takes no more of them."""
+    """`statement`, `lock`: where a limit is too short; `connections`: where the server takes no more of them;
+    `refused`: where no retry helps; `row_security` goes on where policies would hide rows."""
 
     statement: str
     lock: str
     connections: str
+    refused: str = "the server's log has the details"
+    row_security: str = ""
 
 
 MAIN_JOB = Advice(

@@ -17,8 +17,9 @@ from psycopg2.extras import RealDictCursor
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, OverloadedError
-from etl.postgresql.connection import Database, committed, opening
+from etl.postgresql.connection import committed, opening
 from etl.postgresql.next_steps import Advice
+from etl.postgresql.pool import Database
 from etl.staging.waiting import Waits
 from etl.statements.quoting import postgresql_identifier
 

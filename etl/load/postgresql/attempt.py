@@ -12,10 +12,10 @@ from etl.config.models import PostgreSQLTableLoadConfig
 from etl.errors import ConnectionLostError, ContentionError, EtlError
 from etl.load.base import LoaderConfig, LoadFacts
 from etl.load.postgresql import preparing, staging
-from etl.load.postgresql.door import sqlstate
 from etl.load.postgresql.group import Outcome, publish_group
 from etl.load.postgresql.publishing import Publication
 from etl.load.postgresql.staging import Staged
+from etl.postgresql.door import sqlstate
 from etl.postgresql.sqlstates import UNIQUE_VIOLATION
 from etl.statements.postgresql.naming import Table, staging_table
 from etl.statements.postgresql.writing import Write

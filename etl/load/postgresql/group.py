@@ -11,12 +11,13 @@ from etl.errors import ContentionError, StoreError
 from etl.load.base import LoaderConfig
 from etl.load.postgresql import publishing, references, rejecting, sequences, verification, violations
 from etl.load.postgresql.creating import keys_of
-from etl.load.postgresql.door import sqlstate, transaction
+from etl.load.postgresql.door import transaction
 from etl.load.postgresql.publishing import Publication, Written
 from etl.load.postgresql.staging import analyze, keep_winners, postgresql_of
 from etl.load.postgresql.target import exists
 from etl.load.postgresql.vanishing import Gone, Vanished
 from etl.model import Destination, LoadResult
+from etl.postgresql.door import sqlstate
 from etl.postgresql.sqlstates import (
     CHECK_VIOLATION,
     EXCLUSION_VIOLATION,

@@ -12,11 +12,12 @@ from etl.load.base import LoaderConfig
 from etl.load.postgresql.carriers import staged_column
 from etl.load.postgresql.contract import Agreement, agree
 from etl.load.postgresql.design import Design, design_target
-from etl.load.postgresql.door import sqlstate, transaction
+from etl.load.postgresql.door import transaction
 from etl.load.postgresql.publishing import Publication
 from etl.load.postgresql.staging import postgresql_of
 from etl.load.postgresql.target import TargetTable, describe, lock_holders
 from etl.model import Column
+from etl.postgresql.door import sqlstate
 from etl.postgresql.sqlstates import LOCK_NOT_AVAILABLE
 from etl.statements.postgresql.naming import StagedColumn, Table, is_loosely_equal, staging_table
 from etl.statements.postgresql.writing import Write

@@ -11,10 +11,11 @@ from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError
 from etl.load.base import LoaderConfig
 from etl.load.postgresql.design import links_between
-from etl.load.postgresql.door import sqlstate, transaction
+from etl.load.postgresql.door import transaction
 from etl.load.postgresql.publishing import Publication
 from etl.load.postgresql.target import TargetTable, describe
 from etl.load.postgresql.violations import Reference
+from etl.postgresql.door import sqlstate
 from etl.postgresql.sqlstates import FOREIGN_KEY_VIOLATION
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.tables import ForeignKeyLink, add_foreign_key, validate_constraint

@@ -6,8 +6,8 @@ from tenacity import RetryCallState, Retrying
 
 from etl.config.settings import RunSettings
 from etl.errors import TransientError
-from etl.load.postgresql.door import sqlstate
 from etl.model import Destination
+from etl.postgresql.door import sqlstate
 from etl.postgresql.sqlstates import CANCELED
 from etl.retrying import retrying
 

@@ -9,7 +9,8 @@ import psycopg2
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, LockedError
-from etl.postgresql.connection import connect, door
+from etl.postgresql.connection import connect
+from etl.postgresql.door import door
 from etl.staging.migrate.settings import ADVICE, MigrationSettings
 from etl.staging.queries import statement
 
@@ -19,15 +20,13 @@ class Lease:
 
     def __init__(self, database: PostgreSQLSettings, settings: MigrationSettings) -> None:
         self._database = database
-        self._address = database.address
-        self._secrets = (database.password.get_secret_value(),)
         self._schema = settings.schema
         self._take()
 
     def check(self) -> None:
         """Takes the lock again where it was lost with its connection; raises where another process was faster."""
         try:
-            with door(self._address, "hold the migration's lock", self._secrets, ADVICE), self._cursor() as cursor:
+            with door(self._database, "hold the migration's lock", ADVICE), self._cursor() as cursor:
                 cursor.execute("SELECT 1")
         except ConnectionLostError:
             self.close()
@@ -42,9 +41,9 @@ class Lease:
 
     def _take(self) -> None:
         values = {"schema": self._schema}
-        with door(self._address, "connect", self._secrets, ADVICE):
+        with door(self._database, "connect", ADVICE):
             self._held = connect(self._database)
-        with door(self._address, "lock the migration", self._secrets, ADVICE), self._cursor() as cursor:
+        with door(self._database, "lock the migration", ADVICE), self._cursor() as cursor:
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute(statement("legacy_lock"), values)
             if cursor.fetchone()["is_held"]:
@@ -53,4 +52,6 @@ class Lease:
             row = cursor.fetchone()
         self.close()
         holder = f"process {row['pid']} of the server" if row else "another process"
-        raise LockedError(f"{self._address}: schema {self._schema!r} is being migrated by {holder}; wait for its end")
+        raise LockedError(
+            f"{self._database.address}: schema {self._schema!r} is being migrated by {holder}; wait for its end"
+        )

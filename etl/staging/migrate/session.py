@@ -14,7 +14,8 @@ from psycopg2.errors import UniqueViolation
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ContentionError
-from etl.postgresql.connection import connect, door, transaction
+from etl.postgresql.connection import connect, transaction
+from etl.postgresql.door import door
 from etl.postgresql.sqlstates import LOCK_NOT_AVAILABLE
 from etl.staging.migrate.settings import ADVICE, MigrationSettings
 from etl.staging.queries import statement
@@ -35,7 +36,6 @@ class Session:
     def __init__(self, database: PostgreSQLSettings, settings: MigrationSettings) -> None:
         self.database = database
         self.settings = settings
-        self._secrets = (database.password.get_secret_value(),)
         self._held = self._open()
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class Session:
     @contextmanager
     def _door(self, what: str, passing: type[psycopg2.Error] | None = None) -> Iterator[None]:
         passed = None
-        with door(self.database.address, what, self._secrets, ADVICE):
+        with door(self.database, what, ADVICE):
             try:
                 yield
             except psycopg2.Error as error:

@@ -11,8 +11,9 @@ from psycopg2.extensions import connection
 from psycopg2.extensions import cursor as Cursor
 
 from etl.config.settings import PostgreSQLSettings
-from etl.errors import SourceError, StoreError
-from etl.postgresql.connection import connect, door
+from etl.errors import SourceError
+from etl.postgresql.connection import connect
+from etl.postgresql.door import door
 from etl.postgresql.next_steps import Advice
 from etl.staging.records import RawBatch
 from etl.staging.sources.base import BATCH_BYTES, Format, Slice, numbered_slices
@@ -60,20 +61,15 @@ class Query:
         return {"row": ordinal + 1}
 
     def _records(self) -> Iterator[bytes]:
-        try:
-            with (
-                closing(Waits(self.server)) as waits,
-                waits.watched("read the query") as wait,
-                door(self.server.address, "read the query", (self.server.password.get_secret_value(),), _ADVICE),
-                closing(connect(self.server)) as held,
-            ):
-                wait.pid = held.info.backend_pid
-                # a column of type json keeps its line breaks; within its texts they are escaped
-                yield from (text.encode().replace(b"\n", b" ") for text in self._texts(held))
-        except StoreError as error:
-            is_hidden = row_security.is_refused(error.__cause__)
-            said = row_security.explain(error.message, self.server.user) if is_hidden else error.message
-            raise SourceError(said) from error
+        with (
+            closing(Waits(self.server)) as waits,
+            waits.watched("read the query") as wait,
+            door(self.server, "read the query", _ADVICE, SourceError),
+            closing(connect(self.server)) as held,
+        ):
+            wait.pid = held.info.backend_pid
+            # a column of type json keeps its line breaks; within its texts they are escaped
+            yield from (text.encode().replace(b"\n", b" ") for text in self._texts(held))
 
     def _texts(self, held: connection) -> Iterator[str]:
         """One transaction, since a pooler may give the next one another session. A long reading is no mistake; one that

@@ -11,7 +11,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, ContentionError, EtlError, StoreError, TerminalError, TransientError
 from etl.ledger import Ledger, NewRun, Run
 from etl.model import Destination
-from etl.postgresql.connection import MAXIMUM_IDLE, Database
+from etl.postgresql.pool import MAXIMUM_IDLE, Database
 from tests.integration.ledger.conftest import Execute
 
 pytestmark = pytest.mark.stack

@@ -12,7 +12,7 @@ from etl.errors import StoreError, TerminalError
 from etl.ledger import Ledger
 from etl.ledger.migrations import Migration, migrate, read_migrations
 from etl.ledger.statements import SQL_DIRECTORY
-from etl.postgresql.connection import Database
+from etl.postgresql.pool import Database
 from tests.integration.ledger.conftest import Execute
 
 pytestmark = pytest.mark.stack

@@ -18,7 +18,7 @@ from etl.extract.tables import read_table
 from etl.extract.values import Window
 from etl.load.postgresql.door import transaction
 from etl.model import TableKind
-from etl.postgresql.connection import Database as LedgerDatabase
+from etl.postgresql.pool import Database as LedgerDatabase
 from tests.integration.load.certificates import Certificate, issue_certificate
 from tests.integration.load.postgresql.conftest import Database, counts, table_config
 from tests.integration.load.postgresql.tls_proxy import TlsProxy, tls_proxy

@@ -1,14 +1,15 @@
+from __future__ import annotations
+
+from functools import partial
+
 import psycopg2
 import pytest
 from pydantic import SecretStr
-from tenacity import wait_none
 
-from etl.config.settings import PostgreSQLSettings, RunSettings
-from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError
-from etl.load.executors import Receipt
-from etl.load.postgresql.copying import failure_of
-from etl.load.postgresql.door import door, sqlstate, translate
-from etl.load.postgresql.retrying import loading_again
+from etl.config.settings import PostgreSQLSettings
+from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, SourceError, StoreError
+from etl.postgresql.door import door, sqlstate, translate
+from etl.postgresql.next_steps import Advice
 
 SETTINGS = PostgreSQLSettings(host="db", user="etl", password=SecretStr("s3cret-word"), database="target")
 
@@ -71,22 +72,25 @@ def test_our_own_errors_pass_through() -> None:
         raise StoreError("mine")
 
 
-def test_receipts_carry_errors() -> None:
-    assert failure_of(Receipt(0, 1, 2, 3)) is None
-    failure = failure_of(Receipt(0, 1, 0, 0, '{"error": "ContentionError", "message": "busy"}'))
-    assert type(failure) is ContentionError and failure.message == "busy"
+def test_values_of_a_row_stay_out_and_a_next_step_is_said() -> None:
+    error = psycopg2.Error()
+    said = 'ERROR:  duplicate key value violates unique constraint "one"\nDETAIL:  Key (id)=(4711) already exists.'
+    error.__setstate__({"pgcode": "23505", "pgerror": said})
+    message = translate(error, SETTINGS, "publish").message
+    assert message.endswith(" (SQLSTATE 23505); the server's log has the details")
 
 
-@pytest.mark.parametrize(("code", "calls"), [("40P01", 4), ("57014", 2), ("53100", 1), ("42601", 1)])
-def test_what_is_tried_again(code: str, calls: int) -> None:
-    made = []
-
-    def attempt() -> None:
-        made.append(1)
-        with door(SETTINGS, "publish"):
-            raise coded(code)
-
-    policy = loading_again(RunSettings(retries=3, retry_for_seconds=0), "items").copy(wait=wait_none())
-    with pytest.raises(EtlError):
-        policy(attempt)
-    assert len(made) == calls
+def test_a_room_has_words_and_an_error_of_its_own() -> None:
+    advice = Advice(statement="raise source.statement_timeout_seconds", lock="", connections="", refused="")
+    with (
+        pytest.raises(ContentionError, match=r"; it took longer than it may: raise source\.statement_timeout_seconds$"),
+        door(SETTINGS, "read", advice),
+    ):
+        raise coded("57014")
+    missing = partial(SourceError, table="news")
+    with (
+        pytest.raises(SourceError, match=r" \(SQLSTATE 42P01\)$") as caught,
+        door(SETTINGS, "read", advice, missing),
+    ):
+        raise coded("42P01")
+    assert caught.value.table == "news"
