@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from etl.ingestion.arrow_types import postgresql_type
+from etl.arrow.types import postgresql_type
 from etl.ingestion.connecting import create_pool
 from etl.statements.uploading import create_temp_table_sql, quote_identifier, quote_table, upsert_sql
 

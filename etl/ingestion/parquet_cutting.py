@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import structlog
 
-from etl.ingestion.arrow_values import as_pairs
+from etl.arrow.values import as_pairs
 from etl.ingestion.parquet_reading import read_batches
 from etl.names import stored_name
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder, encoders
 from pgpq.schema import Jsonb
 
+from etl.arrow.text import text
+from etl.arrow.travel import JsonKind, Travel
+from etl.arrow.types import kind_of
+from etl.arrow.values import BadValues, canonical
 from etl.errors import SourceError
-from etl.ingestion.arrow_text import text
-from etl.ingestion.arrow_travel import JsonKind, Travel
-from etl.ingestion.arrow_types import kind_of
-from etl.ingestion.arrow_values import BadValues, canonical
 from etl.ingestion.model import BinaryBytes, Payload, Records, Reject
 from etl.ingestion.parquet_cutting import Chunk
 

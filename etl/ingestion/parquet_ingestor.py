@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.arrow.travel import MismatchError, Travel, travel
+from etl.arrow.types import UnmappedTypeError, postgresql_type
+from etl.arrow.values import BadValues, canonical
 from etl.errors import SchemaMismatchError, SourceError
-from etl.ingestion.arrow_travel import MismatchError, Travel, travel
-from etl.ingestion.arrow_types import UnmappedTypeError, postgresql_type
-from etl.ingestion.arrow_values import BadValues, canonical
 from etl.ingestion.model import BadRows, CopyPath, Header, Reject
 from etl.ingestion.parquet_cutting import Chunk, chunks
 from etl.ingestion.parquet_encoding import refusal, shortened, shown

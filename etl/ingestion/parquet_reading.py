@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.arrow.values import as_pairs, numbers
 from etl.errors import SourceError
-from etl.ingestion.arrow_values import as_pairs, numbers
 from etl.names import is_readable
 from etl.parquet_schema import IntervalError, as_described, described_schema
 

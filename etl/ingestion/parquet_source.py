@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.ingestion.arrow_travel import Travel
+from etl.arrow.travel import Travel
 from etl.ingestion.model import BadRows, Batch, BinaryBytes, CopyPath, FileType, Payload, StagedColumn
 from etl.ingestion.parquet_cutting import Chunk, chunks, row_bytes
 from etl.ingestion.parquet_encoding import encode, shown

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from etl.arrow.types import postgresql_type
 from etl.config.settings import PostgreSQLSettings
-from etl.ingestion.arrow_types import postgresql_type
 from etl.ingestion.model import BinaryBytes, CopyPath, Header, StagedColumn
 from etl.ingestion.parquet_ingestor import open_parquet
 from tests.databases import database_of_its_own

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.ingestion.arrow_json import refuse_malformed
-from etl.ingestion.arrow_text import json_of
-from etl.ingestion.arrow_values import BadValues
+from etl.arrow.json import refuse_malformed
+from etl.arrow.text import json_of
+from etl.arrow.values import BadValues
 
 _TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=9)
 _NUMBER = st.integers(-(2**63), 2**63 - 1)

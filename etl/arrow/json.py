@@ -15,9 +15,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.ingestion.arrow_joining import in_brackets, joined, lengths, masked, of_elements
-from etl.ingestion.arrow_types import Kind, kind_of
-from etl.ingestion.arrow_values import as_pairs, canonical, refuse_where
+from etl.arrow.joining import in_brackets, joined, lengths, masked, of_elements
+from etl.arrow.types import Kind, kind_of
+from etl.arrow.values import as_pairs, canonical, refuse_where
 
 ToText = Callable[[pa.Array, Kind], pa.Array]
 

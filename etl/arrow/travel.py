@@ -17,12 +17,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl.ingestion import arrow_wire as wire
-from etl.ingestion.arrow_array import array_literals, element_type
-from etl.ingestion.arrow_json import refuse_malformed
-from etl.ingestion.arrow_text import json_of, text
-from etl.ingestion.arrow_types import Kind, kind_of, postgresql_type, values_type
-from etl.ingestion.arrow_values import canonical
+from etl.arrow import wire
+from etl.arrow.array import array_literals, element_type
+from etl.arrow.json import refuse_malformed
+from etl.arrow.text import json_of, text
+from etl.arrow.types import Kind, kind_of, postgresql_type, values_type
+from etl.arrow.values import canonical
 from etl.statements.uploading import VECTORS
 
 Convert = Callable[[pa.Array], pa.Array]

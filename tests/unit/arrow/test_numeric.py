@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.ingestion.arrow_numeric import numeric_fields, reaches
+from etl.arrow.numeric import numeric_fields, reaches
 
 
 def decoded(field: bytes | None) -> Decimal | None:

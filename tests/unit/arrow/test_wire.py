@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.ingestion import arrow_wire as wire
-from etl.ingestion.arrow_values import BadValues
+from etl.arrow import wire
+from etl.arrow.values import BadValues
 
 MICROSECONDS = pa.timestamp("us")
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.ingestion.arrow_joining import in_brackets, joined, lengths, of_elements
-from etl.ingestion.arrow_text import text
-from etl.ingestion.arrow_types import kind_of
-from etl.ingestion.arrow_values import canonical, refuse_where
+from etl.arrow.joining import in_brackets, joined, lengths, of_elements
+from etl.arrow.text import text
+from etl.arrow.types import kind_of
+from etl.arrow.values import canonical, refuse_where
 
 _NULL = pa.scalar("NULL", pa.large_string())
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.ingestion.arrow_values import BadValues
+from etl.arrow.values import BadValues
 
 _NOTHING = pa.scalar("", pa.large_string())
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from etl.ingestion.arrow_types import UnmappedTypeError, postgresql_type
+from etl.arrow.types import UnmappedTypeError, postgresql_type
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.ingestion.arrow_json import json_text
-from etl.ingestion.arrow_types import Kind
-from etl.ingestion.arrow_values import months_days_microseconds, numbers
+from etl.arrow.json import json_text
+from etl.arrow.types import Kind
+from etl.arrow.values import months_days_microseconds, numbers
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 """0001-01-01 and 9999-12-31, between which Arrow and PostgreSQL print a date alike."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.ingestion.arrow_values import with_nulls_of
+from etl.arrow.values import with_nulls_of
 
 _BASE = 10_000
 _DIGITS = 4

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.ingestion.arrow_numeric import numeric_fields, reaches
-from etl.ingestion.arrow_values import BadValues, months_days_microseconds, numbers, refuse_where, with_nulls_of
+from etl.arrow.numeric import numeric_fields, reaches
+from etl.arrow.values import BadValues, months_days_microseconds, numbers, refuse_where, with_nulls_of
 
 _EPOCH_DAYS = 10_957
 _EPOCH_MICROSECONDS = 946_684_800_000_000

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from etl.ingestion.arrow_values import BadValues, canonical
+from etl.arrow.values import BadValues, canonical
 
 
 @pytest.mark.parametrize(

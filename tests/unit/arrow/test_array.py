@@ -5,8 +5,8 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from etl.ingestion.arrow_array import array_literals, element_type
-from etl.ingestion.arrow_values import BadValues
+from etl.arrow.array import array_literals, element_type
+from etl.arrow.values import BadValues
 
 
 @pytest.mark.parametrize(

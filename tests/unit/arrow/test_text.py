@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.ingestion.arrow_text import text
-from etl.ingestion.arrow_types import kind_of
-from etl.ingestion.arrow_values import canonical
+from etl.arrow.text import text
+from etl.arrow.types import kind_of
+from etl.arrow.values import canonical
 
 MICROSECONDS = pa.timestamp("us")
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from etl.ingestion.arrow_travel import MismatchError, travel
-from etl.ingestion.arrow_types import UnmappedTypeError, postgresql_type
+from etl.arrow.travel import MismatchError, travel
+from etl.arrow.types import UnmappedTypeError, postgresql_type
 
 INSTANT, WALL_CLOCK = pa.timestamp("us", "UTC"), pa.timestamp("us")
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.ingestion.arrow_types import Kind, kind_of
+from etl.arrow.types import Kind, kind_of
 
 Numbers = npt.NDArray[np.int64]
 
