@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import uuid
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -13,25 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from pgpq import ArrowToPostgresBinaryEncoder, encoders
 
+from etl.arrow.uuids import uuid_bytes
+from etl.arrow.values import BadValues
 from etl.errors import DataError
 from etl.load.postgresql.carriers import wire_of
 from etl.statements.postgresql.naming import ATTEMPT, StagedColumn
-
-_UUID_BYTES, _UUID_LETTERS = 16, 36
-_NIL_UUID = str(uuid.UUID(int=0))
-_NOT_HEX = 255
-_DASHES = (8, 13, 18, 23)
-_HEX_POSITIONS = np.array([position for position in range(_UUID_LETTERS) if position not in _DASHES])
-
-
-def _hex_values() -> np.ndarray[Any, np.dtype[np.uint8]]:
-    values = np.full(256, _NOT_HEX, dtype=np.uint8)
-    for digits in ("0123456789abcdef", "0123456789ABCDEF"):
-        values[np.frombuffer(digits.encode(), dtype=np.uint8)] = np.arange(16, dtype=np.uint8)
-    return values
-
-
-_HEX_VALUES = _hex_values()
 
 
 def encode(
@@ -87,36 +72,18 @@ def _with_attempt(arrays: list[pa.Array], columns: tuple[StagedColumn, ...], att
 def _wire(array: pa.Array, column: StagedColumn) -> pa.Array:
     """The array in the Arrow type whose encoding the carrier reads."""
     if column.carrier == "uuid":
-        return uuid_bytes(array, column.name)
+        return _uuids(array, column.name)
     arrow = wire_of(column.carrier).arrow
     return array if arrow is None or arrow == array.type else array.cast(arrow)
 
 
-def uuid_bytes(array: pa.Array, name: str) -> pa.Array:
-    """Text → 16 bytes. The usual spelling is read column-wise; braces, missing dashes and so on one by one."""
-    usual = pc.all(pc.equal(pc.binary_length(array), _UUID_LETTERS)).as_py()
-    if usual is False:
-        return pa.array([_parse_uuid(value, name) for value in array.to_pylist()], pa.binary(_UUID_BYTES))
-    filled = array.fill_null(_NIL_UUID) if array.null_count else array
-    letters = np.frombuffer(filled.buffers()[2], dtype=np.uint8)
-    start = filled.offset * _UUID_LETTERS
-    letters = letters[start : start + len(filled) * _UUID_LETTERS].reshape(-1, _UUID_LETTERS)
-    digits = _HEX_VALUES[letters[:, _HEX_POSITIONS]]
-    if (digits == _NOT_HEX).any() or (letters[:, _DASHES] != ord("-")).any():
-        return pa.array([_parse_uuid(value, name) for value in array.to_pylist()], pa.binary(_UUID_BYTES))
-    packed = (digits[:, 0::2] << 4) | digits[:, 1::2]
-    values = pa.Array.from_buffers(pa.binary(_UUID_BYTES), len(array), [None, pa.py_buffer(packed.tobytes())])
-    return pc.if_else(array.is_valid(), values, pa.scalar(None, values.type)) if array.null_count else values
-
-
-def _parse_uuid(value: str | None, name: str) -> bytes | None:
-    if value is None:
-        return None
+def _uuids(array: pa.Array, name: str) -> pa.Array:
     try:
-        return uuid.UUID(value).bytes
-    except ValueError as error:
+        return uuid_bytes(array)
+    except BadValues as error:
+        length = len(array[int(error.positions[0])].as_py())
         raise DataError(
-            f"expected a uuid in column {name}, found text of {len(value)} characters that is none; "
+            f"expected a uuid in column {name}, found text of {length} characters that is none; "
             "cast the column in the table's `transform` entry, so that such rows are rejected"
         ) from error
 
