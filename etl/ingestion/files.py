@@ -6,9 +6,8 @@ import glob
 from collections.abc import Iterable
 from pathlib import Path
 
+from etl.files.unpacking import codec_of
 from etl.ingestion.model import FileType
-
-COMPRESSIONS = (".gz", ".bz2", ".zst")
 
 _TYPES = {
     ".csv": FileType.CSV,
@@ -38,7 +37,7 @@ def find_files(patterns: Iterable[str]) -> tuple[list[str], list[str]]:
 def guess_file_type(path: str) -> FileType | None:
     """By the name alone, a compression's ending aside; None where it does not say."""
     name = Path(path)
-    stem = Path(name.stem) if name.suffix.lower() in COMPRESSIONS else name
+    stem = Path(name.stem) if codec_of(name) else name
     return _TYPES.get(stem.suffix.lower())
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from etl.ingestion.compressed import is_compressed, verify_compressed
+from etl.files.unpacking import codec_of
+from etl.ingestion.compressed import verify_compressed
 from etl.ingestion.csv_ingestor import csv_names, open_csv
 from etl.ingestion.files import guess_file_type
 from etl.ingestion.model import FileType, UploadOptions
@@ -52,7 +53,7 @@ def declared_types(path: Path, options: UploadOptions) -> dict[str, str]:
 
 def verified(path: Path) -> None:
     """A compressed file is read to its end before its first row is loaded: its last bytes say whether it is whole."""
-    if is_compressed(path):
+    if codec_of(path):
         verify_compressed(path)
 
 

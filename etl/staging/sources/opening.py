@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from etl.errors import SourceError
+from etl.files.unpacking import codec_of
 from etl.staging.sources.unpacking import Unpacked
-
-PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
     """The file's bytes, unpacked as its name says."""
     with naming(str(path)):
-        codec = PACKED.get(path.suffix.lower())
+        codec = codec_of(path)
         opened: Any = path.open("rb") if codec is None else Unpacked(path, codec)
         with closing(opened):
             yield cast(BinaryIO, opened)

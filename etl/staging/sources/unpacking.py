@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from etl.errors import SourceError
+from etl.files.unpacking import opened, unpacked
 
 BLOCK_BYTES = 1 << 20
 
@@ -52,7 +50,7 @@ class Unpacked(io.RawIOBase):
         super().close()
 
     def _open(self) -> Any:
-        return pa.CompressedInputStream(pa.OSFile(os.fsencode(self._path)), self._codec)
+        return unpacked(opened(self._path), self._codec)
 
     def _counted(self, block: bytes) -> bytes:
         self._offset += len(block)

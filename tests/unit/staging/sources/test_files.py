@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gzip
 import io
 import os
 from contextlib import suppress
@@ -13,13 +12,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from etl.errors import SourceError
+from etl.files.unpacking import CODECS
 from etl.staging.records import RawBatch
 from etl.staging.sources.base import Format
 from etl.staging.sources.csv import CsvFormat
 from etl.staging.sources.files import find_files, name_files
 from etl.staging.sources.json_array import JsonArrayFormat
 from etl.staging.sources.ndjson import NdjsonFormat
-from etl.staging.sources.opening import PACKED
 from etl.staging.sources.parquet import ParquetFormat
 from tests.unit.staging.sources.support import LONGEST, PACKERS, check_batches, records_of, source_of, write
 
@@ -184,15 +183,17 @@ def test_so_do_those_of_other_formats(tmp_path: Path, form: Format, text: bytes,
     assert len(read) == _unpacked(path).count(end)
 
 
-def test_packed_parts_one_behind_the_other_are_one_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.ndjson.gz"
-    path.write_bytes(gzip.compress(b"1\n2\n") + gzip.compress(b"3\n"))
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".zst"])
+@pytest.mark.parametrize("parts", [[b"1\n2\n", b"3\n"], [b"", b"1\n2\n", b"", b"3\n", b""]])
+def test_packed_parts_one_behind_the_other_are_one_file(tmp_path: Path, suffix: str, parts: list[bytes]) -> None:
+    path = tmp_path / f"a.ndjson{suffix}"
+    path.write_bytes(b"".join(map(PACKERS[suffix], parts)))
     assert records_of(check_batches(source_of(NDJSON, path), 2)) == [b"1", b"2", b"3"]
 
 
 def _unpacked(path: Path) -> bytes:
     """As far as it goes, byte by byte."""
-    stream = pa.CompressedInputStream(pa.OSFile(str(path)), PACKED[path.suffix])
+    stream = pa.CompressedInputStream(pa.OSFile(str(path)), CODECS[path.suffix])
     found = bytearray()
     with suppress(OSError):
         while byte := stream.read(1):

@@ -1,0 +1,1 @@
+"""Files as people have them: packed ones as streams of what they hold."""
