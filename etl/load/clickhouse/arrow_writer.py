@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.config.settings import ClickHouseSettings
-from etl.errors import EtlError
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.executors import Attempt, Receipt
 from etl.statements.clickhouse.names import StagingNames
@@ -59,7 +58,7 @@ class Refusals:
 
 
 def write_arrow_partition(batches: Iterator[pa.RecordBatch], attempt: Attempt, config: ArrowWriterConfig) -> Receipt:
-    """Stages a partition. An EtlError comes back as the receipt's detail: the driver raises it as what it is."""
+    """Stages a partition; values that ClickHouse may not get come back as the receipt's detail."""
     stream = _PartitionStream(batches, config)
     if not stream.has_rows:
         return Receipt(attempt.part, attempt.number, rows=0, bytes=0)
@@ -71,8 +70,6 @@ def write_arrow_partition(batches: Iterator[pa.RecordBatch], attempt: Attempt, c
             door.insert(insert_arrow(config.names.database, table, config.columns), stream.chunks())
     except RefusedValuesError as error:
         detail = error.refusals.to_detail()
-    except EtlError as error:
-        detail = orjson.dumps({"error": type(error).__name__, "message": error.message}).decode()
     return Receipt(attempt.part, attempt.number, stream.rows, stream.bytes, detail)
 
 

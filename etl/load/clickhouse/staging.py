@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import orjson
 from pyspark.sql import DataFrame
 
-from etl import errors
 from etl.config.settings import ClickHouseSettings
-from etl.errors import DataError, EtlError, NullKeyError, ReconciliationError, StoreError
+from etl.errors import DataError, NullKeyError, ReconciliationError
 from etl.load.base import LoadFacts
 from etl.load.clickhouse.arrow_writer import FIRST_DAY, LAST_DAY, ArrowWriterConfig, write_arrow_partition
 from etl.load.clickhouse.job import Job, Staged
@@ -84,10 +83,7 @@ def raise_refusals(job: Job, receipts: Sequence[Receipt]) -> None:
     for receipt in receipts:
         if not receipt.detail:
             continue
-        detail = orjson.loads(receipt.detail)
-        if "error" in detail:
-            raise _executor_error(job, detail["error"], detail["message"])
-        for column, reason, rows in detail["refused"]:
+        for column, reason, rows in orjson.loads(receipt.detail)["refused"]:
             refused[column, reason] = refused.get((column, reason), 0) + rows
     if refused:
         raise refusal_error(job, refused)
@@ -106,9 +102,3 @@ def refusal_error(job: Job, refused: dict[tuple[str, str], int]) -> DataError:
         table=job.config.table_name,
         destination=Destination.CLICKHOUSE,
     )
-
-
-def _executor_error(job: Job, kind: str, message: str) -> EtlError:
-    error_class = getattr(errors, kind, StoreError)
-    error: EtlError = error_class(message, table=job.config.table_name, destination=Destination.CLICKHOUSE)
-    return error

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import pyarrow as pa
 
-from etl import errors
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, ReconciliationError
 from etl.load.executors import Attempt, Receipt
@@ -33,25 +31,11 @@ class CopyConfig:
 
 
 def copy_partition(batches: Iterator[pa.RecordBatch], attempt: Attempt, config: CopyConfig) -> Receipt:
-    """An error of the tree travels in the receipt: thrown, it would reach the driver as text in a Spark exception."""
     filled = (batch for batch in batches if batch.num_rows)
     first = next(filled, None)
     if first is None:
         return Receipt(attempt.part, attempt.number, rows=0, bytes=0)
-    try:
-        return _copy(itertools.chain([first], filled), attempt, config)
-    except EtlError as error:
-        detail = json.dumps({"error": type(error).__name__, "message": error.message})
-        return Receipt(attempt.part, attempt.number, rows=0, bytes=0, detail=detail)
-
-
-def failure_of(receipt: Receipt) -> EtlError | None:
-    """The error that a receipt carries."""
-    if not receipt.detail:
-        return None
-    found = json.loads(receipt.detail)
-    kind: type[EtlError] = getattr(errors, found["error"])
-    return kind(found["message"])
+    return _copy(itertools.chain([first], filled), attempt, config)
 
 
 def _copy(batches: Iterator[pa.RecordBatch], attempt: Attempt, config: CopyConfig) -> Receipt:

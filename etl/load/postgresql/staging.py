@@ -15,7 +15,7 @@ from etl.config.settings import Settings
 from etl.errors import ReconciliationError, UsageError
 from etl.load.base import LoadFacts
 from etl.load.executors import Attempt, Receipt, write_partitions
-from etl.load.postgresql.copying import CopyConfig, copy_partition, failure_of
+from etl.load.postgresql.copying import CopyConfig, copy_partition
 from etl.load.postgresql.door import transaction
 from etl.statements.postgresql.naming import STAGING_SCHEMA, StagedColumn, Table
 from etl.statements.postgresql.staging import (
@@ -75,11 +75,7 @@ def stage_frame(
     with transaction(server, f"create {staging}") as cursor:
         recreate(cursor, staging, columns, owner)
     copy = CopyConfig(server, staging, columns, config.copy_format)
-    receipts = _copy_rows(_prepared(df, columns), copy, facts, settings.run.writers)
-    for receipt in receipts:
-        if failure := failure_of(receipt):
-            raise failure
-    return Staged(tuple(receipts))
+    return Staged(tuple(_copy_rows(_prepared(df, columns), copy, facts, settings.run.writers)))
 
 
 def recreate(cursor: Any, staging: Table, columns: tuple[StagedColumn, ...], owner: tuple[Table, str]) -> None:

@@ -4,18 +4,10 @@ import pytest
 from tenacity import wait_none
 
 from etl.config.settings import RunSettings
-from etl.errors import ContentionError, EtlError
-from etl.load.executors import Receipt
-from etl.load.postgresql.copying import failure_of
+from etl.errors import EtlError
 from etl.load.postgresql.retrying import loading_again
 from etl.postgresql.door import door
 from tests.unit.postgresql.test_door import SETTINGS, coded
-
-
-def test_receipts_carry_errors() -> None:
-    assert failure_of(Receipt(0, 1, 2, 3)) is None
-    failure = failure_of(Receipt(0, 1, 0, 0, '{"error": "ContentionError", "message": "busy"}'))
-    assert type(failure) is ContentionError and failure.message == "busy"
 
 
 @pytest.mark.parametrize(("code", "calls"), [("40P01", 4), ("57014", 2), ("53100", 1), ("42601", 1)])
