@@ -11,7 +11,7 @@ from etl.errors import SchemaMismatchError
 from etl.load.postgresql.design import Design
 from etl.load.postgresql.target import TargetColumn, TargetTable
 from etl.model import Column, SchemaContract
-from etl.statements.postgresql.naming import COLUMNS_OF_A_TABLE, StagedColumn
+from etl.statements.postgresql.naming import COLUMNS_OF_A_TABLE
 from etl.statements.postgresql.tables import NewColumn, add_column, add_unique, alter_column_type, drop_not_null
 
 _INTEGERS = {"smallint": 1, "integer": 2, "bigint": 3}
@@ -105,10 +105,6 @@ def missing_arbiter(design: Design, target: TargetTable) -> str | None:
         if set(key.columns) == set(design.match) and key.immediate and key.nulls_not_distinct >= design.null_safe:
             return None
     return add_unique(target.table, design.match, nulls_not_distinct=design.null_safe)
-
-
-def check_columns(columns: tuple[StagedColumn, ...], names: tuple[str, ...]) -> tuple[StagedColumn, ...]:
-    return tuple(column for column in columns if column.name in names)
 
 
 def _is_generated(target: TargetTable, column: Column) -> bool:

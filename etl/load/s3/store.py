@@ -166,18 +166,6 @@ class ObjectStore:
                 if upload["Key"].startswith(prefix):
                     yield PendingUpload(upload["Key"], upload["UploadId"], upload["Initiated"])
 
-    def ensure_bucket(self) -> bool:
-        """Creates the bucket where it is not there; says whether it did."""
-        with s3_door(f"find or create the bucket {self.bucket}"):
-            try:
-                self._client.head_bucket(Bucket=self.bucket)
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
-                    raise
-                self._client.create_bucket(Bucket=self.bucket)
-                return True
-        return False
-
 
 def require_bucket(address: StoreAddress) -> None:
     """StoreError where the bucket is not there; a key that may not ask is believed."""

@@ -79,5 +79,4 @@ def lake(stack: RunningStack, spark: SparkSession) -> Iterator[Lake]:
     assert settings is not None
     configure_s3(spark, settings)
     store = ObjectStore(StoreAddress.of(settings))
-    store.ensure_bucket()
     yield Lake(spark, settings, store)
