@@ -18,8 +18,10 @@ from tenacity import (
 )
 from tenacity.nap import sleep_using_event
 
+from etl.config.settings import RunSettings
 from etl.errors import TransientError
 from etl.interruption import INTERRUPTED
+from etl.model import Destination
 
 LONGEST_WAIT_SECONDS = 10
 
@@ -48,6 +50,13 @@ def retrying(retries: int, for_seconds: float, event: str, *, again: Any = _TRAN
         before_sleep=say,
         reraise=True,
     )
+
+
+def as_configured(
+    run: RunSettings, event: str, table: str, destination: Destination, *, again: Any = _TRANSIENT
+) -> Retrying:
+    """`retrying` as `settings.run` says, of a table on its way into a destination."""
+    return retrying(run.retries, run.retry_for_seconds, event, again=again, table=table, destination=str(destination))
 
 
 _ONCE = stop_after_attempt(1)

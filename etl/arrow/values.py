@@ -113,11 +113,11 @@ def _refuse_invalid(text: pa.Array) -> None:
         text.validate(full=True)
     except pa.ArrowInvalid:
         values = text.cast(pa.large_binary()).to_pylist()
-        refuse_where(np.array([not _is_utf8(value or b"") for value in values], dtype=np.bool_), "a text in UTF-8")
+        refuse_where(np.array([not is_utf8(value or b"") for value in values], dtype=np.bool_), "a text in UTF-8")
         raise
 
 
-def _is_utf8(value: bytes) -> bool:
+def is_utf8(value: bytes) -> bool:
     try:
         value.decode()
     except UnicodeDecodeError:

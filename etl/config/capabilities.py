@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from etl.config.models import ClickHouseEngine, ClickHouseTableLoadConfig, S3Format, S3TableLoadConfig, TableLoadConfig
 from etl.model import ConflictResolution, VanishedRows, WriteMode
 
@@ -28,8 +30,12 @@ KEYED_MODES = frozenset({WriteMode.MERGE, WriteMode.UPSERT})
 REPLACING_MODES = frozenset({WriteMode.OVERWRITE_PARTITIONS, WriteMode.REPLACE_PARTITION})
 """Modes that put a load's rows in the place of whole partitions."""
 
-ILLEGAL_IN_DELTA = " ,;{}()\n\t="
-"""No name of a column holds one of these: Delta takes them by column mapping alone, which many readers lack."""
+_ILLEGAL_IN_DELTA = frozenset(" ,;{}()\n\t=")
+
+
+def illegal_in_delta(names: Iterable[str]) -> list[str]:
+    """Those that Delta takes by column mapping alone, which many readers lack."""
+    return [name for name in names if _ILLEGAL_IN_DELTA.intersection(name)]
 
 
 def modes_of(load: TableLoadConfig) -> tuple[str, frozenset[WriteMode]]:

@@ -8,7 +8,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from etl.config.capabilities import ILLEGAL_IN_DELTA, REPLACING_MODES
+from etl.config.capabilities import REPLACING_MODES, illegal_in_delta
 from etl.config.entries import Entry
 from etl.config.models import (
     ClickHouseTableLoadConfig,
@@ -102,8 +102,7 @@ def _target_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
 
 
 def _names_that_delta_refuses(entry: Entry, columns: Iterable[str]) -> Iterator[Fault]:
-    found = [name for name in columns if any(character in ILLEGAL_IN_DELTA for character in name)]
-    if found:
+    if found := illegal_in_delta(columns):
         yield entry.at("loads", Destination.S3, "format").fault(
             f"s3.format delta: table {entry.name} has columns whose names Delta refuses (blanks and ,;{{}}()=): "
             f"{', '.join(map(repr, found))}; rename them in transform, or choose format: parquet"

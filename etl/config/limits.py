@@ -1,4 +1,4 @@
-"""A limit on rows, as a count or as a share: `100` or `5%`."""
+"""Limits that all tools have alike, and one on rows as it is written: a count or a share, `100` or `5%`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
+
+LONGEST_STATEMENT_SECONDS = 4 * 3600
+"""Of PostgreSQL where nothing else is said, in all three tools."""
 
 DEFAULT_MAXIMUM_REJECTED = "50%"
 """Of what is read, in all three tools: where more is refused, the rule is wrong, or the source, and not the rows."""

@@ -8,10 +8,8 @@ from urllib.parse import quote
 
 from pydantic import Field, PrivateAttr, SecretStr
 
+from etl.config.limits import LONGEST_STATEMENT_SECONDS
 from etl.config.models import FrozenModel
-
-LONGEST_STATEMENT_SECONDS = 4 * 3600
-"""Where nothing else is said, in all tools."""
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 

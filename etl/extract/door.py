@@ -36,6 +36,6 @@ def source_door(settings: PostgreSQLSettings, doing: str, table: str | None = No
 
 def connect(settings: PostgreSQLSettings) -> Connection:
     """An autocommit connection: transactions are begun in words, since the snapshot's needs a mode of its own."""
-    opened = connection.connect(settings, part="extract", cursors=None)
+    opened = connection.connect(settings, connection.EXTRACT, cursors=None)
     opened.autocommit = True
     return opened

@@ -13,6 +13,7 @@ from etl.extract.partitions import touched_by
 from etl.extract.snapshot import SourceSnapshot, watermark_name
 from etl.extract.values import Measurement, Window
 from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK, TableDefinition
+from etl.postgresql.connection import EXTRACT
 from etl.statements.quoting import postgresql_name, spark_identifier
 from etl.statements.source_columns import ARRAY, DAY, INSTANT, Reading, reading_of, select_list
 from etl.statements.source_window import block_conditions, window_condition
@@ -45,7 +46,7 @@ def read_table(
     properties = _properties(snapshot.session_statement(table), settings, readings, with_unreadable=with_unreadable)
     frame = spark.read.jdbc(
         # Spark spells its properties in lower case, which this driver does not know
-        f"{settings.jdbc_url}&ApplicationName={quote(settings.session_name('extract'))}",
+        f"{settings.jdbc_url}&ApplicationName={quote(settings.session_name(EXTRACT))}",
         _query(snapshot, table, definition, readings, window, with_unreadable=with_unreadable),
         predicates=_predicates(measurement.blocks, partitions),
         properties=properties | {"fetchsize": str(fetch_rows(measurement.widest_row_bytes))},

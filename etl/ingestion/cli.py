@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from etl.config.limits import LONGEST_STATEMENT_SECONDS
 from etl.ingestion import commands
 from etl.ingestion.spelling import spelled_out
 from etl.names import let_output_hold_anything
@@ -148,7 +149,7 @@ def load(
     dsn: DsnText = "",
     dsn_file: DsnFile = "",
     lock_timeout: LockTimeout = "30",
-    statement_timeout: StatementTimeout = "14400",
+    statement_timeout: StatementTimeout = str(LONGEST_STATEMENT_SECONDS),
     connect_timeout: ConnectTimeout = "10",
     json: AsJson = False,
     log_format: LogFormat = "",

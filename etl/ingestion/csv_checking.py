@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etl.arrow.values import is_utf8
 from etl.ingestion.csv_dialect import Dialect
 from etl.ingestion.csv_errors import CsvError, readable
 from etl.ingestion.csv_records import Fields, Malformed, Record
@@ -102,7 +103,7 @@ class RowChecker:
         for name, value in zip(self.names, fields, strict=False):
             if not value or (value.isascii() and 0 not in value):
                 continue
-            if not _is_utf8(value):
+            if not is_utf8(value):
                 return _Fault(name, readable(value), "expected UTF-8", "name the file's own encoding with --encoding")
             if 0 in value and self.options.nul_characters is NulCharacters.ERROR:
                 reason = "found the character NUL, which PostgreSQL's text cannot hold"
@@ -138,12 +139,4 @@ def decoded(fields: Fields) -> tuple[str | None, ...]:
 
 def is_text(data: bytes) -> bool:
     """UTF-8 without NUL: what PostgreSQL's text can hold."""
-    return b"\0" not in data and _is_utf8(data)
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    return b"\0" not in data and is_utf8(data)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from etl.config.settings import LONGEST_STATEMENT_SECONDS
+from etl.config.limits import LONGEST_STATEMENT_SECONDS
 
 
 class FileType(StrEnum):

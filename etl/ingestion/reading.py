@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from etl.config.settings import LONGEST_STATEMENT_SECONDS
+from etl.config.limits import LONGEST_STATEMENT_SECONDS
 from etl.errors import UsageError
 from etl.ingestion.checking import faults_of, identifier_fault
 from etl.ingestion.files import find_files, type_faults

@@ -6,10 +6,9 @@ from tenacity import Retrying
 
 from etl.config.settings import RunSettings
 from etl.model import Destination
-from etl.retrying import retrying
+from etl.retrying import as_configured
 
 
 def asking_again(run: RunSettings, table: str, destination: Destination) -> Retrying:
     """As loads have it; only for what may be done twice."""
-    event = "question retried"
-    return retrying(run.retries, run.retry_for_seconds, event, table=table, destination=str(destination))
+    return as_configured(run, "question retried", table, destination)

@@ -17,8 +17,8 @@ from psycopg2.extras import RealDictCursor
 from etl.config.settings import PostgreSQLSettings
 from etl.statements.postgresql import row_security
 
-LEDGER = "ledger"
-"""What sessions of the ledgers are called, as pg_stat_activity shows them."""
+LOADER, LEDGER, EXTRACT = "", "ledger", "extract"
+"""Whose session it is, as pg_stat_activity shows it behind the product's name."""
 
 TEXTS = (
     "SET LOCAL TimeZone = 'UTC'",

@@ -12,11 +12,10 @@ from psycopg2.extensions import connection
 
 from etl.config.settings import PostgreSQLSettings
 from etl.postgresql import waits
-from etl.postgresql.connection import connect, transaction
+from etl.postgresql.connection import EXTRACT, LEDGER, LOADER, connect, transaction
 from etl.statements.postgresql.waits import find_waits
 
 _LOOKS_FOR_SECONDS = 5.0
-_PARTS = ("", "ledger", "extract")
 _WAITS = find_waits("%(pids)s", "%(names)s", "%(seconds)s")
 
 Ask = Callable[[], AbstractContextManager[Any]]
@@ -91,7 +90,7 @@ def waits_told(servers: Iterable[PostgreSQLSettings | None]) -> Iterator[None]:
 
 def _telling(settings: PostgreSQLSettings) -> Callable[[Ask], None]:
     told = waits.Told()
-    names = [settings.session_name(part) for part in _PARTS]
+    names = [settings.session_name(part) for part in (LOADER, LEDGER, EXTRACT)]
 
     def look(transaction: Ask) -> None:
         with transaction() as cursor:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
 
-import psycopg2
 import structlog
 from psycopg2.extensions import cursor as Cursor
 from tenacity import RetryCallState, Retrying, stop_after_attempt, stop_when_event_set
 
 from etl.errors import EtlError, TerminalError
+from etl.postgresql.door import sqlstate
 from etl.staging.batch_events import Failure, batch_failed, batch_retried
 from etl.staging.filling import copy_lines, fill_rows
 from etl.staging.isolating import is_data_fault, unstorable
@@ -193,9 +193,7 @@ class BatchStore:
 
 def failure_of(error: EtlError) -> Failure:
     """Its SQLSTATE where the database gave one, else the name of its class."""
-    cause = error.__cause__
-    code = cause.pgcode if isinstance(cause, psycopg2.Error) else None
-    return Failure(code or type(error).__name__, error.message)
+    return Failure(sqlstate(error) or type(error).__name__, error.message)
 
 
 def _unexpected(error: Exception) -> Failure:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ContentionError
 from etl.postgresql import waits
+from etl.postgresql.connection import LEDGER
 from etl.postgresql.lookout import Ask, Lookout, waiting
 
 
@@ -32,7 +33,7 @@ class Waits:
     """The transactions that are open, and a lookout that begins with the first of them."""
 
     def __init__(self, settings: PostgreSQLSettings) -> None:
-        self._name = settings.session_name("ledger")
+        self._name = settings.session_name(LEDGER)
         self._lookout = Lookout(settings, self._look)
         self._open: set[Wait] = set()
         self._told = waits.Told()

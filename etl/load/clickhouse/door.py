@@ -62,7 +62,7 @@ _NEXT_STEPS = {
     "516": "; check user and password in ETL_CLICKHOUSE_URL",
 }
 _DATA = {"69", "321", "349", "407", "131"}
-_CONNECT_SECONDS, _SERVER_FIRST_SECONDS = 10, 5
+CONNECT_SECONDS, _SERVER_FIRST_SECONDS = 10, 5
 """The server ends a statement before we stop waiting for it: one that nobody waits for would go on."""
 _GATEWAY_STATUSES = {429, 502, 503, 504}
 
@@ -179,7 +179,7 @@ def _pool(settings: ClickHouseSettings) -> urllib3.HTTPConnectionPool:
         "Authorization": f"Basic {base64.b64encode(credentials).decode()}",
         "Content-Type": "application/octet-stream",
     }
-    timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=settings.timeout_seconds + _SERVER_FIRST_SECONDS)
+    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=settings.timeout_seconds + _SERVER_FIRST_SECONDS)
     if not settings.secure:
         return urllib3.HTTPConnectionPool(
             settings.host, settings.port, timeout=timeout, retries=False, headers=headers, maxsize=2

@@ -18,7 +18,7 @@ from pyspark.sql.functions import expr, monotonically_increasing_id
 
 from etl.config.settings import ClickHouseSettings, bracketed
 from etl.errors import ConnectionLostError, StoreError
-from etl.load.clickhouse.door import server_error
+from etl.load.clickhouse.door import CONNECT_SECONDS, server_error
 from etl.load.clickhouse.job import Job, Staged
 from etl.load.clickhouse.staging import count_staged, refusal_error, writer_config
 from etl.spark_causes import in_words, kind_of, last_cause
@@ -69,7 +69,7 @@ def jdbc_url(settings: ClickHouseSettings) -> str:
     properties = {
         "clickhouse_setting_async_insert": "0",
         # milliseconds; its own default is to wait for ever
-        "connection_timeout": "10000",
+        "connection_timeout": str(CONNECT_SECONDS * 1000),
         "socket_timeout": str(settings.timeout_seconds * 1000),
     }
     if settings.secure:

@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import structlog
 from pyspark.sql import DataFrame
-from tenacity import Retrying
 
 from etl.config.capabilities import CLICKHOUSE_MODES
 from etl.config.models import ClickHouseTableLoadConfig
@@ -33,7 +32,7 @@ from etl.load.many_partitions import many_partitions
 from etl.load.numerics import Settled, facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.model import Checksums, Column, ConflictResolution, Destination, LoadResult, WriteMode
-from etl.retrying import retrying
+from etl.retrying import as_configured
 from etl.statements.clickhouse.catalog import DATABASE_ENGINE, TABLE_COMMENT, TABLES_WITH_PREFIX
 from etl.statements.clickhouse.names import (
     StagingNames,
@@ -57,7 +56,8 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         _require_usable(config)
         started = time.monotonic()
         load_id = uuid4().hex
-        for attempt in self._retrying(config):
+        run = self.config.settings.run
+        for attempt in as_configured(run, "load retried", config.table_name, self.destination):
             with attempt, self._door(config) as door:
                 number = attempt.retry_state.attempt_number
                 # the connection may have been lost after the exchange: then the load is done
@@ -212,10 +212,6 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
     def _published_loads(self, door: ClickHouseDoor, config: ClickHouseTableLoadConfig) -> list[PublishedLoad]:
         rows = door.query(TABLE_COMMENT, parameters=self._parameters(config))
         return published_loads(rows[0][0]) if rows else []
-
-    def _retrying(self, config: ClickHouseTableLoadConfig) -> Retrying:
-        run, facts = self.config.settings.run, {"table": config.table_name, "destination": str(self.destination)}
-        return retrying(run.retries, run.retry_for_seconds, "load retried", **facts)
 
     def _database(self, config: ClickHouseTableLoadConfig) -> str:
         return config.target_database or self._configured().database

@@ -130,7 +130,8 @@ def _faults(
     ]
     together = len(target.columns) + len(missing)
     if contract is SchemaContract.EVOLVE and missing and together > COLUMNS_OF_A_TABLE:
-        faults.append(f"{len(missing)} new columns would make {together}, more than a table of PostgreSQL has (1,600)")
+        most = f"more than a table of PostgreSQL has ({COLUMNS_OF_A_TABLE:,})"
+        faults.append(f"{len(missing)} new columns would make {together}, {most}")
     if contract is SchemaContract.FREEZE:
         faults += [f"missing column {column.name} ({column.postgresql_type})" for column in missing]
     for column in design.columns:

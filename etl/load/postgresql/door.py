@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from etl.config.settings import PostgreSQLSettings
-from etl.postgresql.connection import committed, connect, reading
+from etl.postgresql.connection import LOADER, committed, connect, reading
 from etl.postgresql.door import door
 from etl.postgresql.next_steps import Advice
 
@@ -24,7 +24,7 @@ def transaction(settings: PostgreSQLSettings, statement: str, *, lock_timeout_se
     """A cursor in one transaction: committed at the end, rolled back on any error. `statement` says what is done."""
     with (
         door(settings, statement, _ADVICE),
-        closing(connect(settings, part="", cursors=None)) as held,
+        closing(connect(settings, LOADER, cursors=None)) as held,
         committed(held),
         held.cursor() as cursor,
     ):

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from pgpq import ArrowToPostgresBinaryEncoder, encoders
 
-from etl.arrow.uuids import uuid_bytes
+from etl.arrow import wire
 from etl.arrow.values import BadValues
 from etl.errors import DataError
 from etl.load.postgresql.carriers import wire_of
@@ -79,7 +79,7 @@ def _wire(array: pa.Array, column: StagedColumn) -> pa.Array:
 
 def _uuids(array: pa.Array, name: str) -> pa.Array:
     try:
-        return uuid_bytes(array)
+        return wire.uuids(array)
     except BadValues as error:
         length = len(array[int(error.positions[0])].as_py())
         raise DataError(

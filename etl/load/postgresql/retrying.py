@@ -9,12 +9,11 @@ from etl.errors import TransientError
 from etl.model import Destination
 from etl.postgresql.door import sqlstate
 from etl.postgresql.sqlstates import CANCELED
-from etl.retrying import retrying
+from etl.retrying import as_configured
 
 
 def loading_again(run: RunSettings, table: str) -> Retrying:
-    facts = {"table": table, "destination": str(Destination.POSTGRESQL)}
-    return retrying(run.retries, run.retry_for_seconds, "load retried", again=_again, **facts)
+    return as_configured(run, "load retried", table, Destination.POSTGRESQL, again=_again)
 
 
 def _again(state: RetryCallState) -> bool:

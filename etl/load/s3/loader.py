@@ -37,7 +37,7 @@ from etl.load.s3.schema import Fitted, fit
 from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.load.s3.widening import with_types
 from etl.model import PARTITION_DATE, ConflictResolution, Destination, LoadResult, WriteMode
-from etl.retrying import retrying
+from etl.retrying import as_configured
 
 _NOTHING = Content(rows=0, digest="", dates=frozenset())
 
@@ -54,8 +54,8 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
     def load(self, df: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         refuse_impossible(config)
         job = self._job(df, config, token=uuid4().hex)
-        run, told = self.config.settings.run, {"table": config.table_name, "destination": str(self.destination)}
-        for attempt in retrying(run.retries, run.retry_for_seconds, "load retried", **told):
+        run = self.config.settings.run
+        for attempt in as_configured(run, "load retried", config.table_name, self.destination):
             with attempt:
                 lost_answer = attempt.retry_state.attempt_number > 1
                 result = (self._published_by(job) if lost_answer else None) or self._load(job, df, facts)

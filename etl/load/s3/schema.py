@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame
 from pyspark.sql.types import DataType, StructType
 
-from etl.config.capabilities import ILLEGAL_IN_DELTA, deletes_vanished
+from etl.config.capabilities import deletes_vanished, illegal_in_delta
 from etl.config.models import S3Format, S3TableLoadConfig
 from etl.errors import SchemaMismatchError
 from etl.load.frames import Misfits
@@ -151,8 +151,7 @@ def _mismatch(difference: Difference, config: S3TableLoadConfig) -> SchemaMismat
 def _refuse_illegal_names(schema: StructType, config: S3TableLoadConfig) -> None:
     if config.format is not S3Format.DELTA:
         return
-    illegal = [name for name in schema.names if any(character in ILLEGAL_IN_DELTA for character in name)]
-    if illegal:
+    if illegal := illegal_in_delta(schema.names):
         raise SchemaMismatchError(
             f"expected column names without spaces and ,;{{}}()=, which Delta refuses; found "
             f"{', '.join(repr(name) for name in illegal)}: rename them in transform, or choose format: parquet",

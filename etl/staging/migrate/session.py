@@ -15,7 +15,7 @@ from psycopg2.errors import UniqueViolation
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ContentionError
 from etl.postgresql.connection import connect, transaction
-from etl.postgresql.door import door
+from etl.postgresql.door import door, sqlstate
 from etl.postgresql.sqlstates import LOCK_NOT_AVAILABLE
 from etl.staging.migrate.settings import ADVICE, MigrationSettings
 from etl.staging.queries import statement
@@ -100,7 +100,7 @@ class Session:
         except UniqueViolation:
             return False
         except ContentionError as error:
-            if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
+            if sqlstate(error) != LOCK_NOT_AVAILABLE:
                 raise
             raise ContentionError(
                 f"{table}: building {index} waited {self.settings.index_wait_seconds:g} s for the transactions of"

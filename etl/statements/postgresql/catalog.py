@@ -15,6 +15,15 @@ def index_columns(index: str) -> str:
     return key_columns(f"{index}.indrelid", f"{index}.indkey::int2[]", f"k.position <= {index}.indnkeyatts")
 
 
+def _collation(which: str) -> str:
+    """The name, as SQL, of the collation `l` of column `a` where `which` holds; empty where it does not."""
+    return f"""coalesce((
+                SELECT format('%%I.%%I', n.nspname, l.collname)
+                FROM pg_catalog.pg_collation AS l JOIN pg_catalog.pg_namespace AS n ON n.oid = l.collnamespace
+                JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+                WHERE l.oid = a.attcollation AND {which}), '')"""
+
+
 DESCRIBE_TABLE = f"""
 SELECT jsonb_build_object(
     'kind', c.relkind,
@@ -22,15 +31,8 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
             'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
             'has_default', a.atthasdef, 'identity', a.attidentity, 'generated', a.attgenerated,
-            'collation', coalesce((
-                SELECT format('%%I.%%I', n.nspname, l.collname)
-                FROM pg_catalog.pg_collation AS l JOIN pg_catalog.pg_namespace AS n ON n.oid = l.collnamespace
-                JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
-                WHERE l.oid = a.attcollation AND l.oid <> t.typcollation), ''),
-            'loose_collation', coalesce((
-                SELECT format('%%I.%%I', n.nspname, l.collname)
-                FROM pg_catalog.pg_collation AS l JOIN pg_catalog.pg_namespace AS n ON n.oid = l.collnamespace
-                WHERE l.oid = a.attcollation AND NOT l.collisdeterministic), '')
+            'collation', {_collation("l.oid <> t.typcollation")},
+            'loose_collation', {_collation("NOT l.collisdeterministic")}
             ) ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'unique_keys', (

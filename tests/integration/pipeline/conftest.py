@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from etl.config.configuration import load_configuration
 from etl.ledger import Ledger
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.pipeline.job import main
+from etl.stack.layout import PROJECT_DIR
 from tests.conftest import RunningStack
 from tests.databases import drop_database
 
@@ -105,6 +108,19 @@ class Stores:
 
     def _named(self, table: str) -> str:
         return f"{self.shop.name}_{table}"
+
+
+@contextmanager
+def submitted(shop: Shop, memory: str, destinations: str) -> Iterator[subprocess.Popen[str]]:
+    """The job as it is used, by ./spark-submit.sh, which writes report.json into the shop's folder."""
+    environment = {**os.environ, **shop.environ, "ETL_LOG_DIR": str(shop.folder / "logs")}
+    options = ["--load-destinations", destinations, "--config-dir", str(shop.folder)]
+    report = ["--report", str(shop.folder / "report.json"), "--log-format", "console"]
+    command = ["./spark-submit.sh", "--driver-memory", memory, "jobs/run_etl.py", *options, *report]
+    with subprocess.Popen(
+        command, cwd=PROJECT_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        yield process
 
 
 @pytest.fixture

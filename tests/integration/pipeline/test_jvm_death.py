@@ -7,16 +7,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any
 
 import psutil
 import psycopg2
 import pytest
 
-from etl.stack.layout import PROJECT_DIR
-from tests.integration.pipeline.conftest import Shop, execute, status_of
+from tests.integration.pipeline.conftest import Shop, execute, status_of, submitted
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -26,18 +24,6 @@ FOR_EVER = (
     # read by Spark it never ends, measured it is quick
     "SELECT 1 AS id, CASE WHEN current_query() LIKE 'SELECT count(*)%' THEN '' ELSE pg_sleep(600)::text END AS doc"
 )
-
-
-@contextmanager
-def submitted(shop: Shop, memory: str, destinations: str) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, **shop.environ, "ETL_LOG_DIR": str(shop.folder / "logs")}
-    options = ["--load-destinations", destinations, "--config-dir", str(shop.folder)]
-    report = ["--report", str(shop.folder / "report.json"), "--log-format", "console"]
-    command = ["./spark-submit.sh", "--driver-memory", memory, "jobs/run_etl.py", *options, *report]
-    with subprocess.Popen(
-        command, cwd=PROJECT_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        yield process
 
 
 def told(process: subprocess.Popen[str], shop: Shop) -> tuple[int, dict[str, Any], list[str]]:

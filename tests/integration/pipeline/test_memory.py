@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from pyspark.sql import SparkSession
 
 from etl.config.configuration import load_configuration
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.spark import configure_s3
-from etl.stack.layout import PROJECT_DIR
-from tests.integration.pipeline.conftest import Shop, execute
+from tests.integration.pipeline.conftest import Shop, execute, submitted
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 STORES = "s3,postgresql,clickhouse"
 ROWS = 1_200
 """Of a megabyte each. Fetched 10,000 at a time, as once, they ended a driver of two gigabytes (exit code 52)."""
-
-
-@contextmanager
-def submitted(shop: Shop, memory: str, destinations: str) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, **shop.environ, "ETL_LOG_DIR": str(shop.folder / "logs")}
-    options = ["--load-destinations", destinations, "--config-dir", str(shop.folder)]
-    report = ["--report", str(shop.folder / "report.json"), "--log-format", "console"]
-    command = ["./spark-submit.sh", "--driver-memory", memory, "jobs/run_etl.py", *options, *report]
-    with subprocess.Popen(
-        command, cwd=PROJECT_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        yield process
 
 
 def test_rows_of_a_megabyte_come_through_a_driver_of_two_gigabytes(shop: Shop, spark: SparkSession) -> None:

@@ -13,6 +13,7 @@ from etl.arrow import wire
 from etl.arrow.values import BadValues
 
 MICROSECONDS = pa.timestamp("us")
+ONE = uuid.UUID("0123abcd-EF45-6789-abcd-000000000001")
 
 
 @pytest.mark.parametrize(
@@ -169,3 +170,37 @@ def test_what_is_no_uuid_is_told_by_position(spelling: str) -> None:
         wire.uuids(pa.array(["0123abcd-4567-89ab-cdef-0123456789ab", spelling]))
 
     assert caught.value.positions.tolist() == [1]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("before", [str(uuid.UUID(int=0)), "a text of another length", None])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [str(ONE), str(ONE).upper(), str(uuid.UUID(int=2**128 - 1))],
+        [str(ONE), None, str(ONE)],
+        [None],
+        [],
+        ["{" + str(ONE) + "}", ONE.hex, None],
+    ],
+)
+def test_uuids_of_a_part_of_an_array_are_its_own(
+    texts: list[str | None], before: str | None, kind: pa.DataType
+) -> None:
+    expected = [None if text is None else uuid.UUID(text).bytes for text in texts]
+    assert wire.uuids(pa.array(texts, kind)).to_pylist() == expected
+    assert wire.uuids(pa.array([before, *texts, before], kind).slice(1, len(texts))).to_pylist() == expected
+
+
+@pytest.mark.parametrize("text", ["0123-abcd-ef45-6789-abcd-0000-0000-0001", "0123abcdef45-6789abcd-000000000001"])
+def test_dashes_of_a_uuid_stand_where_postgresql_takes_them(text: str) -> None:
+    assert wire.uuids(pa.array([text])).to_pylist() == [ONE.bytes]
+
+
+@pytest.mark.parametrize(
+    "text", [ONE.urn, str(ONE) + "-", "{" + str(ONE), "012-3abcd-ef45-6789-abcd-000000000001", "é" * 18, " " + str(ONE)]
+)
+def test_what_postgresql_takes_for_no_uuid_is_refused_by_its_place(text: str) -> None:
+    with pytest.raises(BadValues) as caught:
+        wire.uuids(pa.array([str(ONE), None, text]))
+    assert caught.value.positions.tolist() == [2]
