@@ -196,9 +196,9 @@ class StagingLedger:
         self._watched("mark batches as running", "mark_running", parameters)
 
     @contextmanager
-    def batch_transaction(self) -> Iterator[Cursor]:
+    def batch_transaction(self, *, is_durable: bool = True) -> Iterator[Cursor]:
         """Rows, rejects and `complete_batch` of one batch."""
-        with self._database.transaction("store batch") as cursor:
+        with self._database.transaction("store batch", is_durable=is_durable) as cursor:
             yield cursor
 
     def complete_batch(

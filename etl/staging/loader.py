@@ -153,7 +153,8 @@ class StagingLoader:
         reads_to_end: bool,
     ) -> Summary:
         run_id, stop, tolerances = target.run_id, threading.Event(), tolerances_of(job)
-        store = BatchStore(self._ledger, target, self._observer, retries_of(job, options), stop, Journal(self._ledger))
+        journal, is_durable = Journal(self._ledger), not source.can_be_read_again
+        store = BatchStore(self._ledger, target, self._observer, retries_of(job, options), stop, journal, is_durable)
         engine = Engine(store, rules_of(job), job.workers, source, tolerances.refuse, stop)
         self._observer.run_started(run_id, job.id)
         log.info("run started", run_id=run_id, job=job.id, table=job.target_table)

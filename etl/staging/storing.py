@@ -69,6 +69,9 @@ class BatchStore:
     retries: int
     cancelled: Event
     journal: Journal
+    is_durable: bool = True
+    """Whether each COMMIT waits for the server's disk. Batches that can be read again need not: the run's last COMMIT
+    brings them there, and a crash before forgets them together with their entries in the ledger."""
     in_flight: InFlight = field(default_factory=InFlight)
     has_met: Event = field(default_factory=Event)
     """A record has met another of its source_id: the table is no longer filled by COPY."""
@@ -124,7 +127,7 @@ class BatchStore:
         self, store: StoreRows, batch: PreparedBatch, locate: Locate, started: float
     ) -> tuple[PreparedBatch, Stored | None]:
         run_id = self.target.run_id
-        with suppress(_StoredAlready), self.ledger.batch_transaction() as cursor:
+        with suppress(_StoredAlready), self.ledger.batch_transaction(is_durable=self.is_durable) as cursor:
             stored = store(cursor, self.target, batch)
             # their faults stand nowhere: they do not count
             counted = without_rows(batch, stored.superseded) if stored.superseded else batch
