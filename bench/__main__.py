@@ -23,7 +23,7 @@ from bench.start import measure_start
 from bench.together import fill_source, measure_together
 from bench.uploader import CONTENDERS, Plan, measure_uploader
 from etl.config.settings import Settings
-from etl.spark import build_session, configure_s3
+from etl.spark.session import build_session, configure_s3
 
 RACES = {"postgresql": race_postgresql, "clickhouse": race_clickhouse, "s3": race_s3}
 STAGING_ROWS, STAGING_LARGE_ROWS = 500_000, 5_800_000

@@ -10,7 +10,8 @@ from uuid import uuid4
 from pyspark.sql import SparkSession
 
 from bench.events import DATE_COLUMN, KEY, Rows
-from etl.config.models import (
+from etl.config.settings import Settings
+from etl.config.tables.models import (
     ClickHouseEngine,
     ClickHouseTableLoadConfig,
     LoadConfigBase,
@@ -18,7 +19,6 @@ from etl.config.models import (
     S3Format,
     S3TableLoadConfig,
 )
-from etl.config.settings import Settings
 from etl.load.base import LoaderConfig
 from etl.load.factory import LoaderFactory
 from etl.model import PARTITION_DATE, Destination, LoadResult, WriteMode

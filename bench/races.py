@@ -22,7 +22,7 @@ from bench.loading import (
 )
 from bench.measure import Contender, Results, Step, Store, race
 from etl.config.settings import Settings
-from etl.load.clickhouse.jdbc_writer import jdbc_url
+from etl.load.clickhouse.transfer.jdbc_writer import jdbc_url
 from etl.model import PARTITION_DATE, Destination
 from etl.statements.quoting import clickhouse_identifier, postgresql_identifier
 

@@ -24,13 +24,13 @@ from psycopg2.extras import execute_values
 from bench.measure import Ratio, Results, Timing
 from bench.servers import read_settings
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import JsonFiles, StagingJob
-from etl.staging.database import StagingDatabase
-from etl.staging.installing import install
+from etl.config.staging.models import JsonFiles, StagingJob
+from etl.staging.database.database import StagingDatabase
+from etl.staging.database.installation import install
 from etl.staging.loader import LoadOptions, StagingLoader
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
-from etl.statements.staging import StagingTable
+from etl.statements.staging.tables import StagingTable
 
 Say = Callable[[str], None]
 

@@ -21,7 +21,7 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 from etl.config.settings import S3Settings
-from etl.spark import build_session, configure_s3
+from etl.spark.session import build_session, configure_s3
 endpoint, ca_file, kept_in = sys.argv[1:]
 session = build_session("bench-start", {"spark.ui.enabled": "false"})
 configure_s3(session, S3Settings(endpoint=endpoint, bucket="lake", ca_file=ca_file or None), Path(kept_in))

@@ -16,7 +16,7 @@ from etl.config.configuration import load_configuration
 from etl.errors import EtlError
 from etl.names import let_output_hold_anything
 from etl.pipeline.show import show
-from etl.spark import build_session
+from etl.spark.session import build_session
 
 
 def main() -> int:

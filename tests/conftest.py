@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
 from etl.config.settings import ClickHouseSettings, PostgreSQLSettings, S3Settings, Settings
-from etl.spark import build_session
+from etl.spark.session import build_session
 from etl.stack import environment
 from etl.stack.embedded import Stack
 from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR, Layout
@@ -127,7 +127,7 @@ def stack_environment(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> d
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """Small and local, with Delta and S3A; call etl.spark.configure_s3 before using s3a://."""
+    """Small and local, with Delta and S3A; call etl.spark.session.configure_s3 before using s3a://."""
     options = {
         "spark.master": "local[2]",
         "spark.driver.memory": "1g",

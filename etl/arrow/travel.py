@@ -23,7 +23,7 @@ from etl.arrow.json import refuse_malformed
 from etl.arrow.text import json_of, text
 from etl.arrow.types import Kind, kind_of, postgresql_type, values_type
 from etl.arrow.values import canonical
-from etl.statements.uploading import VECTORS
+from etl.statements.uploader.merging import VECTORS
 
 Convert = Callable[[pa.Array], pa.Array]
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from etl.config.checks import collisions, overwritten_sources, table_faults
-from etl.config.columns import column_faults
-from etl.config.definitions import definition_of, definitions_of
 from etl.config.document import Node, UnknownValueFault, read_document
-from etl.config.entries import BUILT_IN, Entry, Layer, layer_of, read_entry
-from etl.config.models import FileSource, PostgreSQLSource, TableConfig, TableLoadConfig
 from etl.config.nearest import suggestion
-from etl.config.schema import Schema, read_schema
 from etl.config.servers import SERVER_KEYS, read_settings
 from etl.config.settings import Settings
+from etl.config.tables.checks import collisions, overwritten_sources, table_faults
+from etl.config.tables.columns import column_faults
+from etl.config.tables.definitions import definition_of, definitions_of
+from etl.config.tables.entries import BUILT_IN, Entry, Layer, layer_of, read_entry
+from etl.config.tables.models import FileSource, PostgreSQLSource, TableConfig, TableLoadConfig
+from etl.config.tables.schema import Schema, read_schema
 from etl.config.validation import unknown_keys
 from etl.errors import ConfigurationError, Fault, UsageError
 from etl.model import Destination, TableDefinition

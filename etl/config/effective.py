@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from etl.config.models import TableConfig
+from etl.config.tables.models import TableConfig
 from etl.redaction import redact_value
 
 

@@ -11,8 +11,8 @@ from typing import TypeVar
 from pydantic import SecretStr
 
 from etl.config.document import Node
-from etl.config.models import FrozenModel
 from etl.config.settings import ClickHouseSettings, PostgreSQLSettings, RunSettings, S3Settings, Settings
+from etl.config.tables.models import FrozenModel
 from etl.config.urls import Fields, clickhouse_fields, is_loopback, postgresql_fields, s3_fields, truth
 from etl.config.validation import validate
 from etl.errors import Fault

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import Field, PrivateAttr, SecretStr
 
 from etl.config.limits import LONGEST_STATEMENT_SECONDS
-from etl.config.models import FrozenModel
+from etl.config.tables.models import FrozenModel
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 

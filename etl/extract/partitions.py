@@ -6,8 +6,8 @@ import calendar
 from collections.abc import Iterable
 from datetime import date
 
-from etl.config.capabilities import REPLACING_MODES
-from etl.config.models import LoadConfigBase, TableConfig
+from etl.config.tables.capabilities import REPLACING_MODES
+from etl.config.tables.models import LoadConfigBase, TableConfig
 from etl.model import ExtractMode
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from etl.statements.source_window import Window
+from etl.statements.source.window import Window
 
 __all__ = ["Measurement", "Window"]
 

@@ -1,5 +1,5 @@
 """`python -m etl.ingestion`: the same as the console script `uploader`."""
 
-from etl.ingestion.cli import main
+from etl.ingestion.command.app import main
 
 main()

@@ -7,8 +7,8 @@ import hashlib
 from pathlib import Path
 
 from etl.arrow.types import postgresql_type
-from etl.ingestion.connecting import create_pool
-from etl.statements.uploading import create_temp_table_sql, quote_identifier, quote_table, upsert_sql
+from etl.ingestion.database.connection import create_pool
+from etl.statements.uploader.merging import create_temp_table_sql, quote_identifier, quote_table, upsert_sql
 
 __all__ = [
     "create_pool",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from etl.files.unpacking import codec_of, opened, unpacked
-from etl.ingestion.csv_errors import CsvError
+from etl.ingestion.csv.errors import CsvError
 
 BLOCK_BYTES = 1 << 20
 """Small enough that a block and what numpy derives from it stay in the processor's cache."""

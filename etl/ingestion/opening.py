@@ -9,11 +9,11 @@ from pathlib import Path
 
 from etl.files.unpacking import codec_of
 from etl.ingestion.compressed import verify_compressed
-from etl.ingestion.csv_ingestor import csv_names, open_csv
+from etl.ingestion.csv.ingestor import csv_names, open_csv
+from etl.ingestion.database.target import TargetTable
 from etl.ingestion.files import guess_file_type
 from etl.ingestion.model import FileType, UploadOptions
 from etl.ingestion.source import Source
-from etl.ingestion.target import TargetTable
 
 MAXIMUM_BATCH_BYTES = 16 * 1024 * 1024
 """A batch beyond this is cut earlier: what is in flight stays bounded however wide the rows are."""
@@ -34,7 +34,7 @@ def column_names(path: Path, options: UploadOptions) -> tuple[str, ...] | None:
     """As the file spells them; None for one that names none. SourceError for a file that cannot be opened."""
     if type_of(path, options) is FileType.CSV:
         return csv_names(path, options.csv)
-    from etl.ingestion.parquet_reading import open_file
+    from etl.ingestion.parquet.reader import open_file
 
     with open_file(path) as file:
         return tuple(file.schema_arrow.names)
@@ -44,7 +44,7 @@ def declared_types(path: Path, options: UploadOptions) -> dict[str, str]:
     """The same with the types of the file itself, where it has some. SourceError for a file that cannot be opened."""
     types = header_types(options)
     if options.preserve_types and type_of(path, options) is FileType.PARQUET:
-        from etl.ingestion.parquet_ingestor import parquet_columns
+        from etl.ingestion.parquet.ingestor import parquet_columns
 
         found = parquet_columns(path, options.headers, preserve_types=True)
         types = {header.name: header.type for header in found if header.type is not None} | types
@@ -68,7 +68,7 @@ def open_source(path: Path, options: UploadOptions, target: TargetTable, *, chun
             copy_path=options.copy_path,
             maximum_bytes=MAXIMUM_BATCH_BYTES,
         )
-    from etl.ingestion.parquet_ingestor import open_parquet
+    from etl.ingestion.parquet.ingestor import open_parquet
 
     return open_parquet(
         path,

@@ -21,10 +21,7 @@ import asyncpg
 import structlog
 
 from etl.errors import EtlError, SourceError, TerminalError, UsageError
-from etl.ingestion import manifest
-from etl.ingestion.absent_columns import refuse_absent
-from etl.ingestion.checking import faults_of
-from etl.ingestion.connecting import (
+from etl.ingestion.database.connection import (
     Connection,
     Sessions,
     create_pool,
@@ -32,16 +29,10 @@ from etl.ingestion.connecting import (
     nothing_written,
     transaction,
 )
-from etl.ingestion.files import find_files, type_faults
-from etl.ingestion.loading import FileLoad, Loading, NothingToLoad
-from etl.ingestion.model import FileResult, FileStatus, UploadOptions, UploadReport
-from etl.ingestion.observing import Observer, Observers
-from etl.ingestion.opening import column_names, declared_types, header_types, type_of, verified
-from etl.ingestion.plan import Freshness, WritePlan, limits
-from etl.ingestion.retrying import retrying
-from etl.ingestion.rights import refuse_missing_rights
-from etl.ingestion.settings import Dsn
-from etl.ingestion.target import (
+from etl.ingestion.database.retries import retrying
+from etl.ingestion.database.rights import refuse_missing_rights
+from etl.ingestion.database.settings import Dsn
+from etl.ingestion.database.target import (
     TargetTable,
     advance_sequences_sql,
     check_target,
@@ -50,10 +41,19 @@ from etl.ingestion.target import (
     refuse_unordered,
     table_to_be,
 )
-from etl.ingestion.waiting import Waits
-from etl.ingestion.working import Workers
+from etl.ingestion.database.waits import Waits
+from etl.ingestion.files import find_files, type_faults
+from etl.ingestion.model import FileResult, FileStatus, UploadOptions, UploadReport
+from etl.ingestion.opening import column_names, declared_types, header_types, type_of, verified
+from etl.ingestion.upload import manifest
+from etl.ingestion.upload.absent_columns import refuse_absent
+from etl.ingestion.upload.checks import faults_of
+from etl.ingestion.upload.file import FileLoad, Loading, NothingToLoad
+from etl.ingestion.upload.plan import Freshness, WritePlan, limits
+from etl.ingestion.upload.workers import Workers
+from etl.ingestion.watch.observers import Observer, Observers
 from etl.names import stored_name
-from etl.statements.uploading import base_type
+from etl.statements.uploader.merging import base_type
 
 log = structlog.get_logger(__name__)
 

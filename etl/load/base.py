@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
 
-from etl.config.models import LoadConfigBase, TableConfig
 from etl.config.settings import Settings
+from etl.config.tables.models import LoadConfigBase, TableConfig
 from etl.ledger.values import Reject
 from etl.load.rejected import Rules, refuse_too_many_rejected
 from etl.model import Checksums, Destination, LoadResult, TableDefinition, WriteMode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from etl.config.limits import excess
-from etl.config.models import LoadConfigBase
+from etl.config.tables.models import LoadConfigBase
 from etl.errors import RejectedRowsError
 
 Rules = Iterable[tuple[str, int, str]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etl.config.limits import exceeds
-from etl.config.models import LoadConfigBase
+from etl.config.tables.models import LoadConfigBase
 from etl.errors import VanishedRowsError
 
 

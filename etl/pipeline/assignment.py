@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from etl.config.configuration import Configuration
-from etl.config.models import PostgreSQLSource, TableConfig
+from etl.config.tables.models import PostgreSQLSource, TableConfig
 from etl.errors import UsageError
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import FrozenWindow, LoadRecord, Run

@@ -9,8 +9,8 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from etl.config.configuration import Configuration
-from etl.config.models import TableConfig, TableLoadConfig
-from etl.extract.snapshot import SourceSnapshot
+from etl.config.tables.models import TableConfig, TableLoadConfig
+from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import FrozenWindow, LoadRecord, Run, Watermark
 from etl.load.base import BaseLoader

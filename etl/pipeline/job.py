@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from etl.config.configuration import Configuration, load_configuration
-from etl.config.models import TableConfig
 from etl.config.settings import Settings
+from etl.config.tables.models import TableConfig
 from etl.errors import ConfigurationError, EtlError, TerminalError, UsageError
 from etl.interruption import EXIT_INTERRUPTED, interruptible, listen
 from etl.ledger.ledger import Ledger
@@ -43,8 +43,8 @@ from etl.report.logging import LogFormat, configure_logging
 from etl.report.progress import Progress, open_progress, working
 from etl.report.summary import print_summary
 from etl.report.values import report_of
-from etl.spark import build_session, configure_s3
-from etl.spark_causes import explained, is_of_spark
+from etl.spark.causes import explained, is_of_spark
+from etl.spark.session import build_session, configure_s3
 from etl.transform.check import check_expressions
 
 log = structlog.get_logger(__name__)

@@ -9,9 +9,9 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from etl.config.configuration import Configuration
-from etl.config.models import PostgreSQLSource
+from etl.config.tables.models import PostgreSQLSource
 from etl.errors import LockedError
-from etl.extract.snapshot import SourceSnapshot
+from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.ledger.heartbeat import Heartbeat
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import Run
@@ -22,9 +22,9 @@ from etl.pipeline.assignment import Assignment, Lineage
 from etl.pipeline.context import RunContext
 from etl.pipeline.options import RunOptions
 from etl.pipeline.publication import PublicationOrder
-from etl.pipeline.rejects import RejectsKeptOnce
 from etl.pipeline.source import ReleaseWhenRead, live_definitions
-from etl.pipeline.source_changes import with_gone_columns
+from etl.pipeline.tables.rejects import RejectsKeptOnce
+from etl.pipeline.tables.source_changes import with_gone_columns
 from etl.report.commands import Commands
 from etl.report.progress import Progress
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from etl.config.configuration import Configuration
 from etl.errors import EtlError
-from etl.extract.snapshot import is_filtered_by_role
+from etl.extract.postgresql.snapshot import is_filtered_by_role
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import Run
 from etl.load.frames import columns_of
@@ -21,16 +21,16 @@ from etl.load.rejected import refuse_too_many_rejected
 from etl.model import RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import RunContext, Work
-from etl.pipeline.keys import with_live_keys
-from etl.pipeline.loose_keys import loose_keys
 from etl.pipeline.opening import reading_context
 from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED, RunOptions
-from etl.pipeline.shares import is_unchanged, plan_shares, read_shares
 from etl.pipeline.source import snapshot_for
-from etl.pipeline.stand_ins import held_as_text
-from etl.pipeline.tally import refuse_bad_keys, rules_broken, tally
+from etl.pipeline.tables.keys import with_live_keys
+from etl.pipeline.tables.loose_keys import loose_keys
+from etl.pipeline.tables.shares import is_unchanged, plan_shares, read_shares
+from etl.pipeline.tables.stand_ins import held_as_text
+from etl.pipeline.tables.tally import refuse_bad_keys, rules_broken, tally
 from etl.report.progress import LogProgress
-from etl.spark_causes import explained
+from etl.spark.causes import explained
 from etl.transform.outcome import Outcome
 
 

@@ -17,12 +17,12 @@ from etl.ledger.values import LoadRecord, NewRun, Run
 from etl.model import Destination, RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import RunContext
-from etl.pipeline.keys import with_live_keys
 from etl.pipeline.opening import running_context
 from etl.pipeline.options import RunOptions
 from etl.pipeline.order import publication_units
 from etl.pipeline.source import snapshot_for
-from etl.pipeline.table import process_unit
+from etl.pipeline.tables.keys import with_live_keys
+from etl.pipeline.tables.table import process_unit
 from etl.report.commands import Commands
 from etl.report.progress import Progress
 

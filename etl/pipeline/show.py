@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from etl.config.configuration import Configuration
-from etl.config.models import (
+from etl.config.tables.models import (
     ClickHouseEngine,
     ClickHouseTableLoadConfig,
     PostgreSQLTableLoadConfig,
@@ -21,7 +21,7 @@ from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.postgresql.door import transaction
 from etl.load.s3.paths import TablePath
 from etl.model import Destination
-from etl.spark import configure_s3
+from etl.spark.session import configure_s3
 from etl.statements.quoting import clickhouse_name, postgresql_name
 
 Sample = tuple[str, int, Sequence[str], Sequence[Sequence[Any]]]

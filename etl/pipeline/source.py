@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from threading import Lock
 
 from etl.config.configuration import Configuration
-from etl.config.definitions import ParentNames
-from etl.config.models import PostgreSQLSource
 from etl.config.settings import PostgreSQLSettings
+from etl.config.tables.definitions import ParentNames
+from etl.config.tables.models import PostgreSQLSource
 from etl.errors import UsageError
-from etl.extract.snapshot import SourceSnapshot
+from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.model import TableDefinition
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import Work

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from etl.config.configuration import Configuration
-from etl.config.models import PostgreSQLTableLoadConfig
+from etl.config.tables.models import PostgreSQLTableLoadConfig
 from etl.errors import UsageError
 from etl.ledger import Ledger, NewRun
 from etl.load.base import LoaderConfig
-from etl.load.postgresql.replay import replay_waiting
-from etl.load.postgresql.retrying import loading_again
+from etl.load.postgresql.publication.replay import replay_waiting
+from etl.load.postgresql.retries import loading_again
 from etl.model import Destination, LoadResult
 from etl.pipeline.order import publication_units
 from etl.pipeline.servers import require_one_database

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from etl.config.configuration import Configuration
-from etl.config.models import TableConfig
 from etl.config.nearest import suggestion
+from etl.config.tables.models import TableConfig
 from etl.errors import UsageError
 from etl.ledger import Ledger, RejectFilter
 from etl.ledger.values import LoadRecord, RejectedExtent
@@ -26,7 +26,7 @@ from etl.pipeline.servers import configured_destinations, require_servers
 from etl.pipeline.source import source_settings
 from etl.report.logging import LogFormat
 from etl.report.progress import open_progress
-from etl.spark import build_session, configure_s3
+from etl.spark.session import build_session, configure_s3
 from etl.transform.check import check_expressions
 
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}([T ].+)?")

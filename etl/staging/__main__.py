@@ -21,27 +21,34 @@ import typer
 from rich.console import Console
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR
-from etl.config.staging import StagingConfiguration, load_staging_configuration
-from etl.config.staging_models import StagingJob
+from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
+from etl.config.staging.models import StagingJob
 from etl.errors import ConfigurationError, EtlError, UsageError
 from etl.names import let_output_hold_anything, path_of
 from etl.report.commands import Commands
 from etl.report.logging import LogFormat, configure_logging
-from etl.staging.checks import check_database, check_ledger
-from etl.staging.database import StagingDatabase
-from etl.staging.installing import install, install_ledger
-from etl.staging.ledger import StagingLedger
+from etl.staging.batch.rules import database_of, table_of
+from etl.staging.command.rendering import (
+    SHOWN_BATCHES,
+    print_batches,
+    print_cancelled,
+    print_runs,
+    print_summary,
+    run_json,
+)
+from etl.staging.database.checks import check_database, check_ledger
+from etl.staging.database.database import StagingDatabase
+from etl.staging.database.installation import install, install_ledger
+from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader, Summary
-from etl.staging.metrics import Metrics
 from etl.staging.migrate import MigrationSettings, plan_migration, run_migration, set_ledger_aside
 from etl.staging.migrate import check_database as check_migration
 from etl.staging.migrate.rendering import print_nothing_to_adopt, print_plan, print_report
-from etl.staging.observing import Observer
-from etl.staging.progress import ProgressBar
-from etl.staging.rendering import SHOWN_BATCHES, print_batches, print_cancelled, print_runs, print_summary, run_json
-from etl.staging.rules import database_of, table_of
 from etl.staging.sources.factory import naming_files, open_source
 from etl.staging.sources.spool import Spool
+from etl.staging.watch.metrics import Metrics
+from etl.staging.watch.observers import Observer
+from etl.staging.watch.progress import ProgressBar
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

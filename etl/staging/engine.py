@@ -13,10 +13,10 @@ from functools import partial
 import structlog
 
 from etl.errors import SourceError
-from etl.staging.preparing import Rules, prepare
-from etl.staging.records import PreparedBatch, RawBatch
+from etl.staging.batch.preparation import Rules, prepare
+from etl.staging.batch.records import PreparedBatch, RawBatch
+from etl.staging.batch.store import BatchStore
 from etl.staging.sources.base import Source
-from etl.staging.storing import BatchStore
 
 AHEAD = 2
 """Prepared batches that may wait for each worker: enough to keep it busy, and all that memory has to hold."""

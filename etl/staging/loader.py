@@ -21,25 +21,25 @@ from typing import Any
 
 import structlog
 
-from etl.config.staging import StagingJob
+from etl.config.staging.jobs import StagingJob
 from etl.errors import EtlError, SourceError, UsageError
-from etl.staging.batch_events import batch_failed
-from etl.staging.checks import check_database, check_table
-from etl.staging.database import StagingDatabase
+from etl.staging.batch.records import PreparedBatch, RawBatch
+from etl.staging.batch.rules import rules_of, tolerances_of
+from etl.staging.batch.store import BatchStore, failure_of
+from etl.staging.batch.upsert import Target
+from etl.staging.command.reject_file import check_reject_directory, write_reject_file
+from etl.staging.database.checks import check_database, check_table
+from etl.staging.database.database import StagingDatabase
 from etl.staging.engine import Engine
-from etl.staging.journal import Journal
-from etl.staging.ledger import NewStagingRun, StagingLedger
-from etl.staging.observing import Observer, Observers
+from etl.staging.ledger.batch_events import batch_failed
+from etl.staging.ledger.heartbeat import Watch
+from etl.staging.ledger.journal import Journal
+from etl.staging.ledger.ledger import NewStagingRun, StagingLedger
 from etl.staging.patience import patiently
-from etl.staging.records import PreparedBatch, RawBatch
-from etl.staging.reject_file import check_reject_directory, write_reject_file
-from etl.staging.rules import rules_of, tolerances_of
 from etl.staging.sources.base import Source, until_failure
-from etl.staging.storing import BatchStore, failure_of
 from etl.staging.tolerance import Tolerances
-from etl.staging.watching import Watch
-from etl.staging.writing import Target
-from etl.statements.staging import StagingTable, has_rows
+from etl.staging.watch.observers import Observer, Observers
+from etl.statements.staging.tables import StagingTable, has_rows
 
 REGISTERED_AT_ONCE = 8
 REGISTERED_BYTES = 32 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from etl.config.staging_models import DEFAULT_RETRIES
+from etl.config.staging.models import DEFAULT_RETRIES
 from etl.errors import TransientError
 
 LONGEST_WAIT_SECONDS = 30.0

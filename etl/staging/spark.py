@@ -19,11 +19,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import StagingJob
-from etl.spark_causes import of_spark
-from etl.staging.checks import check_database
-from etl.staging.journal import Journal
-from etl.staging.ledger import NewStagingRun, StagingLedger
+from etl.config.staging.models import StagingJob
+from etl.spark.causes import of_spark
+from etl.staging.batch.preparation import prepare
+from etl.staging.batch.records import RawBatch
+from etl.staging.batch.rules import database_of, rules_of, tolerances_of
+from etl.staging.batch.store import BatchStore
+from etl.staging.batch.upsert import Target
+from etl.staging.command.reject_file import check_reject_directory, write_reject_file
+from etl.staging.database.checks import check_database
+from etl.staging.ledger.heartbeat import Watch
+from etl.staging.ledger.journal import Journal
+from etl.staging.ledger.ledger import NewStagingRun, StagingLedger
 from etl.staging.loader import (
     DEFAULT_OPTIONS,
     LoadOptions,
@@ -35,16 +42,9 @@ from etl.staging.loader import (
     retries_of,
     target_of,
 )
-from etl.staging.observing import Observers
 from etl.staging.patience import patiently
-from etl.staging.preparing import prepare
-from etl.staging.records import RawBatch
-from etl.staging.reject_file import check_reject_directory, write_reject_file
-from etl.staging.rules import database_of, rules_of, tolerances_of
 from etl.staging.sources.base import numbered_slices
-from etl.staging.storing import BatchStore
-from etl.staging.watching import Watch
-from etl.staging.writing import Target
+from etl.staging.watch.observers import Observers
 from etl.statements.spark_values import JSON_OPTIONS
 
 PARTITION_BATCHES = 1_000_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from etl.config.limits import excess
-from etl.staging.records import PreparedBatch
+from etl.staging.batch.records import PreparedBatch
 
 JUDGED_FROM = 10_000
 """A share says little of the first few records: until so many were read it is not judged."""

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DataType, StructType
 
-from etl.config.models import TableConfig
+from etl.config.tables.models import TableConfig
 from etl.errors import ConfigurationError, Fault
 from etl.model import POSTGRESQL_TYPE, TableDefinition
 from etl.statements.quoting import spark_identifier
-from etl.statements.source_columns import reading_of
+from etl.statements.source.columns import reading_of
 from etl.transform.factory import TransformerFactory
 from etl.transform.keys import is_unique_at_source
 

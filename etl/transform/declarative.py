@@ -9,7 +9,7 @@ from typing import Protocol
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField
 
-from etl.config.models import Deduplicate, TableConfig
+from etl.config.tables.models import Deduplicate, TableConfig
 from etl.model import HIDDEN, POSTGRESQL_TYPE, WATERMARK, Destination, TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.statements.spark_values import to_json

@@ -8,7 +8,7 @@ from pyspark.sql.types import BooleanType, DataType
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from etl.config.models import TableConfig
+from etl.config.tables.models import TableConfig
 from etl.errors import ConfigurationError, Fault
 from etl.statements.types import is_wide_numeric
 from etl.transform.draft import Draft

@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 from pydantic import ValidationError as PydanticError
 
-from etl.config.models import TableConfig
 from etl.config.nearest import suggestion
+from etl.config.tables.models import TableConfig
 from etl.model import Destination, TableDefinition
-from etl.transform.compliance import ConsentState, Deadline
-from etl.transform.customer import EventNormalization
 from etl.transform.declarative import DeclarativeTransformer, DomainStep, Transformer
-from etl.transform.editorial import ArticleText
+from etl.transform.domains.compliance import ConsentState, Deadline
+from etl.transform.domains.customer import EventNormalization
+from etl.transform.domains.editorial import ArticleText
+from etl.transform.domains.predictions import PredictionBands
+from etl.transform.domains.sessions import SessionMetrics
 from etl.transform.expressions import fault
-from etl.transform.predictions import PredictionBands
 from etl.transform.privacy import salt_of
-from etl.transform.sessions import SessionMetrics
 
 _NO_SALT = SecretStr("")
 

@@ -10,7 +10,7 @@ from pyspark.sql import Column, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
-from etl.config.models import Deduplicate, TableConfig
+from etl.config.tables.models import Deduplicate, TableConfig
 from etl.model import TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.statements.spark_values import identity

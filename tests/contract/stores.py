@@ -15,7 +15,8 @@ import urllib3
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from etl.config.models import (
+from etl.config.settings import Settings
+from etl.config.tables.models import (
     ClickHouseEngine,
     ClickHouseTableLoadConfig,
     LoadConfigBase,
@@ -23,7 +24,6 @@ from etl.config.models import (
     S3Format,
     S3TableLoadConfig,
 )
-from etl.config.settings import Settings
 from etl.model import PARTITION_DATE, ConflictResolution, WriteMode
 
 Row = tuple[Any, ...]

@@ -17,7 +17,7 @@ from etl.errors import ConflictError, DuplicateKeyError, EtlError, NullKeyError
 from etl.load.base import BaseLoader, LoaderConfig
 from etl.load.factory import LoaderFactory
 from etl.model import ConflictResolution, Destination, LoadResult, LoadStatus
-from etl.spark import configure_s3
+from etl.spark.session import configure_s3
 from tests.conftest import RunningStack
 from tests.contract.stores import STORES, Row, Store
 

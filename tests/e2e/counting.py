@@ -12,10 +12,10 @@ import urllib3
 from pyspark.sql import SparkSession
 
 from etl.config.configuration import Configuration
-from etl.config.models import ClickHouseTableLoadConfig, S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
+from etl.config.tables.models import ClickHouseTableLoadConfig, S3TableLoadConfig
 from etl.model import Destination
-from etl.spark import s3_options
+from etl.spark.session import s3_options
 
 Counts = dict[str, int]
 

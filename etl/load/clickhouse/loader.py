@@ -11,22 +11,22 @@ from uuid import uuid4
 import structlog
 from pyspark.sql import DataFrame
 
-from etl.config.capabilities import CLICKHOUSE_MODES
-from etl.config.models import ClickHouseTableLoadConfig
 from etl.config.settings import ClickHouseSettings
+from etl.config.tables.capabilities import CLICKHOUSE_MODES
+from etl.config.tables.models import ClickHouseTableLoadConfig
 from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.clickhouse.aggregates import refresh_aggregates
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.clickhouse.expiry import leave_out_expired
-from etl.load.clickhouse.frame import discarded_rows, prepare_frame, spread
-from etl.load.clickhouse.jdbc_writer import stage_jdbc
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.marker import PublishedLoad, published_loads
 from etl.load.clickhouse.publish import Publication
 from etl.load.clickhouse.schema import SchemaPlan, plan_schema
-from etl.load.clickhouse.staging import stage_arrow
 from etl.load.clickhouse.target import TargetTable, describe, frame_columns
+from etl.load.clickhouse.transfer.frame import discarded_rows, prepare_frame, spread
+from etl.load.clickhouse.transfer.jdbc_writer import stage_jdbc
+from etl.load.clickhouse.transfer.run_table import stage_arrow
 from etl.load.frames import checksums_of
 from etl.load.many_partitions import many_partitions
 from etl.load.numerics import Settled, facts_without, reject_misfits, settle_numerics

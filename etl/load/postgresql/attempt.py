@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
 
-from etl.config.models import PostgreSQLTableLoadConfig
+from etl.config.tables.models import PostgreSQLTableLoadConfig
 from etl.errors import ConnectionLostError, ContentionError, EtlError
 from etl.load.base import LoaderConfig, LoadFacts
-from etl.load.postgresql import preparing, staging
-from etl.load.postgresql.group import Outcome, publish_group
-from etl.load.postgresql.publishing import Publication
-from etl.load.postgresql.staging import Staged
+from etl.load.postgresql import preparation as preparing
+from etl.load.postgresql.publication.group import Outcome, publish_group
+from etl.load.postgresql.publication.table import Publication
+from etl.load.postgresql.transfer import run_table as staging
+from etl.load.postgresql.transfer.run_table import Staged
 from etl.postgresql.door import sqlstate
 from etl.postgresql.sqlstates import UNIQUE_VIOLATION
 from etl.statements.postgresql.naming import Table, staging_table

@@ -8,19 +8,20 @@ from typing import ClassVar
 
 from pyspark.sql import DataFrame
 
-from etl.config.capabilities import POSTGRESQL_MODES
-from etl.config.models import PostgreSQLTableLoadConfig
+from etl.config.tables.capabilities import POSTGRESQL_MODES
+from etl.config.tables.models import PostgreSQLTableLoadConfig
 from etl.errors import ConflictError, EtlError, UsageError
 from etl.load.base import BaseLoader, LoadFacts
-from etl.load.postgresql import preparing, staging
+from etl.load.postgresql import preparation as preparing
 from etl.load.postgresql.attempt import Load, LoadAttempt
 from etl.load.postgresql.door import transaction
-from etl.load.postgresql.history import find_published
-from etl.load.postgresql.planning import plan_steps
-from etl.load.postgresql.references import validate_late_links
-from etl.load.postgresql.replay import replay_waiting
-from etl.load.postgresql.retrying import loading_again
-from etl.load.postgresql.target import exists
+from etl.load.postgresql.plan import plan_steps
+from etl.load.postgresql.publication.history import find_published
+from etl.load.postgresql.publication.replay import replay_waiting
+from etl.load.postgresql.retries import loading_again
+from etl.load.postgresql.target.catalog import exists
+from etl.load.postgresql.target.references import validate_late_links
+from etl.load.postgresql.transfer import run_table as staging
 from etl.model import Destination, LoadResult, WriteMode
 from etl.statements.postgresql.naming import Table
 

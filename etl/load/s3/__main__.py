@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR, load_configuration
-from etl.config.models import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
+from etl.config.tables.models import S3TableLoadConfig
 from etl.errors import EtlError, TerminalError, UsageError
 from etl.ledger import Ledger, NewRun
 from etl.ledger.runs import new_run_id
@@ -23,7 +23,7 @@ from etl.load.s3.maintenance import LakeKeeper, Retention
 from etl.model import Destination
 from etl.names import let_output_hold_anything
 from etl.postgresql.lookout import waits_told
-from etl.spark import build_session, configure_s3
+from etl.spark.session import build_session, configure_s3
 
 BAD_USE = 2
 Upkeep = Callable[[LakeKeeper, S3TableLoadConfig], str | None]

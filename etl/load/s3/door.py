@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 
 from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError
 from etl.model import Destination
-from etl.spark_causes import of_spark
+from etl.spark.causes import of_spark
 
 _OVERLOADED = {"SlowDown", "503", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded", "Throttling"}
 _LOST = {"InternalError", "500", "502", "504", "RequestTimeout"}

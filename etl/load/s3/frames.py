@@ -19,7 +19,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from etl.config.models import S3TableLoadConfig
+from etl.config.tables.models import S3TableLoadConfig
 from etl.errors import DataError, DuplicateKeyError, NullKeyError, SchemaMismatchError
 from etl.load.base import LoadFacts
 from etl.model import PARTITION_DATE, Destination
@@ -126,7 +126,7 @@ def _day_of(schema: StructType, config: S3TableLoadConfig) -> Column:
             table=config.table_name,
             destination=Destination.S3,
         )
-    # the session works in UTC (etl/spark.py), so the day of an instant is its day in UTC
+    # the session works in UTC (etl/spark/session.py), so the day of an instant is its day in UTC
     return F.to_date(column(config.date_column or ""))
 
 

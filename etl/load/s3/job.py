@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from etl.config.models import S3TableLoadConfig
+from etl.config.tables.models import S3TableLoadConfig
 from etl.load.base import LoaderConfig
+from etl.load.s3.files.manifest import Manifest, now, result_to
 from etl.load.s3.frames import Content
-from etl.load.s3.manifest import Manifest, now, result_to
 from etl.load.s3.paths import TablePath
 from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.load.vanished import refuse_too_many_vanished

@@ -12,27 +12,27 @@ import structlog
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from etl.config.capabilities import S3_MODES, deletes_vanished
-from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import S3Settings
+from etl.config.tables.capabilities import S3_MODES, deletes_vanished
+from etl.config.tables.models import S3Format, S3TableLoadConfig
 from etl.errors import ConfigurationError, ConflictError, Fault
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.frames import Misfits, iterate_rejects
 from etl.load.many_partitions import many_partitions
 from etl.load.numerics import facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
-from etl.load.s3.delta_load import StoredDelta, load_delta
-from etl.load.s3.delta_log import commit_of_token, commits_of_run, has_commits
-from etl.load.s3.delta_table import widen
+from etl.load.s3.delta.load import StoredDelta, load_delta
+from etl.load.s3.delta.log import commit_of_token, commits_of_run, has_commits
+from etl.load.s3.delta.table import widen
 from etl.load.s3.door import spark_door
-from etl.load.s3.file_load import load_files
-from etl.load.s3.file_table import FileTable
+from etl.load.s3.files.exchange import repair
+from etl.load.s3.files.load import load_files
+from etl.load.s3.files.manifest import read_load, read_manifest
+from etl.load.s3.files.orphans import remove_dead_staging
+from etl.load.s3.files.table import FileTable
 from etl.load.s3.frames import Content, examine, prepare
 from etl.load.s3.job import Job
-from etl.load.s3.manifest import read_load, read_manifest
-from etl.load.s3.orphans import remove_dead_staging
 from etl.load.s3.paths import TablePath, get_s3_path
-from etl.load.s3.publish import repair
 from etl.load.s3.schema import Fitted, fit
 from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.load.s3.widening import with_types
@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 
 class S3Loader(BaseLoader[S3TableLoadConfig]):
-    """Delta tables publish by one commit; plain files appear whole, then the old ones go (publish.py)."""
+    """Delta tables publish by one commit; plain files appear whole, then the old ones go (files/exchange.py)."""
 
     destination = Destination.S3
     supported_modes: ClassVar[frozenset[WriteMode]] = frozenset().union(*S3_MODES.values())

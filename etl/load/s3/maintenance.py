@@ -13,16 +13,16 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import S3Settings
+from etl.config.tables.models import S3Format, S3TableLoadConfig
 from etl.errors import UsageError
-from etl.load.s3.delta_log import has_commits
-from etl.load.s3.delta_table import CODEC, codec_of
+from etl.load.s3.delta.log import has_commits
+from etl.load.s3.delta.table import CODEC, codec_of
 from etl.load.s3.door import spark_door
+from etl.load.s3.files.exchange import Publication, repair
+from etl.load.s3.files.manifest import now, read_manifest
 from etl.load.s3.frames import column
-from etl.load.s3.manifest import now, read_manifest
 from etl.load.s3.paths import TablePath, partition_date_of
-from etl.load.s3.publish import Publication, repair
 from etl.load.s3.store import ObjectStore, StoreAddress, StoredObject
 from etl.model import PARTITION_DATE
 

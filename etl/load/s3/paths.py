@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from etl.config.models import S3TableLoadConfig
 from etl.config.settings import S3Settings
+from etl.config.tables.models import S3TableLoadConfig
 from etl.model import PARTITION_DATE
 
 METADATA_FOLDER = "_etl"

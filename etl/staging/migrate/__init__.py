@@ -2,7 +2,7 @@
 
 from etl.staging.migrate.adopting import set_ledger_aside
 from etl.staging.migrate.migration import check_database, plan_migration, run_migration
-from etl.staging.migrate.plan import Defects, MigrationPlan, TablePlan
+from etl.staging.migrate.planning.plan import Defects, MigrationPlan, TablePlan
 from etl.staging.migrate.report import MigrationReport, TableReport, TableStatus
 from etl.staging.migrate.settings import MigrationSettings
 

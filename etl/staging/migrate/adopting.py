@@ -13,13 +13,13 @@ from typing import Any
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import UsageError
+from etl.staging.ledger.queries import statement
 from etl.staging.migrate.lease import Lease
 from etl.staging.migrate.session import Session
 from etl.staging.migrate.settings import MigrationSettings
-from etl.staging.queries import statement
-from etl.statements import staging_adoption as sql
 from etl.statements.quoting import postgresql_name
-from etl.statements.staging_adoption import ForeignColumn, ForeignTable
+from etl.statements.staging import adoption as sql
+from etl.statements.staging.adoption import ForeignColumn, ForeignTable
 
 LINEAGE_TABLES = ("etl_jobs", "etl_runs")
 

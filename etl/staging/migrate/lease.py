@@ -11,8 +11,8 @@ from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, LockedError
 from etl.postgresql.connection import connect
 from etl.postgresql.door import door
+from etl.staging.ledger.queries import statement
 from etl.staging.migrate.settings import ADVICE, MigrationSettings
-from etl.staging.queries import statement
 
 
 class Lease:

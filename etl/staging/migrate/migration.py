@@ -12,18 +12,18 @@ from typing import Any
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import UsageError
 from etl.staging.migrate.adopting import adopt, check_ledger_place, would_adopt
-from etl.staging.migrate.columns import Columns
-from etl.staging.migrate.facts import TableFacts
-from etl.staging.migrate.find import find_tables
 from etl.staging.migrate.lease import Lease
-from etl.staging.migrate.plan import Defects, MigrationPlan, TablePlan, plan_table
+from etl.staging.migrate.planning.columns import Columns
+from etl.staging.migrate.planning.facts import TableFacts
+from etl.staging.migrate.planning.find import find_tables
+from etl.staging.migrate.planning.plan import Defects, MigrationPlan, TablePlan, plan_table
+from etl.staging.migrate.planning.steps import ArchiveDuplicates, ArchiveUnusable, Step
 from etl.staging.migrate.preflight import check_connection, check_reading, check_writing, register_historical_run
 from etl.staging.migrate.report import MigrationReport
 from etl.staging.migrate.running import OnStep, TableMigration
 from etl.staging.migrate.session import Session
 from etl.staging.migrate.settings import MigrationSettings
-from etl.staging.migrate.steps import ArchiveDuplicates, ArchiveUnusable, Step
-from etl.statements.staging_migration import count_defects
+from etl.statements.staging.migration import count_defects
 
 
 def plan_migration(database: PostgreSQLSettings, settings: MigrationSettings) -> MigrationPlan:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from etl.errors import UsageError
+from etl.staging.ledger.queries import statement
 from etl.staging.migrate.session import Session
-from etl.staging.queries import statement
 
 _OWN_TABLES = ("etl_jobs", "etl_runs", "etl_staging_archive")
 _OLDEST_VERSION = 160000

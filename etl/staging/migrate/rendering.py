@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from etl.staging.command.rendering import uncut
 from etl.staging.migrate.adopting import Adoption
-from etl.staging.migrate.plan import MigrationPlan, TablePlan
+from etl.staging.migrate.planning.plan import MigrationPlan, TablePlan
 from etl.staging.migrate.report import MigrationReport, TableStatus
-from etl.staging.rendering import uncut
 
 
 def print_nothing_to_adopt(schema: str, console: Console) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from etl.errors import ContentionError
+from etl.staging.ledger.queries import statement
 from etl.staging.migrate.session import Session
-from etl.staging.queries import statement
-from etl.statements import staging_migration as sql
 from etl.statements.quoting import postgresql_name
-from etl.statements.staging_migration import LegacyRows
+from etl.statements.staging import migration as sql
+from etl.statements.staging.migration import LegacyRows
 
 _PASSES = 10
 _DUPLICATES_AT_ONCE = 100_000

@@ -9,13 +9,11 @@ from contextlib import suppress
 import structlog
 
 from etl.errors import ContentionError, EtlError, TransientError
-from etl.staging.migrate.facts import TableFacts
-from etl.staging.migrate.find import find_tables
-from etl.staging.migrate.plan import TablePlan, plan_table
-from etl.staging.migrate.report import TableReport, TableStatus
-from etl.staging.migrate.rows import RowWork
-from etl.staging.migrate.session import Session
-from etl.staging.migrate.steps import (
+from etl.staging.ledger.queries import statement
+from etl.staging.migrate.planning.facts import TableFacts
+from etl.staging.migrate.planning.find import find_tables
+from etl.staging.migrate.planning.plan import TablePlan, plan_table
+from etl.staging.migrate.planning.steps import (
     ArchiveDuplicates,
     ArchiveUnusable,
     BuildIndex,
@@ -26,9 +24,11 @@ from etl.staging.migrate.steps import (
     Step,
     Validate,
 )
-from etl.staging.queries import statement
+from etl.staging.migrate.report import TableReport, TableStatus
+from etl.staging.migrate.rows import RowWork
+from etl.staging.migrate.session import Session
 from etl.statements.quoting import postgresql_name
-from etl.statements.staging_migration import drop_index, validate
+from etl.statements.staging.migration import drop_index, validate
 
 OnStep = Callable[[str, Step], None]
 """Is told of each step before it is taken: (table, step)."""

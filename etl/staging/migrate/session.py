@@ -17,10 +17,10 @@ from etl.errors import ContentionError
 from etl.postgresql.connection import connect, transaction
 from etl.postgresql.door import door, sqlstate
 from etl.postgresql.sqlstates import LOCK_NOT_AVAILABLE
+from etl.staging.ledger.queries import statement
 from etl.staging.migrate.settings import ADVICE, MigrationSettings
-from etl.staging.queries import statement
 from etl.statements.quoting import postgresql_identifier
-from etl.statements.staging_migration import keep_maintenance_away
+from etl.statements.staging.migration import keep_maintenance_away
 
 _FIRST_PAUSE_SECONDS = 0.1
 _ROW_LOCK_SECONDS = 10.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from etl.errors import EtlError
-from etl.staging.records import RawBatch
+from etl.staging.batch.records import RawBatch
 
 ItemT = TypeVar("ItemT")
 Place = dict[str, Any]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from etl.config.staging import StagingConfiguration
-from etl.config.staging_models import (
+from etl.config.staging.jobs import StagingConfiguration
+from etl.config.staging.models import (
     CsvFiles,
     FileFormat,
     PostgreSQLQuery,

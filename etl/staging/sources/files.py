@@ -12,7 +12,7 @@ import structlog
 
 from etl.errors import SourceError
 from etl.names import path_of, stored_name
-from etl.staging.records import RawBatch
+from etl.staging.batch.records import RawBatch
 from etl.staging.sources.base import UNBOUNDED_BYTES, After, Format, Place, Slice
 from etl.staging.sources.opening import fingerprint, is_readable, reading, refuse_changed
 

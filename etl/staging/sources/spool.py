@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import SourceError
-from etl.staging.records import RawBatch
+from etl.staging.batch.records import RawBatch
 from etl.staging.sources.base import After, Stream
 from etl.staging.sources.opening import naming
 

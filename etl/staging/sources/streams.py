@@ -15,10 +15,10 @@ from etl.errors import SourceError
 from etl.postgresql.connection import connect
 from etl.postgresql.door import door
 from etl.postgresql.next_steps import Advice
-from etl.staging.records import RawBatch
+from etl.staging.batch.records import RawBatch
+from etl.staging.database.waits import Waits
 from etl.staging.sources.base import BATCH_BYTES, Format, Slice, numbered_slices
 from etl.staging.sources.opening import naming
-from etl.staging.waiting import Waits
 from etl.statements.postgresql import row_security
 
 _ROWS_AT_ONCE = 2000

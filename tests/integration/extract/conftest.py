@@ -10,8 +10,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from etl.config.models import PostgreSQLSource, TableConfig
 from etl.config.settings import PostgreSQLSettings
+from etl.config.tables.models import PostgreSQLSource, TableConfig
 from etl.model import TableKind
 from tests.conftest import RunningStack
 

@@ -11,11 +11,11 @@ from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 
-from etl.config.models import ExtractConfig, RowSecurity, S3TableLoadConfig, TableConfig, TransformConfig
 from etl.config.settings import PostgreSQLSettings, RunSettings
+from etl.config.tables.models import ExtractConfig, RowSecurity, S3TableLoadConfig, TableConfig, TransformConfig
 from etl.errors import SourceError
-from etl.extract.snapshot import SourceSnapshot
-from etl.extract.tables import fetch_rows, read_table
+from etl.extract.postgresql.snapshot import SourceSnapshot
+from etl.extract.postgresql.tables import fetch_rows, read_table
 from etl.extract.values import Window
 from etl.model import (
     WATERMARK,

@@ -14,10 +14,10 @@ import psycopg2
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
+from etl.ingestion.database.settings import Dsn
 from etl.ingestion.model import BatchCounts, FileResult, FileType, Header, OrderColumn, UploadOptions, UploadReport
-from etl.ingestion.observing import BatchDone, Observer
-from etl.ingestion.settings import Dsn
 from etl.ingestion.uploader import async_upsert
+from etl.ingestion.watch.observers import BatchDone, Observer
 from etl.postgresql.connection import connect
 from tests.databases import PATIENCE_SECONDS, database_of_its_own
 

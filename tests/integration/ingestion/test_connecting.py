@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from etl.ingestion.connecting import create_pool, is_lost, transaction
-from etl.ingestion.settings import Dsn
+from etl.ingestion.database.connection import create_pool, is_lost, transaction
+from etl.ingestion.database.settings import Dsn
 from tests.integration.ingestion.conftest import Silent, Uploads, wait_until
 
 pytestmark = pytest.mark.stack

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from etl.config.settings import PostgreSQLSettings
-from etl.ingestion.csv_source import CsvSource
+from etl.ingestion.csv.source import CsvSource
 from etl.ingestion.model import BadRows, Batch, CopyPath, CsvBytes, CsvOptions, NulCharacters, Records, TolerantMode
 from tests.databases import database_of_its_own
 from tests.unit.ingestion.csv_support import WITHOUT_HEADER, Row, source_of, write

@@ -28,8 +28,8 @@ BACKENDS = "FROM pg_stat_activity WHERE datname = current_database() AND applica
 PROGRAM = """
 import os, sys
 from etl.ingestion.model import Header, Mode, UploadOptions
-from etl.ingestion.running import Interrupted, run_to_end
-from etl.ingestion.settings import find_dsn
+from etl.ingestion.command.event_loop import Interrupted, run_to_end
+from etl.ingestion.database.settings import find_dsn
 from etl.ingestion.uploader import async_upsert
 
 file, chunk_size = sys.argv[1:]

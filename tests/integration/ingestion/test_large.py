@@ -20,7 +20,7 @@ MOST_MEGABYTES = 500
 
 _REPORT_MEMORY = """
 import json, resource, sys
-from etl.ingestion.cli import main
+from etl.ingestion.command.app import main
 try:
     main()
 except SystemExit as ended:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from etl.errors import UsageError
-from etl.ingestion.commands import retry_failed_files, show_status
-from etl.ingestion.manifest import statement
+from etl.ingestion.command.commands import retry_failed_files, show_status
+from etl.ingestion.database.settings import Dsn
 from etl.ingestion.model import BadRows, FileStatus, Mode, UploadReport
-from etl.ingestion.settings import Dsn
+from etl.ingestion.upload.manifest import statement
 from etl.ingestion.uploader import async_upsert
-from etl.statements.uploading_grants import Places, grant_statements
+from etl.statements.uploader.grants import Places, grant_statements
 from tests.integration.ingestion.conftest import Uploads, told
 
 pytestmark = pytest.mark.stack

@@ -18,8 +18,8 @@ import pytest
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, ContentionError, TransientError
 from etl.ingestion.model import FileStatus, Mode, UploadReport
-from etl.ingestion.observing import BatchDone
 from etl.ingestion.uploader import async_upsert
+from etl.ingestion.watch.observers import BatchDone
 from etl.postgresql.connection import connect
 from etl.stack import environment
 from etl.stack.embedded import Stack

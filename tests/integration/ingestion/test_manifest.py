@@ -9,10 +9,10 @@ from contextlib import closing
 import asyncpg
 import pytest
 
-from etl.ingestion import manifest
-from etl.ingestion.connecting import transaction
-from etl.ingestion.manifest import Entry, Load
+from etl.ingestion.database.connection import transaction
 from etl.ingestion.model import FileStatus, FileType, Mode
+from etl.ingestion.upload import manifest
+from etl.ingestion.upload.manifest import Entry, Load
 from etl.postgresql.connection import connect
 from tests.integration.ingestion.conftest import Uploads, wait_until
 

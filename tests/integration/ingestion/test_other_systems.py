@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from etl.errors import ReconciliationError
-from etl.ingestion.connecting import create_pool
-from etl.ingestion.copying import copy_batch
+from etl.ingestion.database.connection import create_pool
 from etl.ingestion.model import Batch, CopyPath, CsvBytes, FileStatus, StagedColumn
+from etl.ingestion.upload.copy import copy_batch
 from tests.integration.ingestion.conftest import Uploads, headers_of, told
 
 pytestmark = pytest.mark.stack

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from etl.arrow.types import postgresql_type
 from etl.config.settings import PostgreSQLSettings
 from etl.ingestion.model import BinaryBytes, CopyPath, Header, StagedColumn
-from etl.ingestion.parquet_ingestor import open_parquet
+from etl.ingestion.parquet.ingestor import open_parquet
 from tests.databases import database_of_its_own
 
 if TYPE_CHECKING:

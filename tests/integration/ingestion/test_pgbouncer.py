@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from etl.ingestion.database.settings import Dsn
 from etl.ingestion.model import BadRows, CopyPath, FileStatus, Mode, UploadReport
-from etl.ingestion.settings import Dsn
 from etl.ingestion.uploader import async_upsert
 from tests.integration.ingestion.conftest import Uploads, dsn_of, headers_of, order_of, told
 from tests.pgbouncer import pgbouncer

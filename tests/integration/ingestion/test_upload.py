@@ -8,7 +8,7 @@ import pytest
 
 from etl.errors import UsageError
 from etl.ingestion.model import BadRows, FileStatus, Mode
-from etl.ingestion.observing import BatchDone
+from etl.ingestion.watch.observers import BatchDone
 from tests.integration.ingestion.conftest import Silent, Uploads, headers_of, told
 
 pytestmark = pytest.mark.stack

@@ -13,9 +13,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from etl.errors import UsageError
-from etl.ingestion import commands
+from etl.ingestion.command import commands
 from etl.ingestion.model import FileStatus, Header
-from etl.ingestion.plan import limits
+from etl.ingestion.upload.plan import limits
 from etl.ingestion.uploader import async_upsert
 from etl.postgresql import waits
 from tests.integration.ingestion.conftest import Uploads, dsn_of, told, wait_until

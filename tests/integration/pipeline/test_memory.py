@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from etl.config.configuration import load_configuration
 from etl.load.clickhouse.door import ClickHouseDoor
-from etl.spark import configure_s3
+from etl.spark.session import configure_s3
 from tests.integration.pipeline.conftest import Shop, execute, submitted
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1800)]

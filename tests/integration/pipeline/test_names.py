@@ -7,9 +7,9 @@ import json
 import pytest
 from pyspark.sql import SparkSession
 
-from etl.load.clickhouse import staging as clickhouse_staging
 from etl.load.clickhouse.door import ClickHouseDoor
-from etl.load.postgresql import staging as postgresql_staging
+from etl.load.clickhouse.transfer import run_table as clickhouse_staging
+from etl.load.postgresql.transfer import run_table as postgresql_staging
 from etl.statements.quoting import clickhouse_identifier, postgresql_identifier, postgresql_name, spark_identifier
 from tests.conftest import RunningStack
 from tests.integration.pipeline.conftest import Shop, load_of

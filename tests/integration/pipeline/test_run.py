@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from etl.errors import ConnectionLostError
-from etl.extract.snapshot import SourceSnapshot
+from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.ledger import LoadPlan, NewRun
 from etl.load.postgresql.loader import PostgreSQLLoader
 from etl.load.s3.loader import S3Loader

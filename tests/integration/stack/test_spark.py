@@ -1,4 +1,4 @@
-"""The session that etl/spark.py builds: UTC whatever the machine's zone, S3 by run-time options, Delta at hand."""
+"""The session of etl/spark/session.py: UTC whatever the machine's zone, S3 by run-time options, Delta at hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from pyspark.sql import SparkSession
 
-from etl.spark import configure_s3
+from etl.spark.session import configure_s3
 from tests.conftest import RunningStack
 
 pytestmark = pytest.mark.stack

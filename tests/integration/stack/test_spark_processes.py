@@ -17,7 +17,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from etl.spark import PROJECT_DIR
+from etl.spark.session import PROJECT_DIR
 from etl.stack.packages import S3PROXY, java, path_of
 from etl.stack.ports import free_port
 
@@ -29,7 +29,7 @@ ON_A_CLUSTER = """
 import json, os, sys
 import pyarrow
 sys.path.append(sys.argv[1])
-from etl.spark import build_session
+from etl.spark.session import build_session
 spark = build_session("cluster", json.loads(sys.argv[2]))
 
 def look_around(batches):
@@ -47,7 +47,7 @@ import json, sys
 from pydantic import SecretStr
 sys.path.append(sys.argv[1])
 from etl.config.settings import S3Settings
-from etl.spark import build_session, configure_s3
+from etl.spark.session import build_session, configure_s3
 spark = build_session("tls", json.loads(sys.argv[2]))
 settings = S3Settings(endpoint=sys.argv[3], bucket="tls", access_key=SecretStr("tester"),
                       secret_key=SecretStr("tester-secret"), ca_file=sys.argv[4] or None)

@@ -22,7 +22,7 @@ SPARK = "org.apache.spark"
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_spark_starts_leaves_no_jvm(tmp_path: Path, number: signal.Signals) -> None:
     program = (
-        "from etl.interruption import interruptible\nfrom etl.spark import build_session\n"
+        "from etl.interruption import interruptible\nfrom etl.spark.session import build_session\n"
         "with interruptible():\n    build_session()"
     )
     started = subprocess.Popen(

@@ -32,7 +32,7 @@ def test_a_jobs_flags_are_told_without_starting_a_server(tmp_path: Path, job: st
 
 COUNT = """
 import sys
-from etl.spark import build_session
+from etl.spark.session import build_session
 print("lines:", build_session("names").read.text(sys.argv[1]).count())
 """
 

@@ -14,8 +14,8 @@ from pyspark.sql import SparkSession
 
 from etl.config.settings import S3Settings
 from etl.errors import UsageError
-from etl.spark import configure_s3
-from etl.spark_tls import trust_ca
+from etl.spark.session import configure_s3
+from etl.spark.tls import trust_ca
 from etl.stack.packages import java
 
 pytestmark = pytest.mark.stack

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.staging.database import StagingDatabase
-from etl.staging.installing import install_ledger
-from etl.statements.staging import StagingTable, staging_table_statements
+from etl.staging.database.database import StagingDatabase
+from etl.staging.database.installation import install_ledger
+from etl.statements.staging.tables import StagingTable, staging_table_statements
 from tests.databases import Execute, database_of_its_own, statements_of
 
 if TYPE_CHECKING:

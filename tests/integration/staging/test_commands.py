@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from etl.config.settings import PostgreSQLSettings
 from etl.stack.layout import PROJECT_DIR
-from etl.staging.database import StagingDatabase
+from etl.staging.database.database import StagingDatabase
 from tests.integration.staging.conftest import Execute
 
 pytestmark = pytest.mark.stack

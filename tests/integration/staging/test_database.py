@@ -9,7 +9,7 @@ import pytest
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ContentionError
-from etl.staging.database import StagingDatabase, Timeouts
+from etl.staging.database.database import StagingDatabase, Timeouts
 from tests.integration.staging.conftest import Execute
 
 pytestmark = pytest.mark.stack

@@ -12,17 +12,17 @@ from typing import Any
 import orjson
 import pytest
 
-from etl.staging.database import StagingDatabase
-from etl.staging.filling import fill_rows
-from etl.staging.journal import Journal
-from etl.staging.ledger import NewStagingRun, StagingLedger
-from etl.staging.observing import Observers
-from etl.staging.paths import getter
-from etl.staging.preparing import Rules, prepare
-from etl.staging.records import RUN_POSITIONS, PreparedBatch, RawBatch
-from etl.staging.storing import BatchStore
-from etl.staging.writing import Stored, Target, store_rows
-from etl.statements.staging import StagingTable, staging_table_statements
+from etl.staging.batch.fill import fill_rows
+from etl.staging.batch.paths import getter
+from etl.staging.batch.preparation import Rules, prepare
+from etl.staging.batch.records import RUN_POSITIONS, PreparedBatch, RawBatch
+from etl.staging.batch.store import BatchStore
+from etl.staging.batch.upsert import Stored, Target, store_rows
+from etl.staging.database.database import StagingDatabase
+from etl.staging.ledger.journal import Journal
+from etl.staging.ledger.ledger import NewStagingRun, StagingLedger
+from etl.staging.watch.observers import Observers
+from etl.statements.staging.tables import StagingTable, staging_table_statements
 from tests.integration.staging.conftest import Execute
 
 pytestmark = pytest.mark.stack

@@ -8,10 +8,10 @@ import pytest
 
 from etl.config.settings import PostgreSQLSettings
 from etl.ledger.migrations import read_migrations
-from etl.staging.database import StagingDatabase
-from etl.staging.installing import install, install_ledger
-from etl.staging.queries import SQL_DIRECTORY
-from etl.statements.staging import StagingTable
+from etl.staging.database.database import StagingDatabase
+from etl.staging.database.installation import install, install_ledger
+from etl.staging.ledger.queries import SQL_DIRECTORY
+from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
 
 pytestmark = pytest.mark.stack

@@ -13,20 +13,20 @@ import psycopg2.errors
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import JsonFiles, StagingJob
+from etl.config.staging.models import JsonFiles, StagingJob
 from etl.errors import ConnectionLostError, LockedError, StoreError, UsageError
 from etl.ledger.migrations import Migration, migrate, read_migrations
-from etl.staging.batch_events import Failure, batch_failed, batch_retried
-from etl.staging.database import StagingDatabase
-from etl.staging.installing import Transactions, install_ledger
-from etl.staging.journal import Journal
-from etl.staging.ledger import NewStagingRun, StagingLedger
+from etl.staging.batch.records import PreparedBatch, RawBatch
+from etl.staging.database.database import StagingDatabase
+from etl.staging.database.installation import Transactions, install_ledger
+from etl.staging.ledger.batch_events import Failure, batch_failed, batch_retried
+from etl.staging.ledger.journal import Journal
+from etl.staging.ledger.ledger import NewStagingRun, StagingLedger
+from etl.staging.ledger.queries import SQL_DIRECTORY, statement
 from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader
-from etl.staging.queries import SQL_DIRECTORY, statement
-from etl.staging.records import PreparedBatch, RawBatch
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
-from etl.statements.staging import StagingTable
+from etl.statements.staging.tables import StagingTable
 from tests.integration.ingestion.cutting_proxy import cutting_proxy
 from tests.integration.staging.conftest import Execute
 

@@ -16,18 +16,18 @@ import psycopg2
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import CsvFiles, JsonFiles, StagingJob, StandardInputSource
+from etl.config.staging.models import CsvFiles, JsonFiles, StagingJob, StandardInputSource
 from etl.errors import ConnectionLostError, LockedError, SourceError, UsageError
-from etl.staging.database import StagingDatabase
-from etl.staging.ledger import StagingLedger
+from etl.staging.batch.records import RawBatch
+from etl.staging.database.database import StagingDatabase
+from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.loader import LoadOptions, StagingLoader, Summary
-from etl.staging.records import RawBatch
 from etl.staging.sources.base import Source
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
 from etl.staging.sources.spool import Spool, SpooledSource
 from etl.staging.sources.streams import StandardInput
-from etl.statements.staging import StagingTable
+from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
 
 pytestmark = pytest.mark.stack

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import JsonFiles, StagingJob
+from etl.config.staging.models import JsonFiles, StagingJob
 from etl.errors import UsageError
-from etl.staging.database import StagingDatabase
-from etl.staging.installing import install
+from etl.staging.database.database import StagingDatabase
+from etl.staging.database.installation import install
 from etl.staging.loader import LoadOptions, StagingLoader
 from etl.staging.migrate import MigrationSettings, TableStatus, plan_migration, run_migration
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
-from etl.statements.staging import StagingTable
+from etl.statements.staging.tables import StagingTable
 from tests.contrib import LOOSE
 from tests.databases import database_of_its_own
 from tests.integration.ingestion.conftest import ask

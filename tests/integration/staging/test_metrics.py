@@ -13,14 +13,14 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from etl.config.staging_models import JsonFiles, StagingJob
+from etl.config.staging.models import JsonFiles, StagingJob
 from etl.stack.layout import PROJECT_DIR
-from etl.staging.database import StagingDatabase
+from etl.staging.database.database import StagingDatabase
 from etl.staging.loader import LoadOptions, StagingLoader
-from etl.staging.metrics import Metrics
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
-from etl.statements.staging import StagingTable
+from etl.staging.watch.metrics import Metrics
+from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
 
 pytestmark = pytest.mark.stack

@@ -13,15 +13,15 @@ import psycopg2
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import JsonFiles, StagingJob
-from etl.staging.database import StagingDatabase
-from etl.staging.installing import install
+from etl.config.staging.models import JsonFiles, StagingJob
+from etl.staging.batch.records import RawBatch
+from etl.staging.database.database import StagingDatabase
+from etl.staging.database.installation import install
 from etl.staging.loader import LoadOptions, StagingLoader
-from etl.staging.records import RawBatch
 from etl.staging.sources.base import After
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
-from etl.statements.staging import StagingTable
+from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
 from tests.pgbouncer import pgbouncer
 

@@ -8,14 +8,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import StagingJob, StandardInputSource
+from etl.config.staging.models import StagingJob, StandardInputSource
 from etl.errors import UsageError
-from etl.staging.database import StagingDatabase
+from etl.staging.database.database import StagingDatabase
 from etl.staging.loader import LoadOptions, StagingLoader
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
 from etl.staging.spark import load_dataframe
-from etl.statements.staging import StagingTable
+from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
 
 pytestmark = pytest.mark.stack

@@ -13,17 +13,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import JsonFiles, StagingJob
+from etl.config.staging.models import JsonFiles, StagingJob
 from etl.errors import ContentionError, OverloadedError
 from etl.postgresql import waits
-from etl.staging.database import StagingDatabase, Timeouts
-from etl.staging.ledger import StagingLedger
+from etl.staging.database.database import StagingDatabase, Timeouts
+from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.loader import LoadOptions, StagingLoader, Summary
 from etl.staging.sources import streams
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
 from etl.staging.sources.streams import Query
-from etl.statements.staging import StagingTable
+from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
 from tests.pgbouncer import pgbouncer
 

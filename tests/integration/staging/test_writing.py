@@ -10,15 +10,15 @@ from typing import Any
 import orjson
 import pytest
 
-from etl.staging import writing
-from etl.staging.database import StagingDatabase
-from etl.staging.installing import install
-from etl.staging.ledger import NewStagingRun, StagingLedger
-from etl.staging.paths import getter
-from etl.staging.preparing import Rules, prepare
-from etl.staging.records import RUN_POSITIONS, RawBatch
-from etl.staging.writing import Stored, Target, store_rows
-from etl.statements.staging import StagingTable
+from etl.staging.batch import upsert as writing
+from etl.staging.batch.paths import getter
+from etl.staging.batch.preparation import Rules, prepare
+from etl.staging.batch.records import RUN_POSITIONS, RawBatch
+from etl.staging.batch.upsert import Stored, Target, store_rows
+from etl.staging.database.database import StagingDatabase
+from etl.staging.database.installation import install
+from etl.staging.ledger.ledger import NewStagingRun, StagingLedger
+from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
 
 pytestmark = pytest.mark.stack

@@ -12,7 +12,7 @@ from etl.model import Column
 from etl.statements.checksum import clickhouse_checksum_columns, postgresql_checksum_columns
 from etl.statements.postgresql import writing
 from etl.statements.postgresql.naming import StagedColumn, Table
-from etl.statements.postgresql.staging import create_staging
+from etl.statements.postgresql.run_table import create_staging
 from etl.statements.postgresql.writing import Write
 from tests.conftest import RunningStack
 

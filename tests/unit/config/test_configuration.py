@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl.config.configuration import Configuration, get_table_load_config, parse_destination
-from etl.config.models import (
+from etl.config.tables.models import (
     ClickHouseTableLoadConfig,
     Deduplicate,
     FileFormat,

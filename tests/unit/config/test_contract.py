@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
-from etl.config.models import (
+from etl.config.tables.models import (
     ClickHouseTableLoadConfig,
     PostgreSQLTableLoadConfig,
     S3TableLoadConfig,

@@ -8,8 +8,9 @@ import pytest
 from pydantic import BaseModel
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR
-from etl.config.entries import ENTRY_KEYS
-from etl.config.models import (
+from etl.config.settings import ClickHouseSettings, PostgreSQLSettings, RunSettings, S3Settings
+from etl.config.tables.entries import ENTRY_KEYS
+from etl.config.tables.models import (
     ClickHouseTableLoadConfig,
     ExtractConfig,
     FileSource,
@@ -18,7 +19,6 @@ from etl.config.models import (
     S3TableLoadConfig,
     TransformConfig,
 )
-from etl.config.settings import ClickHouseSettings, PostgreSQLSettings, RunSettings, S3Settings
 from tests.unit.config.conftest import Folder
 
 DOCS = DEFAULT_CONFIG_DIR.parent / "docs" / "configuration.md"

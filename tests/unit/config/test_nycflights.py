@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
-from etl.config.models import FileSource
+from etl.config.tables.models import FileSource
 from etl.model import Destination
 
 TABLES = ("airlines", "airports", "planes", "weather", "flights")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from etl.config.models import ClickHouseTableLoadConfig, PostgreSQLSource, S3TableLoadConfig, TableConfig
+from etl.config.tables.models import ClickHouseTableLoadConfig, PostgreSQLSource, S3TableLoadConfig, TableConfig
 from etl.extract.partitions import whole_partitions
 from etl.model import Destination, TableKind, WriteMode
 

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl.ingestion.csv_ingestor import open_csv
-from etl.ingestion.csv_source import CsvSource
+from etl.ingestion.csv.ingestor import open_csv
+from etl.ingestion.csv.source import CsvSource
 from etl.ingestion.model import BadRows, Batch, CopyPath, CsvBytes, CsvOptions, Header, Reject
 from etl.ingestion.source import row_of
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from etl.errors import SourceError
 from etl.ingestion import compressed
-from etl.ingestion.csv_dialect import Dialect
-from etl.ingestion.csv_records import Record, RecordParser
-from etl.ingestion.csv_scanning import RecordScanner
+from etl.ingestion.csv.dialect import Dialect
+from etl.ingestion.csv.records import Record, RecordParser
+from etl.ingestion.csv.scanner import RecordScanner
 from etl.ingestion.model import BadRows, CopyPath, CsvOptions
 from tests.unit.ingestion.csv_support import Loaded, load, source_of, write
 

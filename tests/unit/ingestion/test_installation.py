@@ -39,7 +39,7 @@ def test_the_whole_set_up_includes_the_uploaders_and_pins_nothing_twice() -> Non
 def test_neither_the_command_nor_the_start_of_postgresql_imports_what_only_spark_needs() -> None:
     script = """
 import sys
-import etl.ingestion.cli, etl.ingestion.parquet_ingestor
+import etl.ingestion.command.app, etl.ingestion.parquet.ingestor
 assert not {"pyspark", "psycopg2", "boto3", "sqlglot"} & set(sys.modules), "the uploader"
 import etl.stack.__main__
 assert not {"pyspark", "boto3", "sqlglot", "chdb"} & set(sys.modules), "the stack"
@@ -66,7 +66,7 @@ class NoPandas:
 
 sys.meta_path.insert(0, NoPandas())
 from etl.ingestion.model import Header
-from etl.ingestion.parquet_ingestor import open_parquet
+from etl.ingestion.parquet.ingestor import open_parquet
 types = {{"id": "bigint", "n": "double precision"}}
 source = open_parquet(Path({str(tmp_path / "a.parquet")!r}), [Header(name) for name in types], types, chunk_size=10)
 (batch,) = source.batches()

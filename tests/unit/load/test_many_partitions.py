@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from etl.config.models import ClickHouseTableLoadConfig, S3TableLoadConfig
+from etl.config.tables.models import ClickHouseTableLoadConfig, S3TableLoadConfig
 from etl.load.many_partitions import MANY_PARTITIONS, many_partitions
 
 SHARED = {"table_name": "t", "mode": "append", "key": ("id",), "date_column": "day"}

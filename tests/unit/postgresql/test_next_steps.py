@@ -4,7 +4,7 @@ import pytest
 
 from etl.errors import ConnectionLostError, ContentionError, OverloadedError, TransientError
 from etl.postgresql.next_steps import MAIN_JOB, next_step
-from etl.staging.database import ADVICE
+from etl.staging.database.database import ADVICE
 
 TIMEOUT, BY_USER = "canceling statement due to statement timeout", "canceling statement due to user request"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl.config.schema import read_schema
+from etl.config.tables.schema import read_schema
 from etl.model import TableDefinition
 from etl.sample.rows import World
 from etl.sample.source import SCHEMA_DIR

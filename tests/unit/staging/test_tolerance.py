@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from etl.staging.records import PreparedBatch, Reject, RejectReason
+from etl.staging.batch.records import PreparedBatch, Reject, RejectReason
 from etl.staging.tolerance import JUDGED_FROM, Tolerance, Tolerances
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from etl.config.models import FileFormat, FileSource, PostgreSQLSource, TableConfig, TransformConfig
+from etl.config.tables.models import FileFormat, FileSource, PostgreSQLSource, TableConfig, TransformConfig
 from etl.model import Destination, TableDefinition, TableKind
 from etl.transform.factory import TransformerFactory
 from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, Transformed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.config.models import ConflictResolution, PostgreSQLTableLoadConfig
+from etl.config.tables.models import ConflictResolution, PostgreSQLTableLoadConfig
 from etl.errors import ConfigurationError
 from etl.model import POSTGRESQL_TYPE, ColumnDefinition, Destination, TableDefinition, WriteMode
 from etl.transform.keys import is_unique_at_source

@@ -14,8 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
-from etl.config.models import ClickHouseTableLoadConfig
 from etl.config.settings import ClickHouseSettings, RunSettings, Settings
+from etl.config.tables.models import ClickHouseTableLoadConfig
 from etl.load.base import LoaderConfig
 from etl.load.clickhouse import ClickHouseLoader
 from etl.load.clickhouse.door import ClickHouseDoor

@@ -15,9 +15,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from etl.errors import ConnectionLostError, ReconciliationError, ValidationError
 from etl.load.base import LoadFacts
-from etl.load.clickhouse import jdbc_writer, staging
-from etl.load.clickhouse.arrow_writer import ArrowWriterConfig, write_arrow_partition
 from etl.load.clickhouse.door import ClickHouseDoor
+from etl.load.clickhouse.transfer import jdbc_writer
+from etl.load.clickhouse.transfer import run_table as staging
+from etl.load.clickhouse.transfer.arrow_writer import ArrowWriterConfig, write_arrow_partition
 from etl.load.executors import Attempt, Receipt, write_partitions
 from etl.model import Checksums
 from tests.integration.load.clickhouse.conftest import ClickHouse, FrameOf, LoaderOf, entry

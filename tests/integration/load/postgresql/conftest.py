@@ -13,12 +13,12 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from etl.config.models import PostgreSQLTableLoadConfig
 from etl.config.settings import PostgreSQLSettings, RunSettings, Settings
+from etl.config.tables.models import PostgreSQLTableLoadConfig
 from etl.load.base import LoaderConfig, LoadFacts
 from etl.load.frames import checksums_of
-from etl.load.postgresql.design import frame_columns
 from etl.load.postgresql.loader import PostgreSQLLoader
+from etl.load.postgresql.target.design import frame_columns
 from etl.model import POSTGRESQL_TYPE, ConflictResolution, LoadResult, TableDefinition, WriteMode
 from etl.stack.layout import PROJECT_DIR
 from tests.conftest import RunningStack

@@ -16,8 +16,9 @@ from etl.config.settings import PostgreSQLSettings, RunSettings
 from etl.errors import ConnectionLostError, ContentionError, ReconciliationError, StoreError, ValidationError
 from etl.load.base import LoadFacts
 from etl.load.postgresql import attempt as attempt_module
-from etl.load.postgresql import group, preparing
-from etl.load.postgresql.staging import Staged, stage_frame
+from etl.load.postgresql import preparation as preparing
+from etl.load.postgresql.publication import group
+from etl.load.postgresql.transfer.run_table import Staged, stage_frame
 from etl.model import Checksums, LoadResult
 from etl.statements.postgresql.naming import Table, staging_table
 from tests.integration.load.postgresql.conftest import Database, counts, facts_of, table_config

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from etl.config.models import PostgreSQLSource, PostgreSQLTableLoadConfig, TableConfig
+from etl.config.tables.models import PostgreSQLSource, PostgreSQLTableLoadConfig, TableConfig
 from etl.errors import ConflictError
 from etl.load.base import LoadFacts
 from etl.model import ColumnDefinition, Destination, ForeignKey, TableDefinition, TableKind, WriteMode

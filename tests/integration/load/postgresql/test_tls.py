@@ -10,11 +10,11 @@ import pytest
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
-from etl.config.models import PostgreSQLSource, TableConfig
 from etl.config.settings import PostgreSQLSettings, RunSettings
+from etl.config.tables.models import PostgreSQLSource, TableConfig
 from etl.errors import TerminalError
-from etl.extract.snapshot import SourceSnapshot
-from etl.extract.tables import read_table
+from etl.extract.postgresql.snapshot import SourceSnapshot
+from etl.extract.postgresql.tables import read_table
 from etl.extract.values import Window
 from etl.load.postgresql.door import transaction
 from etl.model import TableKind

@@ -10,15 +10,15 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import RunSettings, S3Settings, Settings
+from etl.config.tables.models import S3Format, S3TableLoadConfig
 from etl.load.base import LoaderConfig
 from etl.load.s3 import S3Loader
-from etl.load.s3.manifest import read_manifest
+from etl.load.s3.files.manifest import read_manifest
 from etl.load.s3.paths import TablePath
 from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.model import WriteMode
-from etl.spark import configure_s3
+from etl.spark.session import configure_s3
 from etl.statements.spark_values import JSON_FORMATS
 from tests.conftest import RunningStack
 

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from etl.config.models import S3Format, S3TableLoadConfig
 from etl.config.settings import RunSettings, Settings
+from etl.config.tables.models import S3Format, S3TableLoadConfig
 from etl.errors import ConflictError, DuplicateKeyError, SchemaMismatchError
 from etl.ledger.values import Reject
 from etl.load.base import LoaderConfig
 from etl.load.s3 import S3Loader, compare
-from etl.load.s3.delta_log import commits_of_run, versions
+from etl.load.s3.delta.log import commits_of_run, versions
 from etl.model import ConflictResolution, Destination, SchemaContract, WriteMode
 from tests.integration.load.s3.conftest import Lake
 from tests.integration.load.s3.test_modes import FOUR, NEW_TWO, ONE, THREE, TWO, counts

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from etl.config.models import S3Format
+from etl.config.tables.models import S3Format
 from etl.errors import UsageError
-from etl.load.s3.delta_log import versions
+from etl.load.s3.delta.log import versions
 from etl.load.s3.maintenance import LakeKeeper
 from etl.model import ConflictResolution, WriteMode
 from tests.integration.load.s3.conftest import Lake

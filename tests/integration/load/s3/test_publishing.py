@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from etl.config.models import S3Format, S3TableLoadConfig
+from etl.config.tables.models import S3Format, S3TableLoadConfig
 from etl.errors import ConnectionLostError, ValidationError
 from etl.load.executors import Attempt
-from etl.load.s3 import file_load, file_table
-from etl.load.s3.files import files_of, write_files
-from etl.load.s3.publish import Publication
+from etl.load.s3.files import load as file_load
+from etl.load.s3.files import table as file_table
+from etl.load.s3.files.exchange import Publication
+from etl.load.s3.files.partition import files_of, write_files
 from etl.load.s3.store import ObjectStore
 from tests.integration.load.s3.conftest import Lake
 from tests.integration.load.s3.test_modes import NEW_TWO, ONE, THREE, TWO, counts

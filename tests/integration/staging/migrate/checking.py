@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from etl.statements.quoting import postgresql_identifier as quoted
-from etl.statements.staging import StagingTable, columns_of, staging_table_statements, upsert_batch
+from etl.statements.staging.tables import StagingTable, columns_of, staging_table_statements, upsert_batch
 from tests.integration.staging.legacy import LegacyTable
 from tests.integration.staging.migrate.expected import ANY, expected, parsed
 

@@ -14,8 +14,8 @@ from etl.ledger.migrations import read_migrations
 from etl.postgresql.connection import connect
 from etl.stack.embedded import Stack
 from etl.stack.layout import Layout
+from etl.staging.ledger.queries import SQL_DIRECTORY
 from etl.staging.migrate import MigrationSettings
-from etl.staging.queries import SQL_DIRECTORY
 from tests.databases import Execute, database_of_its_own, statements_of
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.config.staging_models import JsonFiles, StagingJob
+from etl.config.staging.models import JsonFiles, StagingJob
 from etl.errors import UsageError
-from etl.staging.database import StagingDatabase
-from etl.staging.installing import install_ledger
+from etl.staging.database.database import StagingDatabase
+from etl.staging.database.installation import install_ledger
 from etl.staging.loader import StagingLoader
 from etl.staging.migrate import (
     MigrationReport,

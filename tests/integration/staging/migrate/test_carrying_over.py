@@ -8,7 +8,7 @@ import pytest
 
 from etl.config.settings import PostgreSQLSettings
 from etl.staging.migrate import MigrationSettings, plan_migration, run_migration
-from etl.staging.migrate.steps import Fill, Step
+from etl.staging.migrate.planning.steps import Fill, Step
 from tests.integration.staging.migrate.checking import Execute
 
 pytestmark = pytest.mark.stack

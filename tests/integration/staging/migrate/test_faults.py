@@ -17,7 +17,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.errors import LockedError, UsageError
 from etl.staging.migrate import MigrationSettings, TableStatus, check_database, plan_migration, run_migration
 from etl.staging.migrate.lease import Lease
-from etl.staging.migrate.steps import BuildIndex, ChangeTable, Fill, Step
+from etl.staging.migrate.planning.steps import BuildIndex, ChangeTable, Fill, Step
 from tests.integration.staging.legacy import LegacyTable, legacy_tables
 from tests.integration.staging.migrate.checking import Execute, check_contract, check_quiet_rows
 from tests.integration.staging.migrate.test_many_tables import create

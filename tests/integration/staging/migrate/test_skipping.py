@@ -9,8 +9,8 @@ import pytest
 
 from etl.config.settings import PostgreSQLSettings
 from etl.ledger.migrations import read_migrations
+from etl.staging.ledger.queries import SQL_DIRECTORY
 from etl.staging.migrate import Defects, MigrationSettings, TableStatus, plan_migration, run_migration
-from etl.staging.queries import SQL_DIRECTORY
 from tests.integration.staging.migrate.checking import Execute
 
 _GOOD = "CREATE TABLE stg_good (source_id text, data jsonb)"

@@ -2,8 +2,8 @@ from datetime import date
 
 import pytest
 
-from etl.config.models import S3TableLoadConfig
 from etl.config.settings import S3Settings
+from etl.config.tables.models import S3TableLoadConfig
 from etl.load.s3.paths import (
     TablePath,
     file_name,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from etl.staging.records import RawBatch
+from etl.staging.batch.records import RawBatch
 from etl.staging.sources.base import Format, Source
 from etl.staging.sources.files import FileSource
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR
-from etl.config.staging import load_staging_configuration
+from etl.config.staging.jobs import load_staging_configuration
 from etl.errors import SourceError
 from etl.staging.sources.base import Source
 from etl.staging.sources.factory import open_source

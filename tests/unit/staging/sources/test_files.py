@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from etl.errors import SourceError
 from etl.files.unpacking import CODECS
-from etl.staging.records import RawBatch
+from etl.staging.batch.records import RawBatch
 from etl.staging.sources.base import Format
 from etl.staging.sources.csv import CsvFormat
 from etl.staging.sources.files import find_files, name_files

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etl.config.staging_models import JsonFiles, StagingJob
+from etl.config.staging.models import JsonFiles, StagingJob
 from etl.errors import SourceError
-from etl.staging.preparing import prepare
-from etl.staging.records import RawBatch, Reject, RejectReason
-from etl.staging.rules import rules_of
+from etl.staging.batch.preparation import prepare
+from etl.staging.batch.records import RawBatch, Reject, RejectReason
+from etl.staging.batch.rules import rules_of
 from etl.staging.sources.parquet import ParquetFormat, refuse_types
 from tests import parquet_annotations as annotated
 from tests.parquet_annotations import MICROS, UUID, times

@@ -1,5 +1,5 @@
 from etl.statements.postgresql.naming import StagedColumn, Table, lock_key, staging_table
-from etl.statements.postgresql.staging import (
+from etl.statements.postgresql.run_table import (
     analyze_staging,
     comment_staging,
     copy_into,

@@ -1,0 +1,1 @@
+"""conf/staging/*.yaml: the staging jobs."""

@@ -1,0 +1,1 @@
+"""conf/tables/*.yaml: what is known of a table without a server."""

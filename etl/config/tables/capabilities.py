@@ -1,0 +1,70 @@
+"""What each store can do with a table: the modes of its formats and engines; loaders refuse by the same lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from etl.config.tables.models import (
+    ClickHouseEngine,
+    ClickHouseTableLoadConfig,
+    S3Format,
+    S3TableLoadConfig,
+    TableLoadConfig,
+)
+from etl.model import ConflictResolution, VanishedRows, WriteMode
+
+_FILES = frozenset(
+    {WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.OVERWRITE_PARTITIONS, WriteMode.IGNORE, WriteMode.ERROR}
+)
+
+S3_MODES: dict[S3Format, frozenset[WriteMode]] = {
+    S3Format.DELTA: _FILES | {WriteMode.MERGE},
+    S3Format.PARQUET: _FILES,
+    S3Format.JSON: _FILES,
+}
+POSTGRESQL_MODES = frozenset(
+    {WriteMode.UPSERT, WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.IGNORE, WriteMode.ERROR}
+)
+CLICKHOUSE_MODES: dict[ClickHouseEngine, frozenset[WriteMode]] = {
+    ClickHouseEngine.MERGE_TREE: frozenset({WriteMode.APPEND, WriteMode.REPLACE_PARTITION}),
+    ClickHouseEngine.REPLACING_MERGE_TREE: frozenset({WriteMode.APPEND, WriteMode.REPLACE_PARTITION, WriteMode.MERGE}),
+}
+
+KEYED_MODES = frozenset({WriteMode.MERGE, WriteMode.UPSERT})
+"""Modes that find the stored row by its key."""
+
+REPLACING_MODES = frozenset({WriteMode.OVERWRITE_PARTITIONS, WriteMode.REPLACE_PARTITION})
+"""Modes that put a load's rows in the place of whole partitions."""
+
+_ILLEGAL_IN_DELTA = frozenset(" ,;{}()\n\t=")
+
+
+def illegal_in_delta(names: Iterable[str]) -> list[str]:
+    """Those that Delta takes by column mapping alone, which many readers lack."""
+    return [name for name in names if _ILLEGAL_IN_DELTA.intersection(name)]
+
+
+def modes_of(load: TableLoadConfig) -> tuple[str, frozenset[WriteMode]]:
+    """The store as a reader names it (`s3 with format parquet`) and the modes it can do."""
+    if isinstance(load, S3TableLoadConfig):
+        return f"s3 with format {load.format}", S3_MODES[load.format]
+    if isinstance(load, ClickHouseTableLoadConfig):
+        return f"clickhouse with engine {load.engine}", CLICKHOUSE_MODES[load.engine]
+    return "postgresql", POSTGRESQL_MODES
+
+
+def deletes_vanished(load: TableLoadConfig) -> bool:
+    """Whether a load of the whole source leaves no row that the source no longer has."""
+    return replaces_all(load) or (load.vanished_rows is VanishedRows.DELETE and _can_delete(load))
+
+
+def _can_delete(load: TableLoadConfig) -> bool:
+    is_current = load.mode in KEYED_MODES and load.conflict_resolution is ConflictResolution.UPDATE
+    return is_current or load.mode in REPLACING_MODES
+
+
+def replaces_all(load: TableLoadConfig) -> bool:
+    """Whether a load leaves nothing in the target but its own rows."""
+    if load.mode is WriteMode.REPLACE_PARTITION:
+        return not load.partition_by
+    return load.mode is WriteMode.OVERWRITE

@@ -1,0 +1,175 @@
+"""Which columns a table has on its way, and faults for names that are not among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from etl.config.nearest import suggestion
+from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
+from etl.config.tables.capabilities import REPLACING_MODES, illegal_in_delta
+from etl.config.tables.entries import Entry
+from etl.config.tables.models import (
+    ClickHouseTableLoadConfig,
+    PostgreSQLTableLoadConfig,
+    S3Format,
+    S3TableLoadConfig,
+    WithDecimals,
+)
+from etl.config.tables.schema import reason
+from etl.errors import Fault
+from etl.model import Destination, ExtractMode, TableDefinition
+
+DATE_TYPES = ("date", "timestamp")
+
+
+def column_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
+    """Every name in the entry that no column has: key, dates, watermark, transform, destinations."""
+    config, transform = entry.config, entry.config.transform
+    source = list(definition.column_names)
+    yield from _absent(entry, ("transform", "rename"), transform.rename, source)
+    if config.extract.mode is ExtractMode.INCREMENTAL and config.extract.watermark:
+        yield from _absent(entry, ("extract", "watermark"), [config.extract.watermark], source)
+    renamed = [transform.rename.get(name, name) for name in source]
+    yield from _absent(entry, ("transform", "cast"), transform.cast, renamed)
+    yield from _absent(entry, ("transform", "default"), transform.default, renamed)
+    if not isinstance(transform.trim, bool):
+        yield from _absent(entry, ("transform", "trim"), transform.trim, renamed)
+    derived = list(dict.fromkeys([*renamed, *transform.derive]))
+    yield from _derive_faults(entry, renamed)
+    yield from _transform_faults(entry, derived)
+    yield from _target_faults(entry, [name for name in derived if name not in transform.drop])
+    yield from _date_faults(entry, definition)
+    yield from _watermark_faults(entry, definition)
+    yield from _touched_faults(entry)
+
+
+def _derive_faults(entry: Entry, renamed: list[str]) -> Iterator[Fault]:
+    """Each expression may use the columns there are and those derived above it."""
+    so_far = list(renamed)
+    for name, sql in entry.config.transform.derive.items():
+        yield from _expression_faults(entry, ("transform", "derive", name), sql, "spark", so_far)
+        so_far.append(name)
+
+
+def _transform_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
+    transform = entry.config.transform
+    for name, names in (
+        ("required", transform.required),
+        ("allowed", transform.allowed),
+        ("normalize_case", transform.normalize_case),
+        ("hash", transform.hash),
+        ("mask", transform.mask),
+        ("drop", transform.drop),
+        ("deduplicate", [o.column for o in transform.deduplicate.order_by] if transform.deduplicate else ()),
+    ):
+        yield from _absent(entry, ("transform", name), names, columns)
+    expressions = [("rules", rule, sql) for rule, sql in transform.rules.items()]
+    for name in set(transform.normalize_case) - set(transform.allowed):
+        yield entry.at("transform", "normalize_case").fault(
+            f"transform.normalize_case: {name!r} has no list in `allowed` to be spelled after"
+        )
+    if transform.filter:
+        expressions.append(("filter", "", transform.filter))
+    for step, name, sql in expressions:
+        yield from _expression_faults(entry, ("transform", step, name), sql, "spark", columns)
+
+
+def _target_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
+    """A transformer class may add columns, so only the key and the date column are sure to be missing then."""
+    config = entry.config
+    yield from _absent(entry, ("key",), config.key, columns)
+    if config.date_column:
+        yield from _absent(entry, ("date_column",), [config.date_column], columns)
+    if config.transform.transformer:
+        return
+    for destination, load in config.loads.items():
+        if isinstance(load, S3TableLoadConfig) and load.enabled and load.format is S3Format.DELTA:
+            yield from _names_that_delta_refuses(entry, columns)
+        if isinstance(load, PostgreSQLTableLoadConfig) and load.conflict_target != config.key:
+            yield from _absent(entry, ("loads", destination, "conflict_target"), load.conflict_target, columns)
+        if isinstance(load, WithDecimals) and isinstance(load.numeric_as, dict):
+            yield from _absent(entry, ("loads", destination, "numeric_as"), load.numeric_as, columns)
+        if isinstance(load, ClickHouseTableLoadConfig):
+            if load.order_by != config.key:
+                yield from _absent(entry, ("loads", destination, "order_by"), load.order_by, columns)
+            yield from _absent(entry, ("loads", destination, "version"), filter(None, [load.version]), columns)
+            if load.ttl:
+                yield from _expression_faults(entry, ("loads", destination, "ttl"), load.ttl, "clickhouse", columns)
+
+
+def _names_that_delta_refuses(entry: Entry, columns: Iterable[str]) -> Iterator[Fault]:
+    if found := illegal_in_delta(columns):
+        yield entry.at("loads", Destination.S3, "format").fault(
+            f"s3.format delta: table {entry.name} has columns whose names Delta refuses (blanks and ,;{{}}()=): "
+            f"{', '.join(map(repr, found))}; rename them in transform, or choose format: parquet"
+        )
+
+
+def _date_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
+    """What partitions are cut by must be a date or an instant; a column that transform makes or casts is not known."""
+    config = entry.config
+    made = {*config.transform.derive, *config.transform.cast, *config.transform.rename.values()}
+    if config.date_column in made or config.date_column not in definition.column_names:
+        return
+    found = definition.column(config.date_column).type
+    if not found.startswith(DATE_TYPES) or found.endswith("[]"):
+        yield entry.at("date_column").fault(
+            f"date_column {config.date_column!r} of table {config.name} is {found}; expected a date or timestamp"
+        )
+
+
+def _watermark_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
+    extract = entry.config.extract
+    if extract.mode is not ExtractMode.INCREMENTAL or extract.watermark not in definition.column_names:
+        return
+    found = definition.column(extract.watermark).type
+    if not is_watermark_type(found):
+        yield entry.at("extract", "watermark").fault(
+            f"extract.watermark: {extract.watermark!r} of table {entry.name} is {found}; expected {WATERMARK_TYPES}"
+        )
+
+
+def _touched_faults(entry: Entry) -> Iterator[Fault]:
+    """Which partitions new rows touch is asked of the source, before transform: there the dates must be the same."""
+    config, transform = entry.config, entry.config.transform
+    if config.extract.mode is not ExtractMode.INCREMENTAL or config.date_column is None:
+        return
+    for step, made in (("derive", transform.derive), ("cast", transform.cast), ("default", transform.default)):
+        for destination, load in config.loads.items():
+            if config.date_column in made and load.enabled and load.mode in REPLACING_MODES:
+                yield entry.at("transform", step, config.date_column).fault(
+                    f"transform.{step}: {config.date_column!r} is the date_column of table {entry.name}, and "
+                    f"{destination} replaces whole partitions ({load.mode}): which ones an incremental load touches "
+                    "can only be asked of a column of the source; name one as date_column, write "
+                    "`extract: {mode: full}` or another mode"
+                )
+
+
+def _absent(entry: Entry, path: tuple[str, ...], names: Iterable[str], columns: list[str]) -> Iterator[Fault]:
+    for name in names:
+        if name not in columns:
+            node = entry.at(*path, name)
+            label = ".".join(step for step in path if step != "loads")
+            yield node.fault(f"{label}: table {entry.name} has no column {name!r}; {suggestion(name, columns)}")
+
+
+def _expression_faults(
+    entry: Entry, path: tuple[str, ...], sql: str, dialect: str, columns: list[str]
+) -> Iterator[Fault]:
+    label = ".".join(step for step in path if step and step != "loads")
+    known = {name.casefold() for name in columns}
+    try:
+        found = sqlglot.parse_one(sql, dialect=dialect)
+    except SqlglotError as error:
+        yield entry.at(*path).fault(f"{label}: not an SQL expression: {reason(error)}")
+        return
+    for column in dict.fromkeys(found.find_all(exp.Column)):
+        name = column.parts[0].name  # of `address.city` the column is the first part
+        if name.casefold() not in known:
+            yield entry.at(*path).fault(
+                f"{label}: table {entry.name} has no column {name!r}; {suggestion(name, columns)}"
+            )

@@ -1,0 +1,1 @@
+"""The operational PostgreSQL as a source: one snapshot, read in parallel."""

@@ -1,0 +1,1 @@
+"""CSV files as batches of records that COPY reads."""

@@ -1,0 +1,1 @@
+"""Parquet files as batches in COPY's binary format."""

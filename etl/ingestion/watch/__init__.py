@@ -1,0 +1,1 @@
+"""Those who watch an upload: bars, log lines, metrics."""

@@ -1,0 +1,1 @@
+"""From the run's staging table into the target, in one transaction."""

@@ -1,0 +1,74 @@
+"""Stored rows that are gone from the source: deleted as soon as no other row refers to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from etl.load.postgresql.publication.table import Publication
+from etl.load.postgresql.target.catalog import TargetTable
+from etl.load.vanished import refuse_too_many_vanished
+from etl.statements.postgresql import writing
+from etl.statements.postgresql.naming import Table
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Of one target: rows deleted, rows that other rows still need, and whose they are."""
+
+    deleted: int = 0
+    kept: int = 0
+    referring: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.kept:
+            return ()
+        return (
+            f"{self.kept} rows that are gone from the source stay, since rows of {', '.join(self.referring)} refer to "
+            "them; the next run tries again",
+        )
+
+
+class Vanished:
+    """The rows that a whole reading of the source no longer holds, of all tables of one transaction."""
+
+    def __init__(self, cursor: Any, publications: Sequence[Publication]) -> None:
+        """Raises VanishedRowsError where they are too many. Counts once: nothing that is staged is deleted here."""
+        self._cursor = cursor
+        self._left: dict[Table, int] = {}
+        self._deleted: dict[Table, int] = {}
+        self._publications = [p for p in publications if p.deletes_vanished and not p.is_new]
+        for publication in self._publications:
+            write = publication.write
+            cursor.execute(writing.count_vanished(write))
+            vanished, stored = cursor.fetchone()
+            refuse_too_many_vanished(publication.config, vanished, stored, str(write.target))
+            self._left[write.target] = vanished
+
+    def delete(self) -> None:
+        """Again and again: a row that goes may have been the last to refer to another."""
+        while sum([self._delete_free(publication) for publication in self._publications]):
+            pass
+
+    def of(self, publication: Publication) -> Gone:
+        target = publication.write.target
+        referring = sorted({str(child) for child, _, _ in references_to(publication.target)})
+        return Gone(self._deleted.get(target, 0), self._left.get(target, 0), tuple(referring))
+
+    def _delete_free(self, publication: Publication) -> int:
+        target = publication.write.target
+        if not self._left[target]:
+            return 0
+        self._cursor.execute(writing.delete_vanished(publication.write, references_to(publication.target)))
+        deleted = int(self._cursor.rowcount)
+        self._left[target] -= deleted
+        self._deleted[target] = self._deleted.get(target, 0) + deleted
+        return deleted
+
+
+def references_to(target: TargetTable) -> list[tuple[Table, tuple[str, ...], tuple[str, ...]]]:
+    """Each foreign key that points at the table, its own included: the child, its columns, and the table's."""
+    own = [key for key in target.foreign_keys if key.parent == target.table]
+    return [(key.child, key.columns, key.parent_columns) for key in (*own, *target.referenced_by)]

@@ -1,0 +1,1 @@
+"""Rows on their way from executors into the run's staging table."""

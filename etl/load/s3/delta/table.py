@@ -1,0 +1,148 @@
+"""Writes to one Delta table. Each function makes exactly one commit, which carries the run's transaction and note."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import orjson
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql.types import DataType
+
+from etl.config.tables.models import S3TableLoadConfig
+from etl.load.s3.compare import key_condition
+from etl.load.s3.delta.log import application_id
+from etl.load.s3.door import spark_door
+from etl.load.s3.files.manifest import result_to
+from etl.load.s3.frames import column
+from etl.load.s3.job import Job
+from etl.load.s3.widening import with_types
+from etl.model import PARTITION_DATE, LoadResult
+
+CODEC = "spark.sql.parquet.compression.codec"
+"""What a session writes with where nobody says: MERGE and OPTIMIZE take no option."""
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """What a commit is marked with. An older or equal `version` of the same application Delta passes over silently,
+    so the caller takes one above what the log holds, and looks for its commit afterwards.
+    """
+
+    application: str
+    version: int
+    note: str
+
+    @classmethod
+    def of(cls, job: Job, version: int, result: LoadResult) -> Transaction:
+        note = {
+            "run_id": job.run.run_id,
+            "table": job.table,
+            "token": job.token,
+            "digest": job.content.digest,
+            "result": result_to(result),
+        }
+        return cls(application_id(job.run.run_id, job.table), version, orjson.dumps(note).decode())
+
+
+def codec_of(config: S3TableLoadConfig) -> str:
+    """The entry's compression in Spark's words."""
+    return "uncompressed" if config.compression == "none" else config.compression
+
+
+def append(job: Job, frame: DataFrame, rows: int, mark: Transaction, *, evolve: bool) -> None:
+    """Adds rows; creates the table where there is none."""
+    writer = _writer(job, frame, rows, mark).mode("append")
+    if evolve:
+        writer = writer.option("mergeSchema", "true")
+    with spark_door("append to the Delta table", job.table):
+        writer.save(job.path.uri)
+
+
+def overwrite(job: Job, frame: DataFrame, rows: int, mark: Transaction) -> None:
+    """Replaces all rows, and the schema with them."""
+    with spark_door("overwrite the Delta table", job.table):
+        _writer(job, frame, rows, mark).mode("overwrite").option("overwriteSchema", "true").save(job.path.uri)
+
+
+def widen(job: Job, stored: DataFrame, types: Mapping[str, DataType]) -> None:
+    """The same rows with wider types, as one commit of its own, which no run takes for its load."""
+    frame = with_types(stored, types)
+    if job.config.partition_by:
+        frame = frame.hint("rebalance", PARTITION_DATE)
+    writer = frame.write.format("delta").option("compression", codec_of(job.config))
+    if job.config.partition_by:
+        writer = writer.partitionBy(PARTITION_DATE)
+    with spark_door("write the Delta table anew with wider types", job.table):
+        writer.mode("overwrite").option("overwriteSchema", "true").save(job.path.uri)
+
+
+def replace_days(
+    job: Job, frame: DataFrame, rows: int, days: Iterable[date], mark: Transaction, *, evolve: bool
+) -> None:
+    """Replaces these days, each whole."""
+    listed = ", ".join(f"DATE '{day.isoformat()}'" for day in sorted(days))
+    writer = _writer(job, frame, rows, mark).mode("overwrite").option("replaceWhere", f"{PARTITION_DATE} IN ({listed})")
+    if evolve:
+        writer = writer.option("mergeSchema", "true")
+    with spark_door("replace days of the Delta table", job.table):
+        writer.save(job.path.uri)
+
+
+def merge(job: Job, source: DataFrame, old_days: frozenset[date], mark: Transaction, *, evolve: bool) -> None:
+    """Updates and inserts by key. `source` holds new and differing rows only; `old_days` are the days on which the
+    differing ones stand: new keys stand nowhere, so no other day can match, and a moved row is found where it was.
+    """
+    session = _session_of_this_load(job, mark)
+    condition = key_condition(job.config, "incoming", "stored")
+    if old_days:
+        condition = condition & column(PARTITION_DATE, "stored").isin(sorted(old_days))
+    with spark_door("merge into the Delta table", job.table):
+        table = DeltaTable.forPath(session, job.path.uri)
+        merging = table.alias("stored").merge(source.alias("incoming"), condition)
+        if evolve:
+            merging = merging.withSchemaEvolution()
+        merging.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+
+
+def _session_of_this_load(job: Job, mark: Transaction) -> SparkSession:
+    """MERGE takes transaction and note from the session's configuration, which other threads share: hence its own."""
+    session = job.spark.newSession()
+    for name, value in {
+        "spark.databricks.delta.write.txnAppId": mark.application,
+        "spark.databricks.delta.write.txnVersion": str(mark.version),
+        "spark.databricks.delta.commitInfo.userMetadata": mark.note,
+        CODEC: codec_of(job.config),
+        # the source is persisted by the caller and compared before: it reads the same in both passes. Delta would
+        # otherwise refuse it for being cached
+        "spark.databricks.delta.merge.materializeSource": "none",
+        "spark.databricks.delta.merge.failSourceCachedAfterMaterialization": "false",
+        "spark.sql.shuffle.partitions": job.spark.conf.get("spark.sql.shuffle.partitions") or "2",
+        "spark.sql.session.timeZone": "UTC",
+    }.items():
+        session.conf.set(name, value)
+    return session
+
+
+def _writer(job: Job, frame: DataFrame, rows: int, mark: Transaction) -> DataFrameWriter:
+    writer = (
+        _spread(job, frame, rows)
+        .write.format("delta")
+        .option("txnAppId", mark.application)
+        .option("txnVersion", mark.version)
+        .option("userMetadata", mark.note)
+        .option("compression", codec_of(job.config))
+    )
+    return writer.partitionBy(PARTITION_DATE) if job.config.partition_by else writer
+
+
+def _spread(job: Job, frame: DataFrame, rows: int) -> DataFrame:
+    """Several days in several tasks would be a file a day and task. A day of its own that is too large is split."""
+    run = job.run.settings.run
+    tasks = max(1, min(run.writers, math.ceil(rows / run.rows_per_partition)))
+    if tasks > 1 and job.config.partition_by and len(job.content.dates) > 1:
+        return frame.hint("rebalance", PARTITION_DATE)
+    return frame.coalesce(tasks)

@@ -1,0 +1,104 @@
+"""How rows become bytes: Parquet row groups and JSON lines, compressed as the table says."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl.config.tables.models import S3Format
+from etl.load.s3.files.multipart import UploadFile
+
+_SAMPLE_ROWS = 10_000
+_SPARK_VERSION = "4.2.0"
+"""Readers look for it to tell that days before 1582 need no rebasing."""
+_EXTENSIONS = {"zstd": "zstd.parquet", "snappy": "snappy.parquet", "gzip": "gz.parquet", "none": "parquet"}
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """`spark_schema` is the frame's schema as Spark prints it (JSON): readers get nullability and metadata back."""
+
+    format: S3Format
+    compression: str
+    spark_schema: str = field(default="", repr=False)
+
+    @property
+    def extension(self) -> str:
+        if self.format is S3Format.JSON:
+            return "json" if self.compression == "none" else "json.gz"
+        return _EXTENSIONS[self.compression]
+
+
+def open_file(file_format: FileFormat, upload: UploadFile, first: pa.Table) -> ParquetFile | JsonFile:
+    """`first` is a sample of what will be written: which columns are worth a dictionary is decided by it."""
+    if file_format.format is S3Format.JSON:
+        return JsonFile(upload, compressed=file_format.compression != "none")
+    return ParquetFile(upload, file_format, first)
+
+
+class ParquetFile:
+    """Instants as adjusted microseconds, days since 1970 in the proleptic calendar: no reader rebases them."""
+
+    def __init__(self, upload: Any, file_format: FileFormat, first: pa.Table) -> None:
+        self._writer = pq.ParquetWriter(
+            upload,
+            first.schema.remove_metadata(),
+            compression="none" if file_format.compression == "none" else file_format.compression,
+            use_dictionary=_repeating_columns(first),
+            store_schema=False,
+            coerce_timestamps="us",
+        )
+        self._writer.add_key_value_metadata(
+            {
+                "org.apache.spark.version": _SPARK_VERSION,
+                "org.apache.spark.sql.parquet.row.metadata": file_format.spark_schema,
+            }
+        )
+
+    def write(self, rows: pa.Table) -> None:
+        self._writer.write_table(rows.replace_schema_metadata(None), row_group_size=rows.num_rows)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class JsonFile:
+    """One object a line. Rows arrive as one column of JSON text, made by Spark, which knows every type."""
+
+    def __init__(self, upload: Any, *, compressed: bool) -> None:
+        self._upload = upload
+        # no modification time in the header: equal rows give equal bytes
+        self._gzip = gzip.GzipFile(fileobj=upload, mode="wb", compresslevel=6, mtime=0) if compressed else None
+
+    def write(self, rows: pa.Table) -> None:
+        for chunk in rows.column(0).chunks:
+            (self._gzip or self._upload).write(("\n".join(chunk.to_pylist()) + "\n").encode())
+
+    def close(self) -> None:
+        if self._gzip:
+            self._gzip.close()
+
+
+def empty_parquet(schema: pa.Schema, file_format: FileFormat) -> bytes:
+    """A file without rows that still tells readers the schema."""
+    sink = pa.BufferOutputStream()
+    file = ParquetFile(sink, file_format, schema.empty_table())
+    file.close()
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _repeating_columns(rows: pa.Table) -> list[str]:
+    """Text and binary columns whose values repeat; on the others a dictionary costs time and saves nothing."""
+    sample = rows.slice(0, _SAMPLE_ROWS)
+    return [
+        name
+        for name, kind in zip(sample.column_names, sample.schema.types, strict=True)
+        if (pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind))
+        and pc.count_distinct(sample.column(name)).as_py() * 2 <= sample.num_rows
+    ]

@@ -1,0 +1,1 @@
+"""One table's way through the rooms: table.py, read first."""

@@ -1,0 +1,47 @@
+"""The key of a table that states none: the primary key that the live source has, under the names that loads know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from etl.config.tables.capabilities import KEYED_MODES
+from etl.config.tables.checks import has_key_at_the_source
+from etl.config.tables.models import ClickHouseTableLoadConfig, PostgreSQLTableLoadConfig, TableConfig, TableLoadConfig
+from etl.errors import SourceError
+from etl.model import TableDefinition
+from etl.pipeline.assignment import Assignment
+
+
+def with_live_keys(assignment: Assignment, definitions: Mapping[str, TableDefinition]) -> Assignment:
+    """The same work; tables whose key the configuration could not know have the source's."""
+    work = (replace(each, table=_keyed(each.table, definitions.get(each.table.name))) for each in assignment.work)
+    return replace(assignment, work=tuple(work))
+
+
+def require_key(table: TableConfig, load: TableLoadConfig) -> None:
+    """Before anything is read: what finds stored rows by key has one."""
+    if load.mode in KEYED_MODES and not load.key:
+        raise SourceError(
+            f"{table.name}: mode {load.mode} needs a key, and the source's table has no primary key; "
+            "name the columns in `key`",
+            table=table.name,
+        )
+
+
+def _keyed(table: TableConfig, definition: TableDefinition | None) -> TableConfig:
+    if table.key or definition is None or not has_key_at_the_source(table):
+        return table
+    key = tuple(table.transform.rename.get(name, name) for name in definition.primary_key)
+    loads = {destination: _keyed_load(load, key) for destination, load in table.loads.items()}
+    return table.model_copy(update={"key": key, "loads": loads})
+
+
+def _keyed_load(load: TableLoadConfig, key: tuple[str, ...]) -> TableLoadConfig:
+    changes: dict[str, Any] = {"key": load.key or key}
+    if isinstance(load, ClickHouseTableLoadConfig):
+        changes["order_by"] = load.order_by or key
+    if isinstance(load, PostgreSQLTableLoadConfig):
+        changes["conflict_target"] = load.conflict_target or key
+    return load.model_copy(update=changes)

@@ -1,0 +1,272 @@
+"""What each destination still lacks of a table, and the one frame that serves them all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import structlog
+from pyspark.sql import DataFrame
+
+from etl.config.tables.capabilities import REPLACING_MODES, deletes_vanished
+from etl.config.tables.models import PostgreSQLSource, TableLoadConfig
+from etl.errors import SourceError
+from etl.extract.files.files import measure_files, read_files
+from etl.extract.postgresql.snapshot import is_filtered_by_role
+from etl.extract.postgresql.tables import read_table
+from etl.extract.values import Measurement, Window
+from etl.ledger.values import FrozenWindow, Watermark
+from etl.model import ColumnDefinition, Destination, TableDefinition, VanishedRows
+from etl.pipeline.context import RunContext, Work
+from etl.pipeline.options import RunOptions
+from etl.pipeline.tables.file_columns import columns_of_files, with_nulls
+from etl.pipeline.tables.keys import require_key
+from etl.pipeline.tables.source_changes import changes_since, refuse_spoken_of
+from etl.pipeline.tables.windows import Bounds, bounds_for, next_mark, widest
+from etl.report.commands import Commands
+
+log = structlog.get_logger(__name__)
+
+Measured = dict[Bounds, Measurement]
+
+_LIMITS = {"maximum_deleted", "maximum_rejected"}
+"""They decide whether a load is taken, never how its rows look."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one destination takes: the rows within its bounds, or whole days where its mode replaces partitions."""
+
+    destination: Destination
+    config: TableLoadConfig
+    bounds: Bounds
+    measurement: Measurement
+    watermark: Watermark | None
+    config_hash: str
+    columns: tuple[ColumnDefinition, ...] | None = None
+    """The source's, with those that are gone from it."""
+    source_changes: tuple[str, ...] = ()
+    """What the source did to the columns since this destination took the table."""
+    is_entry_changed: bool = False
+    """Whether anything but the source's columns is other than it was then."""
+
+    @property
+    def mark(self) -> str | None:
+        return self.watermark.mark if self.watermark else None
+
+    @property
+    def vanished_rows(self) -> str:
+        """What becomes of stored rows that are gone from the source, for a person."""
+        if self.config.vanished_rows is VanishedRows.DELETE:
+            limit = self.config.maximum_deleted
+            return "rows that are gone from the source are deleted" + (f" (at most {limit})" if limit else "")
+        reason = "the table is read whole and mode {mode} keeps them" if self.bounds.is_whole_table else "{changed}"
+        reason = reason.format(mode=self.config.mode, changed="only what was added or changed is read")
+        return f"rows that are gone from the source stay: {reason}"
+
+    @property
+    def keeps_rows_of_another_configuration(self) -> bool:
+        """Only what is read now comes as the configuration says; whatever was loaded before stays as it is."""
+        return self.watermark is not None and self.bounds.lower is not None and self.is_entry_changed
+
+    @property
+    def takes_whole_days(self) -> bool:
+        """Only a part of a partition would be lost rows: such a share takes all that was extracted."""
+        return self.config.mode in REPLACING_MODES and bool(self.config.partition_by) and not self.bounds.is_whole_table
+
+
+def plan_shares(context: RunContext, work: Work) -> list[Share]:
+    """One share a destination; destinations with equal bounds share a measurement."""
+    measured: Measured = {}
+    return [plan_share(context, work, destination, measured) for destination in work.destinations]
+
+
+def plan_share(context: RunContext, work: Work, destination: Destination, measured: Measured) -> Share:
+    """What this destination lacks, measured in the run's snapshot; `measured` keeps what was measured already."""
+    require_key(work.table, work.load_config(destination))
+    watermark = _watermark_of(context, work, destination)
+    frozen = context.frozen.get(work.table.name)
+    bounds = bounds_for(
+        work.table.extract, watermark.mark if watermark else None, context.options, frozen.upper if frozen else None
+    )
+    if bounds not in measured:
+        measured[bounds] = _measure(context, work, bounds)
+    config = work.load_config(destination)
+    salt = context.configuration.settings.hash_salt.get_secret_value()
+    definition = context.definitions.get(work.table.name)
+    is_of_files = not isinstance(work.table.source, PostgreSQLSource)
+    if definition is not None and watermark is not None and not is_of_files:
+        refuse_spoken_of(work.table, watermark.columns, definition)
+    return Share(
+        destination,
+        _as_read(config, bounds, context.options),
+        bounds,
+        measured[bounds],
+        watermark,
+        config_hash(work, config, definition, salt),
+        definition.columns if definition else None,
+        () if is_of_files else _source_changes(watermark, definition, is_whole=bounds.is_whole_table),
+        watermark is not None
+        and watermark.config_hash != config_hash(work, config, _as_taken(definition, watermark), salt),
+    )
+
+
+def _source_changes(
+    watermark: Watermark | None, definition: TableDefinition | None, *, is_whole: bool
+) -> tuple[str, ...]:
+    if watermark is None or watermark.columns is None or definition is None:
+        return ()
+    return changes_since(watermark.columns, definition, is_whole=is_whole)
+
+
+def _as_taken(definition: TableDefinition | None, watermark: Watermark) -> TableDefinition | None:
+    if definition is None or watermark.columns is None:
+        return definition
+    return replace(definition, columns=watermark.columns)
+
+
+def _as_read(config: TableLoadConfig, bounds: Bounds, options: RunOptions) -> TableLoadConfig:
+    """The entry as this load obeys it: only a whole reading can tell that a row has vanished."""
+    deletes = bounds.is_whole_table and deletes_vanished(config)
+    return config.model_copy(
+        update={
+            "vanished_rows": VanishedRows.DELETE if deletes else VanishedRows.KEEP,
+            "maximum_deleted": options.maximum_deleted or config.maximum_deleted,
+            "maximum_rejected": options.maximum_rejected or config.maximum_rejected,
+        }
+    )
+
+
+def is_unchanged(context: RunContext, share: Share) -> bool:
+    """The source is as it was when this destination took it, so is the configuration, and the target still stands."""
+    known = share.watermark
+    options = context.options
+    if known is None or options.full_refresh or options.since or options.until:
+        return False
+    if known.config_hash != share.config_hash:
+        return False
+    before = known.fingerprint if share.bounds.is_whole_table else known.tail
+    return before is not None and before == share.measurement.fingerprint
+
+
+def warn_of_changes(context: RunContext, work: Work, shares: Sequence[Share]) -> None:
+    """A destination goes on from its mark: the rows that it holds keep the shape of the configuration before."""
+    changes = list(dict.fromkeys(change for share in shares for change in share.source_changes))
+    if changes:
+        changed = [share.destination.value for share in shares if share.source_changes]
+        log.warning("source changed", table=work.table.name, destinations=changed, changes=changes)
+    stale = [share.destination.value for share in shares if share.keeps_rows_of_another_configuration]
+    if stale:
+        command = Commands(context.options.config_dir).load(
+            "--full-refresh", "--tables", work.table.name, "--load-destinations", ",".join(stale)
+        )
+        log.warning("configuration changed", table=work.table.name, destinations=stale, next_step=command)
+
+
+def _watermark_of(context: RunContext, work: Work, destination: Destination) -> Watermark | None:
+    """How far the destination holds the table; None where the target is gone, or is another one than it speaks of."""
+    watermark = context.watermarks.get((work.table.name, destination))
+    if watermark is None:
+        return None
+    loader, config = context.loaders[destination], work.load_config(destination)
+    stands = watermark.target == loader.target(config) and loader.target_exists(config)
+    return watermark if stands else None
+
+
+def freeze(context: RunContext, work: Work, shares: Iterable[Share]) -> None:
+    """Keeps how far this run reads, so that a resumed run reads no further."""
+    shares = list(shares)
+    if earlier := context.frozen.get(work.table.name):
+        context.ledger.freeze_table(context.run.run_id, work.table.name, earlier)
+        return
+    bounds = widest([share.bounds for share in shares])
+    measured = next(share.measurement for share in shares if share.bounds == bounds)
+    # an empty window reads no further than where it began
+    upper = measured.upper_mark or bounds.lower
+    window = FrozenWindow(bounds.lower, upper, measured.fingerprint, measured.rows)
+    context.ledger.freeze_table(context.run.run_id, work.table.name, window)
+
+
+def read_shares(context: RunContext, work: Work, shares: Sequence[Share]) -> tuple[DataFrame, list[Share]]:
+    """The rows that any of the shares takes, read once; and the shares with all that is known of the source by then."""
+    if isinstance(work.table.source, PostgreSQLSource):
+        return _read_table(context, work, shares), list(shares)
+    table = work.table
+    frame = read_files(context.spark, table)
+    found = columns_of_files(frame, table, context.definitions.get(table.name), context.watermarks)
+    for share in shares:
+        if share.watermark is not None:
+            refuse_spoken_of(table, share.watermark.columns, found)
+    told = [
+        replace(share, columns=found.columns, source_changes=_source_changes(share.watermark, found, is_whole=True))
+        for share in shares
+    ]
+    return with_nulls(frame, found.columns), told
+
+
+def _read_table(context: RunContext, work: Work, shares: Sequence[Share]) -> DataFrame:
+    definition = context.definitions[work.table.name]
+    settings = context.configuration.settings
+    assert context.snapshot is not None and settings.source is not None  # noqa: S101 - run.py opens it for such tables
+    if is_filtered_by_role(work.table):
+        log.info("rows filtered by row security", table=work.table.name, role=settings.source.user)
+    window, measurement = _measure_together(context, work, shares)
+    return read_table(
+        context.spark, context.snapshot, settings.source, work.table, definition, window, measurement, settings.run
+    )
+
+
+def marks_after(context: RunContext, work: Work, share: Share) -> tuple[str | None, str | None, str | None]:
+    """(watermark, fingerprint, tail) once this share is loaded; all None where the watermark must not move."""
+    options = context.options
+    if share.bounds.is_whole_table:
+        return share.measurement.upper_mark, share.measurement.fingerprint, share.measurement.tail_fingerprint
+    mark = next_mark(
+        share.mark, share.bounds, share.measurement.upper_mark, options, work.table.extract.overlap_seconds
+    )
+    moved = mark is not None and mark == share.measurement.upper_mark
+    # without the tail of the new mark the next run reads the overlap once more, which is safe
+    return mark, None, share.measurement.tail_fingerprint if moved else None
+
+
+def config_hash(work: Work, config: TableLoadConfig, definition: TableDefinition | None, salt: str = "") -> str:
+    """Changes whenever the same source rows could look different in the target."""
+    facts = {
+        "load": config.model_dump(mode="json", exclude=_LIMITS),
+        "transform": work.table.transform.model_dump(mode="json"),
+        "source": work.table.source.model_dump(mode="json"),
+        "hash_salt": hashlib.sha256(salt.encode()).hexdigest(),
+        "columns": [(column.name, column.type, column.nullable) for column in definition.columns] if definition else [],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _measure(context: RunContext, work: Work, bounds: Bounds, days: tuple[date, ...] | None = None) -> Measurement:
+    if not isinstance(work.table.source, PostgreSQLSource):
+        measured = measure_files(context.spark, work.table)
+        if measured.files_skipped:
+            log.warning("files passed over", table=work.table.name, files=list(measured.files_skipped))
+        return measured
+    if context.snapshot is None:
+        raise SourceError(
+            f"{work.table.name}: expected a source database, found none; set ETL_SOURCE_POSTGRES_URL",
+            table=work.table.name,
+        )
+    return context.snapshot.measure(work.table, _window(bounds, days))
+
+
+def _window(bounds: Bounds, days: tuple[date, ...] | None = None) -> Window:
+    return Window(bounds.lower, bounds.upper, overlap_seconds=bounds.overlap_seconds, partitions=days)
+
+
+def _measure_together(context: RunContext, work: Work, shares: Sequence[Share]) -> tuple[Window, Measurement]:
+    """The window that serves all shares; it is measured again only where whole days make it larger."""
+    bounds = widest([share.bounds for share in shares])
+    days = {day for share in shares if share.takes_whole_days for day in share.measurement.touched_dates}
+    if days and not bounds.is_whole_table:
+        whole_days = tuple(sorted(days))
+        return _window(bounds, whole_days), _measure(context, work, bounds, whole_days)
+    return _window(bounds), next(share.measurement for share in shares if share.bounds == bounds)

@@ -1,0 +1,50 @@
+"""What a store holds as text although the source's type is none: told in the plan and in the report, never silent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+
+from etl.config.tables.models import S3Format, S3TableLoadConfig, TableConfig, TableLoadConfig, WithDecimals
+from etl.load.frames import columns_of
+from etl.model import Column, TableDefinition
+from etl.statements.numerics import stored_numeric
+from etl.statements.types import array_element, is_wide_numeric
+
+_TEXT = re.compile(r'(text|character varying|character|name|"char")(\(\d+\))?(\[\])?')
+
+
+def held_as_text(
+    frame: DataFrame, load: TableLoadConfig, table: TableConfig, definition: TableDefinition | None
+) -> dict[str, str]:
+    """Column → the type that it has at the source."""
+    at_source = _foreign_types(table, definition)
+    found = {}
+    for column in columns_of(frame):
+        kind = at_source.get(column.name) if _TEXT.fullmatch(column.postgresql_type) else None
+        if kind is None and _is_text_in(column, load):
+            kind = column.postgresql_type
+        if kind is not None:
+            found[column.name] = kind
+    return found
+
+
+def _foreign_types(table: TableConfig, definition: TableDefinition | None) -> Mapping[str, str]:
+    """Enums, composites and so on, by the names that the store sees."""
+    renamed = table.transform.rename
+    columns = definition.columns if definition else ()
+    return {renamed.get(column.name, column.name): column.stands_for for column in columns if column.stands_for}
+
+
+def _is_text_in(column: Column, load: TableLoadConfig) -> bool:
+    if not isinstance(load, WithDecimals):
+        return False  # PostgreSQL's column has the source's own type
+    kind: str | None = column.spark_type
+    if is_wide_numeric(column.postgresql_type):
+        kind = stored_numeric(column.name, column.postgresql_type, load.numeric_as, load.most_digits)
+    element = array_element(kind or "") or kind
+    if element == "binary":
+        return isinstance(load, S3TableLoadConfig) and load.format is S3Format.JSON
+    return element == "string" and _TEXT.fullmatch(column.postgresql_type) is None

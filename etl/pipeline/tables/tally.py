@@ -1,0 +1,120 @@
+"""Counts a materialised frame once: rows by outcome, and the checksums of the good ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, BinaryType, MapType, StringType, StructField, StructType
+
+from etl.config.tables.models import TableConfig
+from etl.errors import DuplicateKeyError, NullKeyError
+from etl.model import Checksums, Column, TableDefinition
+from etl.statements.checksum import spark_checksum_sums, spark_checksum_terms
+from etl.statements.quoting import spark_identifier
+from etl.transform.outcome import OUTCOME, REASON, RULE, TRIMMED, Outcome
+
+_SHOWN_RULES = 5
+
+
+@dataclass(frozen=True)
+class Tally:
+    """`rows` by outcome; the outcomes add up to what was read. `trimmed` are the good rows whose text was trimmed."""
+
+    rows: Mapping[Outcome, int]
+    checksums: Checksums | None
+    trimmed: int = 0
+    bytes: Mapping[Outcome, int] = field(default_factory=dict)
+
+    @property
+    def read(self) -> int:
+        return sum(self.rows.values())
+
+    def of(self, outcome: Outcome) -> int:
+        return self.rows.get(outcome, 0)
+
+
+def tally(tagged: DataFrame, part: SparkColumn | None, columns: Sequence[Column], with_checksums: bool) -> Tally:
+    """One Spark job, which also materialises a persisted frame. `part` restricts it to one destination's share."""
+    frame = tagged if part is None else tagged.where(part)
+    summed = columns if with_checksums else ()
+    sums = spark_checksum_sums(summed)
+    # aliases by position: two columns may differ in case only
+    aggregates = [F.expr(text).alias(f"checksum_{i}") for i, text in enumerate(sums.values())]
+    trimmed = (F.count_if(TRIMMED) if TRIMMED in frame.columns else F.lit(0)).alias("trimmed")
+    measures = [F.count(F.lit(1)).alias("rows"), trimmed, _bytes(frame)]
+    terms = frame.selectExpr("*", *spark_checksum_terms(summed))
+    rows = terms.groupBy(OUTCOME).agg(*measures, *aggregates).collect()
+    counts = {Outcome(row[OUTCOME]): int(row["rows"]) for row in rows}
+    sizes = {Outcome(row[OUTCOME]): int(row["bytes"]) for row in rows}
+    good = next((row for row in rows if row[OUTCOME] == Outcome.GOOD), None)
+    altered = int(good["trimmed"]) if good else 0
+    if not with_checksums:
+        return Tally(counts, None, altered, sizes)
+    found = {name: good[f"checksum_{i}"] for i, name in enumerate(sums)} if good else {}
+    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), found), altered, sizes)
+
+
+def _bytes(frame: DataFrame) -> SparkColumn:
+    """Of what has no fixed size: texts and bytes, nested values as text."""
+    widths = [
+        F.coalesce(F.octet_length(_as_text(each)).cast("bigint"), F.lit(0))
+        for each in frame.schema.fields
+        if isinstance(each.dataType, StringType | BinaryType | ArrayType | MapType | StructType)
+    ]
+    # an array, since a sum of a thousand columns is a tree that deep
+    row = F.aggregate(
+        F.array(F.lit(0).cast("bigint"), *widths), F.lit(0).cast("bigint"), lambda one, other: one + other
+    )
+    return F.coalesce(F.sum(row), F.lit(0)).alias("bytes")
+
+
+def _as_text(each: StructField) -> SparkColumn:
+    column = F.col(spark_identifier(each.name))
+    return column if isinstance(each.dataType, StringType | BinaryType) else column.cast("string")
+
+
+def refuse_bad_keys(
+    table: TableConfig, tagged: DataFrame, counts: Tally, definition: TableDefinition | None = None
+) -> None:
+    """Once, before any destination is written: NULL keys and unresolved duplicates refuse the whole table."""
+    if nulls := counts.of(Outcome.NULL_KEY):
+        raise NullKeyError(
+            f"{table.name}: expected values in the key ({', '.join(table.key)}), found NULL in {nulls} rows; "
+            "repair the source, filter them, or set null_safe_key",
+            table=table.name,
+        )
+    if duplicates := counts.of(Outcome.DUPLICATE_KEY):
+        sample = tagged.where(F.col(OUTCOME) == Outcome.DUPLICATE_KEY).select(*table.key).first()
+        key = ", ".join(f"{name}={value}" for name, value in sample.asDict().items()) if sample else "?"
+        raise DuplicateKeyError(
+            f"{table.name}: expected each key once, found {duplicates} rows that share theirs, such as {key}; "
+            + (_other_primary_key(table, definition) or "repair the source or give transform.deduplicate.order_by"),
+            table=table.name,
+        )
+
+
+def _other_primary_key(table: TableConfig, definition: TableDefinition | None) -> str:
+    """What the source itself calls unique, where the entry names another key."""
+    columns = [table.transform.rename.get(name, name) for name in definition.primary_key] if definition else []
+    if not columns or set(columns) == set(table.key):
+        return ""
+    named = ", ".join(columns)
+    return (
+        f"the source's primary key is ({named}), the entry's key ({', '.join(table.key)}): write `key: [{named}]`, for "
+        "which each store's table must be made anew, or give transform.deduplicate.order_by"
+    )
+
+
+def rules_broken(tagged: DataFrame) -> list[tuple[str, int, str]]:
+    """What the rejected rows among these broke, the most frequent first."""
+    by_rule = (
+        tagged.where(F.col(OUTCOME) == Outcome.REJECTED)
+        .groupBy(RULE)
+        .agg(F.count(F.lit(1)).alias("rows"), F.min(REASON).alias("reason"))
+        .orderBy(F.desc("rows"), RULE)
+    )
+    return [(row[RULE], row["rows"], row["reason"]) for row in by_rule.limit(_SHOWN_RULES).collect()]

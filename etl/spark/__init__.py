@@ -1,0 +1,1 @@
+"""Spark: its session, its JVM as a process, and what its errors mean."""

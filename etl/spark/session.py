@@ -1,0 +1,197 @@
+"""Builds the Spark session: the only place that sets Spark options. The static ones stand in conf/spark-defaults.conf.
+
+Under spark-submit that session is taken as it is; under plain Python (tests, benchmarks, other tools) a local one is
+started from the same file, with the JARs that the set-up has already fetched.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from py4j.java_gateway import JavaGateway, JVMView
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+
+from etl.config.settings import S3Settings
+from etl.errors import UsageError
+from etl.spark.process import start_jvm
+from etl.spark.tls import trust_ca
+from etl.stack.packages import ivy_dir
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+SPARK_DEFAULTS = PROJECT_DIR / "conf" / "spark-defaults.conf"
+LOG_CONFIGURATION = PROJECT_DIR / "conf" / "log4j2.properties"
+TRUST_STORES = ivy_dir() / "trust"
+_SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
+"""What ./spark-submit.sh was given for Spark; the job itself is this process."""
+_DELTA = "io.delta.sql.DeltaSparkSessionExtension"
+_KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
+_TEMPORARY_KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.TemporaryAWSCredentialsProvider"
+# Profiles, instance roles, web identity: whatever the AWS SDK finds by itself.
+_AMBIENT_PROVIDER = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
+
+
+def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | None = None) -> SparkSession:
+    """The session of this process, in UTC throughout. `options` apply only where the session is started here."""
+    _use_utc_here()
+    if _is_under_spark_submit():
+        spark = SparkSession.builder.appName(app_name).getOrCreate()
+    elif _SUBMIT_ARGUMENTS in os.environ:
+        start_jvm(_jvm_log())
+        spark = SparkSession.builder.appName(app_name).getOrCreate()
+    else:
+        spark = _start_local(app_name, options or {})
+    _check_options(spark)
+    _use_utc_in_jvm(spark)
+    _log_to_file(spark)
+    _share_code_with_executors(spark)
+    return spark
+
+
+def configure_s3(spark: SparkSession, s3: S3Settings, trust_stores: Path = TRUST_STORES) -> None:
+    """Points s3a:// at this store. Keys go to the Hadoop configuration alone: Spark's own would show them in its UI."""
+    if s3.uses_tls and not s3.verify:
+        raise UsageError(
+            "Spark cannot skip the check of the S3 store's certificate; name its CA in a `ca_file` instead"
+        )
+    if s3.uses_tls and s3.ca_file:
+        trust_ca(_gateway(spark), Path(s3.ca_file), kept_in=trust_stores)
+    hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+    for name, value in s3_options(s3).items():
+        hadoop.set(name, value)
+
+
+def s3_options(s3: S3Settings) -> dict[str, str]:
+    """Hadoop's settings of this store, per bucket, so that a second store of a session keeps its endpoint and keys."""
+    options = {"path.style.access": str(s3.path_style).lower(), "endpoint.region": s3.region}
+    if s3.endpoint:
+        options["endpoint"] = s3.endpoint
+        options["connection.ssl.enabled"] = str(s3.uses_tls).lower()
+    options["aws.credentials.provider"] = _credentials_provider(s3)
+    if s3.access_key and s3.secret_key:
+        options["access.key"] = s3.access_key.get_secret_value()
+        options["secret.key"] = s3.secret_key.get_secret_value()
+    if s3.session_token:
+        options["session.token"] = s3.session_token.get_secret_value()
+    return {f"fs.s3a.bucket.{s3.bucket}.{name}": value for name, value in options.items()}
+
+
+def _credentials_provider(s3: S3Settings) -> str:
+    if s3.session_token:
+        return _TEMPORARY_KEYS_PROVIDER
+    return _KEYS_PROVIDER if s3.access_key else _AMBIENT_PROVIDER
+
+
+def read_spark_defaults(path: Path = SPARK_DEFAULTS) -> dict[str, str]:
+    """`name value` a line, `#` begins a comment, as spark-submit reads it."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return dict(_pair(line) for line in lines if line and not line.startswith("#"))
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, *value = line.split(maxsplit=1)
+    return name, "".join(value)
+
+
+def _start_local(app_name: str, options: Mapping[str, str]) -> SparkSession:
+    # Workers run this very Python; anything else would lack our packages.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    # Its log4j2.properties, for what the JVM says before we can reach it.
+    os.environ.setdefault("SPARK_CONF_DIR", str(PROJECT_DIR / "conf"))
+    os.environ.setdefault("ETL_LOG_DIR", _log_dir())
+    conf = SparkConf(loadDefaults=False).setAppName(app_name)
+    for name, value in {**read_spark_defaults(), **_packages(), **options}.items():
+        conf.set(name, value)
+    if SparkContext._gateway is None:
+        start_jvm(_jvm_log(), conf)
+    return SparkSession.builder.config(conf=conf).getOrCreate()
+
+
+def _packages() -> dict[str, str]:
+    """The JARs fetched by scripts/setup.py where they are, else Spark's own resolution with our Ivy folder."""
+    ivy = ivy_dir()
+    text = SPARK_DEFAULTS.read_text(encoding="utf-8")
+    pins = re.findall(r"^spark\.jars\.(?:packages|excludes)\s+(\S+)", text, flags=re.MULTILINE)
+    identity = "\n".join([*pins, str(ivy)])
+    listing = ivy / f"spark-jars-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.txt"
+    if not listing.exists():
+        return {"spark.jars.ivy": str(ivy)}
+    return {"spark.jars": listing.read_text(), "spark.jars.packages": "", "spark.jars.excludes": ""}
+
+
+def _is_under_spark_submit() -> bool:
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def _check_options(spark: SparkSession) -> None:
+    if _DELTA not in (spark.conf.get("spark.sql.extensions", "") or ""):
+        raise UsageError(
+            "this Spark session lacks Delta Lake and our options; start it with ./spark-submit.sh or with "
+            "`spark-submit --properties-file conf/spark-defaults.conf`"
+        )
+
+
+def _use_utc_here() -> None:
+    """Python turns instants into local wall clocks; here and in its workers that is UTC."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+
+
+def _use_utc_in_jvm(spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.session.timeZone", "UTC")
+    java_time_zone = _jvm(spark).java.util.TimeZone
+    java_time_zone.setDefault(java_time_zone.getTimeZone("UTC"))
+
+
+def _log_to_file(spark: SparkSession) -> None:
+    """From here on, also where spark-submit was started with somebody else's logging."""
+    jvm = _jvm(spark)
+    jvm.java.lang.System.setProperty("etl.log.dir", _log_dir())
+    location = jvm.java.net.URI.create(LOG_CONFIGURATION.as_uri())
+    jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure(location)
+
+
+def _jvm_log() -> Path:
+    """What the JVM itself says, beside Spark's log."""
+    return Path(_log_dir()) / "spark-jvm.log"
+
+
+def _log_dir() -> str:
+    return os.environ.get("ETL_LOG_DIR") or str(PROJECT_DIR / "logs")
+
+
+def _share_code_with_executors(spark: SparkSession) -> None:
+    """Functions travel to the executors by name, so they must be able to import this package."""
+    spark.sparkContext.environment["PYTHONPATH"] = str(PROJECT_DIR)
+    if re.fullmatch(r"local(\[.*\])?", str(spark.sparkContext.master)):
+        return
+    # Executors fetch it when they come, so it stays until this process ends.
+    folder = Path(tempfile.mkdtemp(prefix="ownlens-etl-code-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with zipfile.ZipFile(folder / "etl.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        for source in sorted((PROJECT_DIR / "etl").rglob("*.py")):
+            file.write(source, source.relative_to(PROJECT_DIR))
+    spark.sparkContext.addPyFile(str(folder / "etl.zip"))
+
+
+def _jvm(spark: SparkSession) -> JVMView:
+    """Logging, time zone and Hadoop's configuration have no door in PySpark's public API."""
+    return _gateway(spark).jvm
+
+
+def _gateway(spark: SparkSession) -> JavaGateway:
+    gateway = spark.sparkContext._gateway
+    if gateway is None:
+        raise UsageError("this Spark session has no JVM of its own (Spark Connect?); start it with ./spark-submit.sh")
+    return gateway

@@ -1,0 +1,1 @@
+"""One batch, from raw records to rows and rejects that have committed."""

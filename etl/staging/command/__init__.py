@@ -1,0 +1,1 @@
+"""What the staging loader's commands print and write."""

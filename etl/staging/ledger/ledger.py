@@ -1,0 +1,285 @@
+"""What is known of a run, written as it happens: jobs, runs, batches, rejects. A page can be drawn from it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from psycopg2.extensions import cursor as Cursor
+
+from etl.errors import LockedError, UsageError
+from etl.staging.batch.records import PreparedBatch, RawBatch, Reject
+from etl.staging.batch.upsert import Stored
+from etl.staging.database.database import StagingDatabase
+from etl.staging.ledger.batch_events import BatchEvent
+from etl.staging.ledger.ending import SILENT_SECONDS, bury_dead_runs, end_run, how_to_end, sum_up, this_process
+from etl.staging.ledger.queries import statement
+
+_RECORD_CHARACTERS = 4000
+_PAGE = 1000
+
+
+Locate = Callable[[int], dict[str, Any]]
+"""Where the record with this ordinal stands in its source."""
+
+
+@dataclass(frozen=True)
+class NewStagingRun:
+    run_id: str
+    job_id: str
+    target_table: str
+    batch_size: int
+    workers: int
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class StagingLedger:
+    def __init__(self, database: StagingDatabase) -> None:
+        self._database = database
+
+    # Runs
+
+    def start_run(self, run: NewStagingRun, *, force: bool = False) -> int:
+        """The run's number. Refuses a run id that is taken, and a job that is running unless forced."""
+        with self._database.transaction("start run") as cursor:
+            self._enter_job(cursor, run.job_id, force)
+            cursor.execute(
+                statement("register_job"),
+                {"job_id": run.job_id, "target_table": run.target_table, "description": run.description},
+            )
+            cursor.execute(
+                statement("start_run"),
+                {
+                    "run_id": run.run_id,
+                    "job_id": run.job_id,
+                    "target_table": run.target_table,
+                    "batch_size": run.batch_size,
+                    "workers": run.workers,
+                    "parameters": _json(run.parameters or {}),
+                    **this_process(),
+                },
+            )
+            row = cursor.fetchone()
+        if row is None:
+            raise UsageError(f"run {run.run_id} is in the ledger already; retry --run {run.run_id}, or another run id")
+        return int(row[0])
+
+    def resume_run(
+        self, run_id: str, job_id: str, batch_indexes: Sequence[int] | None = None, *, force: bool = False
+    ) -> int:
+        """The same run goes on with its failed batches, or only these: its number and its ordinals stay."""
+        with self._database.transaction("resume run") as cursor:
+            self._enter_job(cursor, job_id, force, resuming=run_id)
+            cursor.execute(statement("resume_run"), {"run_id": run_id, **this_process()})
+            row = cursor.fetchone()
+            if row is not None:
+                indexes = None if batch_indexes is None else list(batch_indexes)
+                cursor.execute(statement("reopen_batches"), {"run_id": run_id, "batch_indexes": indexes})
+        if row is None:
+            silent_seconds = self.get_run(run_id)["silent_seconds"] or 0.0
+            raise LockedError(f"run {run_id} is running; {how_to_end(run_id, silent_seconds)}")
+        return int(row[0])
+
+    def _enter_job(self, cursor: Cursor, job_id: str, force: bool, resuming: str | None = None) -> None:
+        cursor.execute(statement("lock_job"), {"job_id": job_id})
+        bury_dead_runs(cursor)
+        cursor.execute(statement("live_runs"), {"job_id": job_id})
+        live = cursor.fetchone()
+        if live is not None and not force:
+            run_id, host, process_id, since, silent_seconds = live
+            is_itself = run_id == resuming
+            by_force = "`retry --force` takes it over" if is_itself else "load beside it by --force"
+            raise LockedError(
+                f"job {job_id} is being loaded by run {run_id} (process {process_id} on {host}, "
+                f"since {since:%Y-%m-%d %H:%M:%S} UTC); {how_to_end(run_id, silent_seconds)}"
+                + ("" if is_itself and silent_seconds < SILENT_SECONDS else f", or {by_force}")
+            )
+
+    def bury_dead_runs(self) -> list[str]:
+        """Ends the runs whose process has died, and names them; none where this user may only look on."""
+        with self._database.transaction("find dead runs") as cursor:
+            cursor.execute(statement("may_end_runs"))
+            ((may_end_runs,),) = cursor.fetchall()
+            return bury_dead_runs(cursor) if may_end_runs else []
+
+    def end_silent_run(self, run_id: str) -> None:
+        """Ends a run that has missed some heartbeats, without waiting until it counts as dead. One that has ended
+        already stays as it is; one that lives is refused."""
+        with self._database.transaction("end run by force") as cursor:
+            bury_dead_runs(cursor, SILENT_SECONDS, run_id)
+        silent_seconds = self.get_run(run_id)["silent_seconds"]
+        if silent_seconds is not None:
+            raise LockedError(
+                f"run {run_id} is alive: its last heartbeat is {silent_seconds:.0f} s old; "
+                f"`cancel --run {run_id}` ends it after the batches in flight"
+            )
+
+    def get_run(self, run_id: str) -> dict[str, Any]:
+        with self._database.rows("read run") as cursor:
+            cursor.execute(statement("get_run"), {"run_id": run_id})
+            row = cursor.fetchone()
+        if row is None:
+            raise UsageError(f"expected run {run_id!r} in the ledger, found none; `status` lists the latest")
+        return dict(row)
+
+    def recent_runs(self, job_id: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+        with self._database.rows("read runs") as cursor:
+            cursor.execute(statement("recent_runs"), {"job_id": job_id, "limit": limit})
+            return [dict(row) for row in cursor.fetchall()]
+
+    def newer_run(self, run_id: str) -> str | None:
+        """A later run of the same job that has stored something."""
+        with self._database.transaction("look for newer runs") as cursor:
+            cursor.execute(statement("newer_run"), {"run_id": run_id})
+            row = cursor.fetchone()
+            return str(row[0]) if row else None
+
+    def set_phase(self, run_id: str, phase: str) -> None:
+        self._watched("set phase", "set_phase", {"run_id": run_id, "phase": phase})
+
+    def end_input(self, run_id: str) -> None:
+        with self._database.transaction("end of input") as cursor:
+            cursor.execute(statement("end_input"), {"run_id": run_id})
+
+    def beat(self, run_id: str) -> bool | None:
+        """Refreshes the run's totals. Whether it is cancelled; None where it has been declared dead, and perhaps been
+        taken over by another process."""
+        with self._database.transaction("heartbeat", is_durable=False) as cursor:
+            sum_up(cursor, run_id)
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        has_ended, is_cancelled = row
+        return None if has_ended else bool(is_cancelled)
+
+    def finish_run(self, run_id: str, failure: str | None = None) -> dict[str, Any]:
+        """Success where all of the input was cut into batches and all were stored; the run as it stands then."""
+        with self._database.transaction("finish run") as cursor:
+            cursor.execute(statement("lock_run"), {"run_id": run_id, **this_process()})
+            if cursor.fetchone():
+                end_run(cursor, run_id, failure)
+            else:
+                sum_up(cursor, run_id)
+        return self.get_run(run_id)
+
+    def cancel(self, run_id: str, cancelled_by: str) -> bool:
+        """False where it had ended, or was cancelled before."""
+        with self._database.transaction("cancel run") as cursor:
+            cursor.execute(statement("cancel_run"), {"run_id": run_id, "cancelled_by": cancelled_by})
+            return cursor.fetchone() is not None
+
+    def is_cancelled(self, run_id: str) -> bool:
+        """Or has ended: no other batch may begin."""
+        run = self.get_run(run_id)
+        return run["cancelled_at"] is not None or run["finished_at"] is not None
+
+    # Batches
+
+    def register_batches(self, run_id: str, batches: Sequence[RawBatch]) -> None:
+        registered = [
+            {
+                "batch_index": batch.index,
+                "source_position": batch.position,
+                "first_ordinal": batch.ordinals[0] if batch.ordinals else 0,
+            }
+            for batch in batches
+        ]
+        self._watched("register batches", "register_batches", {"run_id": run_id, "batches": _json(registered)})
+
+    def mark_running(self, run_id: str, batch_indexes: Sequence[int]) -> None:
+        parameters = {"run_id": run_id, "batch_indexes": list(batch_indexes)}
+        self._watched("mark batches as running", "mark_running", parameters)
+
+    @contextmanager
+    def batch_transaction(self, *, is_durable: bool = True) -> Iterator[Cursor]:
+        """Rows, rejects and `complete_batch` of one batch."""
+        with self._database.transaction("store batch", is_durable=is_durable) as cursor:
+            yield cursor
+
+    def complete_batch(
+        self, cursor: Cursor, run_id: str, batch: PreparedBatch, stored: Stored, locate: Locate, seconds: float
+    ) -> bool:
+        """False where the batch is stored already, by an attempt whose answer was lost: then roll back."""
+        if batch.rejects:
+            rejects = [_reject(each, locate(each.ordinal)) for each in batch.rejects]
+            parameters = {"run_id": run_id, "batch_index": batch.index, "rejects": _json(rejects)}
+            cursor.execute(statement("add_rejects"), parameters)
+        cursor.execute(
+            statement("complete_batch"),
+            {
+                "run_id": run_id,
+                "batch_index": batch.index,
+                "rows_attempted": batch.rows_attempted,
+                "rows_inserted": stored.rows_inserted,
+                "rows_updated": stored.rows_updated,
+                "rows_unchanged": stored.rows_unchanged,
+                "rows_deduplicated": stored.rows_deduplicated,
+                "rows_rejected": len(batch.rejects),
+                "rows_invalid": batch.rows_invalid,
+                "required_field_errors": batch.required_field_errors,
+                "shape_errors": batch.shape_errors,
+                "duration_ms": seconds * 1000,
+                "logs": f"{datetime.now(UTC).isoformat()} stored: {stored}\n",
+            },
+        )
+        return cursor.fetchone() is not None
+
+    def tell(self, event: BatchEvent) -> None:
+        with self._database.transaction(event.name.replace("_", " ")) as cursor:
+            cursor.execute(statement(event.name), event.parameters)
+
+    def open_batches(self, run_id: str) -> list[dict[str, Any]]:
+        """All but the stored ones: what a retry has to run."""
+        with self._database.rows("read open batches") as cursor:
+            cursor.execute(statement("open_batches"), {"run_id": run_id})
+            return [dict(row) for row in cursor.fetchall()]
+
+    def last_batch(self, run_id: str) -> dict[str, Any] | None:
+        with self._database.rows("read last batch") as cursor:
+            cursor.execute(statement("last_batch"), {"run_id": run_id})
+            row = cursor.fetchone()
+            return dict(row) if row else None
+
+    def batches(self, run_id: str, *, only_open: bool = False) -> Iterator[dict[str, Any]]:
+        """In their order, a page at a time; `only_open`: those that are not stored."""
+        return self._pages("batches_of_run", "batch_index", {"run_id": run_id, "only_open": only_open})
+
+    def rejects(self, run_id: str) -> Iterator[dict[str, Any]]:
+        """In the order of the input, a page at a time: there may be many."""
+        return self._pages("rejects_of_run", "ordinal", {"run_id": run_id})
+
+    def _pages(self, name: str, key: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        after = -1
+        while True:
+            with self._database.rows(name.replace("_", " ")) as cursor:
+                cursor.execute(statement(name), {**parameters, "after": after, "limit": _PAGE})
+                page = [dict(row) for row in cursor.fetchall()]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1][key]
+
+    def _watched(self, doing: str, name: str, parameters: dict[str, Any]) -> None:
+        """For the eyes of those who watch; what counts commits with the rows."""
+        with self._database.transaction(doing, is_durable=False) as cursor:
+            cursor.execute(statement(name), parameters)
+
+
+def _reject(reject: Reject, position: dict[str, Any]) -> dict[str, Any]:
+    text = reject.record.decode(errors="backslashreplace").replace("\0", "\\x00")
+    return {
+        "ordinal": reject.ordinal,
+        "position": position,
+        "reason": reject.reason.value,
+        "message": reject.message,
+        "record": text[:_RECORD_CHARACTERS],
+    }
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,113 @@
+"""Prometheus metrics of a run: served while it goes, pushed when it ends. Names and meanings: docs/staging.md."""
+
+from __future__ import annotations
+
+from http.client import HTTPException
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, push_to_gateway, start_http_server
+
+from etl.errors import UsageError
+from etl.staging.batch.records import PreparedBatch
+from etl.staging.batch.upsert import Stored
+from etl.staging.ledger.batch_events import Failure
+
+_LABELS = ("staging_job",)
+_BUCKETS_MS = (5, 10, 15, 20, 30, 40, 60, 80, 120, 200, 400, 800, 1600, 5000, 15000, 60000)
+
+log = structlog.get_logger(__name__)
+
+
+class Metrics:
+    """An observer. Every series carries `staging_job`, since `job` is what a scraper calls itself.
+
+    The run is in the ledger, where it costs no series of its own.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._job = "unknown"
+        self._counters = {
+            name: Counter(f"staging_{name}", text, _LABELS, registry=self.registry)
+            for name, text in (
+                ("rows_inserted", "Rows that were not in the table before."),
+                ("rows_updated", "Rows whose record replaced an older one."),
+                ("rows_unchanged", "Rows whose record was equal to the stored one."),
+                ("rows_deduplicated", "Records that a later one of the same source_id stood for."),
+                ("rows_rejected", "Records that could not be stored at all."),
+                ("rows_invalid", "Rows stored with is_valid = false."),
+                ("batches", "Batches stored."),
+                ("batch_failures", "Batches that failed for good."),
+                ("retries", "Attempts at a batch that were made again."),
+            )
+        }
+        self._duration = Histogram(
+            "staging_batch_duration_ms",
+            "Milliseconds from a batch's first attempt to its commit.",
+            _LABELS,
+            buckets=_BUCKETS_MS,
+            registry=self.registry,
+        )
+        self._error_rate = Gauge(
+            "staging_error_rate",
+            "Share of the run's records that were invalid, rejected or in a failed batch.",
+            _LABELS,
+            registry=self.registry,
+        )
+        self._finished = Gauge(
+            "staging_run_finished_seconds", "When the last run ended (Unix time).", _LABELS, registry=self.registry
+        )
+        self._succeeded = Gauge(
+            "staging_run_success", "1 where the last run was a success, else 0.", _LABELS, registry=self.registry
+        )
+
+    def serve(self, port: int) -> None:
+        """On every interface, as a scraper needs it: the metrics hold counts and names of jobs."""
+        try:
+            start_http_server(port, registry=self.registry)
+        except OSError as error:
+            raise UsageError(
+                f"metrics cannot be served on port {port}: {error.strerror or error}; name a free one"
+            ) from error
+
+    def push(self, gateway: str) -> None:
+        """A gateway that is down fails no run."""
+        try:
+            push_to_gateway(gateway, job=f"staging_{self._job}", registry=self.registry)
+        except (OSError, ValueError, HTTPException) as error:  # the latter of an address that is none
+            log.warning("metrics not pushed", gateway=gateway, error=str(error))
+
+    def run_started(self, run_id: str, job_id: str) -> None:
+        self._job = job_id
+        for counter in self._counters.values():
+            counter.labels(job_id)  # a series that stands at 0 can be alerted on
+
+    def batch_stored(self, batch: PreparedBatch, stored: Stored | None, seconds: float) -> None:
+        self._duration.labels(self._job).observe(seconds * 1000)
+        self._add("batches", 1)
+        if stored is None:
+            return
+        self._add("rows_inserted", stored.rows_inserted)
+        self._add("rows_updated", stored.rows_updated)
+        self._add("rows_unchanged", stored.rows_unchanged)
+        self._add("rows_deduplicated", stored.rows_deduplicated)
+        self._add("rows_rejected", len(batch.rejects))
+        self._add("rows_invalid", batch.rows_invalid)
+
+    def batch_retried(self, batch: PreparedBatch) -> None:
+        self._add("retries", 1)
+
+    def batch_failed(self, batch: PreparedBatch, failure: Failure) -> None:
+        self._add("batch_failures", 1)
+
+    def run_finished(self, run: dict[str, Any]) -> None:
+        stored = sum(run[f"rows_{name}"] for name in ("inserted", "updated", "unchanged", "deduplicated"))
+        attempted = run["rows_attempted"]
+        bad = attempted - stored + run["rows_invalid"]
+        self._error_rate.labels(self._job).set(bad / attempted if attempted else 0.0)
+        self._finished.labels(self._job).set(run["finished_at"].timestamp())
+        self._succeeded.labels(self._job).set(run["status"] == "success")
+
+    def _add(self, name: str, amount: int) -> None:
+        self._counters[name].labels(self._job).inc(amount)

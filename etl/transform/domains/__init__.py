@@ -1,0 +1,1 @@
+"""What a domain's tables need beyond the declarative steps."""

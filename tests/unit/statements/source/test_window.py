@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from etl.model import ColumnDefinition
+from etl.statements.source.window import (
+    Window,
+    block_conditions,
+    day_of,
+    lock_statement,
+    measure_statement,
+    window_condition,
+)
+
+AT = ColumnDefinition("at", "timestamp with time zone", nullable=False)
+LATE = ColumnDefinition("at", "timestamp with time zone")
+NUMBER = ColumnDefinition("n", "bigint", nullable=False)
+DAY = ColumnDefinition("day", "date")
+
+
+@pytest.mark.parametrize(
+    ("window", "watermark", "expected"),
+    [
+        (Window(), AT, "true"),
+        (Window("2026-01-01"), None, "true"),
+        (Window("2026-01-01"), AT, "(\"at\" > '2026-01-01'::timestamp with time zone)"),
+        (
+            Window("2026-01-01", overlap_seconds=600),
+            AT,
+            "(\"at\" > '2026-01-01'::timestamp with time zone - interval '600 seconds')",
+        ),
+        (Window("5", "9", overlap_seconds=600), NUMBER, "(\"n\" > '5'::bigint AND \"n\" <= '9'::bigint)"),
+        (
+            Window("5", "9", lower_inclusive=True, upper_inclusive=False),
+            NUMBER,
+            "(\"n\" >= '5'::bigint AND \"n\" < '9'::bigint)",
+        ),
+        (Window(upper="2026-01-01"), LATE, '("at" <= \'2026-01-01\'::timestamp with time zone OR "at" IS NULL)'),
+        (Window("' OR true --"), NUMBER, "(\"n\" > ''' OR true --'::bigint)"),
+    ],
+)
+def test_window_condition(window: Window, watermark: ColumnDefinition | None, expected: str) -> None:
+    assert window_condition(window, watermark, DAY) == expected
+
+
+def test_touched_days_are_read_whole() -> None:
+    window = Window("5", partitions=(dt.date(2026, 1, 1), dt.date(2026, 1, 2)))
+    assert window_condition(window, NUMBER, DAY) == (
+        "((\"n\" > '5'::bigint) OR \"day\" = ANY (ARRAY[DATE '2026-01-01', DATE '2026-01-02']))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("type_", "expected"),
+    [
+        ("date", '"c"'),
+        ("timestamp without time zone", '"c"::date'),
+        ("timestamp(3) with time zone", "(\"c\" AT TIME ZONE 'UTC')::date"),
+    ],
+)
+def test_a_day_is_utc(type_: str, expected: str) -> None:
+    assert day_of(ColumnDefinition("c", type_)) == expected
+
+
+def test_measure_of_a_whole_table() -> None:
+    assert measure_statement("public", "t", Window(), None, DAY, 600) == (
+        "SELECT count(*), NULL, count(*) || ':' || coalesce(sum(hashtextextended(_etl_row::text, 0)::numeric), 0),"
+        ' NULL, NULL::date[], 0 FROM "public"."t" AS _etl_row WHERE true'
+    )
+
+
+@pytest.mark.parametrize(
+    ("blocks", "partitions", "expected"),
+    [
+        (10, 2, ["ctid >= '(0,0)'::tid AND ctid < '(5,0)'::tid", "ctid >= '(5,0)'::tid"]),
+        (1, 4, ["ctid >= '(0,0)'::tid"]),
+        (0, 4, ["ctid >= '(0,0)'::tid"]),
+    ],
+)
+def test_block_ranges_cover_everything_once(blocks: int, partitions: int, expected: list[str]) -> None:
+    assert block_conditions(blocks, partitions) == expected
+
+
+def test_lock() -> None:
+    assert lock_statement([("public", "a"), ("Odd", 'b"c')]) == (
+        'LOCK TABLE "public"."a", "Odd"."b""c" IN ACCESS SHARE MODE'
+    )
