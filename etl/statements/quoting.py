@@ -20,6 +20,13 @@ def postgresql_identifier(name: str) -> str:
             f"expected an identifier of at most {POSTGRESQL_IDENTIFIER_BYTES} bytes, found {name!r} ({size} bytes), "
             "which PostgreSQL would cut off; give the table or column a shorter target name"
         )
+    return postgresql_known_identifier(name)
+
+
+def postgresql_known_identifier(name: str) -> str:
+    """`"name"` as the catalog gave it. It stands there, so the server has room for it: a database of another encoding
+    than UTF-8 takes fewer bytes for a name than we count."""
+    _refuse_impossible(name)
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from etl.errors import UsageError
 from etl.ingestion.database.connection import Connection
-from etl.ingestion.database.target import TargetTable, quote_exact
+from etl.ingestion.database.target import TargetTable
 from etl.ingestion.model import Mode, UploadOptions
 from etl.ingestion.upload.manifest import statement
+from etl.statements.quoting import postgresql_known_identifier
 
 _OF_THE_MANIFEST = (
     ("ingestion_manifest", "SELECT"),
@@ -49,7 +50,7 @@ def _of_target(target: TargetTable, options: UploadOptions) -> Iterator[tuple[st
     for column in target.columns:
         if column.sequence is None:
             continue
-        sequence = f"{quote_exact(str(column.sequence['schema']))}.{quote_exact(str(column.sequence['name']))}"
+        sequence = ".".join(postgresql_known_identifier(str(column.sequence[part])) for part in ("schema", "name"))
         if column.name not in names and not column.identity:
             yield sequence, "USAGE"
         if column.name in names and options.advance_sequences:

@@ -16,6 +16,7 @@ from etl.ingestion.upload.manifest import statement
 from etl.postgresql.sqlstates import transient_kind
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.sequences import advance_sequence
+from etl.statements.quoting import postgresql_known_identifier
 from etl.statements.uploader.merging import VECTORS, base_type, is_text_like, quote_identifier, quote_table
 
 _WHOLE = frozenset({"smallint", "integer", "bigint", "numeric"})
@@ -101,7 +102,7 @@ class TargetTable:
 
     @property
     def sql(self) -> str:
-        return quote_exact(self.name) if self.schema is None else f"{quote_exact(self.schema)}.{quote_exact(self.name)}"
+        return ".".join(postgresql_known_identifier(part) for part in (self.schema, self.name) if part is not None)
 
     def column(self, name: str) -> TargetColumn | None:
         return self._by_name.get(name)
@@ -136,11 +137,6 @@ async def inspect_target(connection: Connection, table: str) -> TargetTable | No
         is_plain=not (found["has_row_security"] or found["has_rules"] or found["has_triggers"]),
         is_empty=found["may_select"] and not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {quoted})"),
     )
-
-
-def quote_exact(name: str) -> str:
-    """As the catalog gave it: a schema of search_path may have any name."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def advance_sequences_sql(target: TargetTable, names: Sequence[str]) -> list[str]:
