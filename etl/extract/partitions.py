@@ -6,8 +6,8 @@ import calendar
 from collections.abc import Iterable
 from datetime import date
 
-from etl.config.tables.capabilities import REPLACING_MODES
 from etl.config.tables.models import LoadConfigBase, TableConfig
+from etl.config.tables.modes import replaces_partitions
 from etl.model import ExtractMode
 
 
@@ -21,20 +21,19 @@ def whole_partitions(table: TableConfig, days: Iterable[date | None]) -> tuple[d
 
 def touched_by(table: TableConfig) -> str | None:
     """The source's column that says which partitions rows touch; None where no load must bring them whole."""
-    if table.extract.mode is ExtractMode.FULL or not any(replaces_partitions(load) for load in table.loads.values()):
+    if table.extract.mode is ExtractMode.FULL or not any(_needs_them(load) for load in table.loads.values()):
         return None
     old_names = {new: old for old, new in table.transform.rename.items()}
     return old_names.get(table.date_column or "", table.date_column)
 
 
-def replaces_partitions(load: LoadConfigBase) -> bool:
-    """Whether an incremental load must bring whole partitions."""
-    return load.mode in REPLACING_MODES and load.date_column is not None
+def _needs_them(load: LoadConfigBase) -> bool:
+    return replaces_partitions(load) and load.date_column is not None
 
 
 def _replaces_months(load: LoadConfigBase) -> bool:
     expressions: tuple[str, ...] = getattr(load, "partition_by", ())
-    return replaces_partitions(load) and any(expression.startswith("toYYYYMM(") for expression in expressions)
+    return _needs_them(load) and any(expression.startswith("toYYYYMM(") for expression in expressions)
 
 
 def _month_of(day: date) -> list[date]:

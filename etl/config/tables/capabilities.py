@@ -11,7 +11,7 @@ from etl.config.tables.models import (
     S3TableLoadConfig,
     TableLoadConfig,
 )
-from etl.model import ConflictResolution, VanishedRows, WriteMode
+from etl.model import WriteMode
 
 _FILES = frozenset(
     {WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.OVERWRITE_PARTITIONS, WriteMode.IGNORE, WriteMode.ERROR}
@@ -30,12 +30,6 @@ CLICKHOUSE_MODES: dict[ClickHouseEngine, frozenset[WriteMode]] = {
     ClickHouseEngine.REPLACING_MERGE_TREE: frozenset({WriteMode.APPEND, WriteMode.REPLACE_PARTITION, WriteMode.MERGE}),
 }
 
-KEYED_MODES = frozenset({WriteMode.MERGE, WriteMode.UPSERT})
-"""Modes that find the stored row by its key."""
-
-REPLACING_MODES = frozenset({WriteMode.OVERWRITE_PARTITIONS, WriteMode.REPLACE_PARTITION})
-"""Modes that put a load's rows in the place of whole partitions."""
-
 _ILLEGAL_IN_DELTA = frozenset(" ,;{}()\n\t=")
 
 
@@ -51,20 +45,3 @@ def modes_of(load: TableLoadConfig) -> tuple[str, frozenset[WriteMode]]:
     if isinstance(load, ClickHouseTableLoadConfig):
         return f"clickhouse with engine {load.engine}", CLICKHOUSE_MODES[load.engine]
     return "postgresql", POSTGRESQL_MODES
-
-
-def deletes_vanished(load: TableLoadConfig) -> bool:
-    """Whether a load of the whole source leaves no row that the source no longer has."""
-    return replaces_all(load) or (load.vanished_rows is VanishedRows.DELETE and _can_delete(load))
-
-
-def _can_delete(load: TableLoadConfig) -> bool:
-    is_current = load.mode in KEYED_MODES and load.conflict_resolution is ConflictResolution.UPDATE
-    return is_current or load.mode in REPLACING_MODES
-
-
-def replaces_all(load: TableLoadConfig) -> bool:
-    """Whether a load leaves nothing in the target but its own rows."""
-    if load.mode is WriteMode.REPLACE_PARTITION:
-        return not load.partition_by
-    return load.mode is WriteMode.OVERWRITE

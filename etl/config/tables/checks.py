@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from etl.config.document import Node
 from etl.config.settings import Settings
-from etl.config.tables.capabilities import KEYED_MODES, modes_of, replaces_all
+from etl.config.tables.capabilities import modes_of
 from etl.config.tables.entries import Entry
 from etl.config.tables.models import (
     ClickHouseEngine,
@@ -23,6 +23,7 @@ from etl.config.tables.models import (
     TableConfig,
     TableLoadConfig,
 )
+from etl.config.tables.modes import finds_by_key, replaces_all
 from etl.errors import Fault
 from etl.model import HIDDEN, PARTITION_DATE, ConflictResolution, Destination, ExtractMode, WriteMode
 
@@ -72,7 +73,7 @@ def _load_faults(entry: Entry, load: TableLoadConfig, at: Locator) -> Iterator[F
     store, modes = modes_of(load)
     if load.mode not in modes:
         yield at("mode").fault(f"{store} cannot {load.mode}; valid: {', '.join(sorted(modes))}")
-    if load.mode in KEYED_MODES and not load.key and not has_key_at_the_source(entry.config):
+    if finds_by_key(load) and not load.key and not has_key_at_the_source(entry.config):
         yield at("mode").fault(f"{store}: mode {load.mode} needs a key, and table {entry.name} has none")
     if entry.config.extract.mode is ExtractMode.INCREMENTAL and replaces_all(load):
         yield at("mode").fault(

@@ -10,7 +10,7 @@ from sqlglot.errors import SqlglotError
 
 from etl.config.nearest import suggestion
 from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
-from etl.config.tables.capabilities import REPLACING_MODES, illegal_in_delta
+from etl.config.tables.capabilities import illegal_in_delta
 from etl.config.tables.entries import Entry
 from etl.config.tables.models import (
     ClickHouseTableLoadConfig,
@@ -19,6 +19,7 @@ from etl.config.tables.models import (
     S3TableLoadConfig,
     WithDecimals,
 )
+from etl.config.tables.modes import replaces_partitions
 from etl.config.tables.schema import reason
 from etl.errors import Fault
 from etl.model import Destination, ExtractMode, TableDefinition
@@ -140,7 +141,7 @@ def _touched_faults(entry: Entry) -> Iterator[Fault]:
         return
     for step, made in (("derive", transform.derive), ("cast", transform.cast), ("default", transform.default)):
         for destination, load in config.loads.items():
-            if config.date_column in made and load.enabled and load.mode in REPLACING_MODES:
+            if config.date_column in made and load.enabled and replaces_partitions(load):
                 yield entry.at("transform", step, config.date_column).fault(
                     f"transform.{step}: {config.date_column!r} is the date_column of table {entry.name}, and "
                     f"{destination} replaces whole partitions ({load.mode}): which ones an incremental load touches "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from etl.config.tables.capabilities import deletes_vanished
+from etl.config.tables.modes import deletes_vanished
 from etl.errors import ConflictError, DuplicateKeyError
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.schema import stored_expressions

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from etl.config.tables.capabilities import deletes_vanished
+from etl.config.tables.modes import deletes_vanished
 from etl.load.clickhouse.checks import require_equal, require_untouched, stored_checksums
 from etl.load.clickhouse.classify import Changes, find_changes, refuse_duplicates
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged

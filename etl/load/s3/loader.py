@@ -13,8 +13,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from etl.config.settings import S3Settings
-from etl.config.tables.capabilities import S3_MODES, deletes_vanished
+from etl.config.tables.capabilities import S3_MODES
 from etl.config.tables.models import S3Format, S3TableLoadConfig
+from etl.config.tables.modes import deletes_vanished
 from etl.errors import ConfigurationError, ConflictError, Fault
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.frames import Misfits, iterate_rejects

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from etl.config.tables.capabilities import KEYED_MODES
 from etl.config.tables.checks import has_key_at_the_source
 from etl.config.tables.models import ClickHouseTableLoadConfig, PostgreSQLTableLoadConfig, TableConfig, TableLoadConfig
+from etl.config.tables.modes import finds_by_key
 from etl.errors import SourceError
 from etl.model import TableDefinition
 from etl.pipeline.assignment import Assignment
@@ -22,7 +22,7 @@ def with_live_keys(assignment: Assignment, definitions: Mapping[str, TableDefini
 
 def require_key(table: TableConfig, load: TableLoadConfig) -> None:
     """Before anything is read: what finds stored rows by key has one."""
-    if load.mode in KEYED_MODES and not load.key:
+    if finds_by_key(load) and not load.key:
         raise SourceError(
             f"{table.name}: mode {load.mode} needs a key, and the source's table has no primary key; "
             "name the columns in `key`",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from etl.config.tables.capabilities import KEYED_MODES
 from etl.config.tables.models import TableConfig, TableLoadConfig, WithDecimals
+from etl.config.tables.modes import finds_by_key
 from etl.model import ColumnDefinition, TableDefinition, VanishedRows
 from etl.statements.postgresql.naming import is_loosely_equal
 from etl.statements.types import is_wide_numeric
@@ -12,7 +12,7 @@ from etl.statements.types import is_wide_numeric
 def loose_keys(load: TableLoadConfig, table: TableConfig, definition: TableDefinition | None) -> tuple[str, ...]:
     """A sentence for each such column of a load that finds rows by their key, and lets go of none that is gone."""
     is_by_text = isinstance(load, WithDecimals)  # PostgreSQL's target has the source's own types
-    if not is_by_text or load.mode not in KEYED_MODES or load.vanished_rows is VanishedRows.DELETE or not definition:
+    if not is_by_text or not finds_by_key(load) or load.vanished_rows is VanishedRows.DELETE or not definition:
         return ()
     renamed = {column.name: table.transform.rename.get(column.name, column.name) for column in definition.columns}
     return tuple(

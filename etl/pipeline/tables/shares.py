@@ -11,8 +11,8 @@ from datetime import date
 import structlog
 from pyspark.sql import DataFrame
 
-from etl.config.tables.capabilities import REPLACING_MODES, deletes_vanished
 from etl.config.tables.models import PostgreSQLSource, TableLoadConfig
+from etl.config.tables.modes import deletes_vanished, replaces_partitions
 from etl.errors import SourceError
 from etl.extract.files.files import measure_files, read_files
 from etl.extract.postgresql.snapshot import is_filtered_by_role
@@ -75,7 +75,7 @@ class Share:
     @property
     def takes_whole_days(self) -> bool:
         """Only a part of a partition would be lost rows: such a share takes all that was extracted."""
-        return self.config.mode in REPLACING_MODES and bool(self.config.partition_by) and not self.bounds.is_whole_table
+        return replaces_partitions(self.config) and bool(self.config.partition_by) and not self.bounds.is_whole_table
 
 
 def plan_shares(context: RunContext, work: Work) -> list[Share]:

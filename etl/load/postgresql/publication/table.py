@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from etl.config.tables.capabilities import deletes_vanished
 from etl.config.tables.models import PostgreSQLTableLoadConfig
+from etl.config.tables.modes import deletes_vanished
 from etl.errors import ConflictError, ContentionError, DuplicateKeyError, NullKeyError
 from etl.load.base import LoadFacts
 from etl.load.postgresql.target.catalog import TargetTable

@@ -9,7 +9,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from etl.config.tables.capabilities import deletes_vanished
+from etl.config.tables.modes import deletes_vanished
 from etl.errors import ReconciliationError
 from etl.load.s3.compare import (
     LARGE,

@@ -8,7 +8,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from etl.config.tables.capabilities import deletes_vanished
+from etl.config.tables.modes import deletes_vanished
 from etl.load.s3.compare import NOTHING_STANDS, Standing, find_standing, on_days, refuse_differing, without_standing
 from etl.load.s3.days import digests_by_day
 from etl.load.s3.door import spark_door
