@@ -29,7 +29,6 @@ from etl.ingestion.database.connection import (
     nothing_written,
     transaction,
 )
-from etl.ingestion.database.retries import retrying
 from etl.ingestion.database.rights import refuse_missing_rights
 from etl.ingestion.database.settings import Dsn
 from etl.ingestion.database.target import (
@@ -53,6 +52,7 @@ from etl.ingestion.upload.plan import Freshness, WritePlan, limits
 from etl.ingestion.upload.workers import Workers
 from etl.ingestion.watch.observers import Observer, Observers
 from etl.names import stored_name
+from etl.retrying import retrying_async
 from etl.statements.uploader.merging import base_type
 
 log = structlog.get_logger(__name__)
@@ -212,14 +212,11 @@ class _Upload:
     async def _retrying(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
         """What is no batch, as often as a batch would be tried."""
 
-        def heard(error: Exception, attempt: int, wait_seconds: float) -> None:
-            log.warning("tried again", error=str(error), attempt=attempt, wait_seconds=round(wait_seconds, 2))
-
         async def once() -> Answer:
             return await work()
 
         with self._waits.explaining():
-            return await retrying(self._options.max_retries, heard)(once)
+            return await retrying_async(self._options.max_retries, "tried again")(once)
 
     async def _plan(self, said: _Said) -> WritePlan:
         types = next(iter(said.types.values()), header_types(self._options))

@@ -43,6 +43,7 @@ from etl.report.logging import LogFormat, configure_logging
 from etl.report.progress import Progress, open_progress, working
 from etl.report.summary import print_summary
 from etl.report.values import report_of
+from etl.retrying import RETRIES, retries_counted
 from etl.spark.causes import explained, is_of_spark
 from etl.spark.session import build_session, configure_s3
 from etl.transform.check import check_expressions
@@ -53,6 +54,7 @@ log = structlog.get_logger(__name__)
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """0 all loaded or unchanged, 1 something failed, 2 bad use or configuration, 130 interrupted (Ctrl-C, SIGTERM)."""
     let_output_hold_anything()
+    RETRIES.clear()
     with interruptible():
         return _main(arguments, environ)
 
@@ -171,7 +173,8 @@ def _report(ledger: Ledger, run_id: str, options: RunOptions, progress: Progress
         run = ledger.get_run(run_id)
         if run is None or run.finished_at is None:
             raise TerminalError(f"expected run {run_id} to have ended in the ledger, found it unfinished or gone")
-        report = report_of(run, ledger.loads(run_id), ledger.count_rejects(RejectFilter(run_id=run_id)))
+        rejects = ledger.count_rejects(RejectFilter(run_id=run_id))
+        report = report_of(run, ledger.loads(run_id), rejects, retries_counted())
         progress.run_finished(report)
         if options.log_format == LogFormat.CONSOLE:
             print_summary(report, Console(file=sys.stderr), Commands(options.config_dir))

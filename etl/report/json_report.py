@@ -23,6 +23,7 @@ def report_document(report: RunReport) -> dict[str, Any]:
         "started_at": _instant(report.started_at),
         "finished_at": _instant(report.finished_at),
         "rejects": report.rejects,
+        "retries": report.retries,
         "loads": [asdict(load) for load in report.loads],
     }
 

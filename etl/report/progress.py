@@ -111,6 +111,7 @@ class LogProgress:
             status=str(report.status),
             loads=len(report.loads),
             **{str(status): report.count(status) for status in LoadStatus},
+            retries=report.retries,
             rows_rejected=sum(load.rows_rejected for load in report.loads),
             seconds=round((report.finished_at - report.started_at).total_seconds(), 3),
         )

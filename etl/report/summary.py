@@ -56,8 +56,11 @@ def print_summary(report: RunReport, console: Console, commands: Commands = NO_F
 def _heading(report: RunReport) -> Text:
     seconds = (report.finished_at - report.started_at).total_seconds()
     counts = ", ".join(f"{report.count(status)} {status}" for status in LoadStatus if report.count(status))
+    again = f", {_counted(report.retries, 'retry', 'retries')}" if report.retries else ""
     status = (report.status, STYLES.get(report.status, ""))
-    return Text.assemble("run ", report.run_id, ": ", status, f" in {seconds:.1f} s ({counts or 'nothing to load'})")
+    return Text.assemble(
+        "run ", report.run_id, ": ", status, f" in {seconds:.1f} s ({counts or 'nothing to load'}){again}"
+    )
 
 
 def _destinations(report: RunReport) -> Table:

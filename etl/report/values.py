@@ -101,7 +101,7 @@ class RunReport:
     """One run, its loads in the order of table and destination.
 
     `rejects` is how many rejected rows the ledger keeps of it: a row that no destination got is one of them, and counts
-    as rejected in the load of each.
+    as rejected in the load of each. `retries` are the driver's, whatever was tried again.
     """
 
     run_id: str
@@ -110,6 +110,7 @@ class RunReport:
     finished_at: datetime
     loads: tuple[TableReport, ...]
     rejects: int = 0
+    retries: int = 0
 
     def count(self, status: LoadStatus) -> int:
         return sum(load.status is status for load in self.loads)
@@ -153,12 +154,12 @@ def report_load(record: RecordedLoad) -> TableReport:
     )
 
 
-def report_of(run: RecordedRun, records: Iterable[RecordedLoad], rejects: int = 0) -> RunReport:
+def report_of(run: RecordedRun, records: Iterable[RecordedLoad], rejects: int = 0, retries: int = 0) -> RunReport:
     """A finished run's report."""
     if run.finished_at is None:
         raise ValueError(f"run {run.run_id} has not finished: finish it before it is reported")
     loads = sorted(map(report_load, records), key=lambda load: (load.table, load.destination))
-    return RunReport(run.run_id, run.status, run.started_at, run.finished_at, tuple(loads), rejects)
+    return RunReport(run.run_id, run.status, run.started_at, run.finished_at, tuple(loads), rejects, retries)
 
 
 def _error(record: RecordedLoad, has_ended: bool) -> str:

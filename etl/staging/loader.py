@@ -34,8 +34,7 @@ from etl.staging.engine import Engine
 from etl.staging.ledger.batch_events import batch_failed
 from etl.staging.ledger.heartbeat import Watch
 from etl.staging.ledger.journal import Journal
-from etl.staging.ledger.ledger import NewStagingRun, StagingLedger
-from etl.staging.patience import patiently
+from etl.staging.ledger.ledger import NewStagingRun, StagingLedger, asking_again
 from etl.staging.sources.base import Source, until_failure
 from etl.staging.tolerance import Tolerances
 from etl.staging.watch.observers import Observer, Observers
@@ -174,11 +173,11 @@ class StagingLoader:
     def _load_all(self, engine: Engine, batches: Iterable[RawBatch], run_id: str, reads_to_end: bool) -> str | None:
         """Why not all was handed out, where it was not."""
         try:
-            patiently()(self._ledger.set_phase, run_id, "loading")
+            asking_again()(self._ledger.set_phase, run_id, "loading")
             is_complete = engine.run(batches)
-            patiently()(self._ledger.set_phase, run_id, "committing")
+            asking_again()(self._ledger.set_phase, run_id, "committing")
             if is_complete and reads_to_end:
-                patiently()(self._ledger.end_input, run_id)
+                asking_again()(self._ledger.end_input, run_id)
         except EtlError as error:
             # the source broke off, or the ledger: what came until then is stored
             log.error("run broke off", run_id=run_id, job=engine.store.target.job_id, error=error.message)
@@ -188,8 +187,8 @@ class StagingLoader:
     def _finish(self, store: BatchStore, failure: str | None) -> dict[str, Any]:
         run_id = store.target.run_id
         try:
-            patiently()(store.journal.tell)
-            run = patiently()(self._ledger.finish_run, run_id, failure)
+            asking_again()(store.journal.tell)
+            run = asking_again()(self._ledger.finish_run, run_id, failure)
         except EtlError as error:
             raise BrokenOffError(
                 f"run {run_id} has begun, and the ledger could not be told of its end: {error.message}; "
@@ -207,7 +206,7 @@ class StagingLoader:
         failures: list[Exception] = []
         coming = until_failure(batches, failures)
         while some := list(_some(coming)):
-            patiently()(self._ledger.register_batches, run_id, some)
+            asking_again()(self._ledger.register_batches, run_id, some)
             yield from some
         if failures:
             raise failures[0]
@@ -225,7 +224,7 @@ class StagingLoader:
         known = {"run_id": run_id, "job": target.job_id, "batch": batch.index}
         log.error("batch cannot be read again", **known, error=failure.message)
         self._observer.batch_failed(batch, failure)
-        patiently()(self._ledger.tell, batch_failed(run_id, batch, failure, 0.0))
+        asking_again()(self._ledger.tell, batch_failed(run_id, batch, failure, 0.0))
 
     def _rest(self, run: dict[str, Any], source: Source) -> Iterator[RawBatch]:
         last = self._ledger.last_batch(run["id"])
@@ -261,8 +260,8 @@ def _standing(run: dict[str, Any]) -> str:
 def intolerable(ledger: StagingLedger, run_id: str, tolerances: Tolerances) -> str | None:
     """By the run's totals: what PostgreSQL itself rejected was not known before, nor what an earlier attempt read."""
     try:
-        patiently()(ledger.beat, run_id)
-        refusal = tolerances.at_end(patiently()(ledger.get_run, run_id))
+        asking_again()(ledger.beat, run_id)
+        refusal = tolerances.at_end(asking_again()(ledger.get_run, run_id))
         first = next(ledger.rejects(run_id), None) if refusal else None
     except EtlError as error:
         return f"how many records are bad could not be asked: {error.message}"

@@ -30,7 +30,7 @@ from etl.staging.command.reject_file import check_reject_directory, write_reject
 from etl.staging.database.checks import check_database
 from etl.staging.ledger.heartbeat import Watch
 from etl.staging.ledger.journal import Journal
-from etl.staging.ledger.ledger import NewStagingRun, StagingLedger
+from etl.staging.ledger.ledger import NewStagingRun, StagingLedger, asking_again
 from etl.staging.loader import (
     DEFAULT_OPTIONS,
     LoadOptions,
@@ -42,7 +42,6 @@ from etl.staging.loader import (
     retries_of,
     target_of,
 )
-from etl.staging.patience import patiently
 from etl.staging.sources.base import numbered_slices
 from etl.staging.watch.observers import Observers
 from etl.statements.spark_values import JSON_OPTIONS
@@ -82,7 +81,7 @@ def load_dataframe(
         number = ledger.start_run(_of_a_frame(new_run(job, target)), force=options.force)
         work = _Work(settings, schema, job, replace(target, run_number=number), retries_of(job, options))
         failure = _run(frame, work, ledger)
-        run = patiently(work.retries)(ledger.finish_run, target.run_id, failure)
+        run = asking_again(work.retries)(ledger.finish_run, target.run_id, failure)
         return Summary(run, write_reject_file(ledger, target.run_id, options.reject_dir))
 
 
@@ -90,7 +89,7 @@ def _run(frame: DataFrame, work: _Work, ledger: StagingLedger) -> str | None:
     """Why the run is no success, where batches alone do not say it."""
     run_id = work.target.run_id
     records = frame.select(F.to_json(F.struct("*"), JSON_OPTIONS).alias("record"))
-    tell = patiently(work.retries)
+    tell = asking_again(work.retries)
     tell(ledger.set_phase, run_id, "loading")
     with Watch(ledger, run_id, threading.Event()) as watch:
         try:
@@ -115,7 +114,7 @@ def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator
     run_id, stop, rules, tolerances = work.target.run_id, threading.Event(), rules_of(work.job), tolerances_of(work.job)
     stored, refusal = 0, None
     with closing(database_of(work.job, work.settings, work.schema, connections=3)) as database:
-        ledger, tell = StagingLedger(database), patiently(work.retries)
+        ledger, tell = StagingLedger(database), asking_again(work.retries)
         store = BatchStore(ledger, work.target, Observers(), work.retries, stop, Journal(ledger))
         for raw in _batches(batches, part, work.job.batch_size):
             if tell(ledger.is_cancelled, run_id):

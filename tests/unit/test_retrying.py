@@ -4,12 +4,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 from tenacity import wait_none
 
 from etl.errors import ConnectionLostError, InterruptionError, StoreError
 from etl.interruption import INTERRUPTED, interrupted, require_uninterrupted
-from etl.retrying import retrying
+from etl.retrying import OF_STAGING, RETRIES, retries_counted, retrying, seconds_until_next
 
 EVENT = "asked again"
 
@@ -72,3 +73,24 @@ def test_an_interruption_ends_the_waiting() -> None:
         require_uninterrupted()
     cause = OSError("no")
     assert interrupted(cause).__cause__ is cause
+
+
+def test_what_is_tried_again_is_counted() -> None:
+    before = retries_counted()
+    server = Server(away_seconds=60)
+    with pytest.raises(ConnectionLostError):
+        retrying(3, 0, "counted").copy(wait=wait_none())(server.ask)
+    assert retries_counted() == before + 3
+    registry = CollectorRegistry()
+    registry.register(RETRIES)
+    assert registry.get_sample_value("etl_retries_total", {"event": "counted"}) == 3
+
+
+def test_a_library_that_waits_itself_is_told_how_long() -> None:
+    before = retries_counted()
+    with capture_logs() as logs:
+        seconds = seconds_until_next(ConnectionLostError("away"), 3, OF_STAGING, EVENT, call="ask")
+    assert 0.8 <= seconds <= 1.3
+    told = {"event": EVENT, "log_level": "warning", "call": "ask", "error": "away"}
+    assert logs == [told | {"attempt": 3, "wait_seconds": round(seconds, 3)}]
+    assert retries_counted() == before + 1

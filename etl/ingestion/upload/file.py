@@ -17,7 +17,6 @@ import structlog
 from etl.errors import ConflictError, EtlError, ReconciliationError, SchemaMismatchError, SourceError
 from etl.ingestion.base import sha256_of
 from etl.ingestion.database.connection import Connection, door, transaction
-from etl.ingestion.database.retries import retrying
 from etl.ingestion.database.target import fits
 from etl.ingestion.model import BatchCounts, FileResult, FileStatus, FileType, Mode, UploadOptions
 from etl.ingestion.opening import column_names, declared_types, open_source
@@ -30,6 +29,7 @@ from etl.ingestion.upload.plan import WritePlan
 from etl.ingestion.upload.stored_options import cut_otherwise, options_json
 from etl.ingestion.upload.trial import TooManyRejectedError, Trial, refuse_most_rejected
 from etl.names import stored_name
+from etl.retrying import retrying_async
 
 log = structlog.get_logger(__name__)
 
@@ -304,14 +304,12 @@ class Loading:
     async def _asking(self, ask: Callable[[Connection], Awaitable[Answer]], retries: int | None = None) -> Answer:
         """In one transaction, under the run's limits; again after what passes."""
 
-        def heard(error: Exception, attempt: int, wait_seconds: float) -> None:
-            log.warning("manifest asked again", error=str(error), attempt=attempt, wait_seconds=round(wait_seconds, 2))
-
         async def once() -> Answer:
             async with self._connection() as connection:
                 return await ask(connection)
 
-        return await retrying(self._options.max_retries if retries is None else retries, heard)(once)
+        retries = self._options.max_retries if retries is None else retries
+        return await retrying_async(retries, "manifest asked again")(once)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:

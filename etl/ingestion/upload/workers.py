@@ -16,7 +16,6 @@ import structlog
 
 from etl.errors import EtlError, StoreError, TransientError
 from etl.ingestion.database.connection import Connection, UploadStoreError, door, is_lost
-from etl.ingestion.database.retries import retrying
 from etl.ingestion.model import BadRows, Batch
 from etl.ingestion.opening import MAXIMUM_BATCH_BYTES
 from etl.ingestion.upload.batch import NOTHING, BadValuesFound, LeftOut, Written, check_only, write_batch
@@ -25,6 +24,7 @@ from etl.ingestion.upload.file import FileLoad
 from etl.ingestion.upload.plan import WritePlan
 from etl.ingestion.watch.observers import BatchDone, Observers
 from etl.names import stored_name
+from etl.retrying import Retry, retrying_async
 
 USUAL_BATCH_BYTES = 8 * 1024 * 1024
 """What is in flight for each connection, however many batches that is; the largest batch comes on top."""
@@ -189,12 +189,12 @@ class Workers:
     ) -> Answer:
         path, index = stored_name(file.path), batch.index
 
-        def heard(error: Exception, attempt: int, wait_seconds: float) -> None:
+        def heard(retry: Retry) -> None:
             self.retries += 1
-            self._observers.batch_retried(path, index, error, attempt, wait_seconds)
+            self._observers.batch_retried(path, index, *retry)
 
         # tenacity's objects refer to one another: a batch that they knew would live until the garbage collector came
-        async for attempt in retrying(self._plan.options.max_retries, heard):
+        async for attempt in retrying_async(self._plan.options.max_retries, "batch retried", heard=heard):
             with attempt:
                 return await self._once(session, once)
         raise AssertionError("tenacity tries at least once")

@@ -44,7 +44,7 @@ class EventLog:
             status="retry",
             error=_text(error),
             attempt=attempt,
-            wait_ms=round(wait_seconds * 1000),
+            wait_seconds=round(wait_seconds, 3),
         )
 
     def batch_failed(self, path: str, batch_index: int | None, error: Exception) -> None:

@@ -22,6 +22,7 @@ from prometheus_client import (
 from etl.errors import StoreError, TransientError, UsageError
 from etl.ingestion.model import FileResult, FileType, UploadReport
 from etl.ingestion.watch.observers import BatchDone
+from etl.retrying import RETRIES
 
 _BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
 
@@ -33,6 +34,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self.registry.register(RETRIES)
         self._table = ""
         self._files = self._counter("files_processed", "Files that ended, by how.", "file_type", "status")
         self._batches = self._counter("batches_processed", "Batches that committed.", "file_type", "worker_id")

@@ -15,6 +15,7 @@ from etl.spark.causes import of_spark
 
 _OVERLOADED = {"SlowDown", "503", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded", "Throttling"}
 _LOST = {"InternalError", "500", "502", "504", "RequestTimeout"}
+_MAY_PASS = {429, 500, 502, 503, 504}
 _CONTENTION = {"OperationAborted", "ConditionalRequestConflict", "PreconditionFailed", "409", "412"}
 
 
@@ -33,6 +34,14 @@ def s3_door(doing: str, table: str | None = None) -> Iterator[None]:
     except BotoCoreError as error:
         message = f"expected the object store to {doing}, boto3 refused: {_first_line(error)}"
         raise StoreError(message, statement=doing, table=table, destination=Destination.S3) from error
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same request, sent again, may be answered."""
+    if not isinstance(error, ClientError):
+        return isinstance(error, (ConnectionError, HTTPClientError))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status in _MAY_PASS or error.response["Error"].get("Code") in _OVERLOADED | _LOST
 
 
 @contextmanager

@@ -11,19 +11,17 @@ from itertools import islice
 from typing import Any
 
 import boto3
-import structlog
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from etl.config.settings import S3Settings
-from etl.load.s3.door import s3_door
+from etl.load.s3.door import may_pass, s3_door
+from etl.retrying import OF_A_STORE, seconds_until_next
 
 _DELETIONS_PER_REQUEST = 1000
 _THREADS = 8
-_NOT_FOUND, _SERVER_ERROR = 404, 500
+_NOT_FOUND = 404
 _ATTEMPTS = 5
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -184,7 +182,7 @@ def client_of(address: StoreAddress) -> Any:
     """One client a process and address: making one costs more than a request does."""
     config = Config(
         s3={"addressing_style": "path" if address.path_style else "auto"},
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": 1},  # `_seconds_until_next` decides: boto3 does not say so
         connect_timeout=10,
         read_timeout=120,
         max_pool_connections=16,
@@ -199,13 +197,16 @@ def client_of(address: StoreAddress) -> Any:
         verify=(address.ca_file or True) if address.verify else False,
         config=config,
     )
-    client.meta.events.register("needs-retry.s3", _say_again)
+    client.meta.events.register("needs-retry.s3", _seconds_until_next)
     return client
 
 
-def _say_again(operation: Any, attempts: int, caught_exception: Any = None, response: Any = None, **_: Any) -> None:
-    """boto3 waits and asks again by itself, which may take minutes."""
-    status = response[0].status_code if response else None
-    if attempts < _ATTEMPTS and (caught_exception or (status is not None and status >= _SERVER_ERROR)):
-        why = str(caught_exception) if caught_exception else f"HTTP {status}"
-        log.warning("object store asked again", operation=operation.name, attempt=attempts, error=why)
+def _seconds_until_next(
+    operation: Any, attempts: int, caught_exception: Exception | None = None, response: Any = None, **_: Any
+) -> float | None:
+    """Until boto3 asks again; None where it is to give up, or has its answer."""
+    answer = response[1] if response else {}
+    error = caught_exception or (ClientError(answer, operation.name) if "Error" in answer else None)
+    if error is None or attempts >= _ATTEMPTS or not may_pass(error):
+        return None
+    return seconds_until_next(error, attempts, OF_A_STORE, "object store asked again", operation=operation.name)

@@ -28,7 +28,6 @@ from etl.load.frames import columns_of
 from etl.load.rejected import refuse_too_many_rejected
 from etl.model import HELD_AS_TEXT, WATERMARK, Destination, LoadResult
 from etl.pipeline.context import RunContext, Work
-from etl.pipeline.retrying import asking_again
 from etl.pipeline.tables.loose_keys import loose_keys
 from etl.pipeline.tables.shares import (
     Measured,
@@ -42,6 +41,7 @@ from etl.pipeline.tables.shares import (
 )
 from etl.pipeline.tables.stand_ins import held_as_text
 from etl.pipeline.tables.tally import Tally, refuse_bad_keys, rules_broken, tally
+from etl.retrying import as_configured
 from etl.spark.causes import explained
 from etl.transform.outcome import Outcome, Transformed
 
@@ -198,7 +198,9 @@ def _adopt(context: RunContext, record: LoadRecord, done: LoadResult) -> None:
 
 
 def _retrying(context: RunContext, work: Work, destination: Destination) -> Retrying:
-    return asking_again(context.configuration.settings.run, work.table.name, destination)
+    """Questions to a store, asked again as a load is made again; only for what may be done twice."""
+    run = context.configuration.settings.run
+    return as_configured(run, "question retried", work.table.name, destination)
 
 
 def _remove_orphans(context: RunContext, loader: BaseLoader[Any], work: Work, share: Share) -> None:

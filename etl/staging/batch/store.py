@@ -12,10 +12,11 @@ from threading import Event
 
 import structlog
 from psycopg2.extensions import cursor as Cursor
-from tenacity import RetryCallState, Retrying, stop_after_attempt, stop_when_event_set
+from tenacity import Retrying
 
 from etl.errors import EtlError, TerminalError
 from etl.postgresql.door import sqlstate
+from etl.retrying import OF_STAGING, Retry, retrying
 from etl.staging.batch.fill import copy_lines, fill_rows
 from etl.staging.batch.isolation import is_data_fault, unstorable
 from etl.staging.batch.records import PreparedBatch, Reject, RejectReason
@@ -23,7 +24,6 @@ from etl.staging.batch.upsert import Stored, Target, store_rows, without_rows
 from etl.staging.ledger.batch_events import Failure, batch_failed, batch_retried
 from etl.staging.ledger.journal import Journal
 from etl.staging.ledger.ledger import Locate, StagingLedger
-from etl.staging.patience import IS_WORTH_IT, WAITS
 from etl.staging.watch.observers import Observer
 
 StoreRows = Callable[[Cursor, Target, PreparedBatch], Stored]
@@ -151,34 +151,16 @@ class BatchStore:
     # Retries
 
     def _retrying(self, batch: PreparedBatch) -> Retrying:
-        return Retrying(
-            retry=IS_WORTH_IT,
-            stop=stop_after_attempt(self.retries + 1) | stop_when_event_set(self.cancelled),
-            wait=WAITS,
-            before_sleep=partial(self._record_retry, batch),
-            sleep=self._sleep,
-            reraise=True,
-        )
-
-    def _sleep(self, seconds: float) -> None:
         """A cancelled run does not wait."""
-        self.cancelled.wait(seconds)
+        heard = partial(self._record_retry, batch)
+        return retrying(self.retries, 0, "batch retried", waits=OF_STAGING, ended=self.cancelled, heard=heard)
 
-    def _record_retry(self, batch: PreparedBatch, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
+    def _record_retry(self, batch: PreparedBatch, retry: Retry) -> None:
+        run_id, error = self.target.run_id, retry.error
+        retry.say("batch retried", run_id=run_id, job=self.target.job_id, batch=batch.index)
         failure = failure_of(error) if isinstance(error, EtlError) else Failure("unknown", str(error))
-        wait_seconds = state.upcoming_sleep
-        log.warning(
-            "batch retried",
-            run_id=self.target.run_id,
-            job=self.target.job_id,
-            batch=batch.index,
-            attempt=state.attempt_number,
-            error=failure.message,
-            wait_seconds=round(wait_seconds, 2),
-        )
         self.observer.batch_retried(batch)
-        self.journal.add(batch_retried(self.target.run_id, batch.index, state.attempt_number, failure, wait_seconds))
+        self.journal.add(batch_retried(run_id, batch.index, retry.attempt, failure, retry.wait_seconds))
 
     def _record_failure(self, batch: PreparedBatch, failure: Failure, seconds: float) -> None:
         log.error(

@@ -10,8 +10,11 @@ from typing import Any
 
 import orjson
 from psycopg2.extensions import cursor as Cursor
+from tenacity import Retrying
 
+from etl.config.staging.models import DEFAULT_RETRIES
 from etl.errors import LockedError, UsageError
+from etl.retrying import OF_STAGING, retrying
 from etl.staging.batch.records import PreparedBatch, RawBatch, Reject
 from etl.staging.batch.upsert import Stored
 from etl.staging.database.database import StagingDatabase
@@ -36,6 +39,11 @@ class NewStagingRun:
     workers: int
     description: str | None = None
     parameters: dict[str, Any] | None = None
+
+
+def asking_again(retries: int = DEFAULT_RETRIES) -> Retrying:
+    """For what may be told the ledger twice: it may be away for a moment, as it may be for a batch."""
+    return retrying(max(retries, DEFAULT_RETRIES), 0, "ledger asked again", waits=OF_STAGING, ended=None)
 
 
 class StagingLedger:

@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, push_to_gateway, start_http_server
 
 from etl.errors import UsageError
+from etl.retrying import RETRIES
 from etl.staging.batch.records import PreparedBatch
 from etl.staging.batch.upsert import Stored
 from etl.staging.ledger.batch_events import Failure
@@ -27,6 +28,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self.registry.register(RETRIES)
         self._job = "unknown"
         self._counters = {
             name: Counter(f"staging_{name}", text, _LABELS, registry=self.registry)

@@ -44,6 +44,7 @@ def test_the_document_has_these_fields() -> None:
         "started_at": "2026-11-20T21:07:33.250Z",
         "finished_at": "2026-11-20T21:07:45.750Z",
         "rejects": 0,
+        "retries": 0,
         "loads": [
             {
                 "table": "orders",

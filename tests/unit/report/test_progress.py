@@ -71,6 +71,7 @@ def test_every_event_is_one_line_that_names_run_table_and_destination() -> None:
             "unchanged": 0,
             "skipped": 0,
             "failed": 1,
+            "retries": 0,
             "rows_rejected": 2,
             "seconds": 12.5,
             **run,

@@ -18,3 +18,4 @@ def test_what_boto3_tries_again_by_itself_is_told(monkeypatch: pytest.MonkeyPatc
     [told] = logs
     assert (told["event"], told["operation"], told["attempt"]) == ("object store asked again", "GetObject", 1)
     assert endpoint in told["error"]
+    assert 0 <= told["wait_seconds"] <= 1

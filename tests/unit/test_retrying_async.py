@@ -15,7 +15,7 @@ from etl.errors import (
     TransientError,
     UsageError,
 )
-from etl.ingestion.database.retries import LONGEST_WAIT_SECONDS, retrying
+from etl.retrying import LONGEST_WAIT_SECONDS, Retry, retrying_async
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Tries:
     error: Exception
     failures: int
     attempts: int = 0
-    heard: list[tuple[Exception, int, float]] = field(default_factory=list)
+    heard: list[Retry] = field(default_factory=list)
 
     async def __call__(self) -> int:
         self.attempts += 1
@@ -37,7 +37,7 @@ class Tries:
         return asyncio.run(self._run(max_retries))
 
     async def _run(self, max_retries: int) -> int:
-        return await retrying(max_retries, lambda *told: self.heard.append(told))(self)
+        return await retrying_async(max_retries, "tried again", heard=self.heard.append)(self)
 
 
 @pytest.fixture(autouse=True)
