@@ -10,20 +10,16 @@ from uuid import uuid4
 from pyspark.sql import SparkSession
 
 from bench.events import DATE_COLUMN, KEY, Rows
+from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.config.settings import Settings
-from etl.config.tables.models import (
-    ClickHouseEngine,
-    ClickHouseTableLoadConfig,
-    LoadConfigBase,
-    PostgreSQLTableLoadConfig,
-    S3Format,
-    S3TableLoadConfig,
-)
 from etl.load.base import LoaderConfig
 from etl.load.factory import LoaderFactory
 from etl.model import PARTITION_DATE, Destination, LoadResult, WriteMode
 
-Entry = Callable[[str], LoadConfigBase]
+Entry = Callable[[str], TableLoadConfig]
 _run_numbers = count(1)
 
 
@@ -49,11 +45,11 @@ class Loading:
             raise RuntimeError(f"{result.target}: expected {rows.count} rows accounted for, found {result}")
 
 
-def postgresql_entry(target: str) -> LoadConfigBase:
+def postgresql_entry(target: str) -> TableLoadConfig:
     return PostgreSQLTableLoadConfig(table_name=target, target_name=target, key=(KEY,), mode=WriteMode.UPSERT)
 
 
-def clickhouse_entry(target: str) -> LoadConfigBase:
+def clickhouse_entry(target: str) -> TableLoadConfig:
     """Append by month, as event tables are."""
     return ClickHouseTableLoadConfig(
         table_name=target,
@@ -66,11 +62,11 @@ def clickhouse_entry(target: str) -> LoadConfigBase:
     )
 
 
-def clickhouse_jdbc_entry(target: str) -> LoadConfigBase:
+def clickhouse_jdbc_entry(target: str) -> TableLoadConfig:
     return clickhouse_entry(target).model_copy(update={"writer": "jdbc"})
 
 
-def clickhouse_reference_entry(target: str) -> LoadConfigBase:
+def clickhouse_reference_entry(target: str) -> TableLoadConfig:
     """The whole table replaced, as reference tables are."""
     return ClickHouseTableLoadConfig(
         table_name=target,
@@ -82,20 +78,20 @@ def clickhouse_reference_entry(target: str) -> LoadConfigBase:
     )
 
 
-def parquet_flat_entry(target: str) -> LoadConfigBase:
+def parquet_flat_entry(target: str) -> TableLoadConfig:
     return S3TableLoadConfig(table_name=target, path=f"bench/{target}", key=(KEY,), mode=WriteMode.OVERWRITE)
 
 
-def parquet_by_date_entry(target: str) -> LoadConfigBase:
+def parquet_by_date_entry(target: str) -> TableLoadConfig:
     dated = {"date_column": DATE_COLUMN, "partition_by": (PARTITION_DATE,)}
     return parquet_flat_entry(target).model_copy(update=dated)
 
 
-def delta_entry(target: str) -> LoadConfigBase:
+def delta_entry(target: str) -> TableLoadConfig:
     """Merged by key and partitioned by day, as snapshots are."""
     delta = {"format": S3Format.DELTA, "mode": WriteMode.MERGE}
     return parquet_by_date_entry(target).model_copy(update=delta)
 
 
-def delta_flat_entry(target: str) -> LoadConfigBase:
+def delta_flat_entry(target: str) -> TableLoadConfig:
     return delta_entry(target).model_copy(update={"partition_by": ()})

@@ -20,7 +20,7 @@ _BUNDLE = Path(botocore.__file__).parent / "cacert.pem"
 _PROGRAM = """
 import sys
 from pathlib import Path
-from etl.config.settings import S3Settings
+from etl.config.destinations.s3.settings import S3Settings
 from etl.spark.session import build_session, configure_s3
 endpoint, ca_file, kept_in = sys.argv[1:]
 session = build_session("bench-start", {"spark.ui.enabled": "false"})

@@ -15,8 +15,8 @@ from bench import stores
 from bench.events import KEY, events
 from bench.measure import Ratio, Results, Timing
 from bench.servers import SOURCE_SCHEMA, SOURCE_TABLE, configuration
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.settings import PostgreSQLSettings, Settings
-from etl.config.tables.models import PostgreSQLTableLoadConfig
 from etl.load.base import LoaderConfig, LoadFacts
 from etl.load.postgresql.loader import PostgreSQLLoader
 from etl.model import Destination, WriteMode

@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
-from etl.config.settings import ClickHouseSettings, PostgreSQLSettings, S3Settings, Settings
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
+from etl.config.destinations.s3.settings import S3Settings
+from etl.config.settings import PostgreSQLSettings, Settings
 from etl.spark.session import build_session
 from etl.stack import environment
 from etl.stack.embedded import Stack

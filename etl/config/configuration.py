@@ -11,6 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.destinations.registry import parse_destination
 from etl.config.document import Node, UnknownValueFault, read_document
 from etl.config.nearest import suggestion
 from etl.config.servers import SERVER_KEYS, read_settings
@@ -19,15 +21,13 @@ from etl.config.tables.checks import collisions, overwritten_sources, table_faul
 from etl.config.tables.columns import column_faults
 from etl.config.tables.definitions import definition_of, definitions_of
 from etl.config.tables.entries import BUILT_IN, Entry, Layer, layer_of, read_entry
-from etl.config.tables.models import FileSource, PostgreSQLSource, TableConfig, TableLoadConfig
+from etl.config.tables.models import FileSource, PostgreSQLSource, TableConfig
 from etl.config.tables.schema import Schema, read_schema
 from etl.config.validation import unknown_keys
 from etl.errors import ConfigurationError, Fault, UsageError
 from etl.model import Destination, TableDefinition
 
 DEFAULT_CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
-DESTINATION_NAMES = {**{d.value: d for d in Destination}, "minio": Destination.S3}
-DESTINATION_NAMES |= {"postgres": Destination.POSTGRESQL, "ch": Destination.CLICKHOUSE}
 
 ResultT = TypeVar("ResultT")
 
@@ -79,14 +79,6 @@ def get_table_load_config(
 ) -> TableLoadConfig:
     """How a destination takes a table; without a configuration, the one in conf/ is read."""
     return (configuration or load_configuration()).get_table_load_config(table, destination)
-
-
-def parse_destination(name: Destination | str) -> Destination:
-    """`s3`, `minio`, `postgresql`, `postgres`, `clickhouse` or `ch`, in any case."""
-    known = DESTINATION_NAMES.get(name.lower())
-    if known is None:
-        raise UsageError(f"unknown destination {str(name)!r}; {suggestion(name.lower(), DESTINATION_NAMES)}")
-    return known
 
 
 def load_configuration(config_dir: Path | None = None, environ: Mapping[str, str] | None = None) -> Configuration:

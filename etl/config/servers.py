@@ -10,10 +10,14 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
+from etl.config.destinations.clickhouse.server import clickhouse_fields
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
+from etl.config.destinations.s3.server import s3_fields
+from etl.config.destinations.s3.settings import S3Settings
 from etl.config.document import Node
-from etl.config.settings import ClickHouseSettings, PostgreSQLSettings, RunSettings, S3Settings, Settings
-from etl.config.tables.models import FrozenModel
-from etl.config.urls import Fields, clickhouse_fields, is_loopback, postgresql_fields, s3_fields, truth
+from etl.config.frozen import FrozenModel
+from etl.config.settings import PostgreSQLSettings, RunSettings, Settings
+from etl.config.urls import Fields, is_loopback, postgresql_fields, truth
 from etl.config.validation import validate
 from etl.errors import Fault
 

@@ -8,8 +8,11 @@ from urllib.parse import quote
 
 from pydantic import Field, PrivateAttr, SecretStr
 
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
+from etl.config.destinations.s3.settings import S3Settings
+from etl.config.frozen import FrozenModel
 from etl.config.limits import LONGEST_STATEMENT_SECONDS
-from etl.config.tables.models import FrozenModel
+from etl.config.urls import bracketed
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -79,44 +82,6 @@ class PostgreSQLSettings(FrozenModel):
         return parameters
 
 
-class ClickHouseSettings(FrozenModel):
-    """One ClickHouse database over HTTP(S)."""
-
-    host: str
-    port: int = Field(default=8123, ge=1, le=65535)
-    user: str = "default"
-    password: SecretStr = SecretStr("")
-    database: str = "default"
-    secure: bool = False
-    verify: bool = True
-    ca_file: str | None = None
-    timeout_seconds: int = Field(default=300, ge=1)
-
-    @property
-    def address(self) -> str:
-        scheme = "https" if self.secure else "http"
-        return f"{scheme}://{bracketed(self.host)}:{self.port}/{quote(self.database, safe='')}"
-
-
-class S3Settings(FrozenModel):
-    """One bucket. `endpoint` is None for AWS itself."""
-
-    endpoint: str | None = None
-    bucket: str
-    prefix: str = "data-lake"
-    region: str = "us-east-1"
-    access_key: SecretStr | None = None
-    secret_key: SecretStr | None = None
-    session_token: SecretStr | None = None
-    verify: bool = True
-    ca_file: str | None = None
-    path_style: bool = True
-
-    @property
-    def uses_tls(self) -> bool:
-        return self.endpoint is None or self.endpoint.startswith("https://")
-
-
 class RunSettings(FrozenModel):
     """Defaults of a run; the command line overrides them."""
 
@@ -152,8 +117,3 @@ class Settings(FrozenModel):
         """The same servers; sessions of PostgreSQL say for which run they are."""
         servers = {name: getattr(self, name) for name in ("source", "ledger", "postgresql")}
         return self.model_copy(update={name: server and server.of_run(run) for name, server in servers.items()})
-
-
-def bracketed(host: str) -> str:
-    """An IPv6 address as a URL holds it."""
-    return f"[{host}]" if ":" in host else host

@@ -13,14 +13,14 @@ Fields = dict[str, str | int | bool]
 
 def postgresql_fields(url: str) -> Fields:
     """`postgresql://user:password@host:port/database?sslmode=…&sslrootcert=…&connect_timeout=…`"""
-    parts = _split(url, ("postgresql", "postgres"))
-    fields = _address(parts)
+    parts = split_url(url, ("postgresql", "postgres"))
+    fields = address_fields(parts)
     missing = [name for name in ("host", "user", "password", "database") if name not in fields]
     if missing:
         raise ValueError(
             f"the URL lacks {' and '.join(missing)}; expected postgresql://user:password@host:port/database"
         )
-    options = _options(parts, ("sslmode", "sslrootcert", "connect_timeout"))
+    options = url_options(parts, ("sslmode", "sslrootcert", "connect_timeout"))
     if "sslmode" in options:
         fields["sslmode"] = options["sslmode"]
     if options.get("sslrootcert", "system") != "system":  # libpq's word for what is done anyway
@@ -28,28 +28,6 @@ def postgresql_fields(url: str) -> Fields:
     if "connect_timeout" in options:
         fields["connect_timeout_seconds"] = _whole(options["connect_timeout"], "connect_timeout")
     return fields
-
-
-def clickhouse_fields(url: str) -> Fields:
-    """`http(s)://user:password@host:port/database?verify=…&ca_file=…`; the port is 8123, or 8443 over https."""
-    parts = _split(url, ("http", "https"))
-    fields = _address(parts)
-    if "host" not in fields:
-        raise ValueError("the URL lacks host; expected https://user:password@host:port/database")
-    fields["secure"] = parts.scheme == "https"
-    fields.setdefault("port", 8443 if fields["secure"] else 8123)
-    return fields | _tls(_options(parts, ("verify", "ca_file")))
-
-
-def s3_fields(url: str) -> Fields:
-    """`http(s)://host:port`, the endpoint; keys have variables of their own."""
-    parts = _split(url, ("http", "https"))
-    if not parts.hostname:
-        raise ValueError("the URL lacks host; expected https://host:port")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("the URL holds a user or password; use AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    endpoint = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-    return {"endpoint": endpoint} | _tls(_options(parts, ("verify", "ca_file")))
 
 
 def is_loopback(host: str) -> bool:
@@ -60,7 +38,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _split(url: str, schemes: Collection[str]) -> SplitResult:
+def split_url(url: str, schemes: Collection[str]) -> SplitResult:
     try:
         parts = urlsplit(url.strip())
         port = parts.port
@@ -75,7 +53,7 @@ def _split(url: str, schemes: Collection[str]) -> SplitResult:
     return parts
 
 
-def _address(parts: SplitResult) -> Fields:
+def address_fields(parts: SplitResult) -> Fields:
     """Percent-decoded; a password that is given but empty is one."""
     fields: Fields = {}
     for name, value in (("host", parts.hostname), ("user", parts.username), ("database", parts.path.strip("/"))):
@@ -88,7 +66,7 @@ def _address(parts: SplitResult) -> Fields:
     return fields
 
 
-def _options(parts: SplitResult, valid: Collection[str]) -> dict[str, str]:
+def url_options(parts: SplitResult, valid: Collection[str]) -> dict[str, str]:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for name in options:
         if name not in valid:
@@ -96,7 +74,7 @@ def _options(parts: SplitResult, valid: Collection[str]) -> dict[str, str]:
     return options
 
 
-def _tls(options: dict[str, str]) -> Fields:
+def tls_fields(options: dict[str, str]) -> Fields:
     fields: Fields = {"verify": truth(options["verify"], "verify")} if "verify" in options else {}
     return fields | ({"ca_file": options["ca_file"]} if "ca_file" in options else {})
 
@@ -111,3 +89,8 @@ def _whole(text: str, name: str) -> int:
     if not text.isdecimal():
         raise ValueError(f"{name} must be a whole number of seconds")
     return int(text)
+
+
+def bracketed(host: str) -> str:
+    """An IPv6 address as a URL holds it."""
+    return f"[{host}]" if ":" in host else host

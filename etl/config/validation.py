@@ -42,11 +42,11 @@ def unknown_keys(node: Node, valid: Iterable[str], where: str = "") -> list[Faul
 
 def _fault(details: ErrorDetails, root: Node, keys_at: KeysAt) -> Fault:
     path, node = _locate(root, (*details["loc"], *_discriminator(details)))
-    label = _label(path)
+    label = ".".join(path)
     kind, message = details["type"], details["msg"]
     if kind == "extra_forbidden":
         key, parent = path[-1], path[:-1]
-        where = f" in {_label(parent)}" if parent else ""
+        where = f" in {'.'.join(parent)}" if parent else ""
         return node.fault(f"unknown key {key!r}{where}; {suggestion(key, keys_at.get(parent, ()))}")
     if kind in ("missing", "union_tag_not_found"):
         key = str(details["loc"][-1]) if kind == "missing" else "type"
@@ -58,11 +58,6 @@ def _fault(details: ErrorDetails, root: Node, keys_at: KeysAt) -> Fault:
     if kind == "value_error":
         return node.fault(f"{label}: {message.removeprefix('Value error, ')}")
     return node.fault(f"{label}: {message.replace('Input should', 'should', 1)}; found{found or ' another value'}")
-
-
-def _label(path: tuple[str, ...]) -> str:
-    """As YAML has it: the model gathers the destinations in `loads`, an entry names them at once."""
-    return ".".join(path).removeprefix("loads.")
 
 
 def _discriminator(details: ErrorDetails) -> tuple[str, ...]:

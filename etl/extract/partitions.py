@@ -6,7 +6,8 @@ import calendar
 from collections.abc import Iterable
 from datetime import date
 
-from etl.config.tables.models import LoadConfigBase, TableConfig
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.tables.models import TableConfig
 from etl.config.tables.modes import replaces_partitions
 from etl.model import ExtractMode
 
@@ -27,11 +28,11 @@ def touched_by(table: TableConfig) -> str | None:
     return old_names.get(table.date_column or "", table.date_column)
 
 
-def _needs_them(load: LoadConfigBase) -> bool:
+def _needs_them(load: TableLoadConfig) -> bool:
     return replaces_partitions(load) and load.date_column is not None
 
 
-def _replaces_months(load: LoadConfigBase) -> bool:
+def _replaces_months(load: TableLoadConfig) -> bool:
     expressions: tuple[str, ...] = getattr(load, "partition_by", ())
     return _needs_them(load) and any(expression.startswith("toYYYYMM(") for expression in expressions)
 

@@ -9,13 +9,14 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
 
+from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.settings import Settings
-from etl.config.tables.models import LoadConfigBase, TableConfig
+from etl.config.tables.models import TableConfig
 from etl.ledger.values import Reject
 from etl.load.rejected import Rules, refuse_too_many_rejected
 from etl.model import Checksums, Destination, LoadResult, TableDefinition, WriteMode
 
-ConfigT = TypeVar("ConfigT", bound=LoadConfigBase)
+ConfigT = TypeVar("ConfigT", bound=TableLoadConfig)
 
 
 DRIVER_BYTES = 32 * 1024 * 1024
@@ -65,7 +66,7 @@ class LoadFacts:
     bytes: int = 0
     """Of its texts, bytes and nested values, about; 0 where it is not known."""
 
-    def refuse_too_many_rejected(self, config: LoadConfigBase, own: int, rules: Callable[[], Rules]) -> None:
+    def refuse_too_many_rejected(self, config: TableLoadConfig, own: int, rules: Callable[[], Rules]) -> None:
         if own:
             refuse_too_many_rejected(config, self.rows_rejected + own, max(self.rows_read, self.rows), rules)
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pyspark.sql import SparkSession
 
-from etl.config.configuration import parse_destination
+from etl.config.destinations.registry import parse_destination
 from etl.config.settings import Settings
 from etl.errors import UsageError
 from etl.load.base import BaseLoader, LoaderConfig

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, TimestampNTZType, TimestampType
 
-from etl.config.tables.models import TableLoadConfig
+from etl.config.destinations.load_config import TableLoadConfig
 from etl.statements.quoting import spark_identifier
 
 MANY_PARTITIONS = 1_000

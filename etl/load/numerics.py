@@ -9,8 +9,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField
 
+from etl.config.destinations.load_config import WithDecimals
 from etl.config.postgresql_types import numeric_digits
-from etl.config.tables.models import WithDecimals
 from etl.errors import SchemaMismatchError
 from etl.load.base import LoadFacts, RejectKeeper
 from etl.load.frames import Misfits, columns_of, iterate_rejects

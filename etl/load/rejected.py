@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.limits import excess
-from etl.config.tables.models import LoadConfigBase
 from etl.errors import RejectedRowsError
 
 Rules = Iterable[tuple[str, int, str]]
@@ -17,7 +17,7 @@ def discarded(rows: int) -> Rules:
     return [("schema_contract: discard_row", rows, "the target has no place for a value")]
 
 
-def refuse_too_many_rejected(config: LoadConfigBase, rejected: int, read: int, rules: Callable[[], Rules]) -> None:
+def refuse_too_many_rejected(config: TableLoadConfig, rejected: int, read: int, rules: Callable[[], Rules]) -> None:
     """Before a destination is written: a rule that refuses most rows is wrong itself, or the source is. `rules` is only
     asked where they are too many."""
     refusal = excess(config.maximum_rejected, rejected, read, "rows read to break a rule")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.limits import exceeds
-from etl.config.tables.models import LoadConfigBase
 from etl.errors import VanishedRowsError
 
 
-def refuse_too_many_vanished(config: LoadConfigBase, vanished: int, stored: int, target: str) -> None:
+def refuse_too_many_vanished(config: TableLoadConfig, vanished: int, stored: int, target: str) -> None:
     """Before anything is published: a source that was emptied by mistake must not empty the stores."""
     if not exceeds(config.maximum_deleted, vanished, stored):
         return

@@ -9,7 +9,8 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from etl.config.configuration import Configuration
-from etl.config.tables.models import TableConfig, TableLoadConfig
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.tables.models import TableConfig
 from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import FrozenWindow, LoadRecord, Run, Watermark

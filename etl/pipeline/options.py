@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl.config.configuration import parse_destination
+from etl.config.destinations.registry import parse_destination
 from etl.config.limits import parse_limit
 from etl.errors import UsageError
 from etl.model import Destination

@@ -10,13 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from etl.config.configuration import Configuration
-from etl.config.tables.models import (
-    ClickHouseEngine,
-    ClickHouseTableLoadConfig,
-    PostgreSQLTableLoadConfig,
-    S3TableLoadConfig,
-    TableConfig,
-)
+from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.tables.models import TableConfig
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.postgresql.door import transaction
 from etl.load.s3.paths import TablePath

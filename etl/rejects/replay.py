@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from etl.config.configuration import Configuration
-from etl.config.tables.models import PostgreSQLTableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.errors import UsageError
 from etl.ledger import Ledger, NewRun
 from etl.load.base import LoaderConfig

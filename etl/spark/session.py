@@ -22,7 +22,7 @@ from py4j.java_gateway import JavaGateway, JVMView
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from etl.config.settings import S3Settings
+from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import UsageError
 from etl.spark.process import start_jvm
 from etl.spark.tls import trust_ca

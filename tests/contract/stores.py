@@ -15,15 +15,11 @@ import urllib3
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.config.settings import Settings
-from etl.config.tables.models import (
-    ClickHouseEngine,
-    ClickHouseTableLoadConfig,
-    LoadConfigBase,
-    PostgreSQLTableLoadConfig,
-    S3Format,
-    S3TableLoadConfig,
-)
 from etl.model import PARTITION_DATE, ConflictResolution, WriteMode
 
 Row = tuple[Any, ...]
@@ -34,8 +30,8 @@ class Store:
     """`merging` and `appending` are that store's entries for a table keyed by `id` and dated by `day`."""
 
     destination: str
-    merging: Callable[[str], LoadConfigBase]
-    appending: Callable[[str, ConflictResolution], LoadConfigBase]
+    merging: Callable[[str], TableLoadConfig]
+    appending: Callable[[str, ConflictResolution], TableLoadConfig]
     read: Callable[[SparkSession, Settings, str, str], list[Row]]
     staging_left: Callable[[SparkSession, Settings, str], list[str]]
 
@@ -44,7 +40,7 @@ def _common(table: str) -> dict[str, Any]:
     return {"table_name": table, "key": ("id",), "date_column": "day"}
 
 
-def _s3_merging(table: str) -> LoadConfigBase:
+def _s3_merging(table: str) -> TableLoadConfig:
     return S3TableLoadConfig(
         **_common(table),
         mode=WriteMode.MERGE,
@@ -54,7 +50,7 @@ def _s3_merging(table: str) -> LoadConfigBase:
     )
 
 
-def _s3_appending(table: str, conflict: ConflictResolution) -> LoadConfigBase:
+def _s3_appending(table: str, conflict: ConflictResolution) -> TableLoadConfig:
     return S3TableLoadConfig(
         **_common(table),
         mode=WriteMode.APPEND,
@@ -65,17 +61,17 @@ def _s3_appending(table: str, conflict: ConflictResolution) -> LoadConfigBase:
     )
 
 
-def _postgresql_merging(table: str) -> LoadConfigBase:
+def _postgresql_merging(table: str) -> TableLoadConfig:
     return PostgreSQLTableLoadConfig(**_common(table), mode=WriteMode.UPSERT, target_name=table)
 
 
-def _postgresql_appending(table: str, conflict: ConflictResolution) -> LoadConfigBase:
+def _postgresql_appending(table: str, conflict: ConflictResolution) -> TableLoadConfig:
     return PostgreSQLTableLoadConfig(
         **_common(table), mode=WriteMode.APPEND, target_name=table, conflict_resolution=conflict
     )
 
 
-def _clickhouse_merging(table: str) -> LoadConfigBase:
+def _clickhouse_merging(table: str) -> TableLoadConfig:
     return ClickHouseTableLoadConfig(
         **_common(table),
         mode=WriteMode.MERGE,
@@ -86,7 +82,7 @@ def _clickhouse_merging(table: str) -> LoadConfigBase:
     )
 
 
-def _clickhouse_appending(table: str, conflict: ConflictResolution) -> LoadConfigBase:
+def _clickhouse_appending(table: str, conflict: ConflictResolution) -> TableLoadConfig:
     return ClickHouseTableLoadConfig(
         **_common(table),
         mode=WriteMode.APPEND,

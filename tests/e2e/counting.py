@@ -12,8 +12,9 @@ import urllib3
 from pyspark.sql import SparkSession
 
 from etl.config.configuration import Configuration
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
-from etl.config.tables.models import ClickHouseTableLoadConfig, S3TableLoadConfig
 from etl.model import Destination
 from etl.spark.session import s3_options
 

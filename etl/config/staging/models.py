@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
+from etl.config.frozen import FrozenModel
 from etl.config.limits import DEFAULT_MAXIMUM_REJECTED, Limit
-from etl.config.tables.models import FrozenModel
 
 SMALLEST_BATCH = 100
 LARGEST_BATCH = 10_000

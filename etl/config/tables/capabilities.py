@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from etl.config.tables.models import (
-    ClickHouseEngine,
-    ClickHouseTableLoadConfig,
-    S3Format,
-    S3TableLoadConfig,
-    TableLoadConfig,
-)
+from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.model import WriteMode
 
 _FILES = frozenset(

@@ -7,22 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from operator import itemgetter
 
+from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.config.document import Node
 from etl.config.settings import Settings
 from etl.config.tables.capabilities import modes_of
 from etl.config.tables.entries import Entry
-from etl.config.tables.models import (
-    ClickHouseEngine,
-    ClickHouseTableLoadConfig,
-    FileFormat,
-    FileSource,
-    PostgreSQLSource,
-    PostgreSQLTableLoadConfig,
-    S3Format,
-    S3TableLoadConfig,
-    TableConfig,
-    TableLoadConfig,
-)
+from etl.config.tables.models import FileFormat, FileSource, PostgreSQLSource, TableConfig
 from etl.config.tables.modes import finds_by_key, replaces_all
 from etl.errors import Fault
 from etl.model import HIDDEN, PARTITION_DATE, ConflictResolution, Destination, ExtractMode, WriteMode
@@ -84,7 +77,7 @@ def _load_faults(entry: Entry, load: TableLoadConfig, at: Locator) -> Iterator[F
         yield from _s3_faults(entry, load, at)
     elif isinstance(load, PostgreSQLTableLoadConfig):
         yield from _postgresql_faults(entry, load, at)
-    else:
+    elif isinstance(load, ClickHouseTableLoadConfig):
         yield from _clickhouse_faults(entry, load, at)
 
 

@@ -7,19 +7,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
+from pydantic import create_model
+
+from etl.config.destinations.registry import LOAD_MODELS
 from etl.config.document import Node, UnknownValueFault, merge
+from etl.config.frozen import FrozenModel
 from etl.config.nearest import suggestion
 from etl.config.tables.models import (
-    ClickHouseTableLoadConfig,
     Deduplicate,
     ExtractConfig,
     FileSource,
-    LoadConfigBase,
     OrderColumn,
     PostgreSQLSource,
-    PostgreSQLTableLoadConfig,
-    S3TableLoadConfig,
     TableConfig,
     TransformConfig,
 )
@@ -42,11 +43,8 @@ _FOR_SOME = ("numeric_as",)
 _BLOCKS = ("source", "extract", "transform", *Destination)
 ENTRY_KEYS = ("kind", *SHARED_KEYS, *_FOR_SOME, *_BLOCKS)
 
-LOAD_MODELS: dict[Destination, type[LoadConfigBase]] = {
-    Destination.S3: S3TableLoadConfig,
-    Destination.POSTGRESQL: PostgreSQLTableLoadConfig,
-    Destination.CLICKHOUSE: ClickHouseTableLoadConfig,
-}
+_FIELDS: dict[str, Any] = {name.value: (model, ...) for name, model in LOAD_MODELS.items()}
+_LOADS = create_model("Loads", __base__=FrozenModel, **_FIELDS)
 _FIXED = frozenset({"table_name", "destination", "key", "date_column"})
 _LOAD_KEYS = {d: tuple(key for key in model.model_fields if key not in _FIXED) for d, model in LOAD_MODELS.items()}
 _LISTS = {
@@ -61,7 +59,6 @@ _KEYS_AT: dict[tuple[str, ...], Iterable[str]] = {
     ("transform",): TransformConfig.model_fields,
     ("transform", "deduplicate"): Deduplicate.model_fields,
     ("transform", "deduplicate", "order_by", "0"): OrderColumn.model_fields,
-    **{("loads", destination): keys for destination, keys in _LOAD_KEYS.items()},
 }
 _POSTGRESQL_ONLY = PostgreSQLSource.model_fields.keys() - FileSource.model_fields.keys()
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -122,9 +119,19 @@ def read_entry(
     stack = [part for layer in layers for part in layer.for_kind(str(kind.value))]
     merged = _without_nulls(reduce(merge, [*stack, own]))
     tree, more = _tree(name, domain, replace(merged, file=node.file, line=node.line), schema)
-    config, refused = validate(TableConfig, tree, _KEYS_AT)
+    config, refused = _config(tree)
     faults += [_placed(fault, node) for fault in (*more, *refused)]
     return (Entry(name, domain, own, tree, config) if config else None), faults
+
+
+def _config(tree: Node) -> tuple[TableConfig | None, list[Fault]]:
+    """The table by its own model, and each destination's block by that destination's."""
+    own = tree.child({key: node for key, node in tree.mapping.items() if key != "loads"})
+    config, faults = validate(TableConfig, own, _KEYS_AT)
+    loads, more = validate(_LOADS, tree.mapping["loads"], {(name,): keys for name, keys in _LOAD_KEYS.items()})
+    if config is None or loads is None:
+        return None, [*faults, *more]
+    return config.model_copy(update={"loads": {name: getattr(loads, name) for name in LOAD_MODELS}}), []
 
 
 def _placed(fault: Fault, node: Node) -> Fault:
@@ -225,7 +232,7 @@ def _load(name: str, destination: Destination, block: Node, merged: Node, tree: 
     defaulted = {Destination.CLICKHOUSE: "order_by", Destination.POSTGRESQL: "conflict_target"}.get(destination)
     if defaulted is not None:
         load.setdefault(defaulted, tree["key"])
-    return block.child(load | {"table_name": block.child(name), "destination": block.child(str(destination))})
+    return block.child(load | {"table_name": block.child(name)})
 
 
 def _with_lists(block: Node, keys: Sequence[str]) -> Node:

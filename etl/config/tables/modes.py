@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from etl.config.tables.models import LoadConfigBase, TableLoadConfig
+from etl.config.destinations.load_config import TableLoadConfig
 from etl.model import ConflictResolution, VanishedRows, WriteMode
 
 
@@ -32,11 +32,11 @@ MODES: dict[WriteMode, ModeFacts] = {
 }
 
 
-def finds_by_key(load: LoadConfigBase) -> bool:
+def finds_by_key(load: TableLoadConfig) -> bool:
     return MODES[load.mode].finds_by_key
 
 
-def replaces_partitions(load: LoadConfigBase) -> bool:
+def replaces_partitions(load: TableLoadConfig) -> bool:
     return MODES[load.mode].replaces_partitions
 
 

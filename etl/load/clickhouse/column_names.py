@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from etl.config.tables.models import ClickHouseTableLoadConfig
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.errors import SchemaMismatchError
 from etl.model import Column, Destination
 from etl.statements.types import array_element

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import orjson
 import urllib3
 
-from etl.config.settings import ClickHouseSettings
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.errors import (
     ConnectionLostError,
     ContentionError,

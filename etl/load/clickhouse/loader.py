@@ -11,9 +11,9 @@ from uuid import uuid4
 import structlog
 from pyspark.sql import DataFrame
 
-from etl.config.settings import ClickHouseSettings
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.tables.capabilities import CLICKHOUSE_MODES
-from etl.config.tables.models import ClickHouseTableLoadConfig
 from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.clickhouse.aggregates import refresh_aggregates

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from etl.config.tables.models import ClickHouseTableLoadConfig
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.errors import SchemaMismatchError
 from etl.load.clickhouse.column_names import refuse_impossible_names
 from etl.load.clickhouse.column_types import Fit, bare, fit, is_nullable, spark_type_that_fits, widened

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
 
-from etl.config.tables.models import ClickHouseTableLoadConfig
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.frames import columns_of
 from etl.model import Column, TableDefinition

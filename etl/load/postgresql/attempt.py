@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
 
-from etl.config.tables.models import PostgreSQLTableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.errors import ConnectionLostError, ContentionError, EtlError
 from etl.load.base import LoaderConfig, LoadFacts
 from etl.load.postgresql import preparation as preparing

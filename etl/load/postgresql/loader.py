@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pyspark.sql import DataFrame
 
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.tables.capabilities import POSTGRESQL_MODES
-from etl.config.tables.models import PostgreSQLTableLoadConfig
 from etl.errors import ConflictError, EtlError, UsageError
 from etl.load.base import BaseLoader, LoadFacts
 from etl.load.postgresql import preparation as preparing

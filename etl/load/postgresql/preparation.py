@@ -5,8 +5,8 @@ from __future__ import annotations
 import structlog
 from pyspark.sql.types import StructType
 
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.settings import Settings
-from etl.config.tables.models import PostgreSQLTableLoadConfig
 from etl.errors import ContentionError, EtlError
 from etl.load.base import LoaderConfig
 from etl.load.postgresql.door import transaction

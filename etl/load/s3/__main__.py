@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR, load_configuration
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
-from etl.config.tables.models import S3TableLoadConfig
 from etl.errors import EtlError, TerminalError, UsageError
 from etl.ledger import Ledger, NewRun
 from etl.ledger.runs import new_run_id

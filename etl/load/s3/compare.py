@@ -9,7 +9,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from etl.config.tables.models import S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.errors import ConflictError, DuplicateKeyError
 from etl.load.s3.frames import column, comparable
 from etl.model import PARTITION_DATE, ConflictResolution, Destination

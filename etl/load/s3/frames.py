@@ -19,7 +19,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from etl.config.tables.models import S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.errors import DataError, DuplicateKeyError, NullKeyError, SchemaMismatchError
 from etl.load.base import LoadFacts
 from etl.model import PARTITION_DATE, Destination

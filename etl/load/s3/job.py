@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from etl.config.tables.models import S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.base import LoaderConfig
 from etl.load.s3.files.manifest import Manifest, now, result_to
 from etl.load.s3.frames import Content

@@ -12,9 +12,9 @@ import structlog
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from etl.config.settings import S3Settings
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.settings import S3Settings
 from etl.config.tables.capabilities import S3_MODES
-from etl.config.tables.models import S3Format, S3TableLoadConfig
 from etl.config.tables.modes import deletes_vanished
 from etl.errors import ConfigurationError, ConflictError, Fault
 from etl.load.base import BaseLoader, LoadFacts

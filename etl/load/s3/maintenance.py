@@ -13,8 +13,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from etl.config.settings import S3Settings
-from etl.config.tables.models import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import UsageError
 from etl.load.s3.delta.log import has_commits
 from etl.load.s3.delta.table import CODEC, codec_of

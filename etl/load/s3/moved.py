@@ -8,7 +8,7 @@ from datetime import date
 
 from pyspark.sql import DataFrame
 
-from etl.config.tables.models import S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.s3.compare import days_of_keys, on_days, without_keys
 from etl.load.s3.frames import column
 from etl.model import PARTITION_DATE

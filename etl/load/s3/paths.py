@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from etl.config.settings import S3Settings
-from etl.config.tables.models import S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.destinations.s3.settings import S3Settings
 from etl.model import PARTITION_DATE
 
 METADATA_FOLDER = "_etl"

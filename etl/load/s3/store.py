@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from etl.config.settings import S3Settings
+from etl.config.destinations.s3.settings import S3Settings
 from etl.load.s3.door import may_pass, s3_door
 from etl.retrying import OF_A_STORE, seconds_until_next
 

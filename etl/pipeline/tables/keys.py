@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.tables.checks import has_key_at_the_source
-from etl.config.tables.models import ClickHouseTableLoadConfig, PostgreSQLTableLoadConfig, TableConfig, TableLoadConfig
+from etl.config.tables.models import TableConfig
 from etl.config.tables.modes import finds_by_key
 from etl.errors import SourceError
 from etl.model import TableDefinition

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from etl.config.tables.models import TableConfig, TableLoadConfig, WithDecimals
+from etl.config.destinations.load_config import TableLoadConfig, WithDecimals
+from etl.config.tables.models import TableConfig
 from etl.config.tables.modes import finds_by_key
 from etl.model import ColumnDefinition, TableDefinition, VanishedRows
 from etl.statements.postgresql.naming import is_loosely_equal

@@ -11,7 +11,8 @@ from datetime import date
 import structlog
 from pyspark.sql import DataFrame
 
-from etl.config.tables.models import PostgreSQLSource, TableLoadConfig
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.tables.models import PostgreSQLSource
 from etl.config.tables.modes import deletes_vanished, replaces_partitions
 from etl.errors import SourceError
 from etl.extract.files.files import measure_files, read_files

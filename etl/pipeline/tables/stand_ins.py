@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
 
-from etl.config.tables.models import S3Format, S3TableLoadConfig, TableConfig, TableLoadConfig, WithDecimals
+from etl.config.destinations.load_config import TableLoadConfig, WithDecimals
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
+from etl.config.tables.models import TableConfig
 from etl.load.frames import columns_of
 from etl.model import Column, TableDefinition
 from etl.statements.numerics import stored_numeric

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from etl.config.tables.models import FrozenModel
+from etl.config.frozen import FrozenModel
 from etl.statements.quoting import spark_literal
 from etl.transform.draft import Check, Draft, column_of
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from etl.config.tables.models import FrozenModel
+from etl.config.frozen import FrozenModel
 from etl.transform.draft import Draft, column_of
 
 

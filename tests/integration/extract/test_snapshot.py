@@ -11,8 +11,9 @@ from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings, RunSettings
-from etl.config.tables.models import ExtractConfig, RowSecurity, S3TableLoadConfig, TableConfig, TransformConfig
+from etl.config.tables.models import ExtractConfig, RowSecurity, TableConfig, TransformConfig
 from etl.errors import SourceError
 from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.extract.postgresql.tables import fetch_rows, read_table

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from etl.config.configuration import load_configuration
-from etl.config.tables.models import S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.errors import LockedError
 from etl.ledger import NewRun
 from etl.load.s3.__main__ import keep_by_lease

@@ -46,7 +46,7 @@ OVER_TLS = """
 import json, sys
 from pydantic import SecretStr
 sys.path.append(sys.argv[1])
-from etl.config.settings import S3Settings
+from etl.config.destinations.s3.settings import S3Settings
 from etl.spark.session import build_session, configure_s3
 spark = build_session("tls", json.loads(sys.argv[2]))
 settings = S3Settings(endpoint=sys.argv[3], bucket="tls", access_key=SecretStr("tester"),

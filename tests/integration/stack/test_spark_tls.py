@@ -12,7 +12,7 @@ import trustme
 from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
-from etl.config.settings import S3Settings
+from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import UsageError
 from etl.spark.session import configure_s3
 from etl.spark.tls import trust_ca

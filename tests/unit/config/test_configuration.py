@@ -7,18 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from etl.config.configuration import Configuration, get_table_load_config, parse_destination
-from etl.config.tables.models import (
-    ClickHouseTableLoadConfig,
-    Deduplicate,
-    FileFormat,
-    FileSource,
-    OrderColumn,
-    PostgreSQLSource,
-    PostgreSQLTableLoadConfig,
-    S3TableLoadConfig,
-    TransformConfig,
-)
+from etl.config.configuration import Configuration, get_table_load_config
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.registry import parse_destination
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.tables.models import Deduplicate, FileFormat, FileSource, OrderColumn, PostgreSQLSource, TransformConfig
 from etl.errors import UsageError
 from etl.model import ColumnDefinition, ConflictResolution, Destination, ForeignKey, TableDefinition, WriteMode
 from tests.unit.config.conftest import Folder

@@ -8,17 +8,14 @@ import pytest
 from pydantic import BaseModel
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR
-from etl.config.settings import ClickHouseSettings, PostgreSQLSettings, RunSettings, S3Settings
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.destinations.s3.settings import S3Settings
+from etl.config.settings import PostgreSQLSettings, RunSettings
 from etl.config.tables.entries import ENTRY_KEYS
-from etl.config.tables.models import (
-    ClickHouseTableLoadConfig,
-    ExtractConfig,
-    FileSource,
-    PostgreSQLSource,
-    PostgreSQLTableLoadConfig,
-    S3TableLoadConfig,
-    TransformConfig,
-)
+from etl.config.tables.models import ExtractConfig, FileSource, PostgreSQLSource, TransformConfig
 from tests.unit.config.conftest import Folder
 
 DOCS = DEFAULT_CONFIG_DIR.parent / "docs" / "configuration.md"

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from etl.config.settings import ClickHouseSettings, PostgreSQLSettings, RunSettings, S3Settings, Settings
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
+from etl.config.destinations.s3.settings import S3Settings
+from etl.config.settings import PostgreSQLSettings, RunSettings, Settings
 from tests.unit.config.conftest import Folder
 
 TABLES = "tables:\n  customers: {kind: reference, key: customer_id}\n"

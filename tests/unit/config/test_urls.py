@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from etl.config.urls import clickhouse_fields, is_loopback, postgresql_fields, s3_fields
+from etl.config.destinations.clickhouse.server import clickhouse_fields
+from etl.config.destinations.s3.server import s3_fields
+from etl.config.urls import is_loopback, postgresql_fields
 
 PASSWORD = "s3cret/@:#?"  # every character that a URL gives a meaning
 ENCODED = "s3cret%2F%40%3A%23%3F"

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from etl.config.tables.models import ClickHouseTableLoadConfig, PostgreSQLSource, S3TableLoadConfig, TableConfig
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.tables.models import PostgreSQLSource, TableConfig
 from etl.extract.partitions import whole_partitions
 from etl.model import Destination, TableKind, WriteMode
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from etl.config.tables.models import ClickHouseTableLoadConfig, S3TableLoadConfig
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.many_partitions import MANY_PARTITIONS, many_partitions
 
 SHARED = {"table_name": "t", "mode": "append", "key": ("id",), "date_column": "day"}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from etl.config.destinations.s3.load_config import S3Format
 from etl.config.tables.capabilities import CLICKHOUSE_MODES, POSTGRESQL_MODES, S3_MODES
-from etl.config.tables.models import S3Format
 from etl.load.base import BaseLoader
 from etl.load.clickhouse.loader import ClickHouseLoader
 from etl.load.postgresql.loader import PostgreSQLLoader

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from etl.config.tables.models import ClickHouseTableLoadConfig, S3TableLoadConfig
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.model import WriteMode
 from etl.statements.numerics import fits_exactly, stored_numeric
 from etl.statements.types import is_wide_numeric, spark_type_of

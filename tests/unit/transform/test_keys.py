@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from etl.config.tables.models import ConflictResolution, PostgreSQLTableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.errors import ConfigurationError
-from etl.model import POSTGRESQL_TYPE, ColumnDefinition, Destination, TableDefinition, WriteMode
+from etl.model import POSTGRESQL_TYPE, ColumnDefinition, ConflictResolution, Destination, TableDefinition, WriteMode
 from etl.transform.keys import is_unique_at_source
 from tests.unit.transform.conftest import MakeFrame, file_table, outcomes, postgresql_table, refusals, transform
 

@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.config.settings import ClickHouseSettings
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.executors import Attempt, Receipt
 from etl.statements.clickhouse.names import StagingNames

@@ -12,8 +12,8 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.config.settings import RunSettings
-from etl.config.tables.models import ClickHouseTableLoadConfig
 from etl.ledger.values import Reject
 from etl.load.clickhouse.schema import SchemaPlan
 from etl.load.frames import iterate_rejects

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import orjson
 from pyspark.sql import DataFrame
 
-from etl.config.settings import ClickHouseSettings
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.errors import DataError, NullKeyError, ReconciliationError
 from etl.load.base import LoadFacts
 from etl.load.clickhouse.job import Job, Staged

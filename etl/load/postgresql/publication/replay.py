@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from etl.config.tables.models import PostgreSQLTableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.load.base import LoaderConfig, LoadFacts
 from etl.load.postgresql.door import transaction
 from etl.load.postgresql.publication.group import lock_targets, publish

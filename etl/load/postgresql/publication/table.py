@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from etl.config.tables.models import PostgreSQLTableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.tables.modes import deletes_vanished
 from etl.errors import ConflictError, ContentionError, DuplicateKeyError, NullKeyError
 from etl.load.base import LoadFacts

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from etl.config.tables.models import PostgreSQLTableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.errors import SchemaMismatchError
 from etl.load.postgresql.target.catalog import TargetColumn, TargetTable
 from etl.load.postgresql.target.design import Design

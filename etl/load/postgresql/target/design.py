@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 from pyspark.sql.types import StructType
 
-from etl.config.tables.models import PostgreSQLTableLoadConfig, TableConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.tables.models import TableConfig
 from etl.errors import SchemaMismatchError
 from etl.load.postgresql.target.catalog import TargetColumn, TargetTable, UniqueKey
 from etl.model import POSTGRESQL_TYPE, Column, Destination, ForeignKey, TableDefinition

@@ -10,8 +10,8 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.settings import Settings
-from etl.config.tables.models import PostgreSQLTableLoadConfig
 from etl.errors import ReconciliationError, UsageError
 from etl.load.base import LoadFacts
 from etl.load.executors import Attempt, Receipt, write_partitions

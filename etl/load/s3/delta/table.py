@@ -12,7 +12,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql.types import DataType
 
-from etl.config.tables.models import S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.s3.compare import key_condition
 from etl.load.s3.delta.log import application_id
 from etl.load.s3.door import spark_door

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from etl.config.tables.models import S3Format
+from etl.config.destinations.s3.load_config import S3Format
 from etl.errors import ReconciliationError
 from etl.load.executors import write_partitions
 from etl.load.s3.door import spark_door

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import pytest
 from pydantic import SecretStr
 
-from etl.config.settings import ClickHouseSettings, RunSettings, Settings
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
+from etl.config.settings import RunSettings, Settings
 from etl.errors import StoreError, TransientError
 from etl.load.base import LoaderConfig
 from etl.load.clickhouse import ClickHouseLoader

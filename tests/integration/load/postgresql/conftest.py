@@ -13,8 +13,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.settings import PostgreSQLSettings, RunSettings, Settings
-from etl.config.tables.models import PostgreSQLTableLoadConfig
 from etl.load.base import LoaderConfig, LoadFacts
 from etl.load.frames import checksums_of
 from etl.load.postgresql.loader import PostgreSQLLoader

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from etl.config.tables.models import PostgreSQLSource, PostgreSQLTableLoadConfig, TableConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.tables.models import PostgreSQLSource, TableConfig
 from etl.errors import ConflictError
 from etl.load.base import LoadFacts
 from etl.model import ColumnDefinition, Destination, ForeignKey, TableDefinition, TableKind, WriteMode

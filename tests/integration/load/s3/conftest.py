@@ -10,8 +10,9 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from etl.config.settings import RunSettings, S3Settings, Settings
-from etl.config.tables.models import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.settings import S3Settings
+from etl.config.settings import RunSettings, Settings
 from etl.load.base import LoaderConfig
 from etl.load.s3 import S3Loader
 from etl.load.s3.files.manifest import read_manifest

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.config.settings import RunSettings, Settings
-from etl.config.tables.models import S3Format, S3TableLoadConfig
 from etl.errors import ConflictError, DuplicateKeyError, SchemaMismatchError
 from etl.ledger.values import Reject
 from etl.load.base import LoaderConfig

@@ -7,7 +7,7 @@ from io import BytesIO
 import pyarrow.parquet as pq
 import pytest
 
-from etl.config.tables.models import S3Format
+from etl.config.destinations.s3.load_config import S3Format
 from etl.load.s3.maintenance import LakeKeeper
 from etl.model import ConflictResolution, WriteMode
 from tests.integration.load.s3.conftest import Lake

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from etl.config.tables.models import S3Format
+from etl.config.destinations.s3.load_config import S3Format
 from etl.errors import UsageError
 from etl.load.s3.delta.log import versions
 from etl.load.s3.maintenance import LakeKeeper

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from etl.config.tables.models import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.errors import ConflictError, DataError, DuplicateKeyError, NullKeyError
 from etl.load.base import LoadFacts
 from etl.model import ConflictResolution, LoadResult, LoadStatus, WriteMode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.config.tables.models import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.errors import ConnectionLostError, ValidationError
 from etl.load.executors import Attempt
 from etl.load.s3.files import load as file_load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.config.tables.models import S3Format
+from etl.config.destinations.s3.load_config import S3Format
 from etl.model import WriteMode
 from tests.integration.load.s3.conftest import Lake
 

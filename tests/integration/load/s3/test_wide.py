@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame
 
-from etl.config.tables.models import S3Format
+from etl.config.destinations.s3.load_config import S3Format
 from etl.model import WriteMode
 from tests.integration.load.s3.conftest import Lake
 from tests.integration.load.s3.test_modes import counts

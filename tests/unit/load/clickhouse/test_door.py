@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from etl.config.settings import ClickHouseSettings
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.errors import (
     ConnectionLostError,
     ContentionError,

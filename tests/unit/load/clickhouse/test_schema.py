@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from etl.config.tables.models import ClickHouseTableLoadConfig
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.errors import SchemaMismatchError
 from etl.load.clickhouse.schema import SchemaPlan, plan_schema, stored_expressions
 from etl.load.clickhouse.target import TargetTable, wanted_shape

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from etl.config.tables.models import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.errors import ConfigurationError
 from etl.load.s3.loader import refuse_impossible
 from etl.model import ConflictResolution, WriteMode

@@ -2,8 +2,8 @@ from datetime import date
 
 import pytest
 
-from etl.config.settings import S3Settings
-from etl.config.tables.models import S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.destinations.s3.settings import S3Settings
 from etl.load.s3.paths import (
     TablePath,
     file_name,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from etl.config.tables.models import PostgreSQLTableLoadConfig, S3TableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.model import ColumnDefinition, TableDefinition, VanishedRows, WriteMode
 from etl.pipeline.tables.loose_keys import loose_keys
 from tests.unit.transform.conftest import postgresql_table

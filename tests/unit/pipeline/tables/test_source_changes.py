@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from etl.config.tables.models import FileSource, PostgreSQLSource, S3TableLoadConfig, TableConfig, TransformConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.tables.models import FileSource, PostgreSQLSource, TableConfig, TransformConfig
 from etl.errors import SourceError
 from etl.ledger.values import Watermark
 from etl.model import ColumnDefinition, Destination, TableDefinition, TableKind

@@ -9,13 +9,10 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from etl.config.tables.models import (
-    ClickHouseTableLoadConfig,
-    PostgreSQLTableLoadConfig,
-    S3Format,
-    S3TableLoadConfig,
-    TableLoadConfig,
-)
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.model import POSTGRESQL_TYPE, ColumnDefinition, TableDefinition, WriteMode
 from etl.pipeline.tables.stand_ins import held_as_text
 from tests.unit.transform.conftest import postgresql_table

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from etl.config.settings import ClickHouseSettings
+from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.load.clickhouse.transfer.arrow_writer import ArrowWriterConfig, Refusals, _PartitionStream, inspect_batch
 from etl.load.clickhouse.transfer.arrow_writer import RefusedValuesError as Refused
 from etl.statements.clickhouse.names import staging_names

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from etl.config.tables.models import PostgreSQLTableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.errors import SchemaMismatchError
 from etl.load.postgresql.target.catalog import TargetColumn, TargetTable, UniqueKey
 from etl.load.postgresql.target.contract import Fit, agree, fit, missing_arbiter

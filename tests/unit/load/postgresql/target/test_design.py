@@ -12,7 +12,8 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from etl.config.tables.models import PostgreSQLSource, PostgreSQLTableLoadConfig, TableConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.tables.models import PostgreSQLSource, TableConfig
 from etl.errors import SchemaMismatchError
 from etl.load.postgresql.target.catalog import UniqueKey
 from etl.load.postgresql.target.design import design_target, frame_columns, links_between

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etl.config.tables.models import S3Format
+from etl.config.destinations.s3.load_config import S3Format
 from etl.load.executors import Attempt
 from etl.load.s3.files import partition as files_module
 from etl.load.s3.files.formats import FileFormat, JsonFile, empty_parquet

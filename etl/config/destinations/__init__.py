@@ -1,0 +1,1 @@
+"""One folder a destination: what the configuration says of it, and what may be said."""

@@ -1,0 +1,31 @@
+"""How ClickHouse takes a table."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+from etl.config.destinations.load_config import WithDecimals
+from etl.model import Destination
+
+
+class ClickHouseEngine(StrEnum):
+    MERGE_TREE = "MergeTree"
+    REPLACING_MERGE_TREE = "ReplacingMergeTree"
+
+
+class ClickHouseTableLoadConfig(WithDecimals):
+    """`partition_by` holds at most one expression of the date column: toYYYYMM(x) or toYYYYMMDD(x)."""
+
+    most_digits: ClassVar[int] = 76
+    destination: Destination = Destination.CLICKHOUSE
+    target_database: str | None = None
+    target_name: str
+    format: Literal["table"] = "table"
+    engine: ClickHouseEngine = ClickHouseEngine.MERGE_TREE
+    order_by: tuple[str, ...] = ()
+    version: str | None = None
+    ttl: str | None = None
+    codec: Literal["LZ4", "ZSTD"] = "LZ4"
+    null_array: Literal["refuse", "empty"] = "empty"
+    writer: Literal["arrow", "jdbc"] = "arrow"

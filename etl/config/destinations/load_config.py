@@ -1,0 +1,68 @@
+"""What every destination's entry of a table says."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import AfterValidator, model_validator
+
+from etl.config.frozen import FrozenModel
+from etl.config.limits import Limit
+from etl.config.postgresql_types import format_type, numeric_digits
+from etl.model import ConflictResolution, Destination, SchemaContract, VanishedRows, WriteMode
+
+
+def _numeric_form(written: str) -> str:
+    form = "text" if written.strip().lower() == "text" else format_type(written)
+    if form != "text" and numeric_digits(form) is None:
+        raise ValueError(f"expected text or a numeric with its precision, such as numeric(38,10); found {written!r}")
+    return form
+
+
+def _numeric_forms(written: str | dict[str, str]) -> str | dict[str, str]:
+    if isinstance(written, str):
+        return _numeric_form(written)
+    return {name: _numeric_form(form) for name, form in written.items()}
+
+
+NumericAs = Annotated[str | dict[str, str], AfterValidator(_numeric_forms)]
+"""How a store holds numerics without precision and those too long for its decimals; one form, or one a column."""
+
+
+class TableLoadConfig(FrozenModel):
+    """What every destination's `TableLoadConfig` says; `mode` and the rest mean the same everywhere."""
+
+    table_name: str
+    key: tuple[str, ...] = ()
+    null_safe_key: bool = False
+    mode: WriteMode
+    date_column: str | None = None
+    conflict_resolution: ConflictResolution = ConflictResolution.UPDATE
+    schema_contract: SchemaContract = SchemaContract.EVOLVE
+    vanished_rows: VanishedRows = VanishedRows.KEEP
+    """A loader obeys it with every frame; the pipeline says `delete` only where the frame is the whole source."""
+    maximum_deleted: Limit | None = None
+    """Of the stored rows, how many may have vanished before a load is refused."""
+    maximum_rejected: Limit | None = None
+    """Of the rows read, how many may be rejected before a load is refused."""
+    enabled: bool = True
+    destination: Destination
+    partition_by: tuple[str, ...] = ()
+
+
+class WithDecimals(TableLoadConfig):
+    """A store whose decimals have `most_digits`; PostgreSQL's numeric has no end."""
+
+    most_digits: ClassVar[int]
+    numeric_as: NumericAs | None = None
+
+    @model_validator(mode="after")
+    def _decimals_are_there(self) -> Self:
+        forms = self.numeric_as.values() if isinstance(self.numeric_as, dict) else [self.numeric_as or "text"]
+        for form in forms:
+            digits = numeric_digits(form)
+            if digits and digits[0] > self.most_digits:
+                raise ValueError(
+                    f"numeric_as {form}: its decimals have at most {self.most_digits} digits; or write text"
+                )
+        return self

@@ -1,0 +1,20 @@
+"""How PostgreSQL takes a table."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.model import Destination
+
+
+class PostgreSQLTableLoadConfig(TableLoadConfig):
+    """`conflict_target` is the one declared arbiter (default: the key)."""
+
+    destination: Destination = Destination.POSTGRESQL
+    target_schema: str = "public"
+    target_name: str
+    format: Literal["table"] = "table"
+    conflict_target: tuple[str, ...] = ()
+    foreign_keys: bool = True
+    copy_format: Literal["binary", "csv"] = "binary"

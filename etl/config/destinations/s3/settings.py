@@ -1,0 +1,26 @@
+"""Where the bucket is."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from etl.config.frozen import FrozenModel
+
+
+class S3Settings(FrozenModel):
+    """One bucket. `endpoint` is None for AWS itself."""
+
+    endpoint: str | None = None
+    bucket: str
+    prefix: str = "data-lake"
+    region: str = "us-east-1"
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+    verify: bool = True
+    ca_file: str | None = None
+    path_style: bool = True
+
+    @property
+    def uses_tls(self) -> bool:
+        return self.endpoint is None or self.endpoint.startswith("https://")
