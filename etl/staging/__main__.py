@@ -34,7 +34,6 @@ from etl.staging.command.rendering import (
     print_cancelled,
     print_runs,
     print_summary,
-    run_json,
 )
 from etl.staging.database.checks import check_database, check_ledger
 from etl.staging.database.database import StagingDatabase
@@ -168,7 +167,7 @@ def status(
         batches = list(found if as_json else islice(found, SHOWN_BATCHES))
         kept = Spool(configuration.spool_dir).leftovers()
     if as_json:
-        print(orjson.dumps({"runs": list(map(run_json, runs)), "batches": list(map(run_json, batches))}).decode())
+        print(orjson.dumps({"runs": runs, "batches": batches}).decode())
         return
     print_runs(runs, _console())
     if run:
@@ -241,10 +240,10 @@ def _job_of(
     """The job of a run, with the files it read and the batch size that they were cut with."""
     with _database(configuration) as database:
         run = StagingLedger(database).get_run(run_id)
-    read = run["parameters"].get("source", {})
-    is_same_kind = read.get("type") == configuration.job(run["etl_job_id"]).source.type
+    read = run.parameters.get("source", {})
+    is_same_kind = read.get("type") == configuration.job(run.etl_job_id).source.type
     files = [str(path_of(name)) for name in read.get("path", ())] if is_same_kind else []
-    return configuration.job(run["etl_job_id"], run["batch_size"], workers, files, maximum_rejected)
+    return configuration.job(run.etl_job_id, run.batch_size, workers, files, maximum_rejected)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -301,7 +300,7 @@ def _end(summary: Summary, metrics: Metrics, push_gateway: str | None, as_json: 
     if push_gateway:
         metrics.push(push_gateway)
     if as_json:
-        print(orjson.dumps(run_json(summary.run)).decode())
+        print(orjson.dumps(summary.run).decode())
     else:
         print_summary(summary, _console(), Commands(None if config_dir == DEFAULT_CONFIG_DIR else config_dir))
     if not summary.is_success:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -34,7 +33,8 @@ from etl.staging.engine import Engine
 from etl.staging.ledger.batch_events import batch_failed
 from etl.staging.ledger.heartbeat import Watch
 from etl.staging.ledger.journal import Journal
-from etl.staging.ledger.ledger import NewStagingRun, StagingLedger, asking_again
+from etl.staging.ledger.ledger import StagingLedger, asking_again
+from etl.staging.ledger.values import BatchPlace, NewRun, Run
 from etl.staging.sources.base import Source, until_failure
 from etl.staging.tolerance import Tolerances
 from etl.staging.watch.observers import Observer, Observers
@@ -67,12 +67,12 @@ DEFAULT_OPTIONS = LoadOptions()
 class Summary:
     """The run as it stands in the ledger when it ended; `reject_file` where records could not be stored."""
 
-    run: dict[str, Any]
+    run: Run
     reject_file: Path | None
 
     @property
     def is_success(self) -> bool:
-        return bool(self.run["status"] == "success")
+        return self.run.status == "success"
 
 
 class BrokenOffError(EtlError):
@@ -120,17 +120,17 @@ class StagingLoader:
         self._refuse_overtaken(run_id, options.force)
         target = target_of(self._database, job, run_id)
         open_batches = self._ledger.open_batches(run_id)
-        self._refuse_unknown(run_id, batches, [each["batch_index"] for each in open_batches])
+        self._refuse_unknown(run_id, batches, [each.batch_index for each in open_batches])
         if batches:
-            open_batches = [each for each in open_batches if each["batch_index"] in batches]
+            open_batches = [each for each in open_batches if each.batch_index in batches]
         number = self._ledger.resume_run(run_id, job.id, batches or None, force=options.force)
         source = source.for_run(run_id)
-        reads_to_end = run["input_ended_at"] is None and not batches
+        reads_to_end = run.input_ended_at is None and not batches
         again = self._read_again(target, source, open_batches)
         rest = self._rest(run, source) if reads_to_end else iter(())
         return self._run(job, replace(target, run_number=number), source, chain(again, rest), options, reads_to_end)
 
-    def cancel(self, run_id: str, cancelled_by: str, *, force: bool = False) -> dict[str, Any]:
+    def cancel(self, run_id: str, cancelled_by: str, *, force: bool = False) -> Run:
         """The run ends after the batches in flight; what they store stays. `force` ends one that has fallen silent."""
         if force:
             self._ledger.end_silent_run(run_id)
@@ -166,7 +166,7 @@ class StagingLoader:
             run = self._finish(store, failure)
             self._observer.run_finished(run)
         log.info(
-            "run finished", run_id=run_id, job=job.id, status=run["status"], **({"failure": failure} if failure else {})
+            "run finished", run_id=run_id, job=job.id, status=run.status, **({"failure": failure} if failure else {})
         )
         return Summary(run, write_reject_file(self._ledger, run_id, options.reject_dir))
 
@@ -184,7 +184,7 @@ class StagingLoader:
             return error.message
         return engine.stopped_by
 
-    def _finish(self, store: BatchStore, failure: str | None) -> dict[str, Any]:
+    def _finish(self, store: BatchStore, failure: str | None) -> Run:
         run_id = store.target.run_id
         try:
             asking_again()(store.journal.tell)
@@ -194,9 +194,9 @@ class StagingLoader:
                 f"run {run_id} has begun, and the ledger could not be told of its end: {error.message}; "
                 f"batches that were stored stay, `status` will find the run dead, `retry --run {run_id}` runs the rest"
             ) from error
-        if run["finished_at"] is None:
+        if run.finished_at is None:
             raise BrokenOffError(
-                f"run {run_id} was given up for dead, and process {run['process_id']} on {run['host']} goes on; "
+                f"run {run_id} was given up for dead, and process {run.process_id} on {run.host} goes on; "
                 "what this one has stored stays"
             )
         return run
@@ -211,9 +211,9 @@ class StagingLoader:
         if failures:
             raise failures[0]
 
-    def _read_again(self, target: Target, source: Source, open_batches: Sequence[dict[str, Any]]) -> Iterator[RawBatch]:
+    def _read_again(self, target: Target, source: Source, open_batches: Sequence[BatchPlace]) -> Iterator[RawBatch]:
         for each in open_batches:
-            index, position = each["batch_index"], each["source_position"]
+            index, position = each.batch_index, each.source_position
             try:
                 yield source.read_again(index, position)
             except SourceError as error:
@@ -226,10 +226,10 @@ class StagingLoader:
         self._observer.batch_failed(batch, failure)
         asking_again()(self._ledger.tell, batch_failed(run_id, batch, failure, 0.0))
 
-    def _rest(self, run: dict[str, Any], source: Source) -> Iterator[RawBatch]:
-        last = self._ledger.last_batch(run["id"])
-        batches = source.batches(run["batch_size"], (last["batch_index"], last["source_position"]) if last else None)
-        return self._registered(run["id"], batches)
+    def _rest(self, run: Run, source: Source) -> Iterator[RawBatch]:
+        last = self._ledger.last_batch(run.id)
+        batches = source.batches(run.batch_size, (last.batch_index, last.source_position) if last else None)
+        return self._registered(run.id, batches)
 
     # What must be so
 
@@ -253,8 +253,8 @@ def retries_of(job: StagingJob, options: LoadOptions) -> int:
     return job.retries if options.retries is None else options.retries
 
 
-def _standing(run: dict[str, Any]) -> str:
-    return f"cancelled already, by {run['cancelled_by']}" if run["finished_at"] is None else str(run["status"])
+def _standing(run: Run) -> str:
+    return f"cancelled already, by {run.cancelled_by}" if run.finished_at is None else run.status
 
 
 def intolerable(ledger: StagingLedger, run_id: str, tolerances: Tolerances) -> str | None:
@@ -265,7 +265,7 @@ def intolerable(ledger: StagingLedger, run_id: str, tolerances: Tolerances) -> s
         first = next(ledger.rejects(run_id), None) if refusal else None
     except EtlError as error:
         return f"how many records are bad could not be asked: {error.message}"
-    return f"{refusal}; the first reject: {first['message']}" if first else refusal
+    return f"{refusal}; the first reject: {first.message}" if first else refusal
 
 
 def _some(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
@@ -303,8 +303,8 @@ def new_run_id(job: StagingJob) -> str:
     return f"{job.id}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
-def new_run(job: StagingJob, target: Target) -> NewStagingRun:
-    return NewStagingRun(
+def new_run(job: StagingJob, target: Target) -> NewRun:
+    return NewRun(
         target.run_id,
         job.id,
         job.target_table,
@@ -315,14 +315,14 @@ def new_run(job: StagingJob, target: Target) -> NewStagingRun:
     )
 
 
-def _refuse_other_source(run: dict[str, Any], job: StagingJob) -> None:
+def _refuse_other_source(run: Run, job: StagingJob) -> None:
     """Positions of another kind of source mean nothing to this one; of another system's runs there are none."""
-    if run["parameters"].get("registered_by") == "migrate":
-        raise UsageError(f"run {run['id']} is of another system, and migrate has registered it: load its input anew")
-    found = run["parameters"].get("source", {}).get("type", job.source.type)
+    if run.parameters.get("registered_by") == "migrate":
+        raise UsageError(f"run {run.id} is of another system, and migrate has registered it: load its input anew")
+    found = run.parameters.get("source", {}).get("type", job.source.type)
     if found != job.source.type:
         raise UsageError(
-            f"run {run['id']} read {found}, and job {job.id} is of source {job.source.type}: "
+            f"run {run.id} read {found}, and job {job.id} is of source {job.source.type}: "
             "what it read cannot be read again; load the input anew"
         )
 

@@ -30,7 +30,8 @@ from etl.staging.command.reject_file import check_reject_directory, write_reject
 from etl.staging.database.checks import check_database
 from etl.staging.ledger.heartbeat import Watch
 from etl.staging.ledger.journal import Journal
-from etl.staging.ledger.ledger import NewStagingRun, StagingLedger, asking_again
+from etl.staging.ledger.ledger import StagingLedger, asking_again
+from etl.staging.ledger.values import NewRun
 from etl.staging.loader import (
     DEFAULT_OPTIONS,
     LoadOptions,
@@ -103,7 +104,7 @@ def _run(frame: DataFrame, work: _Work, ledger: StagingLedger) -> str | None:
     return failure or intolerable(ledger, run_id, tolerances_of(work.job))
 
 
-def _of_a_frame(run: NewStagingRun) -> NewStagingRun:
+def _of_a_frame(run: NewRun) -> NewRun:
     """The job's own source was not read: a retry must not look for the batches there."""
     return replace(run, parameters={**(run.parameters or {}), "source": {"type": "a DataFrame"}})
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from etl.config.limits import excess
 from etl.staging.batch.records import PreparedBatch
+from etl.staging.ledger.values import Run
 
 JUDGED_FROM = 10_000
 """A share says little of the first few records: until so many were read it is not judged."""
@@ -33,12 +32,12 @@ class Tolerance:
         is_told = refusal and self.only_rejected and batch.rejects
         return f"{refusal}; the last of them: {batch.rejects[-1].message}" if is_told else refusal
 
-    def at_end(self, run: Mapping[str, Any] | None = None) -> str | None:
+    def at_end(self, run: Run | None = None) -> str | None:
         """Over all that was read: of the whole run where its totals are given, which a retry is only a part of."""
         if run is None:
             return self._judge(self._read, self._bad)
-        bad = run["rows_rejected"] + (0 if self.only_rejected else run["rows_invalid"])
-        return self._judge(run["rows_attempted"], bad)
+        bad = run.rows_rejected + (0 if self.only_rejected else run.rows_invalid)
+        return self._judge(run.rows_attempted, bad)
 
     def _judge(self, read: int, bad: int) -> str | None:
         if self.only_rejected:
@@ -56,5 +55,5 @@ class Tolerances:
         refusals = [limit.refuse(batch) for limit in self.limits]  # each counts
         return next(filter(None, refusals), None)
 
-    def at_end(self, run: Mapping[str, Any]) -> str | None:
+    def at_end(self, run: Run) -> str | None:
         return next(filter(None, (limit.at_end(run) for limit in self.limits)), None)

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import orjson
 import structlog
 
 from etl.errors import EtlError, UsageError
 from etl.staging.ledger.ledger import StagingLedger
+from etl.staging.ledger.values import RejectedRecord
 
 DEFAULT_DIRECTORY = Path(".data/rejects")
 
@@ -45,7 +45,7 @@ def write_reject_file(ledger: StagingLedger, run_id: str, directory: Path | None
     return path
 
 
-def _write(path: Path, rejects: Iterable[dict[str, Any]]) -> None:
+def _write(path: Path, rejects: Iterable[RejectedRecord]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp")
     with unfinished.open("wb") as file:

@@ -1,17 +1,15 @@
-"""Runs and batches for the eye, and as JSON."""
+"""Runs and batches for the eye."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from decimal import Decimal
-from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
 
 from etl.report.commands import Commands
 from etl.staging.ledger.ending import GRACE_SECONDS, SILENT_SECONDS, how_to_end
+from etl.staging.ledger.values import Batch, Run
 from etl.staging.loader import Summary
 
 SHOWN_BATCHES = 1000
@@ -26,85 +24,73 @@ _COUNTS = ("inserted", "updated", "unchanged", "deduplicated", "rejected")
 
 def print_summary(summary: Summary, console: Console, commands: Commands = NO_FOLDER) -> None:
     run = summary.run
-    counts = ", ".join(f"{run[f'rows_{name}']:,} {name}" for name in _COUNTS)
-    console.print(f"run {run['id']}: {run['status']} in {_seconds(run):.1f} s{_begun(run)}", highlight=False)
-    console.print(f"  {run['rows_attempted']:,} records: {counts}{_left(run)}", highlight=False)
-    if run["rows_invalid"]:
+    counts = ", ".join(f"{getattr(run, f'rows_{name}'):,} {name}" for name in _COUNTS)
+    console.print(f"run {run.id}: {run.status} in {run.seconds:.1f} s{_begun(run)}", highlight=False)
+    console.print(f"  {run.rows_attempted:,} records: {counts}{_left(run)}", highlight=False)
+    if run.rows_invalid:
         console.print(
-            f"  {run['rows_invalid']:,} stored as invalid ({_faults(run)}): "
-            f"SELECT source_id, validation_errors FROM {run['target_table']} WHERE NOT is_valid",
+            f"  {run.rows_invalid:,} stored as invalid ({_faults(run)}): "
+            f"SELECT source_id, validation_errors FROM {run.target_table} WHERE NOT is_valid",
             highlight=False,
             soft_wrap=True,
         )
     if summary.reject_file:
         console.print(f"  rejected records: {summary.reject_file}", highlight=False, soft_wrap=True)
-    if run["failure"]:
-        console.print(f"  {run['failure']}", highlight=False, soft_wrap=True)
-    if run["status"] != "success":
+    if run.failure:
+        console.print(f"  {run.failure}", highlight=False, soft_wrap=True)
+    if run.status != "success":
         console.print(f"  next: {_next_step(run, commands)}", highlight=False, soft_wrap=True)
 
 
-def print_cancelled(run: dict[str, Any], console: Console) -> None:
+def print_cancelled(run: Run, console: Console) -> None:
     """The run as it stood when it was cancelled, or as it stands since it was ended."""
-    if run["finished_at"] is not None:
-        console.print(f"run {run['id']} has ended: {run['status']}", highlight=False, soft_wrap=True)
+    if run.finished_at is not None:
+        console.print(f"run {run.id} has ended: {run.status}", highlight=False, soft_wrap=True)
         return
-    console.print(f"run {run['id']} ends after the batches in flight", highlight=False, soft_wrap=True)
-    if run["silent_seconds"] >= SILENT_SECONDS:
-        console.print(f"  {how_to_end(run['id'], run['silent_seconds'])}", highlight=False, soft_wrap=True)
+    console.print(f"run {run.id} ends after the batches in flight", highlight=False, soft_wrap=True)
+    silent_seconds = run.silent_seconds or 0.0
+    if silent_seconds >= SILENT_SECONDS:
+        console.print(f"  {how_to_end(run.id, silent_seconds)}", highlight=False, soft_wrap=True)
 
 
-def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:
-    longest = max((len(run["id"]) for run in runs), default=0)
+def print_runs(runs: Sequence[Run], console: Console) -> None:
+    longest = max((len(run.id) for run in runs), default=0)
     # whole, where the others can still be read beside it
     ids = uncut("run", min_width=max(10, min(longest, console.width - _REST)))
     table = Table(ids, *map(uncut, ("job", "status", "phase", "started", "batches", "rows")))
     for run in runs:
         table.add_row(
-            run["id"],
-            run["etl_job_id"],
+            run.id,
+            run.etl_job_id,
             _status(run),
-            run["phase"],
-            f"{run['started_at']:%Y-%m-%d %H:%M:%S}" if run["started_at"] else "",
-            f"{run['batches_succeeded']:,} of {run['batches']:,}{_retries(run['retries'])}",
+            run.phase,
+            f"{run.started_at:%Y-%m-%d %H:%M:%S}" if run.started_at else "",
+            f"{run.batches_succeeded:,} of {run.batches:,}{_retries(run.retries)}",
             _rows(run),
         )
     console.print(table)
     for run in runs:
-        if run["failure"]:
-            console.print(f"{run['id']}: {run['failure']}", highlight=False, soft_wrap=True)
+        if run.failure:
+            console.print(f"{run.id}: {run.failure}", highlight=False, soft_wrap=True)
 
 
-def print_batches(
-    batches: Iterable[dict[str, Any]], run: dict[str, Any], console: Console, *, only_open: bool = False
-) -> None:
+def print_batches(batches: Iterable[Batch], run: Run, console: Console, *, only_open: bool = False) -> None:
     """The first of the run's; how many more there are is said."""
     table = Table(*map(uncut, ("batch", "status", "attempts", "ms", "rows", "error")))
     for batch in batches:
         table.add_row(
-            str(batch["batch_index"]),
-            batch["status"],
-            str(batch["attempts"]),
-            f"{batch['duration_ms']:,.0f}" if batch["duration_ms"] is not None else "",
+            str(batch.batch_index),
+            batch.status,
+            str(batch.attempts),
+            f"{batch.duration_ms:,.0f}" if batch.duration_ms is not None else "",
             _rows(batch),
-            batch["error_message"] or "",
+            batch.error_message or "",
         )
     console.print(table)
-    more = run["batches"] - (run["batches_succeeded"] if only_open else 0) - table.row_count
+    more = run.batches - (run.batches_succeeded if only_open else 0) - table.row_count
     if table.row_count == SHOWN_BATCHES and more > 0:
         fewer = "" if only_open else "; --open shows those that are not stored"
         console.print(f"and {more:,} batches more: --json shows all{fewer}", highlight=False, soft_wrap=True)
-
-
-def run_json(row: dict[str, Any]) -> dict[str, Any]:
-    """Of a row of the ledger; sums come as Decimal and go as whole numbers."""
-    return {name: _plain(value) for name, value in row.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value)
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def uncut(heading: str, min_width: int | None = None) -> Column:
@@ -112,46 +98,42 @@ def uncut(heading: str, min_width: int | None = None) -> Column:
     return Column(heading, overflow="fold", min_width=min_width)
 
 
-def _rows(row: dict[str, Any]) -> str:
+def _rows(row: Run | Batch) -> str:
     """Of a run or a batch: all that were read, and what became of them as far as there is any."""
-    told = [f"{row[f'rows_{name}']:,} {name}" for name in (*_COUNTS, "invalid") if row[f"rows_{name}"]]
-    return f"{row['rows_attempted']:,}: {', '.join(told)}" if told else f"{row['rows_attempted']:,}"
+    counts = {name: getattr(row, f"rows_{name}") for name in (*_COUNTS, "invalid")}
+    told = [f"{count:,} {name}" for name, count in counts.items() if count]
+    return f"{row.rows_attempted:,}: {', '.join(told)}" if told else f"{row.rows_attempted:,}"
 
 
 def _retries(count: int) -> str:
     return f", {count:,} {'retry' if count == 1 else 'retries'}" if count else ""
 
 
-def _status(run: dict[str, Any]) -> str:
+def _status(run: Run) -> str:
     """A run that nobody has ended yet may be dead all the same."""
-    silent_seconds = run["silent_seconds"]
+    silent_seconds = run.silent_seconds
     if silent_seconds is None or silent_seconds < SILENT_SECONDS:
-        return str(run["status"])
-    return "dead" if silent_seconds >= GRACE_SECONDS else f"{run['status']}, silent for {silent_seconds:.0f} s"
+        return str(run.status)
+    return "dead" if silent_seconds >= GRACE_SECONDS else f"{run.status}, silent for {silent_seconds:.0f} s"
 
 
-def _faults(run: dict[str, Any]) -> str:
-    if not run["required_field_errors"] and not run["shape_errors"]:
+def _faults(run: Run) -> str:
+    if not run.required_field_errors and not run.shape_errors:
         return "their source_updated_at cannot be read"
-    return f"{run['required_field_errors']:,} required fields missing, {run['shape_errors']:,} faults of shape"
+    return f"{run.required_field_errors:,} required fields missing, {run.shape_errors:,} faults of shape"
 
 
-def _next_step(run: dict[str, Any], commands: Commands) -> str:
-    if run["batches_succeeded"] == run["batches"] and run["input_ended_at"] is not None:
+def _next_step(run: Run, commands: Commands) -> str:
+    if run.batches_succeeded == run.batches and run.input_ended_at is not None:
         return "mend the records or the job, and load them again; what is stored stays"
-    return commands.retry_staging(run["id"])
+    return commands.retry_staging(run.id)
 
 
-def _left(run: dict[str, Any]) -> str:
+def _left(run: Run) -> str:
     """Records of failed batches: with them the counts add up to what was read."""
-    left = run["rows_attempted"] - sum(run[f"rows_{name}"] for name in _COUNTS)
-    return f", {left:,} in {run['batches_failed']:,} failed batches" if left else ""
+    left = run.rows_attempted - sum(getattr(run, f"rows_{name}") for name in _COUNTS)
+    return f", {left:,} in {run.batches_failed:,} failed batches" if left else ""
 
 
-def _seconds(run: dict[str, Any]) -> float:
-    """Of a run that was retried, since it was taken up again."""
-    return float((run["finished_at"] - (run["resumed_at"] or run["started_at"])).total_seconds())
-
-
-def _begun(run: dict[str, Any]) -> str:
-    return f" (a retry of the run that began at {run['started_at']:%Y-%m-%d %H:%M:%S} UTC)" if run["resumed_at"] else ""
+def _begun(run: Run) -> str:
+    return f" (a retry of the run that began at {run.started_at:%Y-%m-%d %H:%M:%S} UTC)" if run.resumed_at else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +20,7 @@ from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.batch_events import BatchEvent
 from etl.staging.ledger.ending import SILENT_SECONDS, bury_dead_runs, end_run, how_to_end, sum_up, this_process
 from etl.staging.ledger.queries import statement
+from etl.staging.ledger.values import Batch, BatchPlace, NewRun, RejectedRecord, Run, of_row
 
 _RECORD_CHARACTERS = 4000
 _PAGE = 1000
@@ -28,17 +28,6 @@ _PAGE = 1000
 
 Locate = Callable[[int], dict[str, Any]]
 """Where the record with this ordinal stands in its source."""
-
-
-@dataclass(frozen=True)
-class NewStagingRun:
-    run_id: str
-    job_id: str
-    target_table: str
-    batch_size: int
-    workers: int
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
 
 
 def asking_again(retries: int = DEFAULT_RETRIES) -> Retrying:
@@ -52,7 +41,7 @@ class StagingLedger:
 
     # Runs
 
-    def start_run(self, run: NewStagingRun, *, force: bool = False) -> int:
+    def start_run(self, run: NewRun, *, force: bool = False) -> int:
         """The run's number. Refuses a run id that is taken, and a job that is running unless forced."""
         with self._database.transaction("start run") as cursor:
             self._enter_job(cursor, run.job_id, force)
@@ -89,7 +78,7 @@ class StagingLedger:
                 indexes = None if batch_indexes is None else list(batch_indexes)
                 cursor.execute(statement("reopen_batches"), {"run_id": run_id, "batch_indexes": indexes})
         if row is None:
-            silent_seconds = self.get_run(run_id)["silent_seconds"] or 0.0
+            silent_seconds = self.get_run(run_id).silent_seconds or 0.0
             raise LockedError(f"run {run_id} is running; {how_to_end(run_id, silent_seconds)}")
         return int(row[0])
 
@@ -120,25 +109,25 @@ class StagingLedger:
         already stays as it is; one that lives is refused."""
         with self._database.transaction("end run by force") as cursor:
             bury_dead_runs(cursor, SILENT_SECONDS, run_id)
-        silent_seconds = self.get_run(run_id)["silent_seconds"]
+        silent_seconds = self.get_run(run_id).silent_seconds
         if silent_seconds is not None:
             raise LockedError(
                 f"run {run_id} is alive: its last heartbeat is {silent_seconds:.0f} s old; "
                 f"`cancel --run {run_id}` ends it after the batches in flight"
             )
 
-    def get_run(self, run_id: str) -> dict[str, Any]:
+    def get_run(self, run_id: str) -> Run:
         with self._database.rows("read run") as cursor:
             cursor.execute(statement("get_run"), {"run_id": run_id})
             row = cursor.fetchone()
         if row is None:
             raise UsageError(f"expected run {run_id!r} in the ledger, found none; `status` lists the latest")
-        return dict(row)
+        return of_row(Run, row)
 
-    def recent_runs(self, job_id: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+    def recent_runs(self, job_id: str | None = None, limit: int = 20) -> list[Run]:
         with self._database.rows("read runs") as cursor:
             cursor.execute(statement("recent_runs"), {"job_id": job_id, "limit": limit})
-            return [dict(row) for row in cursor.fetchall()]
+            return [of_row(Run, row) for row in cursor.fetchall()]
 
     def newer_run(self, run_id: str) -> str | None:
         """A later run of the same job that has stored something."""
@@ -165,7 +154,7 @@ class StagingLedger:
         has_ended, is_cancelled = row
         return None if has_ended else bool(is_cancelled)
 
-    def finish_run(self, run_id: str, failure: str | None = None) -> dict[str, Any]:
+    def finish_run(self, run_id: str, failure: str | None = None) -> Run:
         """Success where all of the input was cut into batches and all were stored; the run as it stands then."""
         with self._database.transaction("finish run") as cursor:
             cursor.execute(statement("lock_run"), {"run_id": run_id, **this_process()})
@@ -184,7 +173,7 @@ class StagingLedger:
     def is_cancelled(self, run_id: str) -> bool:
         """Or has ended: no other batch may begin."""
         run = self.get_run(run_id)
-        return run["cancelled_at"] is not None or run["finished_at"] is not None
+        return run.cancelled_at is not None or run.finished_at is not None
 
     # Batches
 
@@ -241,32 +230,33 @@ class StagingLedger:
         with self._database.transaction(event.name.replace("_", " ")) as cursor:
             cursor.execute(statement(event.name), event.parameters)
 
-    def open_batches(self, run_id: str) -> list[dict[str, Any]]:
+    def open_batches(self, run_id: str) -> list[BatchPlace]:
         """All but the stored ones: what a retry has to run."""
         with self._database.rows("read open batches") as cursor:
             cursor.execute(statement("open_batches"), {"run_id": run_id})
-            return [dict(row) for row in cursor.fetchall()]
+            return [of_row(BatchPlace, row) for row in cursor.fetchall()]
 
-    def last_batch(self, run_id: str) -> dict[str, Any] | None:
+    def last_batch(self, run_id: str) -> BatchPlace | None:
         with self._database.rows("read last batch") as cursor:
             cursor.execute(statement("last_batch"), {"run_id": run_id})
             row = cursor.fetchone()
-            return dict(row) if row else None
+            return of_row(BatchPlace, row) if row else None
 
-    def batches(self, run_id: str, *, only_open: bool = False) -> Iterator[dict[str, Any]]:
+    def batches(self, run_id: str, *, only_open: bool = False) -> Iterator[Batch]:
         """In their order, a page at a time; `only_open`: those that are not stored."""
-        return self._pages("batches_of_run", "batch_index", {"run_id": run_id, "only_open": only_open})
+        parameters = {"run_id": run_id, "only_open": only_open}
+        return (of_row(Batch, row) for row in self._rows("batches_of_run", "batch_index", parameters))
 
-    def rejects(self, run_id: str) -> Iterator[dict[str, Any]]:
+    def rejects(self, run_id: str) -> Iterator[RejectedRecord]:
         """In the order of the input, a page at a time: there may be many."""
-        return self._pages("rejects_of_run", "ordinal", {"run_id": run_id})
+        return (of_row(RejectedRecord, row) for row in self._rows("rejects_of_run", "ordinal", {"run_id": run_id}))
 
-    def _pages(self, name: str, key: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _rows(self, name: str, key: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
         after = -1
         while True:
             with self._database.rows(name.replace("_", " ")) as cursor:
                 cursor.execute(statement(name), {**parameters, "after": after, "limit": _PAGE})
-                page = [dict(row) for row in cursor.fetchall()]
+                page = cursor.fetchall()
             yield from page
             if len(page) < _PAGE:
                 return

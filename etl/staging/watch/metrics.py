@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from http.client import HTTPException
-from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, push_to_gateway, start_http_server
@@ -13,6 +12,7 @@ from etl.retrying import RETRIES
 from etl.staging.batch.records import PreparedBatch
 from etl.staging.batch.upsert import Stored
 from etl.staging.ledger.batch_events import Failure
+from etl.staging.ledger.values import Run
 
 _LABELS = ("staging_job",)
 _BUCKETS_MS = (5, 10, 15, 20, 30, 40, 60, 80, 120, 200, 400, 800, 1600, 5000, 15000, 60000)
@@ -103,13 +103,13 @@ class Metrics:
     def batch_failed(self, batch: PreparedBatch, failure: Failure) -> None:
         self._add("batch_failures", 1)
 
-    def run_finished(self, run: dict[str, Any]) -> None:
-        stored = sum(run[f"rows_{name}"] for name in ("inserted", "updated", "unchanged", "deduplicated"))
-        attempted = run["rows_attempted"]
-        bad = attempted - stored + run["rows_invalid"]
+    def run_finished(self, run: Run) -> None:
+        stored = sum(getattr(run, f"rows_{name}") for name in ("inserted", "updated", "unchanged", "deduplicated"))
+        attempted = run.rows_attempted
+        bad = attempted - stored + run.rows_invalid
         self._error_rate.labels(self._job).set(bad / attempted if attempted else 0.0)
-        self._finished.labels(self._job).set(run["finished_at"].timestamp())
-        self._succeeded.labels(self._job).set(run["status"] == "success")
+        self._finished.labels(self._job).set(run.ended_at.timestamp())
+        self._succeeded.labels(self._job).set(run.status == "success")
 
     def _add(self, name: str, amount: int) -> None:
         self._counters[name].labels(self._job).inc(amount)

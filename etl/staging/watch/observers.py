@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from etl.staging.batch.records import PreparedBatch
 from etl.staging.batch.upsert import Stored
 from etl.staging.ledger.batch_events import Failure
+from etl.staging.ledger.values import Run
 
 
 class Observer(Protocol):
@@ -22,7 +23,7 @@ class Observer(Protocol):
 
     def batch_failed(self, batch: PreparedBatch, failure: Failure) -> None: ...
 
-    def run_finished(self, run: dict[str, Any]) -> None: ...
+    def run_finished(self, run: Run) -> None: ...
 
 
 class Observers:
@@ -47,6 +48,6 @@ class Observers:
         for each in self._observers:
             each.batch_failed(batch, failure)
 
-    def run_finished(self, run: dict[str, Any]) -> None:
+    def run_finished(self, run: Run) -> None:
         for each in self._observers:
             each.run_finished(run)

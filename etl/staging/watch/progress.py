@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -11,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from etl.staging.batch.records import PreparedBatch
 from etl.staging.batch.upsert import Stored
 from etl.staging.ledger.batch_events import Failure
+from etl.staging.ledger.values import Run
 
 
 class ProgressBar:
@@ -46,7 +46,7 @@ class ProgressBar:
     def batch_failed(self, batch: PreparedBatch, failure: Failure) -> None:
         self._note("failed batches", 1)
 
-    def run_finished(self, run: dict[str, Any]) -> None:
+    def run_finished(self, run: Run) -> None:
         self._progress.stop()
 
     def _note(self, name: str, amount: int) -> None:

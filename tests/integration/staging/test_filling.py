@@ -20,7 +20,8 @@ from etl.staging.batch.store import BatchStore
 from etl.staging.batch.upsert import Stored, Target, store_rows
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.journal import Journal
-from etl.staging.ledger.ledger import NewStagingRun, StagingLedger
+from etl.staging.ledger.ledger import StagingLedger
+from etl.staging.ledger.values import NewRun
 from etl.staging.watch.observers import Observers
 from etl.statements.staging.tables import StagingTable, staging_table_statements
 from tests.integration.staging.conftest import Execute
@@ -44,7 +45,7 @@ AWKWARD = [
 
 @pytest.fixture
 def empty_target(database: StagingDatabase, events: StagingTable) -> Target:
-    number = StagingLedger(database).start_run(NewStagingRun("first", "events", events.name, 1000, 1), force=True)
+    number = StagingLedger(database).start_run(NewRun("first", "events", events.name, 1000, 1), force=True)
     return Target(events, "events", "first", number, skip_unchanged=True, is_empty=True)
 
 

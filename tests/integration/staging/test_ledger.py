@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from etl.staging.database.database import StagingDatabase
 from etl.staging.database.installation import Transactions, install_ledger
 from etl.staging.ledger.batch_events import Failure, batch_failed, batch_retried
 from etl.staging.ledger.journal import Journal
-from etl.staging.ledger.ledger import NewStagingRun, StagingLedger
+from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.ledger.queries import SQL_DIRECTORY, statement
+from etl.staging.ledger.values import Batch, NewRun, RejectedRecord, Run
 from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
@@ -44,7 +46,7 @@ def ledger(database: StagingDatabase) -> StagingLedger:
 @pytest.fixture
 def run(ledger: StagingLedger) -> str:
     """Of four batches, none of them begun."""
-    ledger.start_run(NewStagingRun("run", "events", "stg_events", 100, 1))
+    ledger.start_run(NewRun("run", "events", "stg_events", 100, 1))
     ledger.register_batches("run", [RawBatch(index, {"records": 100}, range(0), []) for index in range(4)])
     return "run"
 
@@ -95,7 +97,7 @@ def test_what_is_open_when_a_run_ends_has_failed(ledger: StagingLedger, run: str
         (2, "failed", *FAILURE.__dict__.values()),
         (3, *not_stored),
     ]
-    assert (ended["status"], ended["batches"], ended["batches_failed"], ended["retries"]) == ("failed", 4, 4, 1)
+    assert (ended.status, ended.batches, ended.batches_failed, ended.retries) == ("failed", 4, 4, 1)
     # what comes too late changes nothing
     ledger.mark_running(run, [0, 1, 2, 3])
     ledger.tell(batch_retried(run, 0, 1, FAILURE, 0.2))
@@ -239,7 +241,7 @@ class Counting:
 
     def batch_failed(self, batch: PreparedBatch, failure: Failure) -> None: ...
 
-    def run_finished(self, run: dict[str, Any]) -> None: ...
+    def run_finished(self, run: Run) -> None: ...
 
 
 def test_retries_while_the_server_was_away_stand_in_the_ledger(
@@ -247,9 +249,9 @@ def test_retries_while_the_server_was_away_stand_in_the_ledger(
 ) -> None:
     heard = Counting()
     summary = StagingLoader(away, [heard]).load(job, source_of(job), LoadOptions(run_id="cut", retries=20))
-    assert (summary.run["status"], summary.run["rows_inserted"]) == ("success", 1000)
+    assert (summary.run.status, summary.run.rows_inserted) == ("success", 1000)
     assert heard.retries >= 2
-    assert summary.run["retries"] == heard.retries
+    assert summary.run.retries == heard.retries
     timelines = execute("SELECT retry_timeline, attempts FROM etl_run_batches WHERE retry_timeline <> '[]'")
     for timeline, attempts in timelines:
         assert [each["attempt"] for each in timeline] == list(range(1, len(timeline) + 1))
@@ -264,8 +266,8 @@ def test_a_retried_run_is_timed_from_its_retry(ledger: StagingLedger, run: str, 
     ledger.finish_run(run)
     ledger.resume_run(run, "events")
     ended = ledger.finish_run(run)
-    assert (ended["finished_at"] - ended["resumed_at"]).total_seconds() < 600
-    assert (ended["finished_at"] - ended["started_at"]).total_seconds() >= 3600
+    assert (ended.finished_at - ended.resumed_at).total_seconds() < 600
+    assert (ended.finished_at - ended.started_at).total_seconds() >= 3600
 
 
 def test_a_silent_run_says_how_long_to_wait_and_is_ended_by_force(
@@ -286,8 +288,8 @@ def test_a_silent_run_says_how_long_to_wait_and_is_ended_by_force(
     with pytest.raises(LockedError, match=silent + ".*, or `retry --force` takes it over"):
         loader.retry(job, source_of(job), run)
     ended = loader.cancel(run, "me", force=True)
-    assert (ended["status"], states(execute)) == ("failed", ["failed"] * 4)
-    assert re.match(r"ended by --force: process \d+ on .* was last heard of at", ended["failure"])
+    assert (ended.status, states(execute)) == ("failed", ["failed"] * 4)
+    assert re.match(r"ended by --force: process \d+ on .* was last heard of at", ended.failure)
     assert loader.load(job, source_of(job), options).is_success
 
 
@@ -296,26 +298,26 @@ def test_a_forced_retry_takes_a_silent_run_over(
 ) -> None:
     execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
     loader = StagingLoader(database)
-    assert loader.load(job, source_of(job), LoadOptions(run_id="run")).run["batches_failed"] == 1
+    assert loader.load(job, source_of(job), LoadOptions(run_id="run")).run.batches_failed == 1
     execute("ALTER TABLE stg_events DROP CONSTRAINT no_k150")
     ledger.resume_run("run", "events")  # and its process dies
     execute("UPDATE etl_runs SET heartbeat_at = now() - interval '20 seconds'")
     summary = loader.retry(job, source_of(job), "run", options=LoadOptions(force=True))
-    assert (summary.run["status"], summary.run["rows_inserted"]) == ("success", 1000)
+    assert (summary.run.status, summary.run.rows_inserted) == ("success", 1000)
 
 
 def test_what_a_run_stored_after_it_was_given_up_is_counted(ledger: StagingLedger, run: str, execute: Execute) -> None:
     execute("UPDATE etl_runs SET heartbeat_at = now() - interval '2 minutes'")
     assert ledger.bury_dead_runs() == [run]
-    assert ledger.get_run(run)["status"] == "failed"
+    assert ledger.get_run(run).status == "failed"
     execute(
         "UPDATE etl_run_batches SET status = 'succeeded', committed_at = now(), rows_attempted = 100, "
         "rows_inserted = 100 WHERE batch_index = 0"
     )
     ended = ledger.finish_run(run)
-    assert (ended["status"], ended["batches_succeeded"], ended["batches_failed"]) == ("partial", 1, 3)
-    assert ended["rows_inserted"] == 100
-    assert "the process died" in ended["failure"]
+    assert (ended.status, ended.batches_succeeded, ended.batches_failed) == ("partial", 1, 3)
+    assert ended.rows_inserted == 100
+    assert "the process died" in ended.failure
 
 
 def test_a_process_that_was_given_up_does_not_end_the_run_of_the_one_that_took_it_over(
@@ -324,7 +326,7 @@ def test_a_process_that_was_given_up_does_not_end_the_run_of_the_one_that_took_i
     assert ledger.beat(run) is False
     execute("UPDATE etl_runs SET process_id = -1, heartbeat_at = '2026-01-01 00:00+00'")  # as a retry elsewhere does
     assert ledger.beat(run) is None
-    assert ledger.finish_run(run, "late")["status"] == "running"
+    assert ledger.finish_run(run, "late").status == "running"
     assert states(execute) == ["pending"] * 4
     assert execute("SELECT heartbeat_at::text, failure FROM etl_runs") == [("2026-01-01 00:00:00+00", None)]
 
@@ -338,3 +340,21 @@ def test_a_run_that_was_taken_over_is_told_so(
     with pytest.raises(BrokenOffError, match="run run was given up for dead, and process -1 on elsewhere goes on"):
         StagingLoader(database).load(job, source_of(job), LoadOptions(run_id="run"))
     assert execute("SELECT status FROM etl_runs") == [("running",)]
+
+
+@pytest.mark.parametrize(
+    ("table", "kind", "but"),
+    [
+        ("etl_runs", Run, {"silent_seconds"}),
+        ("etl_run_batches", Batch, set()),
+        ("etl_run_rejects", RejectedRecord, {"etl_run_id", "created_at"}),
+    ],
+)
+def test_what_the_ledger_holds_is_what_is_shown(
+    ledger: StagingLedger, execute: Execute, table: str, kind: Any, but: set[str]
+) -> None:
+    columns = execute(
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum", (table,)
+    )
+    stored, shown = [name for (name,) in columns], [each.name for each in fields(kind)]
+    assert [name for name in shown if name not in but] == [name for name in stored if name not in but]

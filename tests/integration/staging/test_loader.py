@@ -84,7 +84,7 @@ def retry(database: StagingDatabase, job: StagingJob, file: Path, tmp_path: Path
 
 
 def counts(summary: Summary) -> tuple[int, ...]:
-    return tuple(int(summary.run[f"rows_{name}"]) for name in COUNTS)
+    return tuple(int(getattr(summary.run, f"rows_{name}")) for name in COUNTS)
 
 
 def batch_states(execute: Execute, run_id: str) -> list[str]:
@@ -109,9 +109,9 @@ def test_counts_add_up_whatever_comes(load: Callable[..., Summary], file: Path, 
     write(file, [*some(150), *bad, *some(50, again=True)])
     summary = load("mixed")
     assert summary.is_success
-    assert summary.run["rows_attempted"] == 205 == sum(counts(summary))
-    assert summary.run["rows_rejected"] == 4
-    assert (summary.run["rows_invalid"], summary.run["required_field_errors"]) == (1, 1)
+    assert summary.run.rows_attempted == 205 == sum(counts(summary))
+    assert summary.run.rows_rejected == 4
+    assert (summary.run.rows_invalid, summary.run.required_field_errors) == (1, 1)
     ((rows,),) = execute("SELECT count(*) FROM stg_events")
     assert rows == 151
     assert summary.reject_file is not None
@@ -133,7 +133,7 @@ def test_a_batch_of_rejects_is_a_batch_like_any_other(
     write(file, [*bad, *some(100), *bad, *({"id": f"tiny{i}", "n": 0} for i in range(100))])
     execute("ALTER TABLE stg_events ADD CONSTRAINT no_k00050 CHECK (source_id <> 'k00050')")
     partial = load("mixed")
-    assert (partial.run["status"], counts(partial)) == ("partial", (100, 0, 0, 0, 200))
+    assert (partial.run.status, counts(partial)) == ("partial", (100, 0, 0, 0, 200))
     assert batch_states(execute, "mixed") == ["succeeded", "failed", "succeeded", "succeeded"]
     execute("ALTER TABLE stg_events DROP CONSTRAINT no_k00050")
     assert counts(retry("mixed")) == (200, 0, 0, 0, 200)
@@ -156,7 +156,7 @@ def test_whatever_goes_wrong_with_one_batch_fails_it_alone(
     write(file, [*some(150), b"{broken", *some(400)[151:]])
     read = Forgetful(NdjsonFormat(1 << 20), (file,))
     partial = StagingLoader(database).load(job, read, LoadOptions(run_id="partial", reject_dir=file.parent))
-    assert (partial.run["status"], counts(partial)) == ("partial", (300, 0, 0, 0, 0))
+    assert (partial.run.status, counts(partial)) == ("partial", (300, 0, 0, 0, 0))
     assert execute("SELECT error_code, error_message FROM etl_run_batches WHERE status = 'failed'") == [
         ("KeyError", "expected to store the batch, found KeyError: 'line'")
     ]
@@ -171,10 +171,10 @@ def test_records_nested_deeply_are_rows_or_rejects_also_in_a_retry(
     write(file, [*some(50), *nested, *some(100)[50:]])
     execute("ALTER TABLE stg_events ADD CONSTRAINT nothing CHECK (source_id <> 'k00099')")
     options = LoadOptions(run_id="deep", reject_dir=tmp_path)
-    assert StagingLoader(database).load(shaped, source(file), options).run["status"] == "partial"
+    assert StagingLoader(database).load(shaped, source(file), options).run.status == "partial"
     execute("ALTER TABLE stg_events DROP CONSTRAINT nothing")
     whole = StagingLoader(database).retry(shaped, source(file), "deep", (), LoadOptions(reject_dir=tmp_path))
-    assert (whole.run["status"], counts(whole), whole.run["rows_invalid"]) == ("success", (103, 0, 0, 0, 1), 3)
+    assert (whole.run.status, counts(whole), whole.run.rows_invalid) == ("success", (103, 0, 0, 0, 1), 3)
     assert execute("SELECT reason FROM etl_run_rejects") == [("nested_too_deep",)]
 
 
@@ -209,14 +209,14 @@ def test_a_failing_batch_fails_alone_and_is_retried(
     execute("ALTER TABLE stg_events ADD CONSTRAINT no_k00250 CHECK (source_id <> 'k00250')")
     write(file, some(500))
     partial = load("partial")
-    assert partial.run["status"] == "partial"
+    assert partial.run.status == "partial"
     assert batch_states(execute, "partial") == ["succeeded", "succeeded", "failed", "succeeded", "succeeded"]
     ((code, message, attempts),) = execute(
         "SELECT error_code, error_message, attempts FROM etl_run_batches WHERE status = 'failed'"
     )
     assert (code, attempts) == ("23514", 1)
     assert "no_k00250" in message
-    assert sum(counts(partial)) == 400 == partial.run["rows_attempted"] - 100
+    assert sum(counts(partial)) == 400 == partial.run.rows_attempted - 100
 
     execute("ALTER TABLE stg_events DROP CONSTRAINT no_k00250")
     whole = retry("partial")
@@ -234,15 +234,15 @@ def test_a_batch_whose_file_has_changed_or_is_gone_fails_alone_in_a_retry(
     former, times = changed.read_bytes(), changed.stat()
     loader, read = StagingLoader(database), FileSource(NdjsonFormat(1 << 20), tuple(files))
     execute("ALTER TABLE stg_events ADD CONSTRAINT nothing CHECK (false)")
-    assert loader.load(job, read, LoadOptions(run_id="again")).run["status"] == "failed"
+    assert loader.load(job, read, LoadOptions(run_id="again")).run.status == "failed"
     execute("ALTER TABLE stg_events DROP CONSTRAINT nothing")
 
     write(changed, some(7))
     content = gone.read_bytes()
     gone.unlink()
     retried = loader.retry(job, read, "again")
-    assert (retried.run["status"], retried.run["rows_inserted"]) == ("partial", 100)
-    assert retried.run["rows_attempted"] == 300
+    assert (retried.run.status, retried.run.rows_inserted) == ("partial", 100)
+    assert retried.run.rows_attempted == 300
     told = execute("SELECT status, error_code, error_message FROM etl_run_batches ORDER BY batch_index")
     assert [each[:2] for each in told] == [("failed", "SourceError"), ("failed", "SourceError"), ("succeeded", None)]
     assert f"{changed} has been changed since the run read it: expected {len(former):,} bytes" in told[0][2]
@@ -253,7 +253,7 @@ def test_a_batch_whose_file_has_changed_or_is_gone_fails_alone_in_a_retry(
     changed.write_bytes(former)
     os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
     again = loader.retry(job, read, "again")
-    assert (again.run["status"], again.run["rows_inserted"]) == ("partial", 200)
+    assert (again.run.status, again.run.rows_inserted) == ("partial", 200)
     assert batch_states(execute, "again") == ["succeeded", "failed", "succeeded"]
 
 
@@ -266,11 +266,11 @@ def test_a_batch_that_is_not_in_the_spool_any_more_fails_alone(
     piped = SpooledSource(StandardInput(NdjsonFormat(1 << 20), lambda: file.open("rb")), spool)
     loader = StagingLoader(database)
     execute("ALTER TABLE stg_events ADD CONSTRAINT nothing CHECK (false)")
-    assert loader.load(job, piped, LoadOptions(run_id="piped")).run["status"] == "failed"
+    assert loader.load(job, piped, LoadOptions(run_id="piped")).run.status == "failed"
     execute("ALTER TABLE stg_events DROP CONSTRAINT nothing")
     (tmp_path / "spool" / "piped.000001.ndjson").unlink()
     retried = loader.retry(job, piped, "piped")
-    assert (retried.run["status"], retried.run["rows_inserted"]) == ("partial", 200)
+    assert (retried.run.status, retried.run.rows_inserted) == ("partial", 200)
     assert batch_states(execute, "piped") == ["succeeded", "failed", "succeeded"]
     ((message,),) = execute("SELECT error_message FROM etl_run_batches WHERE status = 'failed'")
     assert "batch 1 is not in the spool any more" in message
@@ -313,7 +313,7 @@ def test_a_job_whose_source_is_of_another_kind_now_cannot_retry(
 def test_nothing_stored_is_a_failed_run(load: Callable[..., Summary], file: Path, execute: Execute) -> None:
     execute("ALTER TABLE stg_events ADD CONSTRAINT nothing CHECK (false)")
     write(file, some(150))
-    assert load("nothing").run["status"] == "failed"
+    assert load("nothing").run.status == "failed"
 
 
 def test_connections_that_die_lose_and_double_nothing(
@@ -340,7 +340,7 @@ def test_connections_that_die_lose_and_double_nothing(
             done.set()
             thread.join()
     assert summary.is_success
-    assert summary.run["retries"] > 0
+    assert summary.run.retries > 0
     assert counts(summary) == (20_000, 0, 0, 0, 0)
     ((rows,),) = execute("SELECT count(*) FROM stg_events")
     assert rows == 20_000
@@ -373,7 +373,7 @@ def test_a_retry_never_undoes_a_newer_run(
 ) -> None:
     execute("ALTER TABLE stg_events ADD CONSTRAINT no_old CHECK (NOT (data ? 'old'))")
     write(file, some(100, old=True))
-    assert load("old").run["status"] == "failed"
+    assert load("old").run.status == "failed"
     before = file.stat()
     fresh = file.with_name("fresh.ndjson")
     write(fresh, some(100))
@@ -414,12 +414,12 @@ def test_a_cancelled_run_ends_between_batches_and_goes_on_later(
         blocker.rollback()
         thread.join(timeout=60)
     (summary,) = ended
-    assert summary.run["status"] == "partial"
-    assert summary.run["cancelled_by"] == "somebody"
-    assert "cancelled" in summary.run["failure"]
+    assert summary.run.status == "partial"
+    assert summary.run.cancelled_by == "somebody"
+    assert "cancelled" in summary.run.failure
     ((rows,),) = execute("SELECT count(*) FROM stg_events")
     assert 0 < rows < 5000
-    assert rows == summary.run["rows_inserted"]
+    assert rows == summary.run.rows_inserted
     whole = retry("cancelled")
     assert whole.is_success
     assert counts(whole) == (5000, 0, 0, 0, 0)
@@ -446,7 +446,7 @@ def test_faults_count_where_they_stand_in_the_table(
     )
     options = LoadOptions(run_id="exact", reject_dir=file.parent)
     run = StagingLoader(database).load(job, source(file), options).run
-    counted = {name: run[f"rows_{name}"] for name in ("attempted", *COUNTS, "invalid")}
+    counted = {name: getattr(run, f"rows_{name}") for name in ("attempted", *COUNTS, "invalid")}
     assert counted == {
         "attempted": 6,
         "inserted": 3,
@@ -456,13 +456,13 @@ def test_faults_count_where_they_stand_in_the_table(
         "rejected": 1,
         "invalid": 1,
     }
-    assert run["required_field_errors"] == 2
+    assert run.required_field_errors == 2
     ((invalid, faults, valid),) = execute(
         "SELECT count(*) FILTER (WHERE NOT is_valid), sum(jsonb_array_length(validation_errors)),"
         " count(*) FILTER (WHERE is_valid) FROM stg_events WHERE etl_run_id = 'exact'"
     )
-    assert (invalid, faults) == (run["rows_invalid"], run["required_field_errors"])
-    assert valid + invalid + run["rows_rejected"] + run["rows_deduplicated"] == run["rows_attempted"]
+    assert (invalid, faults) == (run.rows_invalid, run.required_field_errors)
+    assert valid + invalid + run.rows_rejected + run.rows_deduplicated == run.rows_attempted
 
 
 def test_too_many_invalid_records_end_the_run(
@@ -471,8 +471,8 @@ def test_too_many_invalid_records_end_the_run(
     write(file, [*some(200), *({"id": f"bad{i}"} for i in range(100))])
     strict = job.model_copy(update={"maximum_invalid": "20"})
     summary = StagingLoader(database).load(strict, source(file), LoadOptions(run_id="strict"))
-    assert summary.run["status"] == "partial"
-    assert summary.run["failure"].startswith("expected at most 20 of the 300 records read to be invalid or rejected")
+    assert summary.run.status == "partial"
+    assert summary.run.failure.startswith("expected at most 20 of the 300 records read to be invalid or rejected")
     ((rows,),) = execute("SELECT count(*) FROM stg_events")
     assert rows == 200
 
@@ -489,24 +489,24 @@ def test_too_many_rejected_records_fail_the_run(
         return job.model_copy(update={"maximum_rejected": str(maximum)})
 
     default = loader.load(job, source(file), LoadOptions(run_id="default"))
-    assert (default.run["status"], default.run["rows_inserted"], default.run["rows_rejected"]) == ("partial", 4, 8)
-    assert "at most 50% of the 12 records read to be rejected (maximum_rejected), found 8" in default.run["failure"]
+    assert (default.run.status, default.run.rows_inserted, default.run.rows_rejected) == ("partial", 4, 8)
+    assert "at most 50% of the 12 records read to be rejected (maximum_rejected), found 8" in default.run.failure
     assert loader.load(limited("66.7%"), source(file), LoadOptions(run_id="free")).is_success
     share = loader.load(limited("60%"), source(file), LoadOptions(run_id="share"))
-    assert (share.run["status"], share.run["rows_rejected"], share.run["rows_unchanged"]) == ("partial", 8, 4)
-    assert share.run["failure"].startswith(
+    assert (share.run.status, share.run.rows_rejected, share.run.rows_unchanged) == ("partial", 8, 4)
+    assert share.run.failure.startswith(
         "expected at most 60% of the 12 records read to be rejected (maximum_rejected), found 8; the first"
     )
     # judged before anything of the batch is stored
     refused = loader.load(limited(3), source(file), options)
-    assert (refused.run["status"], refused.run["rows_attempted"]) == ("failed", 0)
-    assert refused.run["failure"] == (
+    assert (refused.run.status, refused.run.rows_attempted) == ("failed", 0)
+    assert refused.run.failure == (
         "expected at most 3 of the 12 records read to be rejected (maximum_rejected), found 4; "
         "the last of them: expected a source_id at id, found nothing; keys found: n"
     )
     known_later = loader.retry(limited(7), source(file), "run")
-    assert (known_later.run["status"], known_later.run["rows_rejected"]) == ("partial", 8)
-    assert known_later.run["failure"].startswith("expected at most 7 of the 12 records read to be rejected")
+    assert (known_later.run.status, known_later.run.rows_rejected) == ("partial", 8)
+    assert known_later.run.failure.startswith("expected at most 7 of the 12 records read to be rejected")
     assert loader.retry(limited(8), source(file), "run").is_success
 
 
@@ -515,13 +515,13 @@ def test_a_run_whose_every_record_is_rejected_fails(
 ) -> None:
     write(file, [{"n": n} for n in range(250)])
     failed = load("all")
-    assert (failed.run["status"], failed.run["rows_rejected"], failed.run["batches_succeeded"]) == ("failed", 250, 3)
-    assert failed.run["failure"] == (
+    assert (failed.run.status, failed.run.rows_rejected, failed.run.batches_succeeded) == ("failed", 250, 3)
+    assert failed.run.failure == (
         "expected at most 50% of the 250 records read to be rejected (maximum_rejected), found 250; "
         "the first reject: expected a source_id at id, found nothing; keys found: n"
     )
     again = retry("all")
-    assert (again.run["status"], again.run["failure"]) == ("failed", failed.run["failure"])
+    assert (again.run.status, again.run.failure) == ("failed", failed.run.failure)
     allowed = job.model_copy(update={"maximum_rejected": "100%"})
     assert StagingLoader(database).load(allowed, source(file), LoadOptions(run_id="allowed")).is_success
     file.write_bytes(b"\n")
@@ -598,12 +598,12 @@ def test_a_source_that_breaks_off_is_stored_as_far_as_it_goes(
     whole = gzip.compress(b"".join(orjson.dumps(each) + b"\n" for each in records), mtime=0)
     packed.write_bytes(whole[: len(whole) * 2 // 3])
     summary = StagingLoader(database).load(job, source(packed), LoadOptions(run_id="broken"))
-    assert summary.run["status"] == "partial"
-    assert "events.ndjson.gz" in summary.run["failure"]
+    assert summary.run.status == "partial"
+    assert "events.ndjson.gz" in summary.run.failure
     ((rows, first, last),) = execute(
         "SELECT count(*), min((data ->> 'n')::int), max((data ->> 'n')::int) FROM stg_events"
     )
-    assert 1000 < rows == last - first + 1 == summary.run["rows_inserted"]
+    assert 1000 < rows == last - first + 1 == summary.run.rows_inserted
 
 
 @pytest.mark.parametrize(("count", "kept"), [(5000, 0.99), (5000, 0.5), (300, 0.5), (300, 0.9), (5000, 0.0)])
@@ -619,11 +619,11 @@ def test_of_a_truncated_file_all_whole_records_are_stored_whatever_its_size(
     summary = StagingLoader(database).load(job, source(packed), LoadOptions(run_id="cut"))
     assert readable < count
     assert bool(readable) == bool(kept)
-    assert summary.run["status"] == ("partial" if readable else "failed")
+    assert summary.run.status == ("partial" if readable else "failed")
     assert counts(summary) == (readable, 0, 0, 0, 0)
     assert execute("SELECT count(*) FROM stg_events") == [(readable,)]
     for said in ("events.ndjson.gz cannot be read: Truncated", "behind byte", f"the input gave {readable:,} records"):
-        assert said in summary.run["failure"]
+        assert said in summary.run.failure
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def load(database: StagingDatabase, file: Path, *records: dict[str, Any]) -> dic
     )
     run = StagingLoader(database).load(job, FileSource(NdjsonFormat(1 << 20), (file,)), LoadOptions()).run
     counted = ("inserted", "updated", "unchanged", "deduplicated", "rejected")
-    counts = {name: run[f"rows_{name}"] for name in counted}
-    assert run["rows_attempted"] == sum(counts.values()), run
+    counts = {name: getattr(run, f"rows_{name}") for name in counted}
+    assert run.rows_attempted == sum(counts.values()), run
     return {name: count for name, count in counts.items() if count}
 
 

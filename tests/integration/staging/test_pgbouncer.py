@@ -79,7 +79,7 @@ def test_what_the_pooler_refuses_for_a_moment_is_tried_again(
 
         source = Meddled(NdjsonFormat(1 << 20), (file,), meddle=hold)
         summary = StagingLoader(database).load(job, source, LoadOptions(run_id="patient"))
-    assert (summary.run["status"], summary.run["failure"]) == ("success", None)
+    assert (summary.run.status, summary.run.failure) == ("success", None)
     assert execute("SELECT count(*) FROM stg_events") == [(3000,)]
     assert "query_wait_timeout" in (folder / "pgbouncer.log").read_text()
 
@@ -100,8 +100,8 @@ def test_a_load_and_the_same_again(pooled: StagingDatabase, tmp_path: Path, exec
     source = FileSource(NdjsonFormat(1 << 20), (file,))
     first = loader.load(job, source, LoadOptions(run_id="first"))
     assert first.is_success
-    assert first.run["rows_inserted"] == 4000
-    assert first.run["rows_updated"] + first.run["rows_deduplicated"] == 1000
+    assert first.run.rows_inserted == 4000
+    assert first.run.rows_updated + first.run.rows_deduplicated == 1000
     again = loader.load(job, source, LoadOptions(run_id="again"))
-    assert again.run["rows_inserted"] == 0
+    assert again.run.rows_inserted == 0
     assert execute("SELECT count(*), sum((data ->> 'n')::int) FROM stg_events") == [(4000, sum(range(1000, 5000)))]

@@ -47,13 +47,13 @@ def test_each_partition_stores_its_rows(
     options = LoadOptions(run_id="frame", reject_dir=tmp_path)
     summary = load_dataframe(frame, job, staging_settings, options=options)
     assert summary.is_success
-    assert (summary.run["rows_inserted"], summary.run["rows_rejected"], summary.run["rows_invalid"]) == (999, 1, 1)
+    assert (summary.run.rows_inserted, summary.run.rows_rejected, summary.run.rows_invalid) == (999, 1, 1)
     assert execute("SELECT count(*), count(data ->> 'amount') FROM stg_events") == [(999, 998)]
     assert execute(
         "SELECT data ->> 'amount', data ->> 'at', data ->> 'wall' FROM stg_events WHERE source_id = 'k7'"
     ) == [("1.75", "2026-11-26T10:00:00.123456Z", "2026-11-26T10:00:00.654321")]
     again = load_dataframe(frame, job, staging_settings, options=LoadOptions(run_id="again", reject_dir=tmp_path))
-    assert again.run["rows_unchanged"] == 999
+    assert again.run.rows_unchanged == 999
     ((reject,),) = execute("SELECT source_position FROM etl_run_rejects WHERE etl_run_id = 'frame'")
     assert reject == {"partition": 3, "row": 250}
     with pytest.raises(UsageError, match="run frame read a DataFrame, and job frame is of source stdin"):
@@ -78,18 +78,18 @@ def test_empty_partitions_and_too_many_rejects(
         ).run
 
     empty = load(spark.createDataFrame([], "key string"), "empty")
-    assert (empty["status"], empty["rows_attempted"]) == ("success", 0)
+    assert (empty.status, empty.rows_attempted) == ("success", 0)
     mostly = spark.range(0, 300, numPartitions=3).select(F.when(F.col("id") < 10, F.col("id")).alias("key"))
-    assert (load(mostly, "free", "97%")["status"], load(mostly, "free2", "97%")["rows_rejected"]) == ("success", 290)
+    assert (load(mostly, "free", "97%").status, load(mostly, "free2", "97%").rows_rejected) == ("success", 290)
     share = load(mostly, "share")
-    assert share["status"] == "partial"
-    assert "at most 50% of the 300 records read to be rejected (maximum_rejected), found 290" in share["failure"]
+    assert share.status == "partial"
+    assert "at most 50% of the 300 records read to be rejected (maximum_rejected), found 290" in share.failure
     count = load(mostly, "count", "95")
-    assert (count["status"], count["batches_succeeded"]) == ("partial", 1)
+    assert (count.status, count.batches_succeeded) == ("partial", 1)
     assert (
         "of the 100 records read to be rejected (maximum_rejected), found 100; the last of them: expected a"
-        in count["failure"]
+        in count.failure
     )
     none = load(mostly.where("key IS NULL"), "none")
-    assert (none["status"], none["rows_rejected"]) == ("failed", 290)
-    assert "to be rejected (maximum_rejected), found 290; the first reject: expected a source_id" in none["failure"]
+    assert (none.status, none.rows_rejected) == ("failed", 290)
+    assert "to be rejected (maximum_rejected), found 290; the first reject: expected a source_id" in none.failure

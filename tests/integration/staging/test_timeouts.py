@@ -85,7 +85,7 @@ def failed(execute: Execute) -> list[Any]:
 def test_a_statement_that_takes_too_long_fails_its_batch(hasty: StagingDatabase, file: Path, execute: Execute) -> None:
     execute(SLEEP)
     summary = load(hasty, file, "slow")
-    assert (summary.run["status"], summary.run["rows_inserted"]) == ("partial", 200)
+    assert (summary.run.status, summary.run.rows_inserted) == ("partial", 200)
     assert failed(execute) == [(1, "57014", "it took longer than it may: raise the job's timeouts.statement")]
 
 
@@ -96,7 +96,7 @@ def test_a_row_that_another_session_holds_fails_its_batch(
     with closing(psycopg2.connect(**staging_settings.connection_parameters)) as holder, holder.cursor() as cursor:
         cursor.execute("SELECT FROM stg_events WHERE source_id = 'k150' FOR UPDATE")
         summary = load(hasty, file, "second")
-    assert (summary.run["status"], summary.run["rows_updated"]) == ("partial", 200)
+    assert (summary.run.status, summary.run.rows_updated) == ("partial", 200)
     lock = "another session held the rows or the table for too long: end it, or raise the job's timeouts.lock"
     assert failed(execute) == [(1, "55P03", lock)]
 

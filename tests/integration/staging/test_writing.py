@@ -17,7 +17,8 @@ from etl.staging.batch.records import RUN_POSITIONS, RawBatch
 from etl.staging.batch.upsert import Stored, Target, store_rows
 from etl.staging.database.database import StagingDatabase
 from etl.staging.database.installation import install
-from etl.staging.ledger.ledger import NewStagingRun, StagingLedger
+from etl.staging.ledger.ledger import StagingLedger
+from etl.staging.ledger.values import NewRun
 from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
 
@@ -33,7 +34,7 @@ def run(database: StagingDatabase, events: StagingTable) -> Target:
 
 
 def new_run(database: StagingDatabase, table: StagingTable, run_id: str, **options: bool) -> Target:
-    number = StagingLedger(database).start_run(NewStagingRun(run_id, "events", table.name, 1000, 1), force=True)
+    number = StagingLedger(database).start_run(NewRun(run_id, "events", table.name, 1000, 1), force=True)
     return Target(table, "events", run_id, number, **options)
 
 

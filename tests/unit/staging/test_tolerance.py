@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from etl.staging.batch.records import PreparedBatch, Reject, RejectReason
 from etl.staging.tolerance import JUDGED_FROM, Tolerance, Tolerances
+from tests.unit.staging.runs import RUN
 
 
 def batch(rows: int, invalid: int = 0, rejects: int = 0) -> PreparedBatch:
@@ -50,10 +53,10 @@ def test_a_run_is_judged_by_its_totals() -> None:
     """A retry reads only a part of it, and the server may reject what was read as good."""
     limits = Tolerances((Tolerance("10%"), Tolerance("5", only_rejected=True)))
     assert limits.refuse(batch(100, invalid=9)) is None
-    run = {"rows_attempted": 100, "rows_rejected": 6, "rows_invalid": 3}
+    run = replace(RUN, rows_attempted=100, rows_rejected=6, rows_invalid=3)
     assert limits.at_end(run) == "expected at most 5 of the 100 records read to be rejected (maximum_rejected), found 6"
-    assert limits.at_end(run | {"rows_rejected": 5}) is None
-    assert limits.at_end(run | {"rows_invalid": 5}) is not None
+    assert limits.at_end(replace(run, rows_rejected=5)) is None
+    assert limits.at_end(replace(run, rows_invalid=5)) is not None
     refusal = limits.refuse(batch(20, rejects=6))
     assert refusal is not None
     assert "at most 5 of the 120 records read to be rejected" in refusal

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,26 +11,7 @@ from rich.console import Console
 
 from etl.staging.command.rendering import print_cancelled, print_runs, print_summary
 from etl.staging.loader import Summary
-
-BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
-LONG_ID = "newsletter_subscribers_of_the_north-20260101-000000-abcdef"
-COUNTS = ("attempted", "inserted", "updated", "unchanged", "deduplicated", "rejected", "invalid")
-RUN: dict[str, Any] = {
-    "id": LONG_ID,
-    "etl_job_id": "newsletter_subscribers_of_the_north",
-    "status": "success",
-    "phase": "committing",
-    "started_at": BEGUN,
-    "resumed_at": None,
-    "finished_at": BEGUN + timedelta(seconds=110),
-    "silent_seconds": None,
-    "failure": None,
-    "batches": 3,
-    "batches_succeeded": 3,
-    "batches_failed": 0,
-    "retries": 0,
-    **{f"rows_{name}": 0 for name in COUNTS},
-}
+from tests.unit.staging.runs import BEGUN, LONG_ID, RUN
 
 
 def console(width: int = 220) -> Console:
@@ -52,8 +34,8 @@ def test_no_id_is_cut_however_narrow_the_terminal(width: int) -> None:
 
 def test_a_run_tells_what_became_of_its_rows_as_far_as_there_is_any() -> None:
     screen = console()
-    counts = {"rows_attempted": 12_345, "rows_inserted": 12_300, "rows_rejected": 45, "rows_invalid": 7, "retries": 1}
-    print_runs([{**RUN, **counts}], screen)
+    run = replace(RUN, rows_attempted=12_345, rows_inserted=12_300, rows_rejected=45, rows_invalid=7, retries=1)
+    print_runs([run], screen)
     assert "│ 3 of 3, 1 retry │ 12,345: 12,300 inserted, 45 rejected, 7 invalid │" in text_of(screen)
 
 
@@ -63,14 +45,14 @@ def test_a_run_tells_what_became_of_its_rows_as_far_as_there_is_any() -> None:
 )
 def test_a_run_that_nobody_has_ended_may_be_dead(silent_seconds: float | None, shown: str) -> None:
     screen = console()
-    run = RUN if silent_seconds is None else {**RUN, "status": "running", "silent_seconds": silent_seconds}
+    run = RUN if silent_seconds is None else replace(RUN, status="running", silent_seconds=silent_seconds)
     print_runs([run], screen)
     assert f"│ {shown} " in text_of(screen)
 
 
 def test_a_retried_run_is_timed_from_its_retry() -> None:
     screen = console()
-    print_summary(Summary({**RUN, "resumed_at": BEGUN + timedelta(seconds=107)}, None), screen)
+    print_summary(Summary(replace(RUN, resumed_at=BEGUN + timedelta(seconds=107)), None), screen)
     first = text_of(screen).splitlines()[0]
     assert first == f"run {LONG_ID}: success in 3.0 s (a retry of the run that began at 2026-01-01 00:00:00 UTC)"
 
@@ -78,7 +60,8 @@ def test_a_retried_run_is_timed_from_its_retry() -> None:
 def test_cancelling_says_what_comes_of_it(tmp_path: Path) -> None:
     def told(**changes: Any) -> str:
         screen = console()
-        print_cancelled({**RUN, "id": "r", "status": "running", "finished_at": None, **changes}, screen)
+        running: dict[str, Any] = {"id": "r", "status": "running", "finished_at": None}
+        print_cancelled(replace(RUN, **(running | changes)), screen)
         return text_of(screen)
 
     assert told(silent_seconds=0.4) == "run r ends after the batches in flight\n"
