@@ -14,7 +14,6 @@ from typing import TypeVar
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.destinations.registry import parse_destination
 from etl.config.document import Node, UnknownValueFault, read_document
-from etl.config.nearest import suggestion
 from etl.config.servers import SERVER_KEYS, read_settings
 from etl.config.settings import Settings
 from etl.config.tables.checks import collisions, overwritten_sources, table_faults
@@ -26,6 +25,7 @@ from etl.config.tables.schema import Schema, read_schema
 from etl.config.validation import unknown_keys
 from etl.errors import ConfigurationError, Fault, UsageError
 from etl.model import Destination, TableDefinition
+from etl.nearest import suggestion
 
 DEFAULT_CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
 

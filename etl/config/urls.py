@@ -6,7 +6,7 @@ from collections.abc import Collection
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from etl.config.nearest import suggestion
+from etl.nearest import suggestion
 
 Fields = dict[str, str | int | bool]
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from etl.config.document import Node
-from etl.config.nearest import suggestion
 from etl.errors import Fault
+from etl.nearest import suggestion
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 KeysAt = Mapping[tuple[str, ...], Iterable[str]]

@@ -10,11 +10,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructField
 
 from etl.config.destinations.load_config import WithDecimals
-from etl.config.postgresql_types import numeric_digits
 from etl.errors import SchemaMismatchError
 from etl.load.base import LoadFacts, RejectKeeper
 from etl.load.frames import Misfits, columns_of, iterate_rejects
 from etl.model import Column as FrameColumn
+from etl.postgresql_types import numeric_digits
 from etl.statements.numerics import as_decimal, fits_exactly, stored_numeric
 from etl.statements.quoting import spark_identifier
 from etl.statements.types import SPARK_DIGITS, array_element, is_wide_numeric

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from etl.config.configuration import Configuration
-from etl.config.nearest import suggestion
 from etl.config.tables.models import TableConfig
 from etl.errors import UsageError
 from etl.ledger import Ledger, RejectFilter
 from etl.ledger.values import LoadRecord, RejectedExtent
 from etl.model import Destination, ExtractMode
+from etl.nearest import suggestion
 from etl.pipeline.assignment import new_assignment
 from etl.pipeline.options import RunOptions
 from etl.pipeline.run import run_tables, start_run

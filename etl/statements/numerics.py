@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from etl.config.postgresql_types import numeric_digits
+from etl.postgresql_types import numeric_digits
 from etl.statements.quoting import spark_literal
 
 TEXT = "text"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from etl.config.postgresql_types import numeric_digits
 from etl.errors import SchemaMismatchError
 from etl.model import Column
+from etl.postgresql_types import numeric_digits
 
 _TO_POSTGRESQL = {
     "boolean": "boolean",

@@ -22,7 +22,7 @@ from pyspark.sql.types import (
     StringType,
 )
 
-from etl.config.postgresql_types import numeric_digits
+from etl.postgresql_types import numeric_digits
 from etl.statements.types import is_wide_numeric, spark_type_of
 
 _UUID = r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"

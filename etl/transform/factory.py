@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 from pydantic import ValidationError as PydanticError
 
-from etl.config.nearest import suggestion
 from etl.config.tables.models import TableConfig
 from etl.model import Destination, TableDefinition
+from etl.nearest import suggestion
 from etl.transform.declarative import DeclarativeTransformer, DomainStep, Transformer
 from etl.transform.domains.compliance import ConsentState, Deadline
 from etl.transform.domains.customer import EventNormalization

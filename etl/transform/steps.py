@@ -9,9 +9,9 @@ from functools import reduce
 from pyspark.sql import functions as F
 from pyspark.sql.types import NullType
 
-from etl.config.postgresql_types import format_type
 from etl.config.tables.models import FileSource, TableConfig
 from etl.model import UNREADABLE, TableDefinition
+from etl.postgresql_types import format_type
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.statements.types import is_wide_numeric
 from etl.transform.casting import cast_to, has_failed

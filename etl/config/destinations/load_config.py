@@ -8,8 +8,8 @@ from pydantic import AfterValidator, model_validator
 
 from etl.config.frozen import FrozenModel
 from etl.config.limits import Limit
-from etl.config.postgresql_types import format_type, numeric_digits
 from etl.model import ConflictResolution, Destination, SchemaContract, VanishedRows, WriteMode
+from etl.postgresql_types import format_type, numeric_digits
 
 
 def _numeric_form(written: str) -> str:

@@ -6,9 +6,9 @@ from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadCo
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.config.nearest import suggestion
 from etl.errors import UsageError
 from etl.model import Destination
+from etl.nearest import suggestion
 
 DESTINATION_NAMES = {**{d.value: d for d in Destination}, "minio": Destination.S3}
 DESTINATION_NAMES |= {"postgres": Destination.POSTGRESQL, "ch": Destination.CLICKHOUSE}

@@ -13,7 +13,6 @@ from typing import Any
 from etl.config.configuration import shown_path, telling
 from etl.config.document import Node, read_document
 from etl.config.limits import parse_limit
-from etl.config.nearest import suggestion
 from etl.config.servers import ENVIRONMENT, read_settings
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging.models import (
@@ -31,6 +30,7 @@ from etl.config.urls import is_loopback, postgresql_fields
 from etl.config.validation import unknown_keys, validate
 from etl.errors import ConfigurationError, Fault, UsageError
 from etl.names import stored_name
+from etl.nearest import suggestion
 
 __all__ = ["InstantFormat", "StagingConfiguration", "StagingJob", "load_staging_configuration"]
 

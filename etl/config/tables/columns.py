@@ -12,14 +12,14 @@ from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadCo
 from etl.config.destinations.load_config import WithDecimals
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
-from etl.config.nearest import suggestion
-from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.config.tables.capabilities import illegal_in_delta
 from etl.config.tables.entries import Entry
 from etl.config.tables.modes import replaces_partitions
 from etl.config.tables.schema import reason
 from etl.errors import Fault
 from etl.model import Destination, ExtractMode, TableDefinition
+from etl.nearest import suggestion
+from etl.postgresql_types import WATERMARK_TYPES, is_watermark_type
 
 DATE_TYPES = ("date", "timestamp")
 

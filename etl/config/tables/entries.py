@@ -14,7 +14,6 @@ from pydantic import create_model
 from etl.config.destinations.registry import LOAD_MODELS
 from etl.config.document import Node, UnknownValueFault, merge
 from etl.config.frozen import FrozenModel
-from etl.config.nearest import suggestion
 from etl.config.tables.models import (
     Deduplicate,
     ExtractConfig,
@@ -28,6 +27,7 @@ from etl.config.tables.schema import Schema
 from etl.config.validation import unknown_keys, validate
 from etl.errors import Fault
 from etl.model import Destination, TableKind
+from etl.nearest import suggestion
 
 BUILT_IN = Path(__file__).with_name("kinds.yaml")
 

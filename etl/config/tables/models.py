@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.frozen import FrozenModel
-from etl.config.postgresql_types import format_type
 from etl.model import Destination, ExtractMode, TableDefinition, TableKind
+from etl.postgresql_types import format_type
 
 # --- where rows come from -------------------------------------------------------------------------------------------
 

@@ -10,9 +10,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
-from etl.config.postgresql_types import format_type
 from etl.errors import Fault
 from etl.model import ColumnDefinition, ForeignKey, TableDefinition
+from etl.postgresql_types import format_type
 
 QualifiedName = tuple[str, str]
 """Schema and table."""

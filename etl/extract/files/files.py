@@ -18,7 +18,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from etl.config.nearest import suggestion
 from etl.config.tables.models import FileFormat, FileSource, TableConfig
 from etl.errors import SourceError
 from etl.extract.files.heads import read_headers, refuse_what_is_no_text
@@ -26,6 +25,7 @@ from etl.extract.files.listing import Listing, SourceFile, list_files, plain_pat
 from etl.extract.files.schemas import why_unreadable
 from etl.extract.values import Measurement
 from etl.model import UNREADABLE
+from etl.nearest import suggestion
 from etl.statements.quoting import spark_identifier
 
 _REPLACEMENT = "\ufffd"

@@ -9,11 +9,11 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from etl.config.nearest import suggestion
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import ContentionError, SourceError
 from etl.extract.postgresql.door import source_door
 from etl.model import HIDDEN, ColumnDefinition, ForeignKey, TableDefinition
+from etl.nearest import suggestion
 from etl.statements.source.catalog import MEANINGLESS, NAMES, TABLES
 from etl.statements.source.window import lock_statement
 

@@ -11,8 +11,6 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from etl.config.nearest import suggestion
-from etl.config.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.config.settings import PostgreSQLSettings
 from etl.config.tables.models import PostgreSQLSource, RowSecurity, TableConfig
 from etl.errors import EtlError, SourceError
@@ -21,7 +19,9 @@ from etl.extract.postgresql.catalog import Place, SourceTable, read_catalog
 from etl.extract.postgresql.door import connect, source_door
 from etl.extract.values import Measurement, Window
 from etl.model import ColumnDefinition, ExtractMode, TableDefinition
+from etl.nearest import suggestion
 from etl.postgresql.connection import reading
+from etl.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.statements.postgresql import row_security
 from etl.statements.quoting import postgresql_literal
 from etl.statements.source.window import measure_statement

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from etl.config.postgresql_types import format_type
 from etl.ingestion.model import Header, OrderColumn
+from etl.postgresql_types import format_type
 
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")

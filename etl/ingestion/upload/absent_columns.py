@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from etl.config.nearest import suggestion
 from etl.errors import SourceError, UsageError
 from etl.ingestion.model import UploadOptions
+from etl.nearest import suggestion
 
 MOST_NAMED = 10
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from zoneinfo import available_timezones
 
 from etl.config.limits import parse_limit
-from etl.config.postgresql_types import format_type
 from etl.ingestion.csv.dialect import csv_option_faults
 from etl.ingestion.model import BadRows, Mode, UploadOptions
+from etl.postgresql_types import format_type
 from etl.statements.quoting import POSTGRESQL_IDENTIFIER_BYTES
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from etl.config.nearest import suggestion
+from etl.nearest import suggestion
 from etl.staging.batch.paths import MISSING, Getter, neighbours, obstacle
 from etl.staging.batch.records import Faults, PreparedBatch, RawBatch, Reject, RejectReason
 from etl.staging.batch.shapes import Shape, ShapeError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from etl.config.postgresql_types import format_type
+from etl.postgresql_types import format_type
 from etl.transform.casting import cast_to, has_failed
 from etl.transform.draft import column_of
 from tests.unit.transform.conftest import MakeFrame

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.config.postgresql_types import format_type
+from etl.postgresql_types import format_type
 
 
 @pytest.mark.parametrize(

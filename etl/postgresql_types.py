@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from etl.config.nearest import suggestion
+from etl.nearest import suggestion
 
 _SPELLINGS = {
     "smallint": ("int2", "smallserial", "serial2"),
