@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -135,6 +135,11 @@ class LoadRecord:
     notes: tuple[str, ...] = ()
     next_columns: tuple[ColumnDefinition, ...] | None = None
     rows_trimmed: int = 0
+
+    def as_planned(self, target: str, mode: WriteMode) -> LoadPlan:
+        """What was known of the load before its store was touched."""
+        known = {each.name: getattr(self, each.name) for each in fields(LoadPlan)}
+        return LoadPlan(**known | {"target": target, "mode": mode})
 
 
 @dataclass(frozen=True)

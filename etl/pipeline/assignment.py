@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from etl.config.configuration import Configuration
-from etl.config.tables.models import PostgreSQLSource, TableConfig
+from etl.config.tables.models import TableConfig
 from etl.errors import UsageError
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import FrozenWindow, LoadRecord, Run
@@ -39,8 +39,8 @@ class Assignment:
     lineage: Lineage | None = None
 
     @property
-    def reads_postgresql(self) -> bool:
-        return any(isinstance(work.table.source, PostgreSQLSource) for work in self.work)
+    def tables(self) -> tuple[TableConfig, ...]:
+        return tuple(work.table for work in self.work)
 
 
 def new_assignment(tables: Sequence[TableConfig], destinations: tuple[Destination, ...]) -> Assignment:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 from py4j.protocol import Py4JError
 from pydantic import SecretStr
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
 from rich.console import Console
 
 from etl.config.configuration import Configuration, load_configuration
 from etl.config.settings import Settings
 from etl.config.tables.models import TableConfig
 from etl.errors import ConfigurationError, EtlError, TerminalError, UsageError
+from etl.extract.factory import require_sources
 from etl.interruption import EXIT_INTERRUPTED, interruptible, listen
 from etl.ledger.ledger import Ledger
 from etl.ledger.runs import new_run_id
@@ -25,6 +26,7 @@ from etl.ledger.values import RejectFilter
 from etl.model import Destination, RunStatus
 from etl.names import let_output_hold_anything
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
+from etl.pipeline.context import Job
 from etl.pipeline.options import (
     EXIT_FAILED,
     EXIT_LOADED,
@@ -35,12 +37,11 @@ from etl.pipeline.options import (
 from etl.pipeline.rehearsal import rehearse
 from etl.pipeline.run import run_tables, start_run
 from etl.pipeline.servers import configured_destinations, ledger_settings, require_databases, require_servers
-from etl.pipeline.source import source_settings
 from etl.postgresql.lookout import waits_told
 from etl.report.commands import Commands
 from etl.report.json_report import check_report_path, write_report
 from etl.report.logging import LogFormat, configure_logging
-from etl.report.progress import Progress, open_progress, working
+from etl.report.progress import LogProgress, Progress, open_progress, working
 from etl.report.summary import print_summary
 from etl.report.values import report_of
 from etl.retrying import RETRIES, retries_counted
@@ -108,15 +109,15 @@ def _run(
         configure_s3(spark, settings.s3)
     servers = (settings.ledger, settings.source, settings.postgresql)
     with waits_told(servers), closing(_ledger(settings)) as ledger:
+        job = Job(configuration, options, spark, ledger, LogProgress())
         if options.dry_run or not (options.load or options.resume):
-            return rehearse(configuration, options, new_assignment(tables, destinations), spark, ledger)
+            return rehearse(job, new_assignment(tables, destinations))
         ledger.migrate()
         for run_id in ledger.mark_dead_runs():
             log.warning("dead run found", run_id=run_id, next_step=_resume_command(ledger, run_id))
         assignment = _assignment(configuration, options, ledger, tables, destinations)
-        if assignment.reads_postgresql:
-            source_settings(configuration)
-        return _load(configuration, options, assignment, spark, ledger, run_id)
+        require_sources(settings, assignment.tables)
+        return _load(job, assignment, run_id)
 
 
 def _resume_command(ledger: Ledger, run_id: str) -> str:
@@ -146,22 +147,16 @@ def _assignment(
     return assignment
 
 
-def _load(
-    configuration: Configuration,
-    options: RunOptions,
-    assignment: Assignment,
-    spark: SparkSession,
-    ledger: Ledger,
-    run_id: str,
-) -> int:
+def _load(job: Job, assignment: Assignment, run_id: str) -> int:
     """Work begins here: whatever breaks it off, what was loaded until then is reported."""
+    options, ledger = job.options, job.ledger
     if assignment.lineage:
         options = resumed_options(options, assignment.lineage.runs[0])
-    require_databases(configuration.settings, assignment.destinations)
+    require_databases(job.settings, assignment.destinations)
     run = start_run(ledger, options, assignment, run_id)
     with open_progress(LogFormat(options.log_format)) as progress:
         try:
-            run_tables(configuration, options, assignment, run, spark, ledger, progress)
+            run_tables(replace(job, options=options, progress=progress), assignment, run)
         finally:
             has_succeeded = _report(ledger, run.run_id, options, progress)
     return EXIT_LOADED if has_succeeded else EXIT_FAILED

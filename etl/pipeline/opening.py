@@ -6,89 +6,56 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pyspark.sql import SparkSession
-
-from etl.config.configuration import Configuration
-from etl.config.tables.models import PostgreSQLSource
 from etl.errors import LockedError
-from etl.extract.postgresql.snapshot import SourceSnapshot
+from etl.extract.factory import Sources
 from etl.ledger.heartbeat import Heartbeat
-from etl.ledger.ledger import Ledger
 from etl.ledger.values import Run
 from etl.load.base import BaseLoader, LoaderConfig
 from etl.load.factory import LoaderFactory
 from etl.model import Destination, TableDefinition
 from etl.pipeline.assignment import Assignment, Lineage
-from etl.pipeline.context import RunContext
-from etl.pipeline.options import RunOptions
+from etl.pipeline.context import Job, RunContext
 from etl.pipeline.publication import PublicationOrder
 from etl.pipeline.source import ReleaseWhenRead, live_definitions
 from etl.pipeline.tables.rejects import RejectsKeptOnce
 from etl.pipeline.tables.source_changes import with_gone_columns
 from etl.report.commands import Commands
-from etl.report.progress import Progress
 
 
-def reading_context(
-    configuration: Configuration,
-    options: RunOptions,
-    assignment: Assignment,
-    spark: SparkSession,
-    ledger: Ledger,
-    progress: Progress,
-    run: Run,
-    snapshot: SourceSnapshot | None,
-) -> RunContext:
+def reading_context(job: Job, assignment: Assignment, run: Run, sources: Sources) -> RunContext:
     """Enough to read and plan; a rehearsal has no more, and watermarks only where a ledger stands."""
-    watermarks = ledger.watermarks() if ledger.exists() else {}
-    live = live_definitions(configuration, assignment.work, snapshot)
-    # files say what columns they have when they are read
-    tables = [work.table for work in assignment.work if isinstance(work.table.source, PostgreSQLSource)]
+    watermarks = job.ledger.watermarks() if job.ledger.exists() else {}
+    live = live_definitions(job.configuration, assignment.work, sources)
+    tables = [work.table for work in assignment.work if sources.of(work.table).knows_columns]
     definitions = with_gone_columns(live, tables, watermarks)
     return RunContext(
+        **vars(job),
         run=run,
-        options=options,
-        configuration=configuration,
-        spark=spark,
-        ledger=ledger,
-        loaders=_loaders(configuration, options, assignment.destinations, spark, ledger, run, definitions),
+        sources=sources,
+        loaders=_loaders(job, assignment.destinations, run, definitions),
         definitions=definitions,
         watermarks=watermarks,
         order=PublicationOrder([work.table.name for work in assignment.work], definitions),
-        progress=progress,
-        snapshot=snapshot,
     )
 
 
-def running_context(
-    configuration: Configuration,
-    options: RunOptions,
-    assignment: Assignment,
-    spark: SparkSession,
-    ledger: Ledger,
-    progress: Progress,
-    run: Run,
-    snapshot: SourceSnapshot | None,
-    heartbeat: Heartbeat,
-) -> RunContext:
+def running_context(job: Job, assignment: Assignment, run: Run, sources: Sources, heartbeat: Heartbeat) -> RunContext:
     """The same for a run that loads: alive by its heartbeat, and heir to the runs that it continues."""
-    context = reading_context(configuration, options, assignment, spark, ledger, progress, run, snapshot)
+    context = reading_context(job, assignment, run, sources)
     lineage = assignment.lineage or Lineage(())
     earlier_loaders = {
         (ancestor.run_id, destination): loader
         for ancestor in lineage.runs
-        for destination, loader in _loaders(
-            configuration, options, assignment.destinations, spark, ledger, ancestor, context.definitions
-        ).items()
+        for destination, loader in _loaders(job, assignment.destinations, ancestor, context.definitions).items()
     }
     return replace(
         context,
         frozen=lineage.frozen,
         earlier=lineage.begun,
         earlier_loaders=earlier_loaders,
-        live_runs=ledger.live_runs(),
-        require_alive=lambda: _require_alive(heartbeat, run, Commands(options.config_dir).resume(run.run_id)),
-        snapshot_is_read=ReleaseWhenRead(snapshot, len(assignment.work)),
+        live_runs=job.ledger.live_runs(),
+        require_alive=lambda: _require_alive(heartbeat, run, Commands(job.options.config_dir).resume(run.run_id)),
+        sources_are_read=ReleaseWhenRead(sources, len(assignment.work)),
     )
 
 
@@ -101,24 +68,20 @@ def _require_alive(heartbeat: Heartbeat, run: Run, command: str) -> None:
 
 
 def _loaders(
-    configuration: Configuration,
-    options: RunOptions,
-    destinations: Sequence[Destination],
-    spark: SparkSession,
-    ledger: Ledger,
-    run: Run,
-    definitions: Mapping[str, TableDefinition],
+    job: Job, destinations: Sequence[Destination], run: Run, definitions: Mapping[str, TableDefinition]
 ) -> dict[Destination, BaseLoader[Any]]:
-    settings = configuration.settings
+    settings, ledger = job.settings, job.ledger
     config = LoaderConfig(
         settings=settings,
         run_id=run.run_id,
         run_number=run.run_number,
         definitions=definitions,
-        tables=configuration.tables,
-        validate=options.validate and settings.run.validate_loads,
+        tables=job.configuration.tables,
+        validate=job.options.validate and settings.run.validate_loads,
         keep_rejects=RejectsKeptOnce(ledger, run.run_id),
         # PostgreSQL's rows and the ledger live in one database: servers.py refuses a run where they do not
         record=lambda cursor, result: ledger.complete_load(run.run_id, result, cursor),
     )
-    return {destination: LoaderFactory.get_loader(destination, spark, settings, config) for destination in destinations}
+    return {
+        destination: LoaderFactory.get_loader(destination, job.spark, settings, config) for destination in destinations
+    }

@@ -7,44 +7,37 @@ from datetime import UTC, datetime
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
 from rich.console import Console
 
-from etl.config.configuration import Configuration
 from etl.errors import EtlError
-from etl.extract.postgresql.snapshot import is_filtered_by_role
-from etl.ledger.ledger import Ledger
+from etl.extract.factory import open_sources
 from etl.ledger.values import Run
 from etl.load.frames import columns_of
 from etl.load.many_partitions import count_partitions, many_partitions
 from etl.load.rejected import refuse_too_many_rejected
 from etl.model import RunStatus
 from etl.pipeline.assignment import Assignment
-from etl.pipeline.context import RunContext, Work
+from etl.pipeline.context import Job, RunContext, Work
 from etl.pipeline.opening import reading_context
-from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED, RunOptions
-from etl.pipeline.source import snapshot_for
+from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED
 from etl.pipeline.tables.keys import with_live_keys
 from etl.pipeline.tables.loose_keys import loose_keys
 from etl.pipeline.tables.shares import is_unchanged, plan_shares, read_shares
 from etl.pipeline.tables.stand_ins import held_as_text
 from etl.pipeline.tables.tally import refuse_bad_keys, rules_broken, tally
-from etl.report.progress import LogProgress
 from etl.spark.causes import explained
 from etl.transform.outcome import Outcome
 
 
-def rehearse(
-    configuration: Configuration, options: RunOptions, assignment: Assignment, spark: SparkSession, ledger: Ledger
-) -> int:
+def rehearse(job: Job, assignment: Assignment) -> int:
     """Reads the source and the ledger, prints to standard output, writes nothing. 1 where a table would fail."""
     console = Console(soft_wrap=True, highlight=False)
     now = datetime.now(UTC)
     run = Run("rehearsal", 0, RunStatus.RUNNING, assignment.destinations, (), {}, None, None, now, now, None)
-    describe = _planned if options.dry_run else _checked
+    describe = _planned if job.options.dry_run else _checked
     exit_code = EXIT_LOADED
-    with snapshot_for(configuration, assignment) as snapshot:
-        context = reading_context(configuration, options, assignment, spark, ledger, LogProgress(), run, snapshot)
+    with open_sources(job.spark, job.settings, assignment.tables) as sources:
+        context = reading_context(job, assignment, run, sources)
         for work in with_live_keys(assignment, context.definitions).work:
             try:
                 for line in describe(context, work):
@@ -57,8 +50,8 @@ def rehearse(
 
 def _planned(context: RunContext, work: Work) -> Iterator[str]:
     """Rows, target and steps of each destination."""
-    if is_filtered_by_role(work.table):
-        yield f"{work.table.name}: row_security filter: only rows that the source shows to the reading role"
+    if caveat := context.sources.of(work.table).caveat(work.table):
+        yield f"{work.table.name}: {caveat}"
     for share in plan_shares(context, work):
         loader = context.loaders[share.destination]
         rows = "?" if share.measurement.rows is None else str(share.measurement.rows)

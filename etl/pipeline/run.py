@@ -8,23 +8,20 @@ from contextlib import ExitStack, suppress
 
 import structlog
 from py4j.protocol import Py4JError
-from pyspark.sql import SparkSession
 
-from etl.config.configuration import Configuration
 from etl.errors import EtlError
+from etl.extract.factory import open_sources
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import LoadRecord, NewRun, Run
 from etl.model import Destination, RunStatus
 from etl.pipeline.assignment import Assignment
-from etl.pipeline.context import RunContext
+from etl.pipeline.context import Job, RunContext
 from etl.pipeline.opening import running_context
 from etl.pipeline.options import RunOptions
 from etl.pipeline.order import publication_units
-from etl.pipeline.source import snapshot_for
 from etl.pipeline.tables.keys import with_live_keys
 from etl.pipeline.tables.table import process_unit
 from etl.report.commands import Commands
-from etl.report.progress import Progress
 
 log = structlog.get_logger(__name__)
 
@@ -42,25 +39,19 @@ def start_run(ledger: Ledger, options: RunOptions, assignment: Assignment, run_i
     )
 
 
-def run_tables(
-    configuration: Configuration,
-    options: RunOptions,
-    assignment: Assignment,
-    run: Run,
-    spark: SparkSession,
-    ledger: Ledger,
-    progress: Progress,
-) -> None:
+def run_tables(job: Job, assignment: Assignment, run: Run) -> None:
     """Loads everything the assignment names and finishes the run; failures of tables are in the ledger, not raised."""
     pairs = [(work.table.name, destination) for work in assignment.work for destination in work.destinations]
-    progress.run_started(run.run_id, pairs)
+    ledger = job.ledger
+    job.progress.run_started(run.run_id, pairs)
     has_ended_well = False
     try:
         ledger.plan_loads(run.run_id, pairs)
-        with ledger.keep_alive(run.run_id) as heartbeat, snapshot_for(configuration, assignment) as snapshot:
-            context = running_context(
-                configuration, options, assignment, spark, ledger, progress, run, snapshot, heartbeat
-            )
+        with (
+            ledger.keep_alive(run.run_id) as heartbeat,
+            open_sources(job.spark, job.settings, assignment.tables) as sources,
+        ):
+            context = running_context(job, assignment, run, sources, heartbeat)
             _process_all(context, with_live_keys(assignment, context.definitions))
             _replay_orphans(context)
         has_ended_well = True
@@ -71,7 +62,7 @@ def run_tables(
 def _process_all(context: RunContext, assignment: Assignment) -> None:
     """Units in the order of their parents, `parallelism` at a time."""
     work = {each.table.name: each for each in assignment.work}
-    side_by_side = context.options.parallelism or context.configuration.settings.run.parallelism
+    side_by_side = context.options.parallelism or context.settings.run.parallelism
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(side_by_side, thread_name_prefix="table"))
         futures = [pool.submit(process_unit, context, [work[name] for name in unit]) for unit in context.order.units]
@@ -92,8 +83,7 @@ def _give_up(context: RunContext, futures: Sequence[Future[None]]) -> None:
     for future in futures:
         future.cancel()
     while wait(futures, timeout=1).not_done:
-        if context.snapshot:
-            context.snapshot.cancel()
+        context.sources.cancel()
         with suppress(Py4JError, OSError):
             context.spark.sparkContext.cancelAllJobs()
 

@@ -15,15 +15,16 @@ from pathlib import Path
 from etl.config.configuration import Configuration
 from etl.config.tables.models import TableConfig
 from etl.errors import UsageError
+from etl.extract.factory import require_sources
 from etl.ledger import Ledger, RejectFilter
 from etl.ledger.values import LoadRecord, RejectedExtent
 from etl.model import Destination, ExtractMode
 from etl.nearest import suggestion
 from etl.pipeline.assignment import new_assignment
+from etl.pipeline.context import Job
 from etl.pipeline.options import RunOptions
 from etl.pipeline.run import run_tables, start_run
 from etl.pipeline.servers import configured_destinations, require_servers
-from etl.pipeline.source import source_settings
 from etl.report.logging import LogFormat
 from etl.report.progress import open_progress
 from etl.spark.session import build_session, configure_s3
@@ -132,9 +133,8 @@ def _run(configuration: Configuration, ledger: Ledger, table: TableConfig, optio
     if configuration.settings.s3:
         configure_s3(spark, configuration.settings.s3)
     assignment = new_assignment([table], options.destinations)
-    if assignment.reads_postgresql:
-        source_settings(configuration)
+    require_sources(configuration.settings, assignment.tables)
     run = start_run(ledger, options, assignment)
     with open_progress(LogFormat.CONSOLE) as progress:
-        run_tables(configuration, options, assignment, run, spark, ledger, progress)
+        run_tables(Job(configuration, options, spark, ledger, progress), assignment, run)
     return run.run_id

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from etl.config.settings import PostgreSQLSettings, RunSettings
+from etl.config.settings import PostgreSQLSettings
 from etl.config.tables.models import TableConfig
 from etl.extract.partitions import touched_by
 from etl.extract.postgresql.snapshot import SourceSnapshot, watermark_name
@@ -28,20 +28,20 @@ _PLACE = "_etl_place"
 def read_table(
     spark: SparkSession,
     snapshot: SourceSnapshot,
-    settings: PostgreSQLSettings,
     table: TableConfig,
     definition: TableDefinition,
     window: Window,
     measurement: Measurement,
-    run_settings: RunSettings,
+    rows_per_partition: int,
 ) -> DataFrame:
     """The window's rows as of the snapshot, lazily: nothing is read here but the query's own shape.
 
     Adds WATERMARK to incremental tables and UNREADABLE where a column's type has values that a frame cannot hold.
     Columns are nullable throughout: what the source guarantees is applied by transform, once rejects are gone.
     """
+    settings = snapshot.settings
     readings = [reading_of(column) for column in definition.columns if not column.gone]
-    partitions = _partition_count(table, measurement, run_settings)
+    partitions = _partition_count(table, measurement, rows_per_partition)
     with_unreadable = any(reading.unreadable for reading in readings)
     properties = _properties(snapshot.session_statement(table), settings, readings, with_unreadable=with_unreadable)
     frame = spark.read.jdbc(
@@ -87,10 +87,10 @@ def _predicates(blocks: int, partitions: int) -> list[str]:
     return [condition.replace("ctid", _PLACE) for condition in block_conditions(blocks, partitions)]
 
 
-def _partition_count(table: TableConfig, measurement: Measurement, run_settings: RunSettings) -> int:
+def _partition_count(table: TableConfig, measurement: Measurement, rows_per_partition: int) -> int:
     if table.extract.partitions is not None:
         return table.extract.partitions
-    wanted = -(-(measurement.rows or 0) // run_settings.rows_per_partition)
+    wanted = -(-(measurement.rows or 0) // rows_per_partition)
     return max(1, min(wanted, PARTITIONS_AT_MOST))
 
 

@@ -12,19 +12,14 @@ import structlog
 from pyspark.sql import DataFrame
 
 from etl.config.destinations.load_config import TableLoadConfig
-from etl.config.tables.models import PostgreSQLSource
 from etl.config.tables.modes import deletes_vanished, replaces_partitions
-from etl.errors import SourceError
-from etl.extract.files.files import measure_files, read_files
-from etl.extract.postgresql.snapshot import is_filtered_by_role
-from etl.extract.postgresql.tables import read_table
 from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
 from etl.model import ColumnDefinition, Destination, TableDefinition, VanishedRows
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.options import RunOptions
-from etl.pipeline.tables.file_columns import columns_of_files, with_nulls
 from etl.pipeline.tables.keys import require_key
+from etl.pipeline.tables.read_columns import columns_as_read, with_nulls
 from etl.pipeline.tables.source_changes import changes_since, refuse_spoken_of
 from etl.pipeline.tables.windows import Bounds, bounds_for, next_mark, widest
 from etl.report.commands import Commands
@@ -96,10 +91,10 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
     if bounds not in measured:
         measured[bounds] = _measure(context, work, bounds)
     config = work.load_config(destination)
-    salt = context.configuration.settings.hash_salt.get_secret_value()
+    salt = context.settings.hash_salt.get_secret_value()
     definition = context.definitions.get(work.table.name)
-    is_of_files = not isinstance(work.table.source, PostgreSQLSource)
-    if definition is not None and watermark is not None and not is_of_files:
+    knows_columns = context.sources.of(work.table).knows_columns
+    if definition is not None and watermark is not None and knows_columns:
         refuse_spoken_of(work.table, watermark.columns, definition)
     return Share(
         destination,
@@ -109,7 +104,7 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
         watermark,
         config_hash(work, config, definition, salt),
         definition.columns if definition else None,
-        () if is_of_files else _source_changes(watermark, definition, is_whole=bounds.is_whole_table),
+        _source_changes(watermark, definition, is_whole=bounds.is_whole_table) if knows_columns else (),
         watermark is not None
         and watermark.config_hash != config_hash(work, config, _as_taken(definition, watermark), salt),
     )
@@ -193,11 +188,12 @@ def freeze(context: RunContext, work: Work, shares: Iterable[Share]) -> None:
 
 def read_shares(context: RunContext, work: Work, shares: Sequence[Share]) -> tuple[DataFrame, list[Share]]:
     """The rows that any of the shares takes, read once; and the shares with all that is known of the source by then."""
-    if isinstance(work.table.source, PostgreSQLSource):
-        return _read_table(context, work, shares), list(shares)
-    table = work.table
-    frame = read_files(context.spark, table)
-    found = columns_of_files(frame, table, context.definitions.get(table.name), context.watermarks)
+    table, reader = work.table, context.sources.of(work.table)
+    known = context.definitions.get(table.name)
+    frame = reader.read(table, known, *_measure_together(context, work, shares))
+    if reader.knows_columns:
+        return frame, list(shares)
+    found = columns_as_read(frame, table, known, context.watermarks)
     for share in shares:
         if share.watermark is not None:
             refuse_spoken_of(table, share.watermark.columns, found)
@@ -206,18 +202,6 @@ def read_shares(context: RunContext, work: Work, shares: Sequence[Share]) -> tup
         for share in shares
     ]
     return with_nulls(frame, found.columns), told
-
-
-def _read_table(context: RunContext, work: Work, shares: Sequence[Share]) -> DataFrame:
-    definition = context.definitions[work.table.name]
-    settings = context.configuration.settings
-    assert context.snapshot is not None and settings.source is not None  # noqa: S101 - run.py opens it for such tables
-    if is_filtered_by_role(work.table):
-        log.info("rows filtered by row security", table=work.table.name, role=settings.source.user)
-    window, measurement = _measure_together(context, work, shares)
-    return read_table(
-        context.spark, context.snapshot, settings.source, work.table, definition, window, measurement, settings.run
-    )
 
 
 def marks_after(context: RunContext, work: Work, share: Share) -> tuple[str | None, str | None, str | None]:
@@ -246,17 +230,10 @@ def config_hash(work: Work, config: TableLoadConfig, definition: TableDefinition
 
 
 def _measure(context: RunContext, work: Work, bounds: Bounds, days: tuple[date, ...] | None = None) -> Measurement:
-    if not isinstance(work.table.source, PostgreSQLSource):
-        measured = measure_files(context.spark, work.table)
-        if measured.files_skipped:
-            log.warning("files passed over", table=work.table.name, files=list(measured.files_skipped))
-        return measured
-    if context.snapshot is None:
-        raise SourceError(
-            f"{work.table.name}: expected a source database, found none; set ETL_SOURCE_POSTGRES_URL",
-            table=work.table.name,
-        )
-    return context.snapshot.measure(work.table, _window(bounds, days))
+    measured = context.sources.of(work.table).measure(work.table, _window(bounds, days))
+    if measured.files_skipped:
+        log.warning("files passed over", table=work.table.name, files=list(measured.files_skipped))
+    return measured
 
 
 def _window(bounds: Bounds, days: tuple[date, ...] | None = None) -> Window:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.config.settings import PostgreSQLSettings, RunSettings
+from etl.config.settings import PostgreSQLSettings
 from etl.config.tables.models import ExtractConfig, RowSecurity, TableConfig, TransformConfig
 from etl.errors import SourceError
 from etl.extract.postgresql.snapshot import SourceSnapshot
@@ -32,14 +32,14 @@ from tests.integration.extract.conftest import source_table
 
 pytestmark = pytest.mark.stack
 
-SMALL_PARTITIONS = RunSettings(rows_per_partition=1_000)
+SMALL_PARTITIONS = 1_000
 
 
 def read(spark: SparkSession, snapshot: SourceSnapshot, table: TableConfig, window: Window | None = None) -> DataFrame:
     window = window or Window()
     definition = snapshot.source_table(table).definition
     measurement = snapshot.measure(table, window)
-    return read_table(spark, snapshot, snapshot.settings, table, definition, window, measurement, SMALL_PARTITIONS)
+    return read_table(spark, snapshot, table, definition, window, measurement, SMALL_PARTITIONS)
 
 
 def test_all_partitions_and_tables_see_one_state(

@@ -14,7 +14,7 @@ import pytest
 
 from etl.errors import ConnectionLostError
 from etl.extract.postgresql.snapshot import SourceSnapshot
-from etl.ledger import LoadPlan, NewRun
+from etl.ledger import LoadPlan, LoadRecord, NewRun
 from etl.load.postgresql.loader import PostgreSQLLoader
 from etl.load.s3.loader import S3Loader
 from etl.model import Destination, WriteMode
@@ -49,6 +49,9 @@ def test_a_rehearsal_says_which_table_would_fail_and_goes_on(shop: Shop, capsys:
     assert "one -> public.one: upsert, 2 rows" in said
 
 
+CHILD = ("child", Destination.POSTGRESQL)
+
+
 def test_a_child_waits_for_no_store_but_the_one_with_foreign_keys(shop: Shop) -> None:
     shop.source(
         "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent);"
@@ -56,18 +59,30 @@ def test_a_child_waits_for_no_store_but_the_one_with_foreign_keys(shop: Shop) ->
     )
     shop.tables("tables: {parent: {}, child: {}}")
     shop.ledger.migrate()
+    (shop.folder / "etl.yaml").write_text("run: {lock_timeout_seconds: 120, retries: 0}\n")
     other = shop.ledger.start_run(NewRun((Destination.S3,), ("parent",)))
-    with shop.ledger.lease(other.run_id, "parent", Destination.S3):
-        _, report = shop.run()
-    assert status_of(report) == {
-        ("child", "postgresql"): "success",
-        ("child", "s3"): "success",
-        ("parent", "postgresql"): "success",
-        ("parent", "s3"): "failed",
-    }
-    ended = {(load.table_name, load.destination): load.finished_at for load in shop.ledger.loads(report["run_id"])}
-    child, parent = ended["child", Destination.POSTGRESQL], ended["parent", Destination.S3]
-    assert child is not None and parent is not None and child < parent
+
+    def child() -> LoadRecord | None:
+        loads = (load for run in shop.ledger.runs() for load in shop.ledger.loads(run.run_id))
+        return next((load for load in loads if (load.table_name, load.destination) == CHILD and load.finished_at), None)
+
+    def hold_the_parent() -> None:
+        with shop.ledger.lease(other.run_id, "parent", Destination.S3):
+            held.set()
+            while not child() and not ended.wait(0.1):
+                pass
+
+    held, ended = threading.Event(), threading.Event()
+    holding = threading.Thread(target=hold_the_parent)
+    holding.start()
+    held.wait()
+    _, report = shop.run()
+    ended.set()
+    holding.join()
+    assert set(status_of(report).values()) == {"success"}
+    loads = {(load.table_name, load.destination): load for load in shop.ledger.loads(report["run_id"])}
+    done, parent = loads[CHILD].finished_at, loads["parent", Destination.S3].finished_at
+    assert done is not None and parent is not None and done < parent
 
 
 def test_an_unchanged_table_waits_for_the_run_that_is_loading_it(shop: Shop) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
-from etl.config.settings import PostgreSQLSettings, RunSettings
+from etl.config.settings import PostgreSQLSettings
 from etl.config.tables.models import PostgreSQLSource, TableConfig
 from etl.errors import TerminalError
 from etl.extract.postgresql.snapshot import SourceSnapshot
@@ -130,4 +130,6 @@ def read_items(settings: PostgreSQLSettings, reader: PostgreSQLSettings, spark: 
         snapshot.catalog([("public", "items")])
         measurement = snapshot.measure(ITEMS, Window())
         definition = snapshot.source_table(ITEMS).definition
-        return read_table(spark, snapshot, reader, ITEMS, definition, Window(), measurement, RunSettings()).count()
+        snapshot.settings = reader
+        snapshot.settings = reader
+        return read_table(spark, snapshot, ITEMS, definition, Window(), measurement, 1_000_000).count()

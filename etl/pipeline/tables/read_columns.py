@@ -1,4 +1,4 @@
-"""The columns of a table of files, known once they are read; source_changes says what becomes of them."""
+"""Columns that are known once a table is read, as those of files; source_changes says what becomes of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from etl.pipeline.tables.source_changes import Watermarks, with_gone_columns
 from etl.statements.types import postgresql_type_of, spark_type_of
 
 
-def columns_of_files(
+def columns_as_read(
     frame: DataFrame, table: TableConfig, declared: TableDefinition | None, watermarks: Watermarks
 ) -> TableDefinition:
     """Those that `columns` declares, else those of the frame, and those that a destination has taken and are gone."""
