@@ -6,7 +6,7 @@ PYTEST_WORKERS ?= 2
 SHARED := $(if $(filter-out 0 1,$(PYTEST_WORKERS)),-n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder)
 SOURCES := etl jobs tests scripts $(wildcard bench)
 
-.PHONY: help setup check test proof bench up down clean
+.PHONY: help setup check quick test proof bench up down clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ check: setup ## formatter, linter, types, layers
 	.venv/bin/ruff format --check $(SOURCES)
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+quick: check ## checks and unit tests: no server
+	$(PYTHON_OF_VENV) -m pytest -m "not slow" $(SHARED) tests/unit $(PYTEST_ARGS)
 
 test: setup ## all tests but the slow ones, on servers of their own
 	$(PYTHON_OF_VENV) -m pytest -m "not slow" $(SHARED) $(PYTEST_ARGS)
