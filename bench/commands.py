@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 
 import psutil
 
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 
 _LOOK_EVERY_SECONDS = 0.05
 _LINES_OF_FAILURE = 30

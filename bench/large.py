@@ -14,7 +14,8 @@ from bench.measure import Results, Timing
 from bench.servers import configuration
 from bench.together import loads_of, remove_targets
 from etl.config.settings import Settings
-from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR
+from etl.project import PROJECT_DIR
+from etl.stack.layout import DATA_DIR_VARIABLE
 
 SECTION = "large: spark-submit, 2 GiB driver"
 TABLE = "bench_large"

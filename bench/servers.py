@@ -14,9 +14,10 @@ from tempfile import TemporaryDirectory
 from bench.events import POSTGRESQL_TYPES
 from etl.config.configuration import load_configuration
 from etl.config.settings import Settings
+from etl.project import PROJECT_DIR
 from etl.stack import environment
 from etl.stack.embedded import Stack
-from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR, Layout
+from etl.stack.layout import DATA_DIR_VARIABLE, Layout
 
 DATA_DIR = PROJECT_DIR / ".data" / "bench-stack"
 SOURCE_SCHEMA, SOURCE_TABLE = "bench", "events"

@@ -12,7 +12,7 @@ import botocore
 
 from bench.commands import run_command
 from bench.measure import Ratio, Results, Timing
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 
 SECTION = "start"
 _BUNDLE = Path(botocore.__file__).parent / "cacert.pem"

@@ -19,10 +19,11 @@ from pyspark.sql import SparkSession
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.settings import PostgreSQLSettings, Settings
+from etl.project import PROJECT_DIR
 from etl.spark.session import build_session
 from etl.stack import environment
 from etl.stack.embedded import Stack
-from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR, Layout
+from etl.stack.layout import DATA_DIR_VARIABLE, Layout
 from tests.contrib import contrib_server
 from tests.stacks import own_data_dir, remove_stack, remove_stacks_of_dead_processes
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
-from etl.stack.layout import PROJECT_DIR, locked
+from etl.project import PROJECT_DIR
+from etl.stack.layout import locked
 
 _PACKAGES = ("pgbouncer", "libevent-2.1-7", "libc-ares2")
 _UNPACKED = PROJECT_DIR / ".data" / "tools" / "pgbouncer"

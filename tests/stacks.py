@@ -8,8 +8,9 @@ from pathlib import Path
 
 import psutil
 
+from etl.project import PROJECT_DIR
 from etl.stack.embedded import Stack
-from etl.stack.layout import PROJECT_DIR, Layout
+from etl.stack.layout import Layout
 
 _FOLDER = PROJECT_DIR / ".data"
 _PREFIX = "test-stack-"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 FOLDER = PROJECT_DIR / ".data" / "bench-peers"

@@ -26,8 +26,7 @@ from etl.config.validation import unknown_keys
 from etl.errors import ConfigurationError, Fault, UsageError
 from etl.model import Destination, TableDefinition
 from etl.nearest import suggestion
-
-DEFAULT_CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
+from etl.project import DEFAULT_CONFIG_DIR as DEFAULT_CONFIG_DIR
 
 ResultT = TypeVar("ResultT")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg2
 from psycopg2 import sql
@@ -12,9 +11,10 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from etl.errors import ConnectionLostError, StoreError, UsageError
+from etl.project import SQL_DIR
 from etl.sample.tables import BUILDERS_BY_DOMAIN
 
-SCHEMA_DIR = Path(__file__).resolve().parents[2] / "sql" / "postgresql" / "source"
+SCHEMA_DIR = SQL_DIR / "postgresql" / "source"
 TABLES = tuple(table for builders in BUILDERS_BY_DOMAIN.values() for table in builders)
 
 _LOCK_KEY = 7_979_797_979

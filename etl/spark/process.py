@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 from subprocess import STDOUT, TimeoutExpired
 from typing import Any
@@ -13,7 +14,6 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.java_gateway import launch_gateway
 
 from etl.errors import TerminalError
-from etl.stack import processes
 
 _OUT_OF_MEMORY, _UNCAUGHT = 52, 50
 """Spark's own exit codes (SparkExitCode)."""
@@ -45,8 +45,9 @@ def start_jvm(log_file: Path, conf: SparkConf | None = None) -> None:
             said = log_file.read_bytes()[begin:].decode(errors="replace").strip()
             raise TerminalError(f"Spark did not start; it said:\n{said[-_SHOWN_LETTERS:]}") from error
         except KeyboardInterrupt:
-            started = set(psutil.Process().children(recursive=True)).difference(others)
-            processes.send([*started], signal.SIGKILL)
+            for started in set(psutil.Process().children(recursive=True)).difference(others):
+                with suppress(psutil.NoSuchProcess):
+                    started.kill()
             raise
 
 

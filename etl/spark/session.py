@@ -24,13 +24,12 @@ from pyspark.sql import SparkSession
 
 from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import UsageError
+from etl.project import DEFAULT_CONFIG_DIR, PROJECT_DIR, ivy_dir
 from etl.spark.process import start_jvm
 from etl.spark.tls import trust_ca
-from etl.stack.packages import ivy_dir
 
-PROJECT_DIR = Path(__file__).resolve().parents[2]
-SPARK_DEFAULTS = PROJECT_DIR / "conf" / "spark-defaults.conf"
-LOG_CONFIGURATION = PROJECT_DIR / "conf" / "log4j2.properties"
+SPARK_DEFAULTS = DEFAULT_CONFIG_DIR / "spark-defaults.conf"
+LOG_CONFIGURATION = DEFAULT_CONFIG_DIR / "log4j2.properties"
 TRUST_STORES = ivy_dir() / "trust"
 _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
 """What ./spark-submit.sh was given for Spark; the job itself is this process."""
@@ -108,7 +107,7 @@ def _start_local(app_name: str, options: Mapping[str, str]) -> SparkSession:
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     # Its log4j2.properties, for what the JVM says before we can reach it.
-    os.environ.setdefault("SPARK_CONF_DIR", str(PROJECT_DIR / "conf"))
+    os.environ.setdefault("SPARK_CONF_DIR", str(DEFAULT_CONFIG_DIR))
     os.environ.setdefault("ETL_LOG_DIR", _log_dir())
     conf = SparkConf(loadDefaults=False).setAppName(app_name)
     for name, value in {**read_spark_defaults(), **_packages(), **options}.items():

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from etl.errors import EtlError, UsageError
 from etl.names import let_output_hold_anything
+from etl.project import DEFAULT_CONFIG_DIR
 from etl.stack import environment
 from etl.stack.embedded import SERVER_NAMES, Stack
-from etl.stack.layout import PROJECT_DIR, default_layout
+from etl.stack.layout import default_layout
 
-DEFAULT_CONFIG_DIR = PROJECT_DIR / "conf"
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_NOT_UP = 3

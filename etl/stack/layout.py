@@ -12,8 +12,8 @@ from pathlib import Path
 
 from etl.errors import UsageError
 from etl.names import is_readable, readable
+from etl.project import PROJECT_DIR
 
-PROJECT_DIR = Path(__file__).resolve().parents[2]
 DATA_DIR_VARIABLE = "ETL_DATA_DIR"
 LOCK_NAME = "lock"
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etl.errors import StoreError
-from etl.stack.layout import PROJECT_DIR, locked
+from etl.project import ivy_dir
+from etl.stack.layout import locked
 
-IVY_DIR_VARIABLE = "ETL_IVY_DIR"
 IVY_SETTINGS_VARIABLE = "ETL_IVY_SETTINGS"
 
 _MODULE = """<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
@@ -53,12 +53,6 @@ S3PROXY = Jar(
     "a4d025969aaf796616ed4b1e2491d87d455ce84bb28cb9db086b2e6aaa68b48d",
     classifier="jar-with-dependencies",
 )
-
-
-def ivy_dir() -> Path:
-    """Where Java packages are kept, Spark's too; never ~/.m2, where half a package makes a resolution fail."""
-    configured = os.environ.get(IVY_DIR_VARIABLE)
-    return Path(configured).expanduser().resolve() if configured else PROJECT_DIR / ".ivy"
 
 
 def java() -> str:

@@ -6,7 +6,9 @@ import re
 from functools import cache
 from pathlib import Path
 
-POSTGRESQL_DIRECTORY = Path(__file__).resolve().parents[2] / "sql" / "postgresql"
+from etl.project import SQL_DIR
+
+POSTGRESQL_DIRECTORY = SQL_DIR / "postgresql"
 
 _NAME = re.compile(r"^-- name: (\w+)[ \t]*\n", re.MULTILINE)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 
 
 @contextmanager

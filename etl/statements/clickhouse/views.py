@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from etl.project import SQL_DIR
 from etl.statements.quoting import clickhouse_literal, clickhouse_name
 
-AGGREGATES_DIRECTORY = Path(__file__).resolve().parents[3] / "sql" / "clickhouse" / "aggregates"
+AGGREGATES_DIRECTORY = SQL_DIR / "clickhouse" / "aggregates"
 
 _HEADER = re.compile(r"-- name: (?P<name>\w+)\n-- sources: (?P<sources>[\w, ]+)\n(?P<body>.*)", re.DOTALL)
 

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 
 from etl.config.settings import PostgreSQLSettings
 from etl.postgresql.connection import connect
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 from tests.databases import database_of_its_own
 
 if TYPE_CHECKING:

@@ -21,9 +21,10 @@ from etl.ingestion.model import FileStatus, Mode, UploadReport
 from etl.ingestion.uploader import async_upsert
 from etl.ingestion.watch.observers import BatchDone
 from etl.postgresql.connection import connect
+from etl.project import PROJECT_DIR
 from etl.stack import environment
 from etl.stack.embedded import Stack
-from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR, Layout
+from etl.stack.layout import DATA_DIR_VARIABLE, Layout
 from tests.conftest import RunningStack
 from tests.databases import PATIENCE_SECONDS
 from tests.integration.ingestion.conftest import Silent, Uploads, dsn_of, locked_table, told, wait_until

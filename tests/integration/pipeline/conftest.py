@@ -21,7 +21,7 @@ from etl.config.configuration import load_configuration
 from etl.ledger import Ledger
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.pipeline.job import main
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 from tests.conftest import RunningStack
 from tests.databases import drop_database
 

@@ -16,7 +16,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 from tests.integration.pipeline.conftest import Shop, load_of, status_of
 
 pytestmark = pytest.mark.stack

@@ -24,8 +24,8 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from etl.project import PROJECT_DIR
 from etl.stack.environment import GROUPS
-from etl.stack.layout import PROJECT_DIR
 
 pytestmark = pytest.mark.stack
 

@@ -17,7 +17,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from etl.spark.session import PROJECT_DIR
+from etl.project import PROJECT_DIR
 from etl.stack.packages import S3PROXY, java, path_of
 from etl.stack.ports import free_port
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 
 PATIENCE_SECONDS = 60
 SPARK = "org.apache.spark"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from etl.stack.layout import DATA_DIR_VARIABLE, PROJECT_DIR
+from etl.project import PROJECT_DIR
+from etl.stack.layout import DATA_DIR_VARIABLE
 
 
 @pytest.mark.parametrize("job", ["jobs/run_etl.py", "jobs/show_table.py"])

@@ -20,7 +20,7 @@ import pytest
 from pydantic import SecretStr
 
 from etl.config.settings import PostgreSQLSettings
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 from etl.staging.database.database import StagingDatabase
 from tests.integration.staging.conftest import Execute
 

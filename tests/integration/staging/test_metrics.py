@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from etl.config.staging.models import JsonFiles, StagingJob
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 from etl.staging.database.database import StagingDatabase
 from etl.staging.loader import LoadOptions, StagingLoader
 from etl.staging.sources.files import FileSource

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 
 
 def pins(name: str) -> set[str]:

@@ -9,8 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from etl.project import PROJECT_DIR
 from etl.spark import session as spark
-from etl.stack.layout import PROJECT_DIR
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from etl.errors import UsageError
-from etl.stack.layout import PROJECT_DIR, Layout, default_layout, locked, write_private
+from etl.project import PROJECT_DIR
+from etl.stack.layout import Layout, default_layout, locked, write_private
 
 
 def mode(path: Path) -> int:

@@ -64,7 +64,7 @@ def test_all_faults_of_all_tables_are_told_together(spark: SparkSession) -> None
 
 def test_the_checks_pass_for_the_shipped_tables(spark: SparkSession) -> None:
     from etl.config.configuration import load_configuration
-    from etl.stack.layout import PROJECT_DIR
+    from etl.project import PROJECT_DIR
 
     configuration = load_configuration(PROJECT_DIR / "conf", {})
     check_expressions(spark, configuration.select((), (), ()), configuration.definitions)

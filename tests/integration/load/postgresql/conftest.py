@@ -20,7 +20,7 @@ from etl.load.frames import checksums_of
 from etl.load.postgresql.loader import PostgreSQLLoader
 from etl.load.postgresql.target.design import frame_columns
 from etl.model import POSTGRESQL_TYPE, ConflictResolution, LoadResult, TableDefinition, WriteMode
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 from tests.conftest import RunningStack
 from tests.databases import drop_database
 

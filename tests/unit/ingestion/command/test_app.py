@@ -14,7 +14,7 @@ from etl.ingestion.command import app as cli
 from etl.ingestion.command import commands
 from etl.ingestion.command.options import Reader
 from etl.ingestion.model import BadRows, CopyPath, Header, Mode, NulCharacters, OrderColumn, TolerantMode, UploadOptions
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 
 HUSH = "postgresql://u:hushhush@localhost/d"
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from etl.ingestion.command.event_loop import Interrupted, run_to_end
-from etl.stack.layout import PROJECT_DIR
+from etl.project import PROJECT_DIR
 
 
 async def answer() -> int:
