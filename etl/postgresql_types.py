@@ -1,4 +1,8 @@
-"""PostgreSQL's types, spelled as format_type() prints them, whatever way they were written."""
+"""Facts of PostgreSQL's types and limits: how a type is spelled, what it is without its modifiers, how much it holds.
+
+They stand below the configuration, which is the first to ask, so that every room above asks the same ones; the package
+`etl.postgresql`, where connections are, stands above it.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +42,17 @@ _TYPE = re.compile(
     r"(?:\(\s*(?P<arguments>\d+(?:\s*,\s*-?\d+)?)\s*\)\s*(?P<zone>with(?:out)? time zone)?)?"
     r"\s*(?P<array>(?:\[\d*\])+)?$"
 )
+_MODIFIERS = re.compile(r"\s*\([^)]*\)")
+_LENGTH = re.compile(r"character(?: varying)?\((\d+)\)")
+_DIGITS = re.compile(r"numeric\((\d+)(?:,(-?\d+))?\)")
 _LENGTHS = {"numeric": 2, "character varying": 1, "character": 1, "timestamp": 1, "time": 1, "timestamptz": 1}
 
+
+IDENTIFIER_BYTES = 63
+"""A longer name is cut off without a word."""
+
+COLUMNS_OF_A_TABLE = 1_600
+"""The server's limit; dropped columns count, too."""
 
 WATERMARK_TYPES = "a date, a timestamp or a whole number"
 """What has an order that a mark can be kept of as text, without loss and whatever the collation."""
@@ -52,15 +65,32 @@ def is_watermark_type(name: str) -> bool:
     return name in ("date", "smallint", "integer", "bigint") or name.startswith("timestamp")
 
 
+def base_type(name: str) -> str:
+    """`numeric(12,2)` → `numeric`, `timestamp(3) with time zone` → `timestamp with time zone`; arrays stay arrays."""
+    return _MODIFIERS.sub("", name)
+
+
+def length_of(name: str) -> int | None:
+    """How many characters a `character varying(n)` or `character(n)` takes; None for any other type."""
+    match = _LENGTH.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def declared_digits(name: str) -> tuple[int, int] | None:
+    """(precision, scale) of a numeric as declared; None where it has no bounds."""
+    match = _DIGITS.fullmatch(name)
+    return (int(match[1]), int(match[2] or 0)) if match else None
+
+
 def numeric_digits(postgresql_type: str) -> tuple[int, int] | None:
     """(precision, scale) of the decimals that hold a numeric's values; None where it has no bounds.
 
     PostgreSQL knows scales below 0 (`numeric(3,-2)` holds 12300) and above the precision (`numeric(2,4)` holds 0.0012).
     """
-    match = re.fullmatch(r"numeric\((\d+)(?:,(-?\d+))?\)", postgresql_type)
-    if match is None:
+    declared = declared_digits(postgresql_type)
+    if declared is None:
         return None
-    precision, scale = int(match[1]), int(match[2] or 0)
+    precision, scale = declared
     return max(precision - min(scale, 0), scale), max(scale, 0)
 
 

@@ -23,6 +23,7 @@ from etl.arrow.json import refuse_malformed
 from etl.arrow.text import json_of, text
 from etl.arrow.types import Kind, kind_of, postgresql_type, values_type
 from etl.arrow.values import canonical
+from etl.postgresql_types import base_type
 from etl.statements.uploader.merging import VECTORS
 
 Convert = Callable[[pa.Array], pa.Array]
@@ -141,11 +142,6 @@ def _of_list(element: pa.DataType, target: str, base: str, timezone: str | None)
         return _plain("text", array_literals)
     instants = partial(_instants, prepare=prepare, timezone=timezone)
     return _plain("text", lambda array: array_literals(array, instants))
-
-
-def base_type(target: str) -> str:
-    """`numeric(12,2)` → `numeric`, `timestamp(3) with time zone` → `timestamp with time zone`."""
-    return re.sub(r"\(\d+(,-?\d+)?\)", "", target)
 
 
 def _of_text(target: str, base: str, kind: Kind) -> Travel:

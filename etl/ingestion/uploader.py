@@ -52,8 +52,8 @@ from etl.ingestion.upload.plan import Freshness, WritePlan, limits
 from etl.ingestion.upload.workers import Workers
 from etl.ingestion.watch.observers import Observer, Observers
 from etl.names import stored_name
+from etl.postgresql_types import base_type
 from etl.retrying import retrying_async
-from etl.statements.uploader.merging import base_type
 
 log = structlog.get_logger(__name__)
 

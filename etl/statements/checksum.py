@@ -21,11 +21,11 @@ interval) or a type has no common form, the arrays in ClickHouse, which keeps an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from etl.model import Checksums, Column
+from etl.postgresql_types import base_type
 from etl.statements.checksum_values import (
     CLICKHOUSE,
     INTEGERS,
@@ -43,8 +43,8 @@ from etl.statements.quoting import clickhouse_column, postgresql_column, spark_i
 from etl.statements.types import array_element
 
 _SEPARATOR, _NULL = 31, 30
-_TEXT_KEPT_BY_POSTGRESQL = re.compile(
-    r"text|character varying(\(\d+\))?|character(\(\d+\))?|uuid|name|json|citext|numeric(\(\d+,-?\d+\))?"
+_TEXT_KEPT_BY_POSTGRESQL = frozenset(
+    {"text", "character varying", "character", "uuid", "name", "json", "citext", "numeric"}
 )
 
 
@@ -115,7 +115,7 @@ def _is_uuid(column: Column) -> bool:
 
 def _is_padded(column: Column) -> bool:
     """char(n): blanks at the end mean nothing, and PostgreSQL's text has none."""
-    return re.fullmatch(r"character(\(\d+\))?", column.postgresql_type) is not None
+    return base_type(column.postgresql_type) == "character"
 
 
 def _text(column: Column, value: str, trim: str) -> str:
@@ -191,7 +191,7 @@ def _postgresql_term(column: Column, name: str) -> _Term:
             return _Term(None, present, is_array=True)
         return _Term(_postgresql_array(column, name, element), f"cardinality({name}) > 0", is_array=True)
     if kind == "string":
-        kept = _TEXT_KEPT_BY_POSTGRESQL.fullmatch(column.postgresql_type)
+        kept = base_type(column.postgresql_type) in _TEXT_KEPT_BY_POSTGRESQL
         return _Term(digest_of(POSTGRESQL, f"{name}::text") if kept else None, present)
     if kind == "binary":
         return _Term(digest_of(POSTGRESQL, name), present)
@@ -204,7 +204,7 @@ def _postgresql_term(column: Column, name: str) -> _Term:
 def _postgresql_array(column: Column, name: str, element: str) -> str | None:
     declared = column.postgresql_type.removesuffix("[]")
     # char(n) among them: its elements are filled up with blanks here, and nowhere else
-    is_rewritten = not _TEXT_KEPT_BY_POSTGRESQL.fullmatch(declared) or declared.partition("(")[0] == "character"
+    is_rewritten = base_type(declared) not in _TEXT_KEPT_BY_POSTGRESQL or base_type(declared) == "character"
     if element == "string" and is_rewritten:
         return None
     if _is_joinable(element):

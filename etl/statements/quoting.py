@@ -7,17 +7,16 @@ backticks, and ClickHouse also reads backslashes there.
 from __future__ import annotations
 
 from etl.errors import UsageError
-
-POSTGRESQL_IDENTIFIER_BYTES = 63
+from etl.postgresql_types import IDENTIFIER_BYTES
 
 
 def postgresql_identifier(name: str) -> str:
     """`"name"`; refuses what PostgreSQL would cut off at 63 bytes without a word."""
     _refuse_impossible(name)
     size = len(name.encode())
-    if size > POSTGRESQL_IDENTIFIER_BYTES:
+    if size > IDENTIFIER_BYTES:
         raise UsageError(
-            f"expected an identifier of at most {POSTGRESQL_IDENTIFIER_BYTES} bytes, found {name!r} ({size} bytes), "
+            f"expected an identifier of at most {IDENTIFIER_BYTES} bytes, found {name!r} ({size} bytes), "
             "which PostgreSQL would cut off; give the table or column a shorter target name"
         )
     return postgresql_known_identifier(name)

@@ -10,7 +10,7 @@ import re
 
 from etl.errors import SchemaMismatchError
 from etl.model import Column
-from etl.postgresql_types import numeric_digits
+from etl.postgresql_types import base_type, numeric_digits
 
 _TO_POSTGRESQL = {
     "boolean": "boolean",
@@ -97,7 +97,7 @@ def spark_type_of(postgresql_type: str) -> str:
         digits = numeric_digits(postgresql_type)
         is_decimal = digits is not None and digits[0] <= SPARK_DIGITS
         return f"decimal({digits[0]},{digits[1]})" if digits and is_decimal else "string"
-    return _FROM_POSTGRESQL.get(re.sub(r"\(\d+\)", "", postgresql_type), "string")
+    return _FROM_POSTGRESQL.get(base_type(postgresql_type), "string")
 
 
 def is_wide_numeric(postgresql_type: str) -> bool:

@@ -22,7 +22,7 @@ from pyspark.sql.types import (
     StringType,
 )
 
-from etl.postgresql_types import numeric_digits
+from etl.postgresql_types import length_of, numeric_digits
 from etl.statements.types import is_wide_numeric, spark_type_of
 
 _UUID = r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
@@ -133,8 +133,8 @@ def _to_bytes(value: Column, found: DataType) -> Column:
 
 
 def _to_text(text: Column, postgresql_type: str) -> Column:
-    if match := re.fullmatch(r"character(?: varying)?\((\d+)\)", postgresql_type):
-        return F.when(F.char_length(text) <= int(match[1]), text)
+    if length := length_of(postgresql_type):
+        return F.when(F.char_length(text) <= length, text)
     if postgresql_type == "uuid":
         return F.when(text.rlike(_UUID), F.lower(text))
     if postgresql_type in ("json", "jsonb"):

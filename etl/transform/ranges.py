@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 
 from pyspark.sql.types import ArrayType, DataType, DateType, StringType, TimestampType
 
 from etl.model import Destination
+from etl.postgresql_types import length_of
 from etl.statements.quoting import spark_identifier
 from etl.transform.draft import Check, Draft
 
@@ -32,8 +32,8 @@ def destination_rules(destinations: Collection[Destination], draft: Draft, given
 
 def _postgresql(value: str, data_type: DataType, postgresql_type: str) -> str | None:
     if isinstance(data_type, StringType):
-        match = re.fullmatch(r"character(?: varying)?\((\d+)\)", postgresql_type)
-        too_long = f" OR char_length({value}) > {match[1]}" if match else ""
+        length = length_of(postgresql_type)
+        too_long = f" OR char_length({value}) > {length}" if length else ""
         return f"(contains({value}, {_NUL}){too_long})"
     if isinstance(data_type, ArrayType) and isinstance(data_type.elementType, StringType):
         return f"exists({value}, item -> contains(item, {_NUL}))"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.postgresql_types import format_type
+from etl.postgresql_types import base_type, declared_digits, format_type, length_of
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,25 @@ def test_an_unknown_type_is_refused_with_the_nearest(written: str, message: str)
     with pytest.raises(ValueError) as refused:
         format_type(written)
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "length", "digits"),
+    [
+        ("numeric(12,-2)", "numeric", None, (12, -2)),
+        ("numeric(12)", "numeric", None, (12, 0)),
+        ("numeric", "numeric", None, None),
+        ("numeric(3,1)[]", "numeric[]", None, None),
+        ("timestamp(3) with time zone", "timestamp with time zone", None, None),
+        ("character varying(80)", "character varying", 80, None),
+        ("character(1)", "character", 1, None),
+        ("character varying(80)[]", "character varying[]", None, None),
+        ("interval second(3)", "interval second", None, None),
+        ("geometry(Point,4326)", "geometry", None, None),
+        ("text", "text", None, None),
+    ],
+)
+def test_what_a_type_is_and_how_much_it_holds(
+    name: str, base: str, length: int | None, digits: tuple[int, int] | None
+) -> None:
+    assert (base_type(name), length_of(name), declared_digits(name)) == (base, length, digits)

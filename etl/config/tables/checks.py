@@ -19,11 +19,11 @@ from etl.config.tables.models import FileFormat, FileSource, PostgreSQLSource, T
 from etl.config.tables.modes import finds_by_key, replaces_all
 from etl.errors import Fault
 from etl.model import HIDDEN, PARTITION_DATE, ConflictResolution, Destination, ExtractMode, WriteMode
+from etl.postgresql_types import IDENTIFIER_BYTES
 
 Locator = Callable[[str], Node]
 """Where a key of one destination's block is written."""
 
-POSTGRESQL_NAME_BYTES = 63
 _SEGMENT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 _PARTITION = re.compile(r"^toYYYYMM(?:DD)?\((\w+)\)$")
 
@@ -102,8 +102,8 @@ def _s3_faults(entry: Entry, load: S3TableLoadConfig, at: Locator) -> Iterator[F
 
 def _postgresql_faults(entry: Entry, load: PostgreSQLTableLoadConfig, at: Locator) -> Iterator[Fault]:
     for key, name in (("target_name", load.target_name), ("target_schema", load.target_schema)):
-        if len(name.encode()) > POSTGRESQL_NAME_BYTES:
-            yield at(key).fault(f"postgresql.{key} {name!r} is longer than {POSTGRESQL_NAME_BYTES} bytes")
+        if len(name.encode()) > IDENTIFIER_BYTES:
+            yield at(key).fault(f"postgresql.{key} {name!r} is longer than {IDENTIFIER_BYTES} bytes")
     if load.partition_by:
         yield at("partition_by").fault("postgresql.partition_by: target tables are not partitioned; leave it out")
     definition = entry.config.definition

@@ -13,11 +13,13 @@ from etl.errors import SchemaMismatchError, UsageError
 from etl.ingestion.database.connection import Connection
 from etl.ingestion.model import Header, Mode, UploadOptions
 from etl.ingestion.upload.manifest import statement
+from etl.postgresql.columns import StoredColumn
 from etl.postgresql.sqlstates import transient_kind
+from etl.postgresql_types import base_type
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.sequences import advance_sequence
 from etl.statements.quoting import postgresql_known_identifier
-from etl.statements.uploader.merging import VECTORS, base_type, is_text_like, quote_identifier, quote_table
+from etl.statements.uploader.merging import VECTORS, is_text_like, quote_identifier, quote_table
 
 _WHOLE = frozenset({"smallint", "integer", "bigint", "numeric"})
 _FRACTIONAL = frozenset({"real", "double precision", "numeric"})
@@ -48,16 +50,10 @@ PostgreSQL's own list (btequalimage) without what it is wrong about, interval an
 
 
 @dataclass(frozen=True)
-class TargetColumn:
+class TargetColumn(StoredColumn):
     """`plain_type`: under all domains, and `anyenum` for an enumeration that is under none. `collation`: as SQL,
     where it is not the database's."""
 
-    name: str
-    type: str
-    not_null: bool = False
-    has_default: bool = False
-    identity: str = ""
-    generated: str = ""
     sequence: dict[str, object] | None = None
     plain_type: str = ""
     is_domain_of_enum: bool = False
@@ -72,18 +68,6 @@ class TargetColumn:
     def is_exact(self) -> bool:
         """Whether two values that `=` calls equal are the same."""
         return self.is_deterministic and base_type(self.plain) in _EXACT
-
-    @property
-    def is_generated(self) -> bool:
-        return bool(self.generated)
-
-    @property
-    def is_always_identity(self) -> bool:
-        return self.identity == "a"
-
-    @property
-    def must_be_given(self) -> bool:
-        return self.not_null and not (self.has_default or self.identity or self.generated)
 
 
 @dataclass(frozen=True)

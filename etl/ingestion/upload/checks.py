@@ -10,14 +10,12 @@ from zoneinfo import available_timezones
 from etl.config.limits import parse_limit
 from etl.ingestion.csv.dialect import csv_option_faults
 from etl.ingestion.model import BadRows, Mode, UploadOptions
-from etl.postgresql_types import format_type
-from etl.statements.quoting import POSTGRESQL_IDENTIFIER_BYTES
+from etl.postgresql_types import COLUMNS_OF_A_TABLE, IDENTIFIER_BYTES, format_type
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 TIMEZONE = re.compile(r"[A-Za-z0-9_+/-]+")
 RUN_ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
-MOST_COLUMNS = 1600
 MOST_KEY_COLUMNS = 32
 """PostgreSQL's own limits of a table and of an index."""
 
@@ -49,8 +47,8 @@ def identifier_fault(name: str) -> str | None:
     """Why a name is refused as an identifier, to be put after it; None where it is one."""
     if not IDENTIFIER.fullmatch(name):
         return "is no identifier: expected letters, digits and _, not beginning with a digit"
-    if len(name) > POSTGRESQL_IDENTIFIER_BYTES:
-        return f"has {len(name)} characters; PostgreSQL would cut it off at {POSTGRESQL_IDENTIFIER_BYTES}"
+    if len(name) > IDENTIFIER_BYTES:
+        return f"has {len(name)} characters; PostgreSQL would cut it off at {IDENTIFIER_BYTES}"
     return None
 
 
@@ -72,8 +70,8 @@ def _of_headers(options: UploadOptions) -> Iterator[str]:
     for header in options.headers:
         if header.type is not None:
             yield from _of_type(header.name, header.type)
-    if len(names) > MOST_COLUMNS:
-        yield f"--headers names {len(names)} columns; a table of PostgreSQL has at most {MOST_COLUMNS}"
+    if len(names) > COLUMNS_OF_A_TABLE:
+        yield f"--headers names {len(names)} columns; a table of PostgreSQL has at most {COLUMNS_OF_A_TABLE}"
 
 
 def _of_type(name: str, type_name: str) -> Iterator[str]:

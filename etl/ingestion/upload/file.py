@@ -23,12 +23,12 @@ from etl.ingestion.opening import column_names, declared_types, open_source
 from etl.ingestion.source import Source
 from etl.ingestion.upload import manifest
 from etl.ingestion.upload.absent_columns import refuse_lacking
-from etl.ingestion.upload.checks import MOST_COLUMNS
 from etl.ingestion.upload.manifest import Entry, Load
 from etl.ingestion.upload.plan import WritePlan
 from etl.ingestion.upload.stored_options import cut_otherwise, options_json
 from etl.ingestion.upload.trial import TooManyRejectedError, Trial, refuse_most_rejected
 from etl.names import stored_name
+from etl.postgresql_types import COLUMNS_OF_A_TABLE
 from etl.retrying import retrying_async
 
 log = structlog.get_logger(__name__)
@@ -233,10 +233,10 @@ class Loading:
             raise SchemaMismatchError("\n".join([f"the file does not fit {self._options.table}:", *faults]))
 
     async def _check_columns(self, source: Source) -> None:
-        if len(source.columns) > MOST_COLUMNS:
+        if len(source.columns) > COLUMNS_OF_A_TABLE:
             raise SourceError(
-                f"{source.path}: expected at most {MOST_COLUMNS:,} columns, found {len(source.columns):,}; COPY takes "
-                "no more, those that nobody asks for among them: cut the file, or write it as Parquet"
+                f"{source.path}: expected at most {COLUMNS_OF_A_TABLE:,} columns, found {len(source.columns):,}; COPY "
+                "takes no more, those that nobody asks for among them: cut the file, or write it as Parquet"
             )
         lacking = self._lacking(source)
         if lacking:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from etl.ingestion.database.target import TargetColumn
 from etl.ingestion.model import Batch, CsvBytes, Records, StagedColumn, TolerantMode
 from etl.ingestion.upload.plan import WritePlan
+from etl.postgresql_types import base_type
 from etl.statements.uploader.checks import Checks
 from etl.statements.uploader.merging import (
     OrderBy,
     TempColumn,
     Upload,
     UploadColumn,
-    base_type,
     is_text_like,
     is_unbounded_text,
     without_length,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
@@ -12,10 +11,11 @@ from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.config.tables.models import TableConfig
 from etl.load.frames import columns_of
 from etl.model import Column, TableDefinition
+from etl.postgresql_types import base_type
 from etl.statements.numerics import stored_numeric
 from etl.statements.types import array_element, is_wide_numeric
 
-_TEXT = re.compile(r'(text|character varying|character|name|"char")(\(\d+\))?(\[\])?')
+_TEXT = frozenset({"text", "character varying", "character", "name", '"char"'})
 
 
 def held_as_text(
@@ -25,7 +25,7 @@ def held_as_text(
     at_source = _foreign_types(table, definition)
     found = {}
     for column in columns_of(frame):
-        kind = at_source.get(column.name) if _TEXT.fullmatch(column.postgresql_type) else None
+        kind = at_source.get(column.name) if _is_text(column.postgresql_type) else None
         if kind is None and _is_text_in(column, load):
             kind = column.postgresql_type
         if kind is not None:
@@ -49,4 +49,8 @@ def _is_text_in(column: Column, load: TableLoadConfig) -> bool:
     element = array_element(kind or "") or kind
     if element == "binary":
         return isinstance(load, S3TableLoadConfig) and load.format is S3Format.JSON
-    return element == "string" and _TEXT.fullmatch(column.postgresql_type) is None
+    return element == "string" and not _is_text(column.postgresql_type)
+
+
+def _is_text(postgresql_type: str) -> bool:
+    return base_type(postgresql_type).removesuffix("[]") in _TEXT

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from etl.postgresql_types import COLUMNS_OF_A_TABLE
 from etl.statements.quoting import postgresql_column, postgresql_identifier, postgresql_name
 
 STAGING_SCHEMA = "etl_staging"
@@ -19,9 +20,6 @@ RULE = "_etl_rule"
 
 REASON = "_etl_reason"
 STATUS = "_etl_status"
-
-COLUMNS_OF_A_TABLE = 1_600
-"""The server's limit; dropped columns count, too."""
 
 COLUMNS_OF_A_LOAD = COLUMNS_OF_A_TABLE - len((ATTEMPT, RULE, REASON, STATUS))
 """A staging table has them all, and our own beside them."""

@@ -8,11 +8,11 @@ value.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from etl.model import UNREADABLE, ColumnDefinition
+from etl.postgresql_types import base_type
 from etl.statements.quoting import postgresql_identifier, postgresql_literal
 from etl.statements.types import spark_type_of
 
@@ -43,7 +43,7 @@ class Reading(NamedTuple):
 
 def reading_of(column: ColumnDefinition) -> Reading:
     name = postgresql_identifier(column.name)
-    base = _base(column.type)
+    base = base_type(column.type)
     if column.type.endswith("[]"):
         return _array(column, name)
     if base in ("timestamp with time zone", "timestamp without time zone"):
@@ -82,11 +82,6 @@ def unreadable(readings: Sequence[Reading]) -> str:
     return f"CASE {' '.join(cases)} END" if cases else "NULL::text"
 
 
-def _base(type_: str) -> str:
-    """`timestamp(3) with time zone` → `timestamp with time zone`."""
-    return re.sub(r"\(\d+\)", "", type_)
-
-
 def _inside(value: str, base: str) -> str:
     """Within what Spark's instants reach."""
     return f"{value} BETWEEN {_bound(_FIRST_INSTANT, base)} AND {_bound(_LAST_INSTANT, base)}"
@@ -112,7 +107,7 @@ def _array(column: ColumnDefinition, name: str) -> Reading:
 
 def _elements(type_: str, name: str) -> tuple[str, str, str | None]:
     """How an array's elements go into JSON: SQL of an array, its elements' Spark type, and when they cannot."""
-    base, spark_type = _base(type_), spark_type_of(type_)
+    base, spark_type = base_type(type_), spark_type_of(type_)
     if type_ == "oid":
         return f"{name}::bigint[]", spark_type, None
     if spark_type in _PLAIN_IN_JSON:

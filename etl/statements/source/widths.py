@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from etl.model import ColumnDefinition
+from etl.postgresql_types import base_type
 from etl.statements.quoting import postgresql_identifier
 
 _MEASURED = ("text", "character varying", "character", "bytea")
@@ -42,4 +43,4 @@ def _width(column: ColumnDefinition) -> str:
 
 
 def _is(type_: str, names: tuple[str, ...]) -> bool:
-    return not type_.endswith("]") and type_.partition("(")[0].strip().startswith(names)
+    return not type_.endswith("]") and base_type(type_).startswith(names)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from etl.errors import UsageError
+from etl.postgresql_types import base_type
 from etl.statements.quoting import postgresql_column, postgresql_identifier
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -20,7 +21,6 @@ VECTORS = frozenset({"vector", "halfvec"})
 """pgvector's, whose text is that of a JSON array of numbers."""
 
 _ROUNDED = ("numeric", "timestamp", "time", "interval")
-_MODIFIERS = re.compile(r"\s*\([^)]*\)")
 _UNBOUNDED = {"bit": "bit varying", "bit[]": "bit varying[]", "character": "bpchar", "character[]": "bpchar[]"}
 
 
@@ -37,11 +37,6 @@ def quote_table(name: str) -> str:
     if len(parts) > 2:
         raise UsageError(f"expected table or schema.table, found {name!r}")
     return ".".join(quote_identifier(part) for part in parts)
-
-
-def base_type(type_name: str) -> str:
-    """`numeric(10,2)` → `numeric`, `timestamp(3) without time zone` → `timestamp without time zone`."""
-    return _MODIFIERS.sub("", type_name)
 
 
 def is_text_like(type_name: str) -> bool:

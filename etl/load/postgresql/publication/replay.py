@@ -62,7 +62,7 @@ def _find_publications(cursor: Any, configs: Sequence[PostgreSQLTableLoadConfig]
 
 def _publication(config: PostgreSQLTableLoadConfig, target: TargetTable, names: set[str], run_id: str) -> Publication:
     """Append and skip: what stands in the target by now is newer than what waits."""
-    columns = [column for column in target.columns if column.writable and column.name in names]
+    columns = [column for column in target.columns if not column.is_generated and column.name in names]
     match = config.conflict_target or config.key
     staged = tuple(StagedColumn(column.name, column.type, column.type, column.loose_collation) for column in columns)
     write = Write(

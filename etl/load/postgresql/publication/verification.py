@@ -9,6 +9,7 @@ from etl.errors import ReconciliationError, ValidationError
 from etl.load.postgresql.publication.table import Publication, Written
 from etl.load.postgresql.target.contract import Fit, fit
 from etl.model import Checksums, Column
+from etl.postgresql_types import base_type
 from etl.statements.checksum import differences, is_summed_by_postgresql, postgresql_checksum_columns
 from etl.statements.postgresql import writing
 from etl.statements.types import spark_type_of
@@ -107,7 +108,7 @@ def _as_staged(publication: Publication) -> list[Column]:
 def _is_comparable(column: Column, target_type: str) -> bool:
     if fit(column.postgresql_type, target_type) is Fit.SAME:
         return True
-    both = (column.postgresql_type.partition("(")[0], target_type.partition("(")[0])
+    both = (base_type(column.postgresql_type), base_type(target_type))
     return all(kind in _CHECKED_TEXT for kind in both) or all(kind in _INTEGERS for kind in both)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from etl.errors import SchemaMismatchError
+from etl.postgresql.columns import StoredColumn
 from etl.statements.postgresql.catalog import DESCRIBE_TABLE, LOCK_HOLDERS, TABLE_EXISTS
 from etl.statements.postgresql.naming import Table
 
@@ -13,25 +14,11 @@ _TABLES = {"r", "p"}
 
 
 @dataclass(frozen=True)
-class TargetColumn:
-    name: str
-    type: str
-    not_null: bool = False
-    has_default: bool = False
-    identity: str = ""
-    generated: str = ""
+class TargetColumn(StoredColumn):
     collation: str = ""
     """The column's own, as SQL, where it is not that of its type."""
     loose_collation: str = ""
     """The column's collation, as SQL, where it calls different texts equal."""
-
-    @property
-    def writable(self) -> bool:
-        return not self.generated
-
-    @property
-    def needs_value(self) -> bool:
-        return self.not_null and not self.has_default and not self.identity and not self.generated
 
 
 @dataclass(frozen=True)

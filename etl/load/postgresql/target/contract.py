@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -11,7 +10,7 @@ from etl.errors import SchemaMismatchError
 from etl.load.postgresql.target.catalog import TargetColumn, TargetTable
 from etl.load.postgresql.target.design import Design
 from etl.model import Column, SchemaContract
-from etl.statements.postgresql.naming import COLUMNS_OF_A_TABLE
+from etl.postgresql_types import COLUMNS_OF_A_TABLE, declared_digits, length_of
 from etl.statements.postgresql.tables import NewColumn, add_column, add_unique, alter_column_type, drop_not_null
 
 _INTEGERS = {"smallint": 1, "integer": 2, "bigint": 3}
@@ -109,7 +108,7 @@ def missing_arbiter(design: Design, target: TargetTable) -> str | None:
 
 def _is_generated(target: TargetTable, column: Column) -> bool:
     stored = target.column(column.name)
-    return stored is not None and not stored.writable
+    return stored is not None and stored.is_generated
 
 
 def _stored(target: TargetTable, column: Column) -> TargetColumn:
@@ -126,7 +125,7 @@ def _faults(
     faults = [
         f"extra column {column.name} ({column.type} NOT NULL without default) is not in the frame"
         for column in target.columns
-        if column.needs_value and column.name not in present
+        if column.must_be_given and column.name not in present
     ]
     together = len(target.columns) + len(missing)
     if contract is SchemaContract.EVOLVE and missing and together > COLUMNS_OF_A_TABLE:
@@ -192,10 +191,10 @@ def _is_text(kind: str) -> bool:
 
 def _fit_length(frame_type: str, target_type: str) -> Fit:
     """Into varchar(n) or char(n): shorter texts fit, others may not."""
-    ours, theirs = re.search(r"\((\d+)\)$", frame_type), re.search(r"\((\d+)\)$", target_type)
-    if frame_type.startswith("character") and ours and theirs and int(ours[1]) <= int(theirs[1]):
+    ours, room = length_of(frame_type), length_of(target_type)
+    if ours and room and ours <= room:
         return Fit.FITS
-    if frame_type == "uuid" and theirs and int(theirs[1]) >= len("00000000-0000-0000-0000-000000000000"):
+    if frame_type == "uuid" and room and room >= len("00000000-0000-0000-0000-000000000000"):
         return Fit.FITS
     return Fit.NARROWS
 
@@ -203,18 +202,12 @@ def _fit_length(frame_type: str, target_type: str) -> Fit:
 def _fit_numeric(frame_type: str, target_type: str) -> Fit:
     if _is_text(frame_type) or frame_type.startswith("character"):
         return Fit.PARSED
-    digits = {"smallint": (5, 0), "integer": (10, 0), "bigint": (19, 0)}.get(frame_type, _digits(frame_type))
+    digits = {"smallint": (5, 0), "integer": (10, 0), "bigint": (19, 0)}.get(frame_type, declared_digits(frame_type))
     if not frame_type.startswith("numeric") and frame_type not in {**_INTEGERS, **_FLOATS}:
         return Fit.FOREIGN
-    room = _digits(target_type)
+    room = declared_digits(target_type)
     if room is None:
         return Fit.FITS
     if digits is None:
         return Fit.NARROWS
     return Fit.FITS if digits[1] <= room[1] and digits[0] - digits[1] <= room[0] - room[1] else Fit.NARROWS
-
-
-def _digits(kind: str) -> tuple[int, int] | None:
-    """(precision, scale) of a bounded numeric."""
-    bounded = re.fullmatch(r"numeric\((\d+)(?:,(-?\d+))?\)", kind)
-    return (int(bounded[1]), int(bounded[2] or 0)) if bounded else None

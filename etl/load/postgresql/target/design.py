@@ -13,7 +13,8 @@ from etl.config.tables.models import TableConfig
 from etl.errors import SchemaMismatchError
 from etl.load.postgresql.target.catalog import TargetColumn, TargetTable, UniqueKey
 from etl.model import POSTGRESQL_TYPE, Column, Destination, ForeignKey, TableDefinition
-from etl.statements.postgresql.naming import COLUMNS_OF_A_LOAD, COLUMNS_OF_A_TABLE, Table
+from etl.postgresql_types import COLUMNS_OF_A_TABLE
+from etl.statements.postgresql.naming import COLUMNS_OF_A_LOAD, Table
 from etl.statements.postgresql.tables import ForeignKeyLink, NewColumn
 from etl.statements.types import column_of, is_wide_numeric, spark_type_of
 

@@ -6,7 +6,6 @@ has a word for it (an interval, a range, a numeric of 60 digits) travels as text
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from pgpq import encoders
 from pgpq.schema import Jsonb
 
 from etl.model import Column
+from etl.postgresql_types import base_type
 from etl.statements.postgresql.naming import StagedColumn
 from etl.statements.types import array_element, postgresql_type_of
 
@@ -85,7 +85,7 @@ def carrier_type(spark_type: str, declared: str) -> str:
 def wire_of(carrier: str) -> Wire:
     """What brings an array of values, or of arrays of them, into that carrier."""
     if not carrier.endswith("[]"):
-        return _WIRES[_base(carrier)]
+        return _WIRES[base_type(carrier)]
     element = wire_of(carrier.removesuffix("[]"))
     arrow = None if element.arrow is None else pa.list_(element.arrow)
     return Wire(arrow, lambda field: _list_builder(field, element.builder))
@@ -96,14 +96,9 @@ def _list_builder(field: pa.Field, element: Builder) -> Any:
 
 
 def _scalar_carrier(spark_type: str, declared: str) -> str:
-    if spark_type == "timestamp" and _base(declared) == _WITHOUT_ZONE:
+    if spark_type == "timestamp" and base_type(declared) == _WITHOUT_ZONE:
         return _WITHOUT_ZONE
     natural = postgresql_type_of(spark_type)
     if natural not in ("text", "jsonb"):
         return natural
-    return declared if _base(declared) in _HELD_AS_TEXT else "text"
-
-
-def _base(declared: str) -> str:
-    """`numeric(12,2)` → `numeric`, `timestamp(3) with time zone` → `timestamp with time zone`."""
-    return re.sub(r"\(\d+(,-?\d+)?\)", "", declared)
+    return declared if base_type(declared) in _HELD_AS_TEXT else "text"

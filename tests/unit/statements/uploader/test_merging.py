@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from etl.errors import UsageError
+from etl.postgresql_types import base_type
 from etl.statements.uploader.checks import Checks, bad_values_sql, has_bad_values_sql
 from etl.statements.uploader.merging import (
     OrderBy,
     TempColumn,
     Upload,
     UploadColumn,
-    base_type,
     create_temp_table_sql,
     deduplicated_sql,
     duplicate_keys_sql,
