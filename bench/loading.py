@@ -36,7 +36,7 @@ class Loading:
     def load(self, rows: Rows, target: str) -> LoadResult:
         """A run of its own each time: what an earlier one published is found by content, not by the run's mark."""
         config = LoaderConfig(self.settings, uuid4().hex, next(_run_numbers), validate=self.validate)
-        loader = LoaderFactory.get_loader(self.destination.value, self.spark, self.settings, config)
+        loader = LoaderFactory.get_loader(self.destination, self.spark, self.settings, config)
         return loader.load(rows.frame, self.entry(target), rows.facts(validate=self.validate))
 
     def __call__(self, rows: Rows, target: str) -> None:

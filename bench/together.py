@@ -16,6 +16,7 @@ from bench.events import KEY, events
 from bench.measure import Ratio, Results, Timing
 from bench.servers import SOURCE_SCHEMA, SOURCE_TABLE, configuration
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.registry import known_destinations
 from etl.config.settings import PostgreSQLSettings, Settings
 from etl.load.base import LoaderConfig, LoadFacts
 from etl.load.postgresql.loader import PostgreSQLLoader
@@ -24,7 +25,7 @@ from etl.pipeline.job import main as run_main_job
 
 SECTION = "main job"
 TOGETHER = "three stores at once"
-_ALONE = {destination: f"{destination.value} alone" for destination in Destination}
+_ALONE = {destination: f"{destination} alone" for destination in known_destinations()}
 _Lot = tuple[str, tuple[Destination, ...]]
 
 
@@ -37,7 +38,7 @@ def measure_together(
     say: Callable[[str], None],
 ) -> Results:
     """Fresh targets each time; the session is warm for all, so that only the work counts."""
-    lots: list[_Lot] = [(TOGETHER, tuple(Destination)), *((name, (one,)) for one, name in _ALONE.items())]
+    lots: list[_Lot] = [(TOGETHER, tuple(known_destinations())), *((name, (one,)) for one, name in _ALONE.items())]
     seconds: dict[str, list[float]] = {case: [] for case, _ in lots}
     for number in range(rounds + 1):
         if number < 2:  # once for the warm-up, once for all rounds
@@ -79,7 +80,7 @@ def source_of(settings: Settings) -> PostgreSQLSettings:
 def _run(settings: Settings, variables: dict[str, str], table: str, destinations: tuple[Destination, ...]) -> float:
     with configuration(table) as folder, TemporaryDirectory(prefix="ownlens-bench-") as reports:
         report = Path(reports) / "report.json"
-        names = ",".join(destination.value for destination in destinations)
+        names = ",".join(destination for destination in destinations)
         stores.tell_postgresql(source_of(settings), "CHECKPOINT")
         started = perf_counter()
         arguments = ["--load-destinations", names, "--config-dir", str(folder), "--log-format", "json"]

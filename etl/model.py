@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 PARTITION_DATE = "partition_date"
 """The lake's partition column: the day (UTC) of the table's date column."""
@@ -25,10 +26,21 @@ UNREADABLE = "_etl_unreadable"
 """Hidden column of an extraction: `column=value` where the frame cannot hold what the source has; else NULL."""
 
 
-class Destination(StrEnum):
-    S3 = "s3"
-    POSTGRESQL = "postgresql"
-    CLICKHOUSE = "clickhouse"
+class Destination(str):
+    """A destination's name, as YAML, the ledger and reports have it. Which ones there are is for the configuration to
+    say (config/destinations/registry.py); the ledger may know one whose package is gone.
+    """
+
+    __slots__ = ()
+
+    S3: ClassVar[Destination]
+    POSTGRESQL: ClassVar[Destination]
+    CLICKHOUSE: ClassVar[Destination]
+
+
+Destination.S3 = Destination("s3")
+Destination.POSTGRESQL = Destination("postgresql")
+Destination.CLICKHOUSE = Destination("clickhouse")
 
 
 class TableKind(StrEnum):

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
+from etl.config.destinations.registry import known_destinations
 from etl.config.effective import effective
 from etl.errors import TerminalError
 from etl.names import let_output_hold_anything
@@ -27,7 +28,9 @@ def check(config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> None:
     """Say every fault of the configuration at once; exit 0 where there is none, else 2. Reads no server."""
     configuration = _loaded(config_dir)
     domains = {config.domain for config in configuration.tables.values()}
-    servers = [name for name in ("source", "ledger", "s3", "postgresql", "clickhouse") if _server(configuration, name)]
+    settings = configuration.settings
+    servers = [name for name in ("source", "ledger") if getattr(settings, name) is not None]
+    servers += [name for name in known_destinations() if settings.server(name) is not None]
     print(
         f"{config_dir}: {_counted(len(configuration.tables), 'table')} in {_counted(len(domains), 'domain')}, no fault"
     )
@@ -64,16 +67,12 @@ def _refuse(error: TerminalError) -> NoReturn:
     raise typer.Exit(BAD_CONFIGURATION) from None
 
 
-def _server(configuration: Configuration, name: str) -> bool:
-    return getattr(configuration.settings, name) is not None
-
-
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _print(shown: dict[str, Any]) -> None:
-    """The table itself, then the three destinations side by side, then its columns."""
+    """The table itself, then the destinations side by side, then its columns."""
     console = Console()
     overview = Table(title=shown["name"], title_justify="left", show_header=False, box=None)
     overview.add_column()

@@ -14,24 +14,25 @@ from typing import TypeVar
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.destinations.registry import parse_destination
 from etl.config.document import Node, UnknownValueFault, read_document
-from etl.config.servers import SERVER_KEYS, read_settings
+from etl.config.servers import read_settings, server_keys
 from etl.config.settings import Settings
-from etl.config.tables.checks import collisions, overwritten_sources, table_faults
+from etl.config.tables.checks import common_faults, table_faults
 from etl.config.tables.columns import column_faults
 from etl.config.tables.definitions import definition_of, definitions_of
-from etl.config.tables.entries import BUILT_IN, Entry, Layer, layer_of, read_entry
+from etl.config.tables.entries import Layer, built_in_files, layer_of, read_entry
+from etl.config.tables.entry import Entry
 from etl.config.tables.models import FileSource, PostgreSQLSource, TableConfig
 from etl.config.tables.schema import Schema, read_schema
 from etl.config.validation import unknown_keys
 from etl.errors import ConfigurationError, Fault, UsageError
-from etl.model import Destination, TableDefinition
+from etl.model import TableDefinition
 from etl.nearest import suggestion
 from etl.project import DEFAULT_CONFIG_DIR as DEFAULT_CONFIG_DIR
 
 ResultT = TypeVar("ResultT")
 
 _TABLE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_$-]*$")
-_ETL_KEYS = ("source_schema", "defaults", "kinds", *SERVER_KEYS)
+_ETL_KEYS = ("source_schema", "defaults", "kinds")
 _TABLES_KEYS = ("domain", "defaults", "kinds", "tables")
 
 
@@ -52,7 +53,7 @@ class Configuration:
             raise UsageError(f"unknown table {name!r}; {suggestion(name, self.tables)}")
         return self.tables[name]
 
-    def get_table_load_config(self, table: str, destination: Destination | str) -> TableLoadConfig:
+    def get_table_load_config(self, table: str, destination: str) -> TableLoadConfig:
         return self.table(table).loads[parse_destination(destination)]
 
     def select(
@@ -73,9 +74,7 @@ class Configuration:
         )
 
 
-def get_table_load_config(
-    table: str, destination: Destination | str, configuration: Configuration | None = None
-) -> TableLoadConfig:
+def get_table_load_config(table: str, destination: str, configuration: Configuration | None = None) -> TableLoadConfig:
     """How a destination takes a table; without a configuration, the one in conf/ is read."""
     return (configuration or load_configuration()).get_table_load_config(table, destination)
 
@@ -98,10 +97,10 @@ class _Loading:
         document = self._etl_document()
         settings = self._kept(read_settings(document, self.environ, self.config_dir))
         schema = self._schema(document)
-        layers = [self._kept(layer_of(self._read(BUILT_IN))), self._kept(layer_of(document))]
+        documents = [*(self._read(path) for path in built_in_files()), document]
+        layers = [self._kept(layer_of(each)) for each in documents]
         entries = [self._checked(entry, schema) for entry in self._entries(layers, schema)]
-        self.faults += collisions(entries, settings)
-        self.faults += overwritten_sources(entries, settings)
+        self.faults += common_faults(entries, settings)
         if self.faults:
             raise ConfigurationError(telling(self.faults))
         tables = {entry.name: entry.config for entry in entries}
@@ -118,7 +117,7 @@ class _Loading:
     def _etl_document(self) -> Node:
         path = self.config_dir / "etl.yaml"
         document = self._read(path) if path.is_file() else Node({}, str(path), 0)
-        self.faults += unknown_keys(document, _ETL_KEYS)
+        self.faults += unknown_keys(document, (*_ETL_KEYS, *server_keys()))
         return document
 
     def _schema(self, document: Node) -> Schema:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote
 
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr, SerializeAsAny
 
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.frozen import FrozenModel
 from etl.config.limits import LONGEST_STATEMENT_SECONDS
 from etl.config.urls import bracketed
+from etl.errors import UsageError
+from etl.model import Destination
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -108,12 +111,25 @@ class Settings(FrozenModel):
     staging_schema: str = "public"
     clickhouse: ClickHouseSettings | None = None
     s3: S3Settings | None = None
+    others: Mapping[str, SerializeAsAny[FrozenModel] | None] = Field(default_factory=dict)
+    """Servers of the destinations that other packages bring, by the destination's name."""
     run: RunSettings = RunSettings()
     hash_salt: SecretStr = SecretStr("")
     """Put before every value that `transform.hash` hashes; ETL_HASH_SALT."""
     config_dir: Path = Path("conf")
 
+    def server(self, destination: Destination) -> FrozenModel | None:
+        """Where the destination is; None where it is not configured."""
+        server: FrozenModel | None = getattr(self, destination, None) or self.others.get(destination)
+        return server
+
     def of_run(self, run: str) -> Self:
         """The same servers; sessions of PostgreSQL say for which run they are."""
         servers = {name: getattr(self, name) for name in ("source", "ledger", "postgresql")}
         return self.model_copy(update={name: server and server.of_run(run) for name, server in servers.items()})
+
+
+def ledger_settings(settings: Settings) -> PostgreSQLSettings:
+    if settings.ledger is None:
+        raise UsageError("expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL")
+    return settings.ledger

@@ -75,6 +75,16 @@ class LoadFacts:
         return self.rows <= most_rows and self.bytes <= DRIVER_BYTES
 
 
+@dataclass(frozen=True)
+class Sample:
+    """What stands in a target: how many rows, and a few of them."""
+
+    target: str
+    rows: int
+    columns: Sequence[str]
+    first: Sequence[Sequence[Any]]
+
+
 class BaseLoader(ABC, Generic[ConfigT]):
     """One destination. A load returns a LoadResult or raises an EtlError; run twice it leaves the same table.
 
@@ -89,6 +99,10 @@ class BaseLoader(ABC, Generic[ConfigT]):
     def __init__(self, spark: SparkSession, config: LoaderConfig) -> None:
         self.spark = spark
         self.config = config
+
+    @classmethod
+    def require_server(cls, settings: Settings) -> None:
+        """Asked before a run begins: raises where no retry would help, as for a bucket that is not there."""
 
     @abstractmethod
     def load(self, df: DataFrame, config: ConfigT, facts: LoadFacts | None = None) -> LoadResult:
@@ -105,6 +119,10 @@ class BaseLoader(ABC, Generic[ConfigT]):
     @abstractmethod
     def target_exists(self, config: ConfigT) -> bool:
         """Whether the target stands; an unchanged source is skipped only where it does."""
+
+    @abstractmethod
+    def sample(self, config: ConfigT, rows: int) -> Sample:
+        """Reads only; `rows` is how many are wanted."""
 
     @abstractmethod
     def published(self, config: ConfigT) -> LoadResult | None:

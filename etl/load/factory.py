@@ -1,39 +1,42 @@
-"""From a destination's name to its loader. A new destination is one line here."""
+"""From a destination's name to its loader."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from pkgutil import resolve_name
+from typing import Any
 
 from pyspark.sql import SparkSession
 
-from etl.config.destinations.registry import parse_destination
+from etl.config.destinations.registry import parse_destination, spec_of
 from etl.config.settings import Settings
 from etl.errors import UsageError
 from etl.load.base import BaseLoader, LoaderConfig
-from etl.load.clickhouse.loader import ClickHouseLoader
-from etl.load.postgresql.loader import PostgreSQLLoader
-from etl.load.s3.loader import S3Loader
+from etl.model import Destination
+
+
+def loader_class(destination: Destination) -> type[BaseLoader[Any]]:
+    """UsageError names the package whose loader cannot be imported."""
+    spec = spec_of(destination)
+    try:
+        found: type[BaseLoader[Any]] = resolve_name(spec.loader)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f"the loader of destination {spec.name} ({spec.loader}, package {spec.package or 'ownlens-etl'}) cannot be "
+            f"imported: {error}; install what it needs, or mend the package"
+        ) from error
+    return found
 
 
 class LoaderFactory:
-    LOADER_MAP: ClassVar[dict[str, type[BaseLoader[Any]]]] = {
-        "s3": S3Loader,
-        "minio": S3Loader,
-        "postgresql": PostgreSQLLoader,
-        "postgres": PostgreSQLLoader,
-        "clickhouse": ClickHouseLoader,
-        "ch": ClickHouseLoader,
-    }
-
-    @classmethod
+    @staticmethod
     def get_loader(
-        cls, destination: str, spark: SparkSession, config: Settings, loader_config: LoaderConfig
+        destination: str, spark: SparkSession, config: Settings, loader_config: LoaderConfig
     ) -> BaseLoader[Any]:
         """A loader for one destination, by name or alias; refuses a destination whose server is not configured."""
         name = parse_destination(destination)
-        if getattr(config, name.value) is None:
+        if config.server(name) is None:
             raise UsageError(
                 f"destination {name} was asked for but no server is configured; "
                 "set its variables (docs/configuration.md) or its entry in etl.yaml"
             )
-        return cls.LOADER_MAP[name.value](spark, loader_config)
+        return loader_class(name)(spark, loader_config)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from etl.config.configuration import Configuration
+from etl.config.destinations.registry import in_order
 from etl.config.tables.models import TableConfig
 from etl.errors import UsageError
 from etl.ledger.ledger import Ledger
@@ -71,7 +72,7 @@ def resumed_assignment(configuration: Configuration, ledger: Ledger, run_id: str
         if not load.status.is_published:
             left.setdefault(table, []).append(destination)
     work = tuple(Work(configuration.table(name), tuple(names)) for name, names in left.items())
-    destinations = tuple(name for name in Destination if any(name in each.destinations for each in work))
+    destinations = in_order(name for each in work for name in each.destinations)
     return Assignment(work, destinations, Lineage(runs, begun, frozen))
 
 

@@ -15,7 +15,8 @@ from pyspark.errors import PySparkException
 from rich.console import Console
 
 from etl.config.configuration import Configuration, load_configuration
-from etl.config.settings import Settings
+from etl.config.destinations.registry import known_destinations
+from etl.config.settings import Settings, ledger_settings
 from etl.config.tables.models import TableConfig
 from etl.errors import ConfigurationError, EtlError, TerminalError, UsageError
 from etl.extract.factory import require_sources
@@ -36,7 +37,7 @@ from etl.pipeline.options import (
 )
 from etl.pipeline.rehearsal import rehearse
 from etl.pipeline.run import run_tables, start_run
-from etl.pipeline.servers import configured_destinations, ledger_settings, require_databases, require_servers
+from etl.pipeline.servers import configured_destinations, require_databases, require_servers
 from etl.postgresql.lookout import waits_told
 from etl.report.commands import Commands
 from etl.report.json_report import check_report_path, write_report
@@ -183,7 +184,7 @@ def _report(ledger: Ledger, run_id: str, options: RunOptions, progress: Progress
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Every secret value of the configuration, for the filters of logs and reports."""
-    servers = (settings.source, settings.ledger, settings.postgresql, settings.clickhouse, settings.s3)
+    servers = (settings.source, settings.ledger, *(settings.server(name) for name in known_destinations()))
     values = [settings.hash_salt, *(value for server in servers if server is not None for _, value in server)]
     return tuple(
         value.get_secret_value() for value in values if isinstance(value, SecretStr) and value.get_secret_value()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl.config.destinations.registry import parse_destination
+from etl.config.destinations.registry import known_destinations, parse_destination
 from etl.config.limits import parse_limit
 from etl.errors import UsageError
 from etl.model import Destination
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--load-destinations",
         metavar="LIST",
-        help="load into these: s3 (minio), postgresql (postgres), clickhouse (ch)",
+        help=f"load into these: {_known_destinations()}",
     )
     add("--tables", metavar="LIST", help="only these tables, comma-separated")
     add("--domains", metavar="LIST", help="only the tables of these domains, comma-separated")
@@ -130,6 +130,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--log-format", choices=("json", "console"), default="console", help="how events are written")
     add("--report", type=Path, metavar="FILE", help="write the run's result as JSON (docs/report.schema.json)")
     return parser
+
+
+def _known_destinations() -> str:
+    return ", ".join(
+        f"{spec.name} ({', '.join(spec.aliases)})" if spec.aliases else spec.name
+        for spec in known_destinations().values()
+    )
 
 
 def _positive(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
+from typing import Any
 
 import structlog
 from py4j.protocol import Py4JError
@@ -13,6 +14,7 @@ from etl.errors import EtlError
 from etl.extract.factory import open_sources
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import LoadRecord, NewRun, Run
+from etl.load.base import BaseLoader
 from etl.model import Destination, RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import Job, RunContext
@@ -90,15 +92,18 @@ def _give_up(context: RunContext, futures: Sequence[Future[None]]) -> None:
 
 def _replay_orphans(context: RunContext) -> None:
     """Rows that waited for their foreign-key parents, of this run and earlier ones, once all parents are there."""
-    loader = context.loaders.get(Destination.POSTGRESQL)
-    if loader is None:
-        return
+    for destination, loader in context.loaders.items():
+        if loader.has_foreign_keys:
+            _replay_orphans_of(context, destination, loader)
+
+
+def _replay_orphans_of(context: RunContext, destination: Destination, loader: BaseLoader[Any]) -> None:
     run_id = context.run.run_id
     waiting = set(context.ledger.waiting_tables())
     tables = context.configuration.tables
     definitions = {**context.configuration.definitions, **context.definitions}
     ordered = [name for unit in publication_units(tables, definitions) for name in unit]
-    configs = [tables[name].loads[Destination.POSTGRESQL] for name in ordered if name in waiting and name in tables]
+    configs = [tables[name].loads[destination] for name in ordered if name in waiting and name in tables]
     try:
         replayed = loader.replay_orphans(configs) if configs else []
     except EtlError as error:
@@ -115,7 +120,7 @@ def _replay_orphans(context: RunContext) -> None:
             "orphans replayed",
             run_id=run_id,
             table=result.table_name,
-            destination=result.destination.value,
+            destination=result.destination,
             rows_inserted=result.rows_inserted,
             rows_unchanged=result.rows_unchanged,
         )

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from etl.config.configuration import Configuration
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.postgresql.rules import require_one_database
 from etl.errors import UsageError
 from etl.ledger import Ledger, NewRun
 from etl.load.base import LoaderConfig
@@ -14,7 +15,6 @@ from etl.load.postgresql.publication.replay import replay_waiting
 from etl.load.postgresql.retries import loading_again
 from etl.model import Destination, LoadResult
 from etl.pipeline.order import publication_units
-from etl.pipeline.servers import require_one_database
 
 
 def retry_waiting(configuration: Configuration, ledger: Ledger, tables: Sequence[str] = ()) -> list[LoadResult]:

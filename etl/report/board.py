@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from etl.config.destinations.registry import in_order
 from etl.model import Destination, LoadResult, LoadStatus
 
 RECENT = 6
@@ -93,7 +94,7 @@ class Board:
                 Line(table, destination, rows_read, now - started_at)
                 for (table, destination), (rows_read, started_at) in self._active.items()
             )
-            totals = tuple(self._total(destination) for destination in Destination if destination in self._planned)
+            totals = tuple(self._total(destination) for destination in in_order(self._planned))
             return View(self._run_id, now - self._started_at, self._extracted, active, tuple(self._recent), totals)
 
     def _end(self, table: str, destination: Destination, status: LoadStatus, rows_read: int = 0) -> None:

@@ -70,7 +70,7 @@ def _destinations(report: RunReport) -> Table:
     for destination in report.destinations:
         table.add_column(destination, justify="right", no_wrap=True, min_width=12)
     by_destination = [
-        _figures([load for load in report.loads if load.destination is destination])
+        _figures([load for load in report.loads if load.destination == destination])
         for destination in report.destinations
     ]
     for name in by_destination[0]:

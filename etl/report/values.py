@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from etl.config.destinations.registry import in_order
 from etl.model import HELD_AS_TEXT, Destination, LoadStatus, RunStatus, WriteMode
 
 
@@ -122,7 +123,7 @@ class RunReport:
     @property
     def destinations(self) -> tuple[Destination, ...]:
         present = {load.destination for load in self.loads}
-        return tuple(destination for destination in Destination if destination in present)
+        return in_order(present)
 
 
 def report_load(record: RecordedLoad) -> TableReport:

@@ -2,52 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from pyspark.sql.types import ArrayType, DataType, DateType, StringType, TimestampType
 
+from etl.config.destinations.registry import known_destinations
+from etl.config.destinations.spec import Holding
 from etl.model import Destination
 from etl.postgresql_types import length_of
 from etl.statements.quoting import spark_identifier
 from etl.transform.draft import Check, Draft
 
 _NUL = "char(0)"
-_Violation = Callable[[str, DataType, str], str | None]
 
 
-def destination_rules(destinations: Collection[Destination], draft: Draft, given: Mapping[str, str]) -> list[Check]:
+def destination_rules(names: Collection[Destination], draft: Draft, given: Mapping[str, str]) -> list[Check]:
     """`given` are the PostgreSQL types that the source itself enforces on columns that were not altered since."""
     checks = []
-    for destination in sorted(destinations):
+    for destination in sorted(names):
+        holds = known_destinations()[destination].holds
         for name, field in draft.fields.items():
             type_ = draft.postgresql_types.get(name, "")
-            if destination is Destination.POSTGRESQL and type_ and given.get(name) == type_:
+            if holds.has_source_types and type_ and given.get(name) == type_:
                 continue
-            violation = _VIOLATIONS[destination](spark_identifier(name), field.dataType, type_)
+            violation = _violation(spark_identifier(name), field.dataType, type_, holds)
             if violation is not None:
                 text = f"{name} is outside what {destination} can hold"
                 checks.append(Check(f"range:{destination}:{name}", violation, draft.reason(name, text)))
     return checks
 
 
-def _postgresql(value: str, data_type: DataType, postgresql_type: str) -> str | None:
+def _violation(value: str, data_type: DataType, postgresql_type: str, holds: Holding) -> str | None:
     if isinstance(data_type, StringType):
-        length = length_of(postgresql_type)
-        too_long = f" OR char_length({value}) > {length}" if length else ""
-        return f"(contains({value}, {_NUL}){too_long})"
+        tests = [] if holds.takes_nul else [f"contains({value}, {_NUL})"]
+        length = length_of(postgresql_type) if holds.has_source_types else None
+        tests += [f"char_length({value}) > {length}"] if length else []
+        return f"({' OR '.join(tests)})" if tests else None
     if isinstance(data_type, ArrayType) and isinstance(data_type.elementType, StringType):
-        return f"exists({value}, item -> contains(item, {_NUL}))"
-    return _outside(value, data_type, "-4712-01-01", "+294246-12-31")
-
-
-def _clickhouse(value: str, data_type: DataType, _: str) -> str | None:
-    """Date32 and DateTime64; beyond them ClickHouse clamps without a word."""
-    return _outside(value, data_type, "1900-01-01", "2299-12-31")
-
-
-def _s3(value: str, data_type: DataType, _: str) -> str | None:
-    """Years that partition names and readers in other languages know."""
-    return _outside(value, data_type, "0001-01-01", "9999-12-31")
+        return None if holds.takes_nul else f"exists({value}, item -> contains(item, {_NUL}))"
+    return _outside(value, data_type, holds.first_day, holds.last_day)
 
 
 def _outside(value: str, data_type: DataType, first_day: str, last_day: str) -> str | None:
@@ -60,10 +53,3 @@ def _outside(value: str, data_type: DataType, first_day: str, last_day: str) -> 
         violation = _outside("item", data_type.elementType, first_day, last_day)
         return f"exists({value}, item -> {violation})" if violation else None
     return None
-
-
-_VIOLATIONS: dict[Destination, _Violation] = {
-    Destination.S3: _s3,
-    Destination.POSTGRESQL: _postgresql,
-    Destination.CLICKHOUSE: _clickhouse,
-}

@@ -32,6 +32,12 @@ NumericAs = Annotated[str | dict[str, str], AfterValidator(_numeric_forms)]
 class TableLoadConfig(FrozenModel):
     """What every destination's `TableLoadConfig` says; `mode` and the rest mean the same everywhere."""
 
+    supported_modes: ClassVar[frozenset[WriteMode]]
+    """What the destination can do with some table; `modes` is what it can do with this one."""
+    follows_key: ClassVar[tuple[str, ...]] = ()
+    """Fields that name columns and are the key where nobody says otherwise."""
+    can_partition: ClassVar[bool] = True
+
     table_name: str
     key: tuple[str, ...] = ()
     null_safe_key: bool = False
@@ -49,12 +55,25 @@ class TableLoadConfig(FrozenModel):
     destination: Destination
     partition_by: tuple[str, ...] = ()
 
+    @property
+    def store(self) -> str:
+        """As a reader names it: `s3 with format parquet`."""
+        return str(self.destination)
+
+    @property
+    def modes(self) -> frozenset[WriteMode]:
+        return self.supported_modes
+
 
 class WithDecimals(TableLoadConfig):
     """A store whose decimals have `most_digits`; PostgreSQL's numeric has no end."""
 
     most_digits: ClassVar[int]
     numeric_as: NumericAs | None = None
+
+    @property
+    def holds_bytes_as_text(self) -> bool:
+        return False
 
     @model_validator(mode="after")
     def _decimals_are_there(self) -> Self:

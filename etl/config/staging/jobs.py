@@ -13,7 +13,8 @@ from typing import Any
 from etl.config.configuration import shown_path, telling
 from etl.config.document import Node, read_document
 from etl.config.limits import parse_limit
-from etl.config.servers import ENVIRONMENT, read_settings
+from etl.config.server_reader import ENVIRONMENT
+from etl.config.servers import read_settings
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging.models import (
     LARGEST_BATCH,

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-
-from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.config.destinations.load_config import WithDecimals
-from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
-from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
-from etl.config.tables.capabilities import illegal_in_delta
-from etl.config.tables.entries import Entry
+from etl.config.destinations.registry import known_destinations
+from etl.config.tables.column_names import absent, expression_faults
+from etl.config.tables.entry import Entry
 from etl.config.tables.modes import replaces_partitions
-from etl.config.tables.schema import reason
 from etl.errors import Fault
-from etl.model import Destination, ExtractMode, TableDefinition
-from etl.nearest import suggestion
+from etl.model import ExtractMode, TableDefinition
 from etl.postgresql_types import WATERMARK_TYPES, is_watermark_type
 
 DATE_TYPES = ("date", "timestamp")
@@ -28,14 +20,14 @@ def column_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
     """Every name in the entry that no column has: key, dates, watermark, transform, destinations."""
     config, transform = entry.config, entry.config.transform
     source = list(definition.column_names)
-    yield from _absent(entry, ("transform", "rename"), transform.rename, source)
+    yield from absent(entry, ("transform", "rename"), transform.rename, source)
     if config.extract.mode is ExtractMode.INCREMENTAL and config.extract.watermark:
-        yield from _absent(entry, ("extract", "watermark"), [config.extract.watermark], source)
+        yield from absent(entry, ("extract", "watermark"), [config.extract.watermark], source)
     renamed = [transform.rename.get(name, name) for name in source]
-    yield from _absent(entry, ("transform", "cast"), transform.cast, renamed)
-    yield from _absent(entry, ("transform", "default"), transform.default, renamed)
+    yield from absent(entry, ("transform", "cast"), transform.cast, renamed)
+    yield from absent(entry, ("transform", "default"), transform.default, renamed)
     if not isinstance(transform.trim, bool):
-        yield from _absent(entry, ("transform", "trim"), transform.trim, renamed)
+        yield from absent(entry, ("transform", "trim"), transform.trim, renamed)
     derived = list(dict.fromkeys([*renamed, *transform.derive]))
     yield from _derive_faults(entry, renamed)
     yield from _transform_faults(entry, derived)
@@ -49,7 +41,7 @@ def _derive_faults(entry: Entry, renamed: list[str]) -> Iterator[Fault]:
     """Each expression may use the columns there are and those derived above it."""
     so_far = list(renamed)
     for name, sql in entry.config.transform.derive.items():
-        yield from _expression_faults(entry, ("transform", "derive", name), sql, "spark", so_far)
+        yield from expression_faults(entry, ("transform", "derive", name), sql, "spark", so_far)
         so_far.append(name)
 
 
@@ -64,7 +56,7 @@ def _transform_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
         ("drop", transform.drop),
         ("deduplicate", [o.column for o in transform.deduplicate.order_by] if transform.deduplicate else ()),
     ):
-        yield from _absent(entry, ("transform", name), names, columns)
+        yield from absent(entry, ("transform", name), names, columns)
     expressions = [("rules", rule, sql) for rule, sql in transform.rules.items()]
     for name in set(transform.normalize_case) - set(transform.allowed):
         yield entry.at("transform", "normalize_case").fault(
@@ -73,38 +65,24 @@ def _transform_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
     if transform.filter:
         expressions.append(("filter", "", transform.filter))
     for step, name, sql in expressions:
-        yield from _expression_faults(entry, ("transform", step, name), sql, "spark", columns)
+        yield from expression_faults(entry, ("transform", step, name), sql, "spark", columns)
 
 
 def _target_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
     """A transformer class may add columns, so only the key and the date column are sure to be missing then."""
     config = entry.config
-    yield from _absent(entry, ("key",), config.key, columns)
+    yield from absent(entry, ("key",), config.key, columns)
     if config.date_column:
-        yield from _absent(entry, ("date_column",), [config.date_column], columns)
+        yield from absent(entry, ("date_column",), [config.date_column], columns)
     if config.transform.transformer:
         return
     for destination, load in config.loads.items():
-        if isinstance(load, S3TableLoadConfig) and load.enabled and load.format is S3Format.DELTA:
-            yield from _names_that_delta_refuses(entry, columns)
-        if isinstance(load, PostgreSQLTableLoadConfig) and load.conflict_target != config.key:
-            yield from _absent(entry, ("loads", destination, "conflict_target"), load.conflict_target, columns)
+        for field in load.follows_key:
+            if (names := getattr(load, field)) != config.key:
+                yield from absent(entry, ("loads", destination, field), names, columns)
         if isinstance(load, WithDecimals) and isinstance(load.numeric_as, dict):
-            yield from _absent(entry, ("loads", destination, "numeric_as"), load.numeric_as, columns)
-        if isinstance(load, ClickHouseTableLoadConfig):
-            if load.order_by != config.key:
-                yield from _absent(entry, ("loads", destination, "order_by"), load.order_by, columns)
-            yield from _absent(entry, ("loads", destination, "version"), filter(None, [load.version]), columns)
-            if load.ttl:
-                yield from _expression_faults(entry, ("loads", destination, "ttl"), load.ttl, "clickhouse", columns)
-
-
-def _names_that_delta_refuses(entry: Entry, columns: Iterable[str]) -> Iterator[Fault]:
-    if found := illegal_in_delta(columns):
-        yield entry.at("loads", Destination.S3, "format").fault(
-            f"s3.format delta: table {entry.name} has columns whose names Delta refuses (blanks and ,;{{}}()=): "
-            f"{', '.join(map(repr, found))}; rename them in transform, or choose format: parquet"
-        )
+            yield from absent(entry, ("loads", destination, "numeric_as"), load.numeric_as, columns)
+        yield from known_destinations()[destination].column_faults(entry, load, columns)
 
 
 def _date_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
@@ -145,29 +123,3 @@ def _touched_faults(entry: Entry) -> Iterator[Fault]:
                     "can only be asked of a column of the source; name one as date_column, write "
                     "`extract: {mode: full}` or another mode"
                 )
-
-
-def _absent(entry: Entry, path: tuple[str, ...], names: Iterable[str], columns: list[str]) -> Iterator[Fault]:
-    for name in names:
-        if name not in columns:
-            node = entry.at(*path, name)
-            label = ".".join(step for step in path if step != "loads")
-            yield node.fault(f"{label}: table {entry.name} has no column {name!r}; {suggestion(name, columns)}")
-
-
-def _expression_faults(
-    entry: Entry, path: tuple[str, ...], sql: str, dialect: str, columns: list[str]
-) -> Iterator[Fault]:
-    label = ".".join(step for step in path if step and step != "loads")
-    known = {name.casefold() for name in columns}
-    try:
-        found = sqlglot.parse_one(sql, dialect=dialect)
-    except SqlglotError as error:
-        yield entry.at(*path).fault(f"{label}: not an SQL expression: {reason(error)}")
-        return
-    for column in dict.fromkeys(found.find_all(exp.Column)):
-        name = column.parts[0].name  # of `address.city` the column is the first part
-        if name.casefold() not in known:
-            yield entry.at(*path).fault(
-                f"{label}: table {entry.name} has no column {name!r}; {suggestion(name, columns)}"
-            )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import create_model
 
-from etl.config.destinations.registry import LOAD_MODELS
+from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.destinations.registry import known_destinations
+from etl.config.destinations.spec import DestinationSpec
 from etl.config.document import Node, UnknownValueFault, merge
 from etl.config.frozen import FrozenModel
+from etl.config.tables.entry import Entry
 from etl.config.tables.models import (
     Deduplicate,
     ExtractConfig,
@@ -24,9 +27,9 @@ from etl.config.tables.models import (
     TransformConfig,
 )
 from etl.config.tables.schema import Schema
-from etl.config.validation import unknown_keys, validate
+from etl.config.validation import KeysAt, unknown_keys, validate
 from etl.errors import Fault
-from etl.model import Destination, TableKind
+from etl.model import TableKind
 from etl.nearest import suggestion
 
 BUILT_IN = Path(__file__).with_name("kinds.yaml")
@@ -40,19 +43,8 @@ SHARED_KEYS = (
 _FOR_SOME = ("numeric_as",)
 """What an entry says once for those of its destinations that know it."""
 
-_BLOCKS = ("source", "extract", "transform", *Destination)
-ENTRY_KEYS = ("kind", *SHARED_KEYS, *_FOR_SOME, *_BLOCKS)
-
-_FIELDS: dict[str, Any] = {name.value: (model, ...) for name, model in LOAD_MODELS.items()}
-_LOADS = create_model("Loads", __base__=FrozenModel, **_FIELDS)
 _FIXED = frozenset({"table_name", "destination", "key", "date_column"})
-_LOAD_KEYS = {d: tuple(key for key in model.model_fields if key not in _FIXED) for d, model in LOAD_MODELS.items()}
-_LISTS = {
-    "transform": ("normalize_case", "required", "hash", "drop"),
-    Destination.S3: ("partition_by",),
-    Destination.POSTGRESQL: ("partition_by", "conflict_target"),
-    Destination.CLICKHOUSE: ("partition_by", "order_by"),
-}
+_TRANSFORM_LISTS = ("normalize_case", "required", "hash", "drop")
 _KEYS_AT: dict[tuple[str, ...], Iterable[str]] = {
     ("source",): {**PostgreSQLSource.model_fields, **FileSource.model_fields},
     ("extract",): ExtractConfig.model_fields,
@@ -75,22 +67,27 @@ class Layer:
         return [self.defaults, *([self.kinds[kind]] if kind in self.kinds else [])]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One table as written: `node` is its own entry, `tree` the whole that the model is made of (lines kept)."""
+def built_in_files() -> tuple[Path, ...]:
+    """The ground of every entry: what the product says, and what each destination does with it."""
+    return (BUILT_IN, *(spec.kinds for spec in known_destinations().values()))
 
-    name: str
-    domain: str
-    node: Node
-    tree: Node
-    config: TableConfig
 
-    def at(self, *path: str) -> Node:
-        """The nearest written value on a path of the model; the entry itself where a built-in default speaks."""
-        node = self.tree
-        for step in path:
-            node = node.mapping.get(step, node)
-        return self.node if node.file == str(BUILT_IN) else node
+def entry_keys() -> tuple[str, ...]:
+    return ("kind", *SHARED_KEYS, *_FOR_SOME, *_blocks())
+
+
+def _blocks() -> tuple[str, ...]:
+    return ("source", "extract", "transform", *known_destinations())
+
+
+def _load_keys(spec: DestinationSpec) -> tuple[str, ...]:
+    return tuple(key for key in spec.load_config.model_fields if key not in _FIXED)
+
+
+@cache
+def _loads_model(specs: tuple[DestinationSpec, ...]) -> type[FrozenModel]:
+    fields: dict[str, Any] = {str(spec.name): (spec.load_config, ...) for spec in specs}
+    return create_model("Loads", __base__=FrozenModel, **fields)
 
 
 def layer_of(document: Node) -> tuple[Layer, list[Fault]]:
@@ -121,41 +118,48 @@ def read_entry(
     tree, more = _tree(name, domain, replace(merged, file=node.file, line=node.line), schema)
     config, refused = _config(tree)
     faults += [_placed(fault, node) for fault in (*more, *refused)]
-    return (Entry(name, domain, own, tree, config) if config else None), faults
+    return (Entry(name, domain, own, tree, config, _built_in_names()) if config else None), faults
 
 
 def _config(tree: Node) -> tuple[TableConfig | None, list[Fault]]:
     """The table by its own model, and each destination's block by that destination's."""
     own = tree.child({key: node for key, node in tree.mapping.items() if key != "loads"})
     config, faults = validate(TableConfig, own, _KEYS_AT)
-    loads, more = validate(_LOADS, tree.mapping["loads"], {(name,): keys for name, keys in _LOAD_KEYS.items()})
+    specs = tuple(known_destinations().values())
+    keys: KeysAt = {(str(spec.name),): _load_keys(spec) for spec in specs}
+    loads, more = validate(_loads_model(specs), tree.mapping["loads"], keys)
     if config is None or loads is None:
         return None, [*faults, *more]
-    return config.model_copy(update={"loads": {name: getattr(loads, name) for name in LOAD_MODELS}}), []
+    return config.model_copy(update={"loads": {spec.name: getattr(loads, spec.name) for spec in specs}}), []
 
 
 def _placed(fault: Fault, node: Node) -> Fault:
     """What a built-in default does to a table is a fault of its entry, not of the product's file."""
-    return replace(fault, file=node.file, line=node.line) if fault.file == str(BUILT_IN) else fault
+    return replace(fault, file=node.file, line=node.line) if fault.file in _built_in_names() else fault
+
+
+def _built_in_names() -> frozenset[str]:
+    return frozenset(map(str, built_in_files()))
 
 
 def _mapping(node: Node) -> Node:
     """An empty entry (`companies:`) states nothing; neither does a block that is no mapping, a fault already."""
-    kept = {k: v for k, v in node.mapping.items() if k not in _BLOCKS or v.value is None or isinstance(v.value, dict)}
+    blocks = _blocks()
+    kept = {k: v for k, v in node.mapping.items() if k not in blocks or v.value is None or isinstance(v.value, dict)}
     return replace(node, value=kept)
 
 
 def _block_faults(node: Node, where: str) -> list[Fault]:
     if node.value is not None and not isinstance(node.value, dict):
         return [node.fault(f"{where} must be a mapping of keys")]
-    faults = unknown_keys(node, ENTRY_KEYS, where)
-    for key in _BLOCKS:
+    faults = unknown_keys(node, entry_keys(), where)
+    for key in _blocks():
         block = node.get(key)
         if block is not None and block.value is not None and not isinstance(block.value, dict):
             faults.append(block.fault(f"{key} must be a mapping of keys"))
-    for destination, valid in _LOAD_KEYS.items():
-        block = node.get(destination)
-        faults += unknown_keys(block, valid, f"{destination}") if block is not None else []
+    for name, spec in known_destinations().items():
+        block = node.get(name)
+        faults += unknown_keys(block, _load_keys(spec), name) if block is not None else []
     return faults
 
 
@@ -185,13 +189,13 @@ def _tree(name: str, domain: str, merged: Node, schema: Schema) -> tuple[Node, l
     if (extract := merged.get("extract")) is not None:
         tree["extract"] = _extract(extract)
     if (transform := merged.get("transform")) is not None:
-        listed = _with_lists(transform, _LISTS["transform"])
+        listed = _with_lists(transform, _TRANSFORM_LISTS)
         steps = {k: _with_lists(v, ("order_by",)) if k == "deduplicate" else v for k, v in listed.mapping.items()}
         tree["transform"] = replace(transform, value=steps)
     loads: dict[str, Node] = {}
-    for destination in Destination:
-        block = _fill(merged.get(destination) or merged.child({}), names, faults)
-        loads[destination.value] = _load(name, destination, block, merged, tree)
+    for spec in known_destinations().values():
+        block = _fill(merged.get(spec.name) or merged.child({}), names, faults)
+        loads[spec.name] = _load(name, spec, block, merged, tree)
     return merged.child(tree | {"loads": merged.child(loads)}), faults
 
 
@@ -224,15 +228,19 @@ def _extract(extract: Node) -> Node:
     return extract
 
 
-def _load(name: str, destination: Destination, block: Node, merged: Node, tree: dict[str, Node]) -> Node:
-    keys = (*SHARED_KEYS, *(key for key in _FOR_SOME if key in _LOAD_KEYS[destination]))
+def _load(name: str, spec: DestinationSpec, block: Node, merged: Node, tree: dict[str, Node]) -> Node:
+    valid = _load_keys(spec)
+    keys = (*SHARED_KEYS, *(key for key in _FOR_SOME if key in valid))
     shared = {key: node for key in keys if (node := tree.get(key) or merged.get(key)) is not None}
-    own = _with_lists(block, _LISTS[destination]).mapping
-    load = shared | {key: node for key, node in own.items() if key in _LOAD_KEYS[destination]}
-    defaulted = {Destination.CLICKHOUSE: "order_by", Destination.POSTGRESQL: "conflict_target"}.get(destination)
-    if defaulted is not None:
-        load.setdefault(defaulted, tree["key"])
+    own = _with_lists(block, _lists(spec.load_config)).mapping
+    load = shared | {key: node for key, node in own.items() if key in valid}
+    for field in spec.load_config.follows_key:
+        load.setdefault(field, tree["key"])
     return block.child(load | {"table_name": block.child(name)})
+
+
+def _lists(model: type[TableLoadConfig]) -> list[str]:
+    return [name for name, field in model.model_fields.items() if get_origin(field.annotation) is tuple]
 
 
 def _with_lists(block: Node, keys: Sequence[str]) -> Node:

@@ -11,11 +11,11 @@ from uuid import uuid4
 import structlog
 from pyspark.sql import DataFrame
 
-from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
+from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
-from etl.config.tables.capabilities import CLICKHOUSE_MODES
+from etl.config.settings import Settings
 from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError
-from etl.load.base import BaseLoader, LoadFacts
+from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.clickhouse.aggregates import refresh_aggregates
 from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.clickhouse.expiry import leave_out_expired
@@ -42,6 +42,7 @@ from etl.statements.clickhouse.names import (
     staging_prefix,
 )
 from etl.statements.clickhouse.tables import add_column, create_table, drop_tables, modify_column
+from etl.statements.quoting import clickhouse_name
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,13 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
     """Append, merge and replace_partition. `FINAL` is the read of a ReplacingMergeTree."""
 
     destination: ClassVar[Destination] = Destination.CLICKHOUSE
-    supported_modes: ClassVar[frozenset[WriteMode]] = frozenset().union(*CLICKHOUSE_MODES.values())
+    supported_modes: ClassVar[frozenset[WriteMode]] = ClickHouseTableLoadConfig.supported_modes
+
+    @classmethod
+    def require_server(cls, settings: Settings) -> None:
+        if settings.clickhouse:
+            with ClickHouseDoor(settings.clickhouse) as door:
+                door.query("SELECT 1")
 
     def load(self, df: DataFrame, config: ClickHouseTableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         _require_usable(config)
@@ -78,6 +85,14 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
     def target_exists(self, config: ClickHouseTableLoadConfig) -> bool:
         with self._door(config) as door:
             return bool(door.query(TABLE_COMMENT, parameters=self._parameters(config)))
+
+    def sample(self, config: ClickHouseTableLoadConfig, rows: int) -> Sample:
+        name = clickhouse_name(self._database(config), config.target_name)
+        read = f"{name} FINAL" if config.engine is ClickHouseEngine.REPLACING_MERGE_TREE else name
+        with self._door(config) as door:
+            count = int(door.query(f"SELECT count() FROM {read}")[0][0])
+            columns = [str(row[0]) for row in door.query(f"DESCRIBE TABLE {name}")]
+            return Sample(f"clickhouse {read}", count, columns, door.query(f"SELECT * FROM {read} LIMIT {rows:d}"))
 
     def published(self, config: ClickHouseTableLoadConfig) -> LoadResult | None:
         """A run that died after it published may have left the aggregates behind: they are refreshed here."""
@@ -256,7 +271,7 @@ def _tables_with_prefix(door: ClickHouseDoor, database: str, prefix: str) -> lis
 def _require_usable(config: ClickHouseTableLoadConfig) -> None:
     """What no configuration should hold; said before anything is touched."""
     sentences = []
-    if config.mode not in CLICKHOUSE_MODES[config.engine]:
+    if config.mode not in config.modes:
         sentences.append(f"engine {config.engine} cannot {config.mode}")
     if not config.key:
         sentences.append("a key is needed to compare what is loaded with what stands; set `key`")

@@ -9,9 +9,8 @@ from typing import ClassVar
 from pyspark.sql import DataFrame
 
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
-from etl.config.tables.capabilities import POSTGRESQL_MODES
 from etl.errors import ConflictError, EtlError, UsageError
-from etl.load.base import BaseLoader, LoadFacts
+from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.postgresql import preparation as preparing
 from etl.load.postgresql.attempt import Load, LoadAttempt
 from etl.load.postgresql.door import transaction
@@ -24,6 +23,7 @@ from etl.load.postgresql.target.references import validate_late_links
 from etl.load.postgresql.transfer import run_table as staging
 from etl.model import Destination, LoadResult, WriteMode
 from etl.statements.postgresql.naming import Table
+from etl.statements.quoting import postgresql_name
 
 
 class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
@@ -31,7 +31,7 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
 
     destination: ClassVar[Destination] = Destination.POSTGRESQL
     has_foreign_keys: ClassVar[bool] = True
-    supported_modes: ClassVar[frozenset[WriteMode]] = POSTGRESQL_MODES
+    supported_modes: ClassVar[frozenset[WriteMode]] = PostgreSQLTableLoadConfig.supported_modes
 
     def load(self, df: DataFrame, config: PostgreSQLTableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         return self.load_together([(df, config, facts)])[0]
@@ -61,6 +61,15 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
         table = _table(config)
         with transaction(staging.postgresql_of(self.config.settings), f"look for {table}") as cursor:
             return exists(cursor, table)
+
+    def sample(self, config: PostgreSQLTableLoadConfig, rows: int) -> Sample:
+        name = postgresql_name(config.target_schema, config.target_name)
+        with transaction(staging.postgresql_of(self.config.settings), f"read {name}") as cursor:
+            cursor.execute(f"SELECT count(*) FROM {name}")
+            count = int(cursor.fetchone()[0])
+            cursor.execute(f"SELECT * FROM {name} LIMIT %s", (rows,))
+            columns = [column.name for column in cursor.description or ()]
+            return Sample(f"postgresql {name}", count, columns, cursor.fetchall())
 
     def published(self, config: PostgreSQLTableLoadConfig) -> LoadResult | None:
         with transaction(staging.postgresql_of(self.config.settings), "read the ledger") as cursor:

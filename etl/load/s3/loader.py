@@ -14,10 +14,10 @@ from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.config.destinations.s3.settings import S3Settings
-from etl.config.tables.capabilities import S3_MODES
+from etl.config.settings import Settings
 from etl.config.tables.modes import deletes_vanished
 from etl.errors import ConfigurationError, ConflictError, Fault
-from etl.load.base import BaseLoader, LoadFacts
+from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.frames import Misfits, iterate_rejects
 from etl.load.many_partitions import many_partitions
 from etl.load.numerics import facts_without, reject_misfits, settle_numerics
@@ -35,10 +35,11 @@ from etl.load.s3.frames import Content, examine, prepare
 from etl.load.s3.job import Job
 from etl.load.s3.paths import TablePath, get_s3_path
 from etl.load.s3.schema import Fitted, fit
-from etl.load.s3.store import ObjectStore, StoreAddress
+from etl.load.s3.store import ObjectStore, StoreAddress, require_bucket
 from etl.load.s3.widening import with_types
 from etl.model import PARTITION_DATE, ConflictResolution, Destination, LoadResult, WriteMode
 from etl.retrying import as_configured
+from etl.spark.session import configure_s3
 
 _NOTHING = Content(rows=0, digest="", dates=frozenset())
 
@@ -50,7 +51,12 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
     """Delta tables publish by one commit; plain files appear whole, then the old ones go (files/exchange.py)."""
 
     destination = Destination.S3
-    supported_modes: ClassVar[frozenset[WriteMode]] = frozenset().union(*S3_MODES.values())
+    supported_modes: ClassVar[frozenset[WriteMode]] = S3TableLoadConfig.supported_modes
+
+    @classmethod
+    def require_server(cls, settings: Settings) -> None:
+        if settings.s3:
+            require_bucket(StoreAddress.of(settings.s3))
 
     def load(self, df: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         refuse_impossible(config)
@@ -76,6 +82,12 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
         return store.get(path.manifest_key) is not None or any(
             path.is_data(entry.key) for entry in store.objects(path.prefix)
         )
+
+    def sample(self, config: S3TableLoadConfig, rows: int) -> Sample:
+        configure_s3(self.spark, self._settings)
+        uri = self.target(config)
+        frame = self.spark.read.format(config.format.value).load(uri)
+        return Sample(uri, frame.count(), frame.columns, [list(row) for row in frame.limit(rows).collect()])
 
     def published(self, config: S3TableLoadConfig) -> LoadResult | None:
         path, store = TablePath.of(self._settings, config), self._store()
@@ -217,7 +229,7 @@ def refuse_impossible(config: S3TableLoadConfig) -> None:
     faults = []
     if config.mode not in S3Loader.supported_modes:
         faults.append(f"mode {config.mode} is none of the lake's; use merge for upsert")
-    elif config.mode not in S3_MODES[config.format]:
+    elif config.mode not in config.modes:
         faults.append(f"{config.mode} needs format: delta, not {config.format}")
     if config.mode is WriteMode.MERGE and not config.key:
         faults.append("merge needs a key")

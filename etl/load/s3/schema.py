@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import DataType, StructType
 
 from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
-from etl.config.tables.capabilities import illegal_in_delta
+from etl.config.destinations.s3.rules import illegal_in_delta
 from etl.config.tables.modes import deletes_vanished
 from etl.errors import SchemaMismatchError
 from etl.load.frames import Misfits

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.config.destinations.load_config import TableLoadConfig
-from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.tables.checks import has_key_at_the_source
 from etl.config.tables.models import TableConfig
 from etl.config.tables.modes import finds_by_key
@@ -42,9 +39,5 @@ def _keyed(table: TableConfig, definition: TableDefinition | None) -> TableConfi
 
 
 def _keyed_load(load: TableLoadConfig, key: tuple[str, ...]) -> TableLoadConfig:
-    changes: dict[str, Any] = {"key": load.key or key}
-    if isinstance(load, ClickHouseTableLoadConfig):
-        changes["order_by"] = load.order_by or key
-    if isinstance(load, PostgreSQLTableLoadConfig):
-        changes["conflict_target"] = load.conflict_target or key
-    return load.model_copy(update=changes)
+    followers = {field: getattr(load, field) or key for field in load.follows_key}
+    return load.model_copy(update={"key": load.key or key, **followers})

@@ -152,9 +152,9 @@ def warn_of_changes(context: RunContext, work: Work, shares: Sequence[Share]) ->
     """A destination goes on from its mark: the rows that it holds keep the shape of the configuration before."""
     changes = list(dict.fromkeys(change for share in shares for change in share.source_changes))
     if changes:
-        changed = [share.destination.value for share in shares if share.source_changes]
+        changed = [share.destination for share in shares if share.source_changes]
         log.warning("source changed", table=work.table.name, destinations=changed, changes=changes)
-    stale = [share.destination.value for share in shares if share.keeps_rows_of_another_configuration]
+    stale = [share.destination for share in shares if share.keeps_rows_of_another_configuration]
     if stale:
         command = Commands(context.options.config_dir).load(
             "--full-refresh", "--tables", work.table.name, "--load-destinations", ",".join(stale)

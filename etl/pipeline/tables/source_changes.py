@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from etl.config.destinations.registry import known_destinations
 from etl.config.tables.models import TableConfig
 from etl.errors import SourceError
 from etl.ledger.values import Watermark
@@ -29,7 +30,11 @@ def with_gone_columns(
     known = dict(definitions)
     for table in tables:
         if table.name in known and not _is_frozen(table):
-            taken = [watermarks[table.name, name].columns for name in Destination if (table.name, name) in watermarks]
+            taken = [
+                watermarks[table.name, name].columns
+                for name in known_destinations()
+                if (table.name, name) in watermarks
+            ]
             known[table.name] = _with_gone(known[table.name], table, taken)
     return known
 

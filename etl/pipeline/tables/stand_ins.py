@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame
 
 from etl.config.destinations.load_config import TableLoadConfig, WithDecimals
-from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.config.tables.models import TableConfig
 from etl.load.frames import columns_of
 from etl.model import Column, TableDefinition
@@ -48,7 +47,7 @@ def _is_text_in(column: Column, load: TableLoadConfig) -> bool:
         kind = stored_numeric(column.name, column.postgresql_type, load.numeric_as, load.most_digits)
     element = array_element(kind or "") or kind
     if element == "binary":
-        return isinstance(load, S3TableLoadConfig) and load.format is S3Format.JSON
+        return load.holds_bytes_as_text
     return element == "string" and not _is_text(column.postgresql_type)
 
 

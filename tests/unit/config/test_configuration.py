@@ -277,7 +277,7 @@ def test_an_unknown_selection_is_refused(shop: Configuration, arguments: dict[st
 
 def test_destinations_have_other_names() -> None:
     names = ("s3", "minio", "postgresql", "postgres", "clickhouse", "ch", Destination.S3, "S3", "PostgreSQL", "CH")
-    assert [parse_destination(name).value for name in names] == [
+    assert [parse_destination(name) for name in names] == [
         "s3",
         "s3",
         "postgresql",

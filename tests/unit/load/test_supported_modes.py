@@ -6,18 +6,23 @@ from typing import Any
 
 import pytest
 
-from etl.config.destinations.s3.load_config import S3Format
-from etl.config.tables.capabilities import CLICKHOUSE_MODES, POSTGRESQL_MODES, S3_MODES
+from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.destinations.registry import known_destinations
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.load.base import BaseLoader
 from etl.load.clickhouse.loader import ClickHouseLoader
+from etl.load.factory import loader_class
 from etl.load.postgresql.loader import PostgreSQLLoader
 from etl.load.s3.loader import S3Loader
 from etl.model import WriteMode
 
+_COMMON = frozenset({WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.IGNORE, WriteMode.ERROR})
+
 LOADERS: dict[type[BaseLoader[Any]], frozenset[WriteMode]] = {
-    PostgreSQLLoader: POSTGRESQL_MODES,
-    ClickHouseLoader: frozenset().union(*CLICKHOUSE_MODES.values()),
-    S3Loader: frozenset().union(*S3_MODES.values()),
+    PostgreSQLLoader: _COMMON | {WriteMode.UPSERT},
+    ClickHouseLoader: frozenset({WriteMode.APPEND, WriteMode.MERGE, WriteMode.REPLACE_PARTITION}),
+    S3Loader: _COMMON | {WriteMode.MERGE, WriteMode.OVERWRITE_PARTITIONS},
 }
 
 
@@ -26,8 +31,29 @@ def test_a_loader_takes_the_modes_that_the_configuration_allows(
     loader: type[BaseLoader[Any]], modes: frozenset[WriteMode]
 ) -> None:
     assert loader.supported_modes == modes
+    assert known_destinations()[loader.destination].load_config.supported_modes == modes
+
+
+def test_every_destination_has_its_loader() -> None:
+    for name in known_destinations():
+        assert loader_class(name).destination == name
+
+
+def s3(format_: S3Format) -> S3TableLoadConfig:
+    return S3TableLoadConfig(table_name="t", path="t", format=format_, mode=WriteMode.APPEND)
+
+
+def clickhouse(engine: ClickHouseEngine) -> ClickHouseTableLoadConfig:
+    return ClickHouseTableLoadConfig(table_name="t", target_name="t", engine=engine, mode=WriteMode.APPEND)
+
+
+def test_formats_and_engines_take_what_they_can() -> None:
+    for format_ in S3Format:
+        assert (WriteMode.MERGE in s3(format_).modes) == (format_ is S3Format.DELTA)
+    for engine in ClickHouseEngine:
+        assert (WriteMode.MERGE in clickhouse(engine).modes) == (engine is ClickHouseEngine.REPLACING_MERGE_TREE)
 
 
 def test_refusing_an_existing_target_is_a_mode_of_tables_and_files() -> None:
-    assert WriteMode.ERROR in POSTGRESQL_MODES
-    assert all(WriteMode.ERROR in S3_MODES[format_] for format_ in S3Format)
+    assert WriteMode.ERROR in PostgreSQLTableLoadConfig.supported_modes
+    assert all(WriteMode.ERROR in s3(format_).modes for format_ in S3Format)

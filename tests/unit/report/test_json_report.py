@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from etl.config.destinations.registry import known_destinations
 from etl.errors import UsageError
 from etl.model import Destination, LoadStatus, RunStatus, WriteMode
 from etl.report.json_report import check_report_path, report_document, write_report
@@ -110,6 +111,7 @@ def test_the_schema_describes_the_file(tmp_path: Path, schema: Any) -> None:
         (("started_at",), "2026-11-20 21:07:33"),
         (("extra",), 1),
         (("loads", 0, "status"), "pending"),
+        (("loads", 0, "destination"), "S3 lake"),
         (("loads", 0, "rows_read"), -1),
         (("loads", 0, "error"), "but it succeeded"),
         (("loads", 1, "error"), None),
@@ -130,7 +132,9 @@ def test_the_schema_knows_every_value_of_ours(schema: Any) -> None:
     properties = schema["$defs"]["load"]["properties"]
     assert properties["mode"]["enum"] == [*WriteMode, None]
     assert properties["status"]["enum"] == list(LoadStatus)
-    assert properties["destination"]["enum"] == list(Destination)
+    ours, of_other_packages = properties["destination"]["anyOf"]
+    assert ours["enum"] == list(known_destinations())
+    assert of_other_packages == {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
     assert {*schema["properties"]["status"]["enum"], "running"} == set(RunStatus)
 
 

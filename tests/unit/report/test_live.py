@@ -5,6 +5,7 @@ import io
 import structlog
 from rich.console import Console
 
+from etl.config.destinations.registry import known_destinations
 from etl.model import Destination, LoadStatus
 from etl.report.board import Line, Total, View
 from etl.report.live import LiveProgress, render
@@ -41,7 +42,7 @@ def test_a_full_display_fits_a_small_terminal() -> None:
     name = "a_table_with_a_name_of_sixty_three_bytes_which_is_as_long_as_it_gets"
     line = Line(name, Destination.CLICKHOUSE, 10**9, 1000.0)
     done = Line(name, Destination.POSTGRESQL, 10**9, 1000.0, LoadStatus.SUCCESS)
-    totals = tuple(Total(destination, 79, 78, 1, 10**10) for destination in Destination)
+    totals = tuple(Total(destination, 79, 78, 1, 10**10) for destination in known_destinations())
     lines = text_of(View("20261120T210733-ab12cd", 3600.0, 10**10, (line,) * 12, (done,) * 6, totals))
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import ClassVar, Literal
 
 from etl.config.destinations.load_config import WithDecimals
-from etl.model import Destination
+from etl.model import Destination, WriteMode
 
 
 class ClickHouseEngine(StrEnum):
@@ -14,10 +14,16 @@ class ClickHouseEngine(StrEnum):
     REPLACING_MERGE_TREE = "ReplacingMergeTree"
 
 
+_MERGE_TREE_MODES = frozenset({WriteMode.APPEND, WriteMode.REPLACE_PARTITION})
+_REPLACING_MERGE_TREE_MODES = _MERGE_TREE_MODES | {WriteMode.MERGE}
+
+
 class ClickHouseTableLoadConfig(WithDecimals):
     """`partition_by` holds at most one expression of the date column: toYYYYMM(x) or toYYYYMMDD(x)."""
 
     most_digits: ClassVar[int] = 76
+    supported_modes: ClassVar[frozenset[WriteMode]] = _REPLACING_MERGE_TREE_MODES
+    follows_key: ClassVar[tuple[str, ...]] = ("order_by",)
     destination: Destination = Destination.CLICKHOUSE
     target_database: str | None = None
     target_name: str
@@ -29,3 +35,12 @@ class ClickHouseTableLoadConfig(WithDecimals):
     codec: Literal["LZ4", "ZSTD"] = "LZ4"
     null_array: Literal["refuse", "empty"] = "empty"
     writer: Literal["arrow", "jdbc"] = "arrow"
+
+    @property
+    def store(self) -> str:
+        return f"{self.destination} with engine {self.engine}"
+
+    @property
+    def modes(self) -> frozenset[WriteMode]:
+        is_replacing = self.engine is ClickHouseEngine.REPLACING_MERGE_TREE
+        return _REPLACING_MERGE_TREE_MODES if is_replacing else _MERGE_TREE_MODES

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from etl.config.destinations.load_config import WithDecimals
-from etl.model import Destination
+from etl.model import Destination, WriteMode
 
 
 class S3Format(StrEnum):
@@ -17,6 +17,11 @@ class S3Format(StrEnum):
     JSON = "json"
 
 
+_FILE_MODES = frozenset(
+    {WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.OVERWRITE_PARTITIONS, WriteMode.IGNORE, WriteMode.ERROR}
+)
+_DELTA_MODES = _FILE_MODES | {WriteMode.MERGE}
+
 Compression = Literal["zstd", "snappy", "gzip", "none"]
 
 
@@ -24,6 +29,7 @@ class S3TableLoadConfig(WithDecimals):
     """`partition_by` is `("partition_date",)` or empty. `path` stands under s3a://{bucket}/data-lake/."""
 
     most_digits: ClassVar[int] = 38
+    supported_modes: ClassVar[frozenset[WriteMode]] = _DELTA_MODES
     destination: Destination = Destination.S3
     path: str
     format: S3Format = S3Format.PARQUET
@@ -46,3 +52,15 @@ class S3TableLoadConfig(WithDecimals):
                 "libraries; valid: gzip, none"
             )
         return self
+
+    @property
+    def store(self) -> str:
+        return f"{self.destination} with format {self.format}"
+
+    @property
+    def modes(self) -> frozenset[WriteMode]:
+        return _DELTA_MODES if self.format is S3Format.DELTA else _FILE_MODES
+
+    @property
+    def holds_bytes_as_text(self) -> bool:
+        return self.format is S3Format.JSON

@@ -1,0 +1,71 @@
+"""What the lake refuses, said before anything is touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
+
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
+from etl.config.settings import Settings
+from etl.config.tables.entry import Entry, Locator
+from etl.errors import Fault
+from etl.model import PARTITION_DATE, ConflictResolution, Destination, WriteMode
+
+_SEGMENT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+_ILLEGAL_IN_DELTA = frozenset(" ,;{}()\n\t=")
+
+
+def table_faults(entry: Entry, load: S3TableLoadConfig, at: Locator) -> Iterator[Fault]:
+    if not all(_SEGMENT.match(segment) for segment in load.path.split("/")):
+        yield at("path").fault(f"s3.path {load.path!r}: expected names of letters, digits, `.`, `_`, `-` joined by `/`")
+    if load.partition_by not in ((), (PARTITION_DATE,)):
+        yield at("partition_by").fault(f"s3.partition_by can only be {PARTITION_DATE} (the day of date_column)")
+    if load.partition_by and not load.date_column:
+        yield at("partition_by").fault(f"s3.partition_by: table {entry.name} has no date_column to partition by")
+    appends_files = load.mode is WriteMode.APPEND and load.format is not S3Format.DELTA
+    if appends_files and load.key and load.conflict_resolution is ConflictResolution.UPDATE:
+        yield at("mode").fault(
+            f"s3.mode append: rows of {load.format} files cannot be updated in place; "
+            "set conflict_resolution to error or skip, or format to delta"
+        )
+    if load.mode is WriteMode.OVERWRITE_PARTITIONS and not load.partition_by:
+        yield at("mode").fault(f"s3.mode overwrite_partitions needs `partition_by: {PARTITION_DATE}`")
+    if load.retention_days and not load.partition_by:
+        yield at("retention_days").fault("s3.retention_days deletes expired partitions and needs partition_by")
+
+
+def column_faults(entry: Entry, load: S3TableLoadConfig, columns: Sequence[str]) -> Iterator[Fault]:
+    if load.enabled and load.format is S3Format.DELTA and (found := illegal_in_delta(columns)):
+        yield entry.at("loads", Destination.S3, "format").fault(
+            f"s3.format delta: table {entry.name} has columns whose names Delta refuses (blanks and ,;{{}}()=): "
+            f"{', '.join(map(repr, found))}; rename them in transform, or choose format: parquet"
+        )
+
+
+def illegal_in_delta(names: Iterable[str]) -> list[str]:
+    """Those that Delta takes by column mapping alone, which many readers lack."""
+    return [name for name in names if _ILLEGAL_IN_DELTA.intersection(name)]
+
+
+def path_collisions(entries: Sequence[Entry], settings: Settings) -> Iterator[Fault]:
+    """Sorted by their segments, a path stands directly before those within it."""
+    outer: list[tuple[list[str], Entry]] = []
+    for segments, entry in sorted(_paths(entries), key=itemgetter(0)):
+        while outer and segments[: len(outer[-1][0])] != outer[-1][0]:
+            outer.pop()
+        if outer:
+            other = outer[-1][1]
+            relation = "is also" if segments == outer[-1][0] else f"lies within {'/'.join(outer[-1][0])!r},"
+            yield entry.at("loads", Destination.S3, "path").fault(
+                f"s3.path {'/'.join(segments)!r} of table {entry.name} {relation} the path of table {other.name}: "
+                "overwriting one would delete the other"
+            )
+        outer.append((segments, entry))
+
+
+def _paths(entries: Iterable[Entry]) -> Iterator[tuple[list[str], Entry]]:
+    for entry in entries:
+        load = entry.config.loads.get(Destination.S3)
+        if isinstance(load, S3TableLoadConfig) and load.enabled:
+            yield load.path.split("/"), entry
