@@ -24,12 +24,12 @@ from etl.load.numerics import facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.load.s3.delta.load import StoredDelta, load_delta
 from etl.load.s3.delta.log import commit_of_token, commits_of_run, has_commits
-from etl.load.s3.delta.table import widen
+from etl.load.s3.delta.writes import widen
 from etl.load.s3.door import spark_door
 from etl.load.s3.files.exchange import repair
-from etl.load.s3.files.load import load_files
 from etl.load.s3.files.manifest import read_load, read_manifest
 from etl.load.s3.files.orphans import remove_dead_staging
+from etl.load.s3.files.publication import load_files
 from etl.load.s3.files.table import FileTable
 from etl.load.s3.frames import Content, examine, prepare
 from etl.load.s3.job import Job

@@ -17,7 +17,7 @@ from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import UsageError
 from etl.load.s3.delta.log import has_commits
-from etl.load.s3.delta.table import CODEC, codec_of
+from etl.load.s3.delta.writes import CODEC, codec_of
 from etl.load.s3.door import spark_door
 from etl.load.s3.files.exchange import Publication, repair
 from etl.load.s3.files.manifest import now, read_manifest

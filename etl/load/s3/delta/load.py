@@ -23,14 +23,14 @@ from etl.load.s3.compare import (
     without_equal,
     without_standing,
 )
-from etl.load.s3.days import digests_by_day
-from etl.load.s3.delta import table as delta_table
+from etl.load.s3.delta import writes as delta_table
 from etl.load.s3.delta.log import Commit, TableSize, commit_of_token, commits_of_run, size_of_version, versions
-from etl.load.s3.delta.table import Transaction
+from etl.load.s3.delta.writes import Transaction
 from etl.load.s3.door import spark_door
 from etl.load.s3.files.manifest import read_manifest, write_manifest
 from etl.load.s3.job import Job
-from etl.load.s3.moved import NONE_LEFT, LeftDays, find_left_days
+from etl.load.s3.modes.days import digests_by_day
+from etl.load.s3.modes.moved import NONE_LEFT, LeftDays, find_left_days
 from etl.load.s3.verify import refuse_difference
 from etl.model import ConflictResolution, Destination, LoadResult, WriteMode
 

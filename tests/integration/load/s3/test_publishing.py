@@ -7,7 +7,7 @@ import pytest
 from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.errors import ConnectionLostError, ValidationError
 from etl.load.executors import Attempt
-from etl.load.s3.files import load as file_load
+from etl.load.s3.files import publication as file_load
 from etl.load.s3.files import table as file_table
 from etl.load.s3.files.exchange import Publication
 from etl.load.s3.files.partition import files_of, write_files

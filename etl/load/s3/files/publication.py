@@ -10,13 +10,13 @@ from pyspark.sql.types import StructType
 
 from etl.config.tables.modes import deletes_vanished
 from etl.load.s3.compare import NOTHING_STANDS, Standing, find_standing, on_days, refuse_differing, without_standing
-from etl.load.s3.days import digests_by_day
 from etl.load.s3.door import spark_door
 from etl.load.s3.files.exchange import Publication
 from etl.load.s3.files.manifest import read_load, write_manifest
 from etl.load.s3.files.table import FileTable, stage
 from etl.load.s3.job import Job
-from etl.load.s3.moved import NONE_LEFT, LeftDays, find_left_days
+from etl.load.s3.modes.days import digests_by_day
+from etl.load.s3.modes.moved import NONE_LEFT, LeftDays, find_left_days
 from etl.load.s3.store import StagedFile, StoredObject
 from etl.load.s3.verify import refuse_difference
 from etl.model import PARTITION_DATE, ConflictResolution, LoadResult, WriteMode
