@@ -19,7 +19,8 @@ from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, TerminalError, UsageError
 from etl.ledger import Ledger, NewRun
 from etl.ledger.runs import new_run_id
-from etl.load.s3.maintenance import LakeKeeper, Retention
+from etl.load.s3.maintenance import LakeKeeper
+from etl.load.s3.table import Retention
 from etl.model import Destination
 from etl.names import let_output_hold_anything
 from etl.postgresql.lookout import waits_told

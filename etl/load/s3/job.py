@@ -1,14 +1,15 @@
-"""One load on its way: what the steps of both table kinds share."""
+"""Where a table of the lake stands, and one load on its way into it."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.destinations.s3.settings import S3Settings
 from etl.load.base import LoaderConfig
 from etl.load.s3.files.manifest import Manifest, now, result_to
 from etl.load.s3.frames import Content
@@ -19,18 +20,34 @@ from etl.model import Checksums, Destination, LoadResult
 
 
 @dataclass(frozen=True)
+class Place:
+    """One table's entry and path, and by what both are reached."""
+
+    spark: SparkSession
+    store: ObjectStore
+    address: StoreAddress
+    path: TablePath
+    config: S3TableLoadConfig
+
+    @classmethod
+    def of(cls, spark: SparkSession, settings: S3Settings, config: S3TableLoadConfig) -> Place:
+        address = StoreAddress.of(settings)
+        return cls(spark, ObjectStore(address), address, TablePath.of(settings, config), config)
+
+    @property
+    def table(self) -> str:
+        return self.config.table_name
+
+
+@dataclass(frozen=True)
 class Job:
     """`frame` fits the target and holds `content`; `rows_rejected` rows of the incoming frame did not and are gone.
 
     `token` is unique for this call of `load`, over all its retries.
     """
 
-    spark: SparkSession
-    store: ObjectStore
-    address: StoreAddress
-    path: TablePath
+    place: Place
     run: LoaderConfig
-    config: S3TableLoadConfig
     token: str
     started: float
     frame: DataFrame
@@ -39,13 +56,22 @@ class Job:
     rows_rejected: int = 0
 
     @property
+    def config(self) -> S3TableLoadConfig:
+        return self.place.config
+
+    @property
+    def path(self) -> TablePath:
+        return self.place.path
+
+    @property
     def table(self) -> str:
-        return self.config.table_name
+        return self.place.table
 
     def result(
         self, *, inserted: int = 0, updated: int = 0, unchanged: int = 0, skipped: int = 0, deleted: int = 0,
-        bytes_written: int = 0, skipped_reason: str = "",
+        skipped_reason: str = "",
     ) -> LoadResult:  # fmt: skip
+        """What a load amounts to; what it wrote is known once it is written (`finished`)."""
         return LoadResult(
             table_name=self.table,
             destination=Destination.S3,
@@ -58,10 +84,12 @@ class Job:
             rows_skipped=skipped,
             rows_rejected=self.rows_rejected,
             rows_deleted=deleted,
-            bytes_written=bytes_written,
-            seconds=round(time.monotonic() - self.started, 3),
+            seconds=self._seconds(),
             skipped_reason=skipped_reason,
         )
+
+    def finished(self, result: LoadResult, bytes_written: int) -> LoadResult:
+        return replace(result, bytes_written=bytes_written, seconds=self._seconds())
 
     def refuse_too_many_vanished(self, stored: int, matched: int) -> None:
         """Of a target without a key only the number of rows can tell."""
@@ -69,8 +97,9 @@ class Job:
         refuse_too_many_vanished(self.config, max(vanished, 0), stored, self.path.uri)
 
     def manifest(
-        self, result: LoadResult, schema: StructType, *, whole: bool, files: dict[str, tuple[int, int]]
-    ) -> Manifest:
+        self, result: LoadResult, schema: StructType, *, whole: bool, files: dict[str, tuple[int, int]],
+        version: int | None = None,
+    ) -> Manifest:  # fmt: skip
         """`whole`: this load's rows are all that stands in the target."""
         return Manifest(
             token=self.token,
@@ -84,4 +113,17 @@ class Job:
             is_whole=whole,
             checksums=dict(self.checksums.columns) if self.checksums else {},
             files=files,
+            version=version,
         )
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self.started, 3)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a load brings into a table, and what that amounts to; how many rows a merge writes nobody can tell."""
+
+    frame: DataFrame
+    rows: int | None
+    result: LoadResult

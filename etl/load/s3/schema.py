@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame
 from pyspark.sql.types import DataType, StructType
 
-from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
-from etl.config.destinations.s3.rules import illegal_in_delta
-from etl.config.tables.modes import deletes_vanished
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.destinations.s3.rules import illegal_names
+from etl.config.tables.modes import MODES, deletes_vanished
 from etl.errors import SchemaMismatchError
 from etl.load.frames import Misfits
 from etl.load.s3.frames import column
 from etl.load.s3.widening import common_type, with_types
-from etl.model import Destination, SchemaContract, WriteMode
+from etl.model import Destination, SchemaContract
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def _evolve(frame: DataFrame, stored: StructType, difference: Difference, config
 
 def _can_widen(config: S3TableLoadConfig) -> bool:
     """Files that stay keep their types, and a reader takes one type a column."""
-    stays = config.mode in (WriteMode.APPEND, WriteMode.OVERWRITE_PARTITIONS) and not deletes_vanished(config)
-    return config.format is S3Format.DELTA or not stays
+    none_stay = deletes_vanished(config) or MODES[config.mode].only_new_targets
+    return none_stay or config.updates_in_place
 
 
 def _discard(frame: DataFrame, stored: StructType, difference: Difference, contract: SchemaContract) -> Fitted:
@@ -150,9 +150,7 @@ def _mismatch(difference: Difference, config: S3TableLoadConfig) -> SchemaMismat
 
 
 def _refuse_illegal_names(schema: StructType, config: S3TableLoadConfig) -> None:
-    if config.format is not S3Format.DELTA:
-        return
-    if illegal := illegal_in_delta(schema.names):
+    if illegal := illegal_names(config, schema.names):
         raise SchemaMismatchError(
             f"expected column names without spaces and ,;{{}}()=, which Delta refuses; found "
             f"{', '.join(repr(name) for name in illegal)}: rename them in transform, or choose format: parquet",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -20,7 +21,22 @@ class S3Format(StrEnum):
 _FILE_MODES = frozenset(
     {WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.OVERWRITE_PARTITIONS, WriteMode.IGNORE, WriteMode.ERROR}
 )
-_DELTA_MODES = _FILE_MODES | {WriteMode.MERGE}
+
+
+@dataclass(frozen=True)
+class FormatFacts:
+    modes: frozenset[WriteMode] = _FILE_MODES
+    updates_in_place: bool = False
+    """Stored rows may change, and columns become wider, without all of them being replaced."""
+    illegal_in_names: frozenset[str] = frozenset()
+    holds_bytes_as_text: bool = False
+
+
+FORMATS: dict[S3Format, FormatFacts] = {
+    S3Format.DELTA: FormatFacts(_FILE_MODES | {WriteMode.MERGE}, True, frozenset(" ,;{}()\n\t=")),
+    S3Format.PARQUET: FormatFacts(),
+    S3Format.JSON: FormatFacts(holds_bytes_as_text=True),
+}
 
 Compression = Literal["zstd", "snappy", "gzip", "none"]
 
@@ -29,7 +45,7 @@ class S3TableLoadConfig(WithDecimals):
     """`partition_by` is `("partition_date",)` or empty. `path` stands under s3a://{bucket}/data-lake/."""
 
     most_digits: ClassVar[int] = 38
-    supported_modes: ClassVar[frozenset[WriteMode]] = _DELTA_MODES
+    supported_modes: ClassVar[frozenset[WriteMode]] = frozenset().union(*(facts.modes for facts in FORMATS.values()))
     destination: Destination = Destination.S3
     path: str
     format: S3Format = S3Format.PARQUET
@@ -58,9 +74,17 @@ class S3TableLoadConfig(WithDecimals):
         return f"{self.destination} with format {self.format}"
 
     @property
+    def facts(self) -> FormatFacts:
+        return FORMATS[self.format]
+
+    @property
     def modes(self) -> frozenset[WriteMode]:
-        return _DELTA_MODES if self.format is S3Format.DELTA else _FILE_MODES
+        return self.facts.modes
+
+    @property
+    def updates_in_place(self) -> bool:
+        return self.facts.updates_in_place
 
     @property
     def holds_bytes_as_text(self) -> bool:
-        return self.format is S3Format.JSON
+        return self.facts.holds_bytes_as_text

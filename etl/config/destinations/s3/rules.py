@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 
-from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import Settings
 from etl.config.tables.entry import Entry, Locator
 from etl.errors import Fault
 from etl.model import PARTITION_DATE, ConflictResolution, Destination, WriteMode
 
 _SEGMENT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-_ILLEGAL_IN_DELTA = frozenset(" ,;{}()\n\t=")
 
 
 def table_faults(entry: Entry, load: S3TableLoadConfig, at: Locator) -> Iterator[Fault]:
@@ -23,7 +22,7 @@ def table_faults(entry: Entry, load: S3TableLoadConfig, at: Locator) -> Iterator
         yield at("partition_by").fault(f"s3.partition_by can only be {PARTITION_DATE} (the day of date_column)")
     if load.partition_by and not load.date_column:
         yield at("partition_by").fault(f"s3.partition_by: table {entry.name} has no date_column to partition by")
-    appends_files = load.mode is WriteMode.APPEND and load.format is not S3Format.DELTA
+    appends_files = load.mode is WriteMode.APPEND and not load.updates_in_place
     if appends_files and load.key and load.conflict_resolution is ConflictResolution.UPDATE:
         yield at("mode").fault(
             f"s3.mode append: rows of {load.format} files cannot be updated in place; "
@@ -36,16 +35,16 @@ def table_faults(entry: Entry, load: S3TableLoadConfig, at: Locator) -> Iterator
 
 
 def column_faults(entry: Entry, load: S3TableLoadConfig, columns: Sequence[str]) -> Iterator[Fault]:
-    if load.enabled and load.format is S3Format.DELTA and (found := illegal_in_delta(columns)):
+    if load.enabled and (found := illegal_names(load, columns)):
         yield entry.at("loads", Destination.S3, "format").fault(
             f"s3.format delta: table {entry.name} has columns whose names Delta refuses (blanks and ,;{{}}()=): "
             f"{', '.join(map(repr, found))}; rename them in transform, or choose format: parquet"
         )
 
 
-def illegal_in_delta(names: Iterable[str]) -> list[str]:
+def illegal_names(load: S3TableLoadConfig, names: Iterable[str]) -> list[str]:
     """Those that Delta takes by column mapping alone, which many readers lack."""
-    return [name for name in names if _ILLEGAL_IN_DELTA.intersection(name)]
+    return [name for name in names if load.facts.illegal_in_names.intersection(name)]
 
 
 def path_collisions(entries: Sequence[Entry], settings: Settings) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ Each commit of this loader carries a note (userMetadata) with run, token, digest
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
@@ -76,14 +77,15 @@ def size_of_version(store: ObjectStore, path: TablePath, version: int) -> TableS
     return TableSize(facts["numFiles"], facts["tableSizeBytes"])
 
 
-def commits_of_run(
-    store: ObjectStore, path: TablePath, run_id: str, keys: dict[int, str] | None = None
-) -> list[Commit]:
-    """Newest first. Delta keeps commits for 30 days unless the table says otherwise. `keys`: what `versions` said."""
-    keys = versions(store, path) if keys is None else keys
+def commits(store: ObjectStore, path: TablePath, keys: Mapping[int, str]) -> list[Commit]:
+    """Ours among these (`versions`), newest first. Delta keeps commits for 30 days unless the table says otherwise."""
     contents = store.get_many(keys.values())
-    commits = (_parse(version, content, path) for version, content in zip(keys, contents, strict=True) if content)
-    return [commit for commit in commits if commit and commit.run_id == run_id]
+    parsed = (_parse(version, content, path) for version, content in zip(keys, contents, strict=True) if content)
+    return [commit for commit in parsed if commit]
+
+
+def commits_of_run(store: ObjectStore, path: TablePath, run_id: str) -> list[Commit]:
+    return [commit for commit in commits(store, path, versions(store, path)) if commit.run_id == run_id]
 
 
 def commit_of_token(store: ObjectStore, path: TablePath, token: str) -> Commit | None:

@@ -18,7 +18,7 @@ from etl.load.s3.delta.log import application_id
 from etl.load.s3.door import spark_door
 from etl.load.s3.files.manifest import result_to
 from etl.load.s3.frames import column
-from etl.load.s3.job import Job
+from etl.load.s3.job import Change, Job, Place
 from etl.load.s3.widening import with_types
 from etl.model import PARTITION_DATE, LoadResult
 
@@ -53,39 +53,37 @@ def codec_of(config: S3TableLoadConfig) -> str:
     return "uncompressed" if config.compression == "none" else config.compression
 
 
-def append(job: Job, frame: DataFrame, rows: int, mark: Transaction, *, evolve: bool) -> None:
+def append(job: Job, change: Change, mark: Transaction, *, evolve: bool) -> None:
     """Adds rows; creates the table where there is none."""
-    writer = _writer(job, frame, rows, mark).mode("append")
+    writer = _writer(job, change, mark).mode("append")
     if evolve:
         writer = writer.option("mergeSchema", "true")
     with spark_door("append to the Delta table", job.table):
         writer.save(job.path.uri)
 
 
-def overwrite(job: Job, frame: DataFrame, rows: int, mark: Transaction) -> None:
+def overwrite(job: Job, change: Change, mark: Transaction) -> None:
     """Replaces all rows, and the schema with them."""
     with spark_door("overwrite the Delta table", job.table):
-        _writer(job, frame, rows, mark).mode("overwrite").option("overwriteSchema", "true").save(job.path.uri)
+        _writer(job, change, mark).mode("overwrite").option("overwriteSchema", "true").save(job.path.uri)
 
 
-def widen(job: Job, stored: DataFrame, types: Mapping[str, DataType]) -> None:
+def widen(place: Place, stored: DataFrame, types: Mapping[str, DataType]) -> None:
     """The same rows with wider types, as one commit of its own, which no run takes for its load."""
     frame = with_types(stored, types)
-    if job.config.partition_by:
+    if place.config.partition_by:
         frame = frame.hint("rebalance", PARTITION_DATE)
-    writer = frame.write.format("delta").option("compression", codec_of(job.config))
-    if job.config.partition_by:
+    writer = frame.write.format("delta").option("compression", codec_of(place.config))
+    if place.config.partition_by:
         writer = writer.partitionBy(PARTITION_DATE)
-    with spark_door("write the Delta table anew with wider types", job.table):
-        writer.mode("overwrite").option("overwriteSchema", "true").save(job.path.uri)
+    with spark_door("write the Delta table anew with wider types", place.table):
+        writer.mode("overwrite").option("overwriteSchema", "true").save(place.path.uri)
 
 
-def replace_days(
-    job: Job, frame: DataFrame, rows: int, days: Iterable[date], mark: Transaction, *, evolve: bool
-) -> None:
+def replace_days(job: Job, change: Change, days: Iterable[date], mark: Transaction, *, evolve: bool) -> None:
     """Replaces these days, each whole."""
     listed = ", ".join(f"DATE '{day.isoformat()}'" for day in sorted(days))
-    writer = _writer(job, frame, rows, mark).mode("overwrite").option("replaceWhere", f"{PARTITION_DATE} IN ({listed})")
+    writer = _writer(job, change, mark).mode("overwrite").option("replaceWhere", f"{PARTITION_DATE} IN ({listed})")
     if evolve:
         writer = writer.option("mergeSchema", "true")
     with spark_door("replace days of the Delta table", job.table):
@@ -110,7 +108,7 @@ def merge(job: Job, source: DataFrame, old_days: frozenset[date], mark: Transact
 
 def _session_of_this_load(job: Job, mark: Transaction) -> SparkSession:
     """MERGE takes transaction and note from the session's configuration, which other threads share: hence its own."""
-    session = job.spark.newSession()
+    session = job.place.spark.newSession()
     for name, value in {
         "spark.databricks.delta.write.txnAppId": mark.application,
         "spark.databricks.delta.write.txnVersion": str(mark.version),
@@ -120,16 +118,16 @@ def _session_of_this_load(job: Job, mark: Transaction) -> SparkSession:
         # otherwise refuse it for being cached
         "spark.databricks.delta.merge.materializeSource": "none",
         "spark.databricks.delta.merge.failSourceCachedAfterMaterialization": "false",
-        "spark.sql.shuffle.partitions": job.spark.conf.get("spark.sql.shuffle.partitions") or "2",
+        "spark.sql.shuffle.partitions": job.place.spark.conf.get("spark.sql.shuffle.partitions") or "2",
         "spark.sql.session.timeZone": "UTC",
     }.items():
         session.conf.set(name, value)
     return session
 
 
-def _writer(job: Job, frame: DataFrame, rows: int, mark: Transaction) -> DataFrameWriter:
+def _writer(job: Job, change: Change, mark: Transaction) -> DataFrameWriter:
     writer = (
-        _spread(job, frame, rows)
+        _spread(job, change.frame, change.rows or 0)
         .write.format("delta")
         .option("txnAppId", mark.application)
         .option("txnVersion", mark.version)

@@ -1,167 +1,174 @@
-"""A table of plain Parquet or JSON files: what stands there, and how a frame is staged beside it."""
+"""A table of plain Parquet or JSON files, and the manifest that knows them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
+import orjson
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3Format
-from etl.errors import ReconciliationError
-from etl.load.executors import write_partitions
+from etl.errors import UsageError
 from etl.load.s3.door import spark_door
-from etl.load.s3.files.formats import FileFormat, empty_parquet
-from etl.load.s3.files.manifest import Manifest, read_manifest
-from etl.load.s3.files.multipart import UploadFile
-from etl.load.s3.files.partition import FileTask, files_of, write_files
-from etl.load.s3.frames import column
-from etl.load.s3.job import Job
-from etl.load.s3.paths import file_name, partition_date_of, run_hash, run_of_file
-from etl.load.s3.store import StagedFile, StoredObject, client_of
-from etl.model import PARTITION_DATE, Destination
-from etl.statements.spark_values import JSON_FORMATS, JSON_OPTIONS
+from etl.load.s3.files.exchange import Publication, repair
+from etl.load.s3.files.expiry import expire
+from etl.load.s3.files.manifest import Manifest, read_load, read_manifest, write_manifest
+from etl.load.s3.files.staging import stage
+from etl.load.s3.job import Change, Job
+from etl.load.s3.paths import partition_date_of
+from etl.load.s3.store import StagedFile, StoredObject
+from etl.load.s3.table import LakeTable, Retention
+from etl.load.s3.verify import refuse_difference
+from etl.model import PARTITION_DATE, LoadResult
+from etl.statements.spark_values import JSON_FORMATS
 
 _UNKNOWN = (-1, -1)
 """Size and rows of a file that another writer put there."""
 
 
 @dataclass(frozen=True)
-class FileTable:
-    """The current files and what the manifest says of them. Made after `repair`: the listing is then the truth."""
-
-    job: Job
-    objects: list[StoredObject]
-    manifest: Manifest | None
-
-    @classmethod
-    def find(cls, job: Job) -> FileTable:
-        objects = [entry for entry in job.store.objects(job.path.prefix) if job.path.is_data(entry.key)]
-        return cls(job, objects, read_manifest(job.store, job.path))
+class FileLakeTable(LakeTable):
+    """After `repair` the listing is the truth; the manifest says how much each file holds, and of which types."""
 
     @property
     def exists(self) -> bool:
-        return bool(self.objects) or self.manifest is not None
+        return self._manifest is not None or bool(self._objects)
+
+    @cached_property
+    def rows(self) -> DataFrame | None:
+        return self._read([self.place.path.uri], self.schema) if self._objects else None
+
+    def rows_on(self, days: Iterable[date]) -> DataFrame | None:
+        uris = [self.place.path.key_uri(entry.key) for entry in self._objects_on(days)]
+        return self._read(uris, self.schema) if uris else None
+
+    def count(self) -> int:
+        """From the manifest where it knows all files."""
+        known = self._manifest.files if self._manifest else {}
+        if all(known.get(entry.key, _UNKNOWN)[1] >= 0 for entry in self._objects):
+            return sum(known[entry.key][1] for entry in self._objects)
+        with spark_door("count the stored rows", self.place.table):
+            return self.rows.count() if self.rows is not None else 0
 
     @cached_property
     def schema(self) -> StructType | None:
         """The manifest's; of files that this loader did not write, what Spark infers."""
-        if self.manifest:
-            return StructType.fromJson(_json(self.manifest.schema))
-        return self._read([self.job.path.uri], None).schema if self.objects else None
+        if self._manifest:
+            return StructType.fromJson(orjson.loads(self._manifest.schema))
+        return self._read([self.place.path.uri], None).schema if self._objects else None
 
-    def rows(self, days: Iterable[date] | None = None) -> DataFrame:
-        """What stands there, or stands on some days."""
-        chosen = self.objects_on(days) if days is not None else self.objects
-        if not chosen:
-            return self.job.spark.createDataFrame([], self.schema or StructType())
-        uris = [self.job.path.key_uri(entry.key) for entry in chosen] if days is not None else [self.job.path.uri]
-        return self._read(uris, self.schema)
+    def holds(self, schema: StructType) -> bool:
+        return self.schema is not None and _columns(self.schema) == _columns(schema)
 
-    def objects_on(self, days: Iterable[date]) -> list[StoredObject]:
+    def stands_as(self, job: Job) -> bool:
+        manifest = self._manifest
+        if manifest is None or not manifest.is_whole or manifest.digest != job.content.digest:
+            return False
+        return self.holds(job.frame.schema) and manifest.lists(self._objects)
+
+    def has_taken(self, job: Job) -> bool:
+        earlier = read_load(self.place.store, self.place.path, job.run.run_id)
+        return earlier is not None and earlier.digest == job.content.digest
+
+    def published(self, run_id: str) -> LoadResult | None:
+        manifest = read_load(self.place.store, self.place.path, run_id)
+        if manifest is None:  # killed between the manifest and its copy under the run's name
+            manifest = self._manifest if self._manifest and self._manifest.run_id == run_id else None
+        return manifest.load_result() if manifest else None
+
+    def published_by(self, token: str) -> LoadResult | None:
+        manifest = self._manifest
+        return manifest.load_result() if manifest and manifest.token == token else None
+
+    def repair(self) -> None:
+        repair(self.place.store, self.place.path)
+
+    def append(self, job: Job, change: Change) -> LoadResult:
+        return self._publish(job, change, [], _united(self.schema, job.frame.schema))
+
+    def overwrite(self, job: Job, change: Change) -> LoadResult:
+        return self._publish(job, change, self._objects, job.frame.schema)
+
+    def replace_days(self, job: Job, change: Change, days: Collection[date]) -> LoadResult:
+        return self._publish(job, change, self._objects_on(days), _united(self.schema, job.frame.schema))
+
+    def merge(self, job: Job, change: Change, old_days: frozenset[date]) -> LoadResult:
+        raise UsageError(f"{job.table}: {job.config.format} files cannot be updated in place; use format: delta")
+
+    def expire(self, cutoff: date, *, apply: bool) -> Retention:
+        return expire(self.place, cutoff, apply=apply)
+
+    def optimize(self) -> int:
+        """Files are as large as each load makes them."""
+        return 0
+
+    def vacuum(self, hours: int) -> None:
+        """Replaced files go with the load that replaces them."""
+
+    @cached_property
+    def _objects(self) -> list[StoredObject]:
+        path = self.place.path
+        return [entry for entry in self.place.store.objects(path.prefix) if path.is_data(entry.key)]
+
+    @cached_property
+    def _manifest(self) -> Manifest | None:
+        return read_manifest(self.place.store, self.place.path)
+
+    def _objects_on(self, days: Iterable[date]) -> list[StoredObject]:
         wanted = set(days)
-        return [entry for entry in self.objects if partition_date_of(entry.key) in wanted]
-
-    def count(self, objects: list[StoredObject]) -> int:
-        """How many rows these files hold: from the manifest where it knows them all."""
-        known = self.manifest.files if self.manifest else {}
-        if all(known.get(entry.key, _UNKNOWN)[1] >= 0 for entry in objects):
-            return sum(known[entry.key][1] for entry in objects)
-        with spark_door("count the stored rows", self.job.table):
-            return self._read([self.job.path.key_uri(entry.key) for entry in objects], self.schema).count()
-
-    def known_files(self, objects: list[StoredObject]) -> dict[str, tuple[int, int]]:
-        known = self.manifest.files if self.manifest else {}
-        return {entry.key: known.get(entry.key, (entry.size, -1)) for entry in objects}
-
-    def read_files(self, files: list[StagedFile], schema: StructType) -> DataFrame:
-        return self._read([self.job.path.key_uri(file.key) for file in files], schema)
+        return [entry for entry in self._objects if partition_date_of(entry.key) in wanted]
 
     def _read(self, uris: list[str], schema: StructType | None) -> DataFrame:
-        reader = self.job.spark.read.option("basePath", self.job.path.uri)
+        reader = self.place.spark.read.option("basePath", self.place.path.uri)
         if schema is not None:
             reader = reader.schema(schema)
-        if self.job.config.format is S3Format.JSON:
+        if self.place.config.format is S3Format.JSON:
             return reader.options(**JSON_FORMATS).json(uris)
         return reader.parquet(*uris)
 
+    def _publish(self, job: Job, change: Change, replaced: Sequence[StoredObject], schema: StructType) -> LoadResult:
+        """Old and new stand side by side only from `show` to `settle`."""
+        files = stage(job, change.frame, change.rows or 0)
+        result = job.finished(change.result, sum(file.bytes for file in files))
+        gone = {entry.key for entry in replaced}
+        kept = self._known_files(gone)
+        current = kept | {file.key: (file.bytes, file.rows) for file in files}
+        manifest = job.manifest(result, schema, whole=not kept, files=current)
+        if not files and not gone:
+            write_manifest(self.place.store, self.place.path, manifest)
+            return result
+        publication = Publication(self.place.store, self.place.path, job.token, job.run.run_id)
+        try:
+            publication.show(files, [entry.key for entry in replaced])
+            if job.run.validate and files:
+                self._validate(job, change.frame, files)
+        except BaseException:
+            publication.withdraw()
+            raise
+        publication.settle(manifest)
+        return result
 
-def stage(job: Job, frame: DataFrame, rows: int) -> list[StagedFile]:
-    """Uploads the frame's files without completing them; `rows` is what must have arrived."""
-    task = _task(job, frame)
-    files: list[StagedFile] = []
-    try:
-        with spark_door("write files", job.table):
-            receipts = write_partitions(_few_partitions(job, _as_written(job, frame), rows), write_files, task)
-        files = [file for receipt in receipts for file in files_of(receipt)]
-        arrived = sum(file.rows for file in files)
-        if arrived != rows:
-            raise ReconciliationError(
-                f"expected {rows} rows in the staged files, found {arrived}; nothing was published: is the frame "
-                "computed from something that changes between two readings?",
-                table=job.table,
-                destination=Destination.S3,
-            )
-        if not files and not job.config.partition_by and job.config.format is S3Format.PARQUET:
-            files = [_stage_empty(job, frame, task)]
-    except BaseException:
-        job.store.abort((file.key, file.upload_id) for file in files)
-        discard_uploads(job)
-        raise
-    discard_uploads(job, winners=files)
-    return files
+    def _known_files(self, gone: set[str]) -> dict[str, tuple[int, int]]:
+        """The files that stay, by size and rows."""
+        known = self._manifest.files if self._manifest else {}
+        return {entry.key: known.get(entry.key, (entry.size, -1)) for entry in self._objects if entry.key not in gone}
 
-
-def discard_uploads(job: Job, winners: Iterable[StagedFile] = ()) -> None:
-    """Aborts what this run staged here, except the winners: other attempts of retried or speculative tasks."""
-    kept = {file.upload_id for file in winners}
-    own = run_hash(job.run.run_id)
-    pending = job.store.pending_uploads(job.path.prefix)
-    job.store.abort((u.key, u.upload_id) for u in pending if run_of_file(u.key) == own and u.upload_id not in kept)
+    def _validate(self, job: Job, frame: DataFrame, files: list[StagedFile]) -> None:
+        standing = self._read([self.place.path.key_uri(file.key) for file in files], frame.schema)
+        refuse_difference(job, frame, standing, is_whole=frame is job.frame)
 
 
-def _task(job: Job, frame: DataFrame) -> FileTask:
-    stored = StructType([field for field in frame.schema.fields if field.name != PARTITION_DATE])
-    return FileTask(
-        address=job.address,
-        prefix=job.path.prefix,
-        run=run_hash(job.run.run_id),
-        format=FileFormat(job.config.format, job.config.compression, stored.json()),
-        partitioned=bool(job.config.partition_by),
-        target_file_bytes=job.config.target_file_size_mb * 1024 * 1024,
-    )
+def _columns(schema: StructType) -> list[tuple[str, str]]:
+    return [(field.name, field.dataType.simpleString()) for field in schema]
 
 
-def _as_written(job: Job, frame: DataFrame) -> DataFrame:
-    if job.config.format is not S3Format.JSON:
-        return frame
-    names = [name for name in frame.columns if name != PARTITION_DATE]
-    line = F.to_json(F.struct(*[column(name) for name in names]), JSON_OPTIONS).alias("value")
-    return frame.select(line, *[column(name) for name in frame.columns if name == PARTITION_DATE])
-
-
-def _few_partitions(job: Job, frame: DataFrame, rows: int) -> DataFrame:
-    """No shuffle: a task splits its rows by day itself, so there are at most `writers` small files a day."""
-    run = job.run.settings.run
-    return frame.coalesce(max(1, min(run.writers, math.ceil(rows / run.rows_per_partition))))
-
-
-def _stage_empty(job: Job, frame: DataFrame, task: FileTask) -> StagedFile:
-    with spark_door("derive the Arrow schema", job.table):
-        schema = frame.limit(0).toArrow().schema
-    key = job.path.prefix + file_name(0, task.run, 0, 0, task.format.extension)
-    upload = UploadFile(client_of(job.address), job.address.bucket, key)
-    upload.write(empty_parquet(schema, task.format))
-    return upload.stage(rows=0)
-
-
-def _json(text: str) -> dict[str, object]:
-    import orjson
-
-    parsed: dict[str, object] = orjson.loads(text)
-    return parsed
+def _united(stored: StructType | None, incoming: StructType) -> StructType:
+    """The stored columns first, then what is new; `partition_date` stays last."""
+    if stored is None:
+        return incoming
+    fields = {field.name: field for field in [*stored.fields, *incoming.fields]}
+    return StructType(sorted(fields.values(), key=lambda field: field.name == PARTITION_DATE))
