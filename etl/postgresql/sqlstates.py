@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean to a caller who may try again: one table for the ledger, the extract and the loader."""
+"""What PostgreSQL's errors mean to a caller who may try again: one table, whatever the driver."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ FOREIGN_KEY_VIOLATION = "23503"
 UNIQUE_VIOLATION = "23505"
 CHECK_VIOLATION = "23514"
 EXCLUSION_VIOLATION = "23P01"
+INSUFFICIENT_PRIVILEGE = "42501"
+ROW_TOO_BIG = "54000"
 
 _CONTENTION = frozenset({SERIALIZATION_FAILURE, DEADLOCK, LOCK_NOT_AVAILABLE, CANCELED})
 _OVERLOADED = frozenset({"53000", "53200", TOO_MANY_CONNECTIONS, "53400"})

@@ -12,17 +12,22 @@ import asyncpg
 
 from etl.errors import ConnectionLostError, EtlError, StoreError, TransientError, UsageError
 from etl.ingestion.database.settings import Dsn
-from etl.postgresql.sqlstates import transient_kind
+from etl.postgresql.next_steps import Advice, next_step
+from etl.postgresql.sqlstates import INSUFFICIENT_PRIVILEGE, ROW_TOO_BIG, transient_kind
 from etl.redaction import redact
 
 MINIMUM_VERSION = 160000
-INSUFFICIENT_PRIVILEGE = "42501"
-ROW_TOO_BIG = "54000"
 _PAGE = (
     "; a row has to fit a page: load fewer columns at once, or bring them in the table's own types (typed Parquet, or "
     "CSV without --copy records, --whole-floats and --strict-decimals)"
 )
 APPLICATION_NAME = "ownlens-uploader"
+
+ADVICE = Advice(
+    statement="raise --statement-timeout",
+    lock="end it, or raise --lock-timeout",
+    connections="lower --concurrency",
+)
 
 _OF_NAMES = frozenset({"42704", "42883", "42P01", "42725", "42602", "3F000", "0A000"})
 """What a value of regtype, regproc, regclass, regoper, regnamespace is refused with, and one of xml without libxml."""
@@ -164,11 +169,11 @@ def door(dsn: Dsn, doing: str) -> Iterator[None]:
     except asyncpg.InterfaceError as error:
         said = str(error)
         if "closed" in said or "released" in said:
-            raise ConnectionLostError(f"{doing}: the connection is gone: {said}") from error
+            raise _passing(ConnectionLostError, f"{doing}: the connection is gone: {said}") from error
         raise UploadStoreError(redact(f"{doing}: {said}", dsn.secrets), code="") from error
     except (asyncpg.InternalClientError, OSError, TimeoutError, EOFError) as error:
         said = redact(str(error) or type(error).__name__, dsn.secrets)
-        raise ConnectionLostError(f"{doing}: {said}; check that the server is up and reachable") from error
+        raise _passing(ConnectionLostError, f"{doing}: {said}") from error
 
 
 @contextmanager
@@ -186,6 +191,10 @@ def nothing_written() -> Iterator[None]:
         raise UsageError(f"{error.message}; nothing was written, try again") from error
 
 
+def _passing(kind: type[TransientError], message: str, code: str = "", said: str = "") -> TransientError:
+    return kind(f"{message}; {next_step(kind, code, said, ADVICE)}")
+
+
 def _translated(error: asyncpg.PostgresError, dsn: Dsn, doing: str) -> EtlError:
     """The message has what PostgreSQL said; the row that it quotes as DETAIL is left out."""
     code = error.sqlstate or ""
@@ -194,6 +203,6 @@ def _translated(error: asyncpg.PostgresError, dsn: Dsn, doing: str) -> EtlError:
     message = f"{doing}: {said} (SQLSTATE {code or 'none'}){_PAGE if code == ROW_TOO_BIG else ''}"
     kind: type[TransientError] | None = transient_kind(code, said, type(error))
     if kind:
-        return kind(message)
+        return _passing(kind, message, code, said)
     where, detail = getattr(error, "context", None) or "", getattr(error, "detail", None) or ""
     return UploadStoreError(message, code=code, where=where, constraint=constraint, detail=detail)

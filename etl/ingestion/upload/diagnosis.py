@@ -6,12 +6,13 @@ import re
 from dataclasses import replace
 
 from etl.errors import SourceError
-from etl.ingestion.database.connection import ROW_TOO_BIG, Connection, UploadStoreError, door, transaction
+from etl.ingestion.database.connection import Connection, UploadStoreError, door, transaction
 from etl.ingestion.model import Batch, Reject
 from etl.ingestion.source import Source, row_of
 from etl.ingestion.upload.batch import BadValue, stage
 from etl.ingestion.upload.plan import WritePlan
 from etl.ingestion.upload.temporary_table import Staging, loosened, staging_of
+from etl.postgresql.sqlstates import ROW_TOO_BIG
 from etl.statements.uploader.checks import Checks, bad_values_sql
 
 LONGEST_VALUE = 100
