@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from pyspark.errors import PySparkException
 from rich.console import Console
 
+from etl.command.logging import LogFormat, configure_logging
 from etl.config.configuration import Configuration, load_configuration
 from etl.config.destinations.registry import known_destinations
 from etl.config.settings import Settings, ledger_settings
@@ -41,7 +42,6 @@ from etl.pipeline.servers import configured_destinations, require_databases, req
 from etl.postgresql.lookout import waits_told
 from etl.report.commands import Commands
 from etl.report.json_report import check_report_path, write_report
-from etl.report.logging import LogFormat, configure_logging
 from etl.report.progress import LogProgress, Progress, open_progress, working
 from etl.report.summary import print_summary
 from etl.report.values import report_of

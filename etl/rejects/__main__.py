@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from etl.command.logging import LogFormat, configure_logging
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
 from etl.errors import ConfigurationError, EtlError, UsageError
 from etl.ledger import Ledger, RejectFilter, RejectStatus
@@ -22,7 +23,6 @@ from etl.names import let_output_hold_anything
 from etl.postgresql.lookout import waits_told
 from etl.rejects.rendering import print_reject, print_rejects, reject_json, rejects_json
 from etl.rejects.replay import retry_waiting
-from etl.report.logging import LogFormat, configure_logging
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

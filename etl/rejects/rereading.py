@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from etl.command.logging import LogFormat
 from etl.config.configuration import Configuration
 from etl.config.tables.models import TableConfig
 from etl.errors import UsageError
@@ -25,7 +26,6 @@ from etl.pipeline.context import Job
 from etl.pipeline.options import RunOptions
 from etl.pipeline.run import run_tables, start_run
 from etl.pipeline.servers import configured_destinations, require_servers
-from etl.report.logging import LogFormat
 from etl.report.progress import open_progress
 from etl.spark.session import build_session, configure_s3
 from etl.transform.check import check_expressions

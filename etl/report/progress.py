@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from etl.command.logging import LogFormat
 from etl.model import Destination, LoadResult, LoadStatus
 from etl.report.live import LiveProgress
-from etl.report.logging import LogFormat
 from etl.report.values import RunReport
 
 

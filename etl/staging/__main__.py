@@ -20,13 +20,13 @@ import orjson
 import typer
 from rich.console import Console
 
+from etl.command.logging import LogFormat, configure_logging
 from etl.config.configuration import DEFAULT_CONFIG_DIR
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.config.staging.models import StagingJob
 from etl.errors import ConfigurationError, EtlError, UsageError
 from etl.names import let_output_hold_anything, path_of
 from etl.report.commands import Commands
-from etl.report.logging import LogFormat, configure_logging
 from etl.staging.batch.rules import database_of, table_of
 from etl.staging.command.rendering import (
     SHOWN_BATCHES,

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from etl.command.logging import configure_logging
 from etl.errors import ConfigurationError, EtlError, SchemaMismatchError, UsageError
 from etl.ingestion.command.event_loop import Interrupted, run_to_end
 from etl.ingestion.command.options import Reader
@@ -30,7 +31,6 @@ from etl.ingestion.uploader import async_upsert
 from etl.ingestion.watch.observers import Observer
 from etl.names import path_of, stored_name
 from etl.redaction import redact
-from etl.report.logging import configure_logging
 from etl.statements.uploader.grants import Places, grant_statements
 from etl.statements.uploader.merging import quote_table
 

@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 from rich.console import Console
 
+from etl.command.logging import LogFormat
 from etl.ingestion.command.options import Reader
 from etl.ingestion.watch.event_log import EventLog
 from etl.ingestion.watch.metrics import Metrics
 from etl.ingestion.watch.observers import Observer
 from etl.ingestion.watch.progress import ProgressBars
-from etl.report.logging import LogFormat
 
 HIGHEST_PORT = 65_535
 

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from etl.command.logging import LogFormat, configure_logging
 from etl.ingestion.command import commands
 from etl.ingestion.model import FileStatus
 from etl.ingestion.watch.event_log import EventLog
 from etl.ingestion.watch.metrics import Metrics
-from etl.report.logging import LogFormat, configure_logging
 from tests.integration.ingestion.conftest import Silent, Uploads, told
 from tests.integration.ingestion.test_command import url_of
 

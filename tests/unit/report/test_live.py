@@ -5,11 +5,11 @@ import io
 import structlog
 from rich.console import Console
 
+from etl.command.logging import LogFormat, configure_logging
 from etl.config.destinations.registry import known_destinations
 from etl.model import Destination, LoadStatus
 from etl.report.board import Line, Total, View
 from etl.report.live import LiveProgress, render
-from etl.report.logging import LogFormat, configure_logging
 from tests.unit.report.facts import load, result, run_report
 
 

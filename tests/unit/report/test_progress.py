@@ -6,9 +6,9 @@ import sys
 import pytest
 from structlog.testing import capture_logs
 
+from etl.command.logging import LogFormat
 from etl.model import Destination, LoadStatus, RunStatus
 from etl.report.live import LiveProgress
-from etl.report.logging import LogFormat
 from etl.report.progress import LogProgress, open_progress
 from tests.unit.report.facts import load, result, run_report
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import structlog
 
+from etl.command.logging import LogFormat
 from etl.errors import ConnectionLostError, SchemaMismatchError, UsageError
 from etl.ingestion.command.commands import _exit_code, retry_failed_files, set_up_database, show_status
 from etl.ingestion.command.event_loop import Interrupted
 from etl.ingestion.command.options import Reader
 from etl.ingestion.command.outputs import read_outputs
 from etl.ingestion.database.settings import DSN_VARIABLE
-from etl.report.logging import LogFormat
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from etl.report.logging import LogFormat, configure_logging
+from etl.command.logging import LogFormat, configure_logging
 
 SECRET = "hunter22"
 
