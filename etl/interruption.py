@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from etl.command.exits import Exit
 from etl.errors import InterruptionError
 
 INTERRUPTED = threading.Event()
-EXIT_INTERRUPTED = 130
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SAID = "interrupted: what is being published is finished, the rest is given up (a second time: at once)"
@@ -57,7 +57,7 @@ def interrupted(error: BaseException | None = None) -> InterruptionError:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     if INTERRUPTED.is_set():
-        os._exit(EXIT_INTERRUPTED)
+        os._exit(Exit.INTERRUPTED)
     INTERRUPTED.set()
     if not os.isatty(2):  # a terminal's display says it itself, and writing would tear it
         os.write(2, f"{SAID}\n".encode())

@@ -10,10 +10,10 @@ from pathlib import Path
 # spark-submit puts jobs/ on the path, not the folder above it
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from rich.console import Console
-
+from etl.command.console import table_console
+from etl.command.edge import Edge
+from etl.command.exits import Exit
 from etl.config.configuration import load_configuration
-from etl.errors import EtlError
 from etl.names import let_output_hold_anything
 from etl.pipeline.show import show
 from etl.spark.session import build_session
@@ -26,13 +26,12 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=5, help="how many rows to print (5)")
     parser.add_argument("--config-dir", type=Path, help="where etl.yaml and tables/ are (conf/)")
     given = parser.parse_args()
-    try:
+
+    def work() -> None:
         configuration = load_configuration(given.config_dir, os.environ)
-        show(configuration, configuration.table(given.table), build_session(), given.rows, Console())
-    except EtlError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
+        show(configuration, configuration.table(given.table), build_session(), given.rows, table_console())
+
+    return Edge(lambda _: Exit.USAGE).exit_code(work)
 
 
 if __name__ == "__main__":

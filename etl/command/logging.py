@@ -22,6 +22,11 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
+def default_log_format() -> LogFormat:
+    """For reading where a person sits, else for machines."""
+    return LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON
+
+
 def configure_logging(log_format: LogFormat, *, secrets: Iterable[str] = (), level: str = "INFO") -> None:
     """For the process, once at its start (again replaces). `secrets` are masked wherever they stand in a line.
 

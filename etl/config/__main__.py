@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
+from etl.command.console import print_json, table_console
+from etl.command.edge import Edge, run_tool, tool
+from etl.command.exits import Exit
+from etl.command.options import AsJson, ConfigDir
+from etl.config.configuration import DEFAULT_CONFIG_DIR, load_configuration
 from etl.config.destinations.registry import known_destinations
 from etl.config.effective import effective
-from etl.errors import TerminalError
-from etl.names import let_output_hold_anything
 
-BAD_CONFIGURATION = 2
 _SAID = ("destination", "table_name")  # by the headings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
-ConfigDir = Annotated[Path, typer.Option(help="The folder that holds tables/*.yaml and, if need be, etl.yaml.")]
+app = tool(__doc__, Edge(lambda _: Exit.USAGE))
 
 
 @app.command()
 def check(config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> None:
     """Say every fault of the configuration at once; exit 0 where there is none, else 2. Reads no server."""
-    configuration = _loaded(config_dir)
+    configuration = load_configuration(config_dir)
     domains = {config.domain for config in configuration.tables.values()}
     settings = configuration.settings
     servers = [name for name in ("source", "ledger") if getattr(settings, name) is not None]
@@ -40,31 +38,16 @@ def check(config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> None:
 @app.command()
 def show(
     table: Annotated[str, typer.Argument(help="The table's name in tables/*.yaml.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    as_json: AsJson = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Print what is in force for one table, defaults included; never a secret."""
-    configuration = _loaded(config_dir)
-    try:
-        shown = effective(configuration.table(table))
-    except TerminalError as error:
-        _refuse(error)
+    configuration = load_configuration(config_dir)
+    shown = effective(configuration.table(table))
     if as_json:
-        print(json.dumps(shown, indent=2, ensure_ascii=False))
+        print_json(shown)
     else:
         _print(shown)
-
-
-def _loaded(config_dir: Path) -> Configuration:
-    try:
-        return load_configuration(config_dir)
-    except TerminalError as error:
-        _refuse(error)
-
-
-def _refuse(error: TerminalError) -> NoReturn:
-    typer.echo(error.message, err=True)
-    raise typer.Exit(BAD_CONFIGURATION) from None
 
 
 def _counted(number: int, noun: str) -> str:
@@ -73,7 +56,7 @@ def _counted(number: int, noun: str) -> str:
 
 def _print(shown: dict[str, Any]) -> None:
     """The table itself, then the destinations side by side, then its columns."""
-    console = Console()
+    console = table_console()
     overview = Table(title=shown["name"], title_justify="left", show_header=False, box=None)
     overview.add_column()
     overview.add_column(overflow="fold")
@@ -109,5 +92,4 @@ def _text(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    let_output_hold_anything()
-    app()
+    run_tool(app, "python -m etl.config")

@@ -9,19 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import structlog
-from py4j.protocol import Py4JError
 from pydantic import SecretStr
-from pyspark.errors import PySparkException
 from rich.console import Console
 
+from etl.command.edge import Edge, say
+from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging
 from etl.config.configuration import Configuration, load_configuration
 from etl.config.destinations.registry import known_destinations
 from etl.config.settings import Settings, ledger_settings
 from etl.config.tables.models import TableConfig
-from etl.errors import ConfigurationError, EtlError, TerminalError, UsageError
+from etl.errors import EtlError, TerminalError
 from etl.extract.factory import require_sources
-from etl.interruption import EXIT_INTERRUPTED, interruptible, listen
+from etl.interruption import interruptible, listen
 from etl.ledger.ledger import Ledger
 from etl.ledger.runs import new_run_id
 from etl.ledger.values import RejectFilter
@@ -30,9 +30,6 @@ from etl.names import let_output_hold_anything
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
 from etl.pipeline.context import Job
 from etl.pipeline.options import (
-    EXIT_FAILED,
-    EXIT_LOADED,
-    EXIT_USAGE,
     RunOptions,
     parse_options,
 )
@@ -46,7 +43,7 @@ from etl.report.progress import LogProgress, Progress, open_progress, working
 from etl.report.summary import print_summary
 from etl.report.values import report_of
 from etl.retrying import RETRIES, retries_counted
-from etl.spark.causes import explained, is_of_spark
+from etl.spark.causes import explaining
 from etl.spark.session import build_session, configure_s3
 from etl.transform.check import check_expressions
 
@@ -54,40 +51,35 @@ log = structlog.get_logger(__name__)
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """0 all loaded or unchanged, 1 something failed, 2 bad use or configuration, 130 interrupted (Ctrl-C, SIGTERM)."""
+    """The exit code; SIGTERM ends a run just as Ctrl-C does, also in its code."""
     let_output_hold_anything()
     RETRIES.clear()
     with interruptible():
-        return _main(arguments, environ)
+        return Edge(tell=_tell).exit_code(lambda: _main(arguments, environ))
+
+
+def _tell(text: str, code: Exit) -> None:
+    """Bad use is the command line's own answer, before any log."""
+    if code is Exit.USAGE:
+        say(text)
+    elif code is Exit.INTERRUPTED:
+        log.error("run interrupted")
+    else:
+        log.error("run failed", error=text)
 
 
 def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    try:
-        options = parse_options(arguments)
-        configuration = load_configuration(options.config_dir, environ)
-        tables = configuration.select(options.tables, options.domains, options.exclude)
-        destinations = options.destinations or configured_destinations(configuration.settings)
-        if not options.resume:
-            require_servers(configuration.settings, destinations)
-        if options.report:
-            check_report_path(options.report)
-        configure_logging(LogFormat(options.log_format), secrets=secrets_of(configuration.settings))
+    options = parse_options(arguments)
+    configuration = load_configuration(options.config_dir, environ)
+    tables = configuration.select(options.tables, options.domains, options.exclude)
+    destinations = options.destinations or configured_destinations(configuration.settings)
+    if not options.resume:
+        require_servers(configuration.settings, destinations)
+    if options.report:
+        check_report_path(options.report)
+    configure_logging(LogFormat(options.log_format), secrets=secrets_of(configuration.settings))
+    with explaining():
         return _run(configuration, options, tables, destinations)
-    except (UsageError, ConfigurationError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the command line's own answer, before any log
-        return EXIT_USAGE
-    except (EtlError, PySparkException, Py4JError) as error:
-        log.error("run failed", error=str(explained(error)))
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        log.error("run interrupted")
-        return EXIT_INTERRUPTED
-    except OSError as error:
-        # py4j's own words for a JVM that went away
-        if not is_of_spark(error):
-            raise
-        log.error("run failed", error=str(explained(error)))
-        return EXIT_FAILED
 
 
 def _run(
@@ -160,7 +152,7 @@ def _load(job: Job, assignment: Assignment, run_id: str) -> int:
             run_tables(replace(job, options=options, progress=progress), assignment, run)
         finally:
             has_succeeded = _report(ledger, run.run_id, options, progress)
-    return EXIT_LOADED if has_succeeded else EXIT_FAILED
+    return Exit.DONE if has_succeeded else Exit.FAILED
 
 
 def _report(ledger: Ledger, run_id: str, options: RunOptions, progress: Progress) -> bool:

@@ -9,6 +9,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from rich.console import Console
 
+from etl.command.exits import Exit
 from etl.errors import EtlError
 from etl.extract.factory import open_sources
 from etl.ledger.values import Run
@@ -19,7 +20,6 @@ from etl.model import RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import Job, RunContext, Work
 from etl.pipeline.opening import reading_context
-from etl.pipeline.options import EXIT_FAILED, EXIT_LOADED
 from etl.pipeline.tables.keys import with_live_keys
 from etl.pipeline.tables.loose_keys import loose_keys
 from etl.pipeline.tables.shares import is_unchanged, plan_shares, read_shares
@@ -35,7 +35,7 @@ def rehearse(job: Job, assignment: Assignment) -> int:
     now = datetime.now(UTC)
     run = Run("rehearsal", 0, RunStatus.RUNNING, assignment.destinations, (), {}, None, None, now, now, None)
     describe = _planned if job.options.dry_run else _checked
-    exit_code = EXIT_LOADED
+    exit_code = Exit.DONE
     with open_sources(job.spark, job.settings, assignment.tables) as sources:
         context = reading_context(job, assignment, run, sources)
         for work in with_live_keys(assignment, context.definitions).work:
@@ -44,7 +44,7 @@ def rehearse(job: Job, assignment: Assignment) -> int:
                     console.print(line, markup=False)
             except (EtlError, PySparkException, Py4JError) as error:
                 console.print(f"{work.table.name}: would fail: {explained(error)}", markup=False)
-                exit_code = EXIT_FAILED
+                exit_code = Exit.FAILED
     return exit_code
 
 

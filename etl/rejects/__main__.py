@@ -12,24 +12,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from etl.command.console import print_json, table_console
+from etl.command.edge import run_tool, say, tool
+from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging
+from etl.command.options import AsJson, ConfigDir
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
-from etl.errors import ConfigurationError, EtlError, UsageError
+from etl.errors import UsageError
 from etl.ledger import Ledger, RejectFilter, RejectStatus
 from etl.ledger.runs import new_run_id
-from etl.names import let_output_hold_anything
 from etl.postgresql.lookout import waits_told
-from etl.rejects.rendering import print_reject, print_rejects, reject_json, rejects_json
-from etl.rejects.replay import retry_waiting
+from etl.rejects.rendering import print_reject, print_rejects, reject_json
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
-ConfigDir = Annotated[Path, typer.Option(help="The folder that holds tables/*.yaml and, if need be, etl.yaml.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+app = tool(__doc__)
 
 
 @app.command("list")
@@ -47,10 +43,10 @@ def list_rejects(
     with _opened(config_dir) as (configuration, ledger):
         records, total = ledger.rejects(chosen, limit), ledger.count_rejects(chosen)
     if as_json:
-        print(rejects_json(records))
+        print_json([reject_json(record) for record in records])
     elif records:
         keys = {name: table.key for name, table in configuration.tables.items()}
-        print_rejects(records, total, _console(), keys)
+        print_rejects(records, total, table_console(), keys)
     else:
         print("no rejected rows")
 
@@ -67,9 +63,9 @@ def show(
         if record is None:
             raise UsageError(f"expected the id of a rejected row, found {reject_id}; `list` shows the ids")
     if as_json:
-        print(reject_json(record))
+        print_json(reject_json(record))
     else:
-        print_reject(record, _console())
+        print_reject(record, table_console())
 
 
 @app.command()
@@ -79,11 +75,13 @@ def retry(
         str | None, typer.Option(help="Read the rows that this rule rejected from the source again, once it is mended.")
     ] = None,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
-) -> None:
+) -> int:
     """Load the waiting rows whose foreign-key parents have come (every run does so too), or those of a mended rule."""
+    # Spark takes seconds to import: only where it is needed
+    from etl.rejects.replay import retry_waiting
+
     if rule is not None:
-        _retry_rule(rule, table or (), config_dir)
-        return
+        return _retry_rule(rule, table or (), config_dir)
     with _opened(config_dir) as (configuration, ledger):
         results = retry_waiting(configuration, ledger, table or ())
     for result in results:
@@ -91,12 +89,10 @@ def retry(
         print(f"{result.table_name}: {loaded:,} of {result.rows_in:,} waiting rows are in {result.target}")
     if not results:
         print("no rows are waiting")
-    if any(result.rows_rejected for result in results):
-        raise typer.Exit(EXIT_FAILED)
+    return Exit.FAILED if any(result.rows_rejected for result in results) else Exit.DONE
 
 
-def _retry_rule(rule: str, tables: Sequence[str], config_dir: Path) -> None:
-    # Spark takes seconds to import: only where it is needed
+def _retry_rule(rule: str, tables: Sequence[str], config_dir: Path) -> int:
     from etl.rejects.rereading import retry_rejected
 
     with _opened(config_dir) as (configuration, ledger):
@@ -110,43 +106,28 @@ def _retry_rule(rule: str, tables: Sequence[str], config_dir: Path) -> None:
             f"{result.rejected_again:,} are rejected again"
         )
         for load in result.failed:
-            typer.echo(f"{result.table} -> {load.destination}: {load.error_message}", err=True)
+            say(f"{result.table} -> {load.destination}: {load.error_message}")
     if not results:
         print("no rows of these tables are rejected by that rule")
-    if any(result.failed or result.rejected_again for result in results):
-        raise typer.Exit(EXIT_FAILED)
+    return Exit.FAILED if any(result.failed or result.rejected_again for result in results) else Exit.DONE
 
 
 @contextmanager
 def _opened(config_dir: Path) -> Iterator[tuple[Configuration, Ledger]]:
-    """Configuration and an up-to-date ledger; our errors become one line and an exit code."""
+    """Configuration and an up-to-date ledger."""
     configure_logging(LogFormat.CONSOLE, level="WARNING")
-    try:
-        configuration = load_configuration(config_dir).of_run(f"rejects {new_run_id()}")
-        settings = configuration.settings
-        if settings.ledger is None:
-            raise UsageError(
-                "expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL"
-                ' (for the embedded servers: eval "$(python -m etl.stack env)")'
-            )
-        servers = (settings.ledger, settings.source, settings.postgresql)
-        with waits_told(servers), closing(Ledger(settings.ledger)) as ledger:
-            ledger.migrate()
-            yield configuration, ledger
-    except (UsageError, ConfigurationError) as error:
-        typer.echo(error.message, err=True)
-        raise typer.Exit(EXIT_USAGE) from None
-    except EtlError as error:
-        typer.echo(error.message, err=True)
-        raise typer.Exit(EXIT_FAILED) from None
-
-
-def _console() -> Console:
-    """Wide enough not to break identifiers where nobody watches."""
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
+    configuration = load_configuration(config_dir).of_run(f"rejects {new_run_id()}")
+    settings = configuration.settings
+    if settings.ledger is None:
+        raise UsageError(
+            "expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL"
+            ' (for the embedded servers: eval "$(python -m etl.stack env)")'
+        )
+    servers = (settings.ledger, settings.source, settings.postgresql)
+    with waits_told(servers), closing(Ledger(settings.ledger)) as ledger:
+        ledger.migrate()
+        yield configuration, ledger
 
 
 if __name__ == "__main__":
-    let_output_hold_anything()
-    app(prog_name="python -m etl.rejects")
+    run_tool(app, "python -m etl.rejects")

@@ -43,13 +43,10 @@ def print_reject(record: RejectRecord, console: Console) -> None:
     console.print(_pairs({f"  {name}": _shown(value) for name, value in columns.items()}))
 
 
-def rejects_json(records: Sequence[RejectRecord]) -> str:
-    """A list; `row` and `key` are put in as the ledger holds them, so that no digit is lost."""
-    return orjson.dumps([_document(record) for record in records], option=orjson.OPT_INDENT_2).decode()
-
-
-def reject_json(record: RejectRecord) -> str:
-    return orjson.dumps(_document(record), option=orjson.OPT_INDENT_2).decode()
+def reject_json(record: RejectRecord) -> dict[str, Any]:
+    """`row` and `key` are put in as the ledger holds them, so that no digit is lost."""
+    key = None if record.key is None else orjson.Fragment(record.key)
+    return {**_facts(record), "key": key, "row": orjson.Fragment(record.row)}
 
 
 def _key_of(record: RejectRecord, names: Sequence[str]) -> str:
@@ -71,11 +68,6 @@ def _pairs(values: Mapping[str, str]) -> Table:
 def _shown(value: Any) -> str:
     """As JSON, so that NULL, '' and 'null' differ."""
     return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _document(record: RejectRecord) -> dict[str, Any]:
-    key = None if record.key is None else orjson.Fragment(record.key)
-    return {**_facts(record), "key": key, "row": orjson.Fragment(record.row)}
 
 
 def _facts(record: RejectRecord) -> dict[str, Any]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 import structlog
-from rich.console import Console
-from rich.progress import Progress as Bars
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from etl.command.bars import spinning
+from etl.command.console import watched_console
 from etl.command.logging import LogFormat
 from etl.model import Destination, LoadResult, LoadStatus
 from etl.report.live import LiveProgress
@@ -37,8 +35,8 @@ class Progress(Protocol):
 @contextmanager
 def open_progress(log_format: LogFormat) -> Iterator[Progress]:
     """Live where a person watches (`console` on a terminal), else log lines; `configure_logging` comes first."""
-    console = Console(file=sys.stderr)
-    if log_format is LogFormat.CONSOLE and console.is_terminal and not console.is_dumb_terminal:
+    console = watched_console(log_format)
+    if console:
         with LiveProgress(console) as live:
             yield live
     else:
@@ -48,10 +46,9 @@ def open_progress(log_format: LogFormat) -> Iterator[Progress]:
 @contextmanager
 def working(what: str, log_format: LogFormat) -> Iterator[None]:
     """Says what a silent time is spent on: with its seconds where a person watches, else in a line."""
-    console = Console(file=sys.stderr)
-    if log_format is LogFormat.CONSOLE and console.is_terminal and not console.is_dumb_terminal:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Bars(*columns, console=console, transient=True) as bars:
+    console = watched_console(log_format)
+    if console:
+        with spinning(console) as bars:
             bars.add_task(what, total=None)
             yield
     else:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from etl.errors import EtlError, UsageError
-from etl.names import let_output_hold_anything
+from etl.command.edge import run_tool, tool
+from etl.errors import UsageError
 from etl.sample.dirty import Dirt
 from etl.sample.filling import Outcome, advance, fill, is_filled
 from etl.sample.nycflights import export_tables
@@ -22,10 +22,8 @@ from etl.sample.window import Window
 
 DEFAULT_URL_VARIABLE = "ETL_SOURCE_POSTGRES_URL"
 LAST_DAY = datetime(2026, 6, 30)  # no wall clock: the same command gives the same rows, today and next year
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = tool(None, no_args_is_help=False)
 _console = Console(stderr=True)
 
 
@@ -53,18 +51,15 @@ def sample(
     dirt = Dirt(dirty)
     window = Window(end_date.date(), days or demo_days(scale))
     outcome: Outcome | None = None
-    try:
-        with open_source(_url(url_env)) as cursor:
-            if advance_days:
-                if recreate or if_empty:
-                    raise UsageError("expected --advance alone, found --recreate or --if-empty beside it")
-                outcome = advance(cursor, days=advance_days, dirt=dirt, on_domain=_say_domain)
-            elif recreate or not (if_empty and is_filled(cursor)):
-                outcome = fill(
-                    cursor, seed=seed, scale=scale, window=window, dirt=dirt, recreate=recreate, on_domain=_say_domain
-                )
-    except EtlError as error:
-        _fail(error)
+    with open_source(_url(url_env)) as cursor:
+        if advance_days:
+            if recreate or if_empty:
+                raise UsageError("expected --advance alone, found --recreate or --if-empty beside it")
+            outcome = advance(cursor, days=advance_days, dirt=dirt, on_domain=_say_domain)
+        elif recreate or not (if_empty and is_filled(cursor)):
+            outcome = fill(
+                cursor, seed=seed, scale=scale, window=window, dirt=dirt, recreate=recreate, on_domain=_say_domain
+            )
     _report(outcome, dirt, json_output)
 
 
@@ -100,11 +95,5 @@ def _report(outcome: Outcome | None, dirt: Dirt, json_output: bool) -> None:
         typer.echo(as_json(outcome, dirt))
 
 
-def _fail(error: EtlError) -> NoReturn:
-    _console.print(f"error: {error.message}", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
-
-
 if __name__ == "__main__":
-    let_output_hold_anything()
-    app(prog_name="python -m etl.sample")
+    run_tool(app, "python -m etl.sample")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from py4j.protocol import Py4JError
@@ -100,6 +101,17 @@ def explained(error: BaseException, *, table: str | None = None, destination: st
     said = _of_spark(error, table, destination) if is_of_spark(error) else _unexpected(error, table, destination)
     said.__cause__ = error
     return said
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """What Spark raises comes out as an error of ours."""
+    try:
+        yield
+    except Exception as error:
+        if not is_of_spark(error):
+            raise
+        raise explained(error) from error
 
 
 def of_spark(error: BaseException, doing: str, *, table: str | None = None, destination: str | None = None) -> EtlError:

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import getpass
 import os
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
-from rich.console import Console
 
-from etl.command.logging import LogFormat, configure_logging
+from etl.command.console import print_json, table_console, watched_console
+from etl.command.edge import Edge, run_tool, tool
+from etl.command.exits import Exit
+from etl.command.logging import LogFormat, configure_logging, default_log_format
+from etl.command.options import AsJson, ConfigDir, LogOption, MetricsPort, PushGateway
 from etl.config.configuration import DEFAULT_CONFIG_DIR
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.config.staging.models import StagingJob
-from etl.errors import ConfigurationError, EtlError, UsageError
-from etl.names import let_output_hold_anything, path_of
+from etl.errors import EtlError
+from etl.names import path_of
 from etl.report.commands import Commands
 from etl.staging.batch.rules import database_of, table_of
 from etl.staging.command.rendering import (
@@ -49,14 +49,14 @@ from etl.staging.watch.metrics import Metrics
 from etl.staging.watch.observers import Observer
 from etl.staging.watch.progress import ProgressBar
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
+def exit_of(error: EtlError) -> Exit:
+    """What goes wrong after a run has begun ends in its status: all else was before."""
+    return Exit.FAILED if isinstance(error, BrokenOffError) else Exit.USAGE
 
-ConfigDir = Annotated[Path, typer.Option(help="The folder that holds staging/*.yaml and, if need be, etl.yaml.")]
+
+app = tool(__doc__, Edge(exit_of, what_stays="the batches that were stored stay, `retry` runs the rest"))
+
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="As conf/staging names it.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Although another run of the job is under way, or newer, or this one may be.")
@@ -70,13 +70,7 @@ MaximumRejected = Annotated[
     str | None,
     typer.Option(metavar="COUNT|SHARE", help="How many records may be rejected: 100, or 5%; before the job's own."),
 ]
-LogOption = Annotated[LogFormat | None, typer.Option(help="Default: console on a terminal, else JSON.")]
-MetricsPort = Annotated[
-    int | None, typer.Option(min=1, max=65535, help="Serve Prometheus metrics here while the run goes.")
-]
-PushGateway = Annotated[str | None, typer.Option(help="Push the metrics there at the end, as host:port.")]
 RejectDir = Annotated[Path | None, typer.Option(help="Where the file of rejected records goes; .data/rejects.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 @app.command()
@@ -95,17 +89,17 @@ def load(
     log_format: LogOption = None,
     as_json: AsJson = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
-) -> None:
+) -> int:
     """Load a job's records."""
     metrics = Metrics()
     options = LoadOptions(run_id=run_id, force=force, retries=retries, reject_dir=reject_dir)
-    with _configured(config_dir, log_format) as configuration:
-        chosen = configuration.job(job, batch_size, workers, file or (), maximum_rejected)
-        source = open_source(chosen, configuration)
-        with _database(configuration, chosen) as database:
-            loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
-            summary = loader.load(naming_files(chosen, source), source, options)
-    _end(summary, metrics, push_gateway, as_json, config_dir)
+    configuration = _configured(config_dir, log_format)
+    chosen = configuration.job(job, batch_size, workers, file or (), maximum_rejected)
+    source = open_source(chosen, configuration)
+    with _database(configuration, chosen) as database:
+        loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
+        summary = loader.load(naming_files(chosen, source), source, options)
+    return _end(summary, metrics, push_gateway, as_json, config_dir)
 
 
 @app.command()
@@ -122,17 +116,17 @@ def retry(
     log_format: LogOption = None,
     as_json: AsJson = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
-) -> None:
+) -> int:
     """Run what a run left: failed batches, those a kill broke off, input that was never read."""
     metrics = Metrics()
     options = LoadOptions(force=force, retries=retries, reject_dir=reject_dir)
-    with _configured(config_dir, log_format) as configuration:
-        chosen = _job_of(configuration, run, workers, maximum_rejected)
-        source = open_source(chosen, configuration, is_retry=True)
-        with _database(configuration, chosen) as database:
-            loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
-            summary = loader.retry(chosen, source, run, batch or (), options)
-    _end(summary, metrics, push_gateway, as_json, config_dir)
+    configuration = _configured(config_dir, log_format)
+    chosen = _job_of(configuration, run, workers, maximum_rejected)
+    source = open_source(chosen, configuration, is_retry=True)
+    with _database(configuration, chosen) as database:
+        loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
+        summary = loader.retry(chosen, source, run, batch or (), options)
+    return _end(summary, metrics, push_gateway, as_json, config_dir)
 
 
 @app.command()
@@ -142,9 +136,10 @@ def cancel(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """End a run between two batches; what is stored stays."""
-    with _configured(config_dir) as configuration, _database(configuration) as database:
+    configuration = _configured(config_dir)
+    with _database(configuration) as database:
         check_database(database)
-        print_cancelled(StagingLoader(database).cancel(run, getpass.getuser(), force=force), _console())
+        print_cancelled(StagingLoader(database).cancel(run, getpass.getuser(), force=force), table_console())
 
 
 @app.command()
@@ -157,7 +152,8 @@ def status(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Show the latest runs, or one with its batches; runs whose process died are found and said to be so."""
-    with _configured(config_dir) as configuration, _database(configuration) as database:
+    configuration = _configured(config_dir)
+    with _database(configuration) as database:
         check_ledger(database)
         ledger = StagingLedger(database)
         ledger.bury_dead_runs()
@@ -167,11 +163,11 @@ def status(
         batches = list(found if as_json else islice(found, SHOWN_BATCHES))
         kept = Spool(configuration.spool_dir).leftovers()
     if as_json:
-        print(orjson.dumps({"runs": runs, "batches": batches}).decode())
+        print_json({"runs": runs, "batches": batches})
         return
-    print_runs(runs, _console())
+    print_runs(runs, table_console())
     if run:
-        print_batches(batches, runs[0], _console(), only_open=is_open)
+        print_batches(batches, runs[0], table_console(), only_open=is_open)
     for run_id, count in kept.items():
         print(f"{run_id}: {count} batches wait in the spool for `retry`")
 
@@ -182,7 +178,8 @@ def init(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Create the staging ledger and the jobs' tables; what stands already is left as it is."""
-    with _configured(config_dir) as configuration, _database(configuration) as database:
+    configuration = _configured(config_dir)
+    with _database(configuration) as database:
         jobs = [configuration.job(each) for each in job] if job else list(configuration.jobs.values())
         made = install(database, map(table_of, jobs))
     for name in made:
@@ -204,9 +201,10 @@ def migrate_tables(
     ] = False,
     log_format: LogOption = None,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
-) -> None:
+) -> int:
     """Bring existing stg_* tables to the contract while writers write. Needs a direct connection, not a pooler."""
-    with _configured(config_dir, log_format) as configuration, _database(configuration) as database:
+    configuration = _configured(config_dir, log_format)
+    with _database(configuration) as database:
         settings = MigrationSettings(
             schema=configuration.schema_name,
             pattern=pattern,
@@ -219,19 +217,18 @@ def migrate_tables(
         if dry_run:
             plan = plan_migration(database.settings, settings)
             if adopt_ledger and not plan.adopted:
-                print_nothing_to_adopt(settings.schema, _console())
-            print_plan(plan, _console())
-            return
+                print_nothing_to_adopt(settings.schema, table_console())
+            print_plan(plan, table_console())
+            return Exit.DONE
         check_migration(database.settings, settings)
         if adopt_ledger:
             set_ledger_aside(database.settings, settings)
         install_ledger(database)
         report = run_migration(database.settings, settings)
     if adopt_ledger and not report.adopted:
-        print_nothing_to_adopt(settings.schema, _console())
-    print_report(report, _console())
-    if not report.is_success:
-        raise typer.Exit(EXIT_FAILED)
+        print_nothing_to_adopt(settings.schema, table_console())
+    print_report(report, table_console())
+    return Exit.DONE if report.is_success else Exit.FAILED
 
 
 def _job_of(
@@ -246,40 +243,11 @@ def _job_of(
     return configuration.job(run.etl_job_id, run.batch_size, workers, files, maximum_rejected)
 
 
-class _Terminated(KeyboardInterrupt):
-    """Whoever stops services says SIGTERM: the run ends as it does by Ctrl-C, and is not left for dead."""
-
-
-def _terminate(*_: object) -> None:
-    raise _Terminated
-
-
-@contextmanager
-def _configured(config_dir: Path, log_format: LogFormat | None = None) -> Iterator[StagingConfiguration]:
-    """Our errors become one line and an exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        configuration = load_staging_configuration(config_dir, os.environ)
-        configure_logging(
-            log_format or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON),
-            secrets=(configuration.database.password.get_secret_value(),),
-        )
-        yield configuration
-    except BrokenOffError as error:
-        typer.echo(error.message, err=True)
-        raise typer.Exit(EXIT_FAILED) from None
-    except (UsageError, ConfigurationError) as error:
-        typer.echo(error.message, err=True)
-        raise typer.Exit(EXIT_USAGE) from None
-    except EtlError as error:
-        # what goes wrong after a run has begun ends in its status: this was before
-        typer.echo(error.message, err=True)
-        raise typer.Exit(EXIT_USAGE) from None
-    except KeyboardInterrupt as stopped:
-        is_terminated = isinstance(stopped, _Terminated)
-        how = "terminated" if is_terminated else "interrupted"
-        typer.echo(f"{how}; the batches that were stored stay, `retry` runs the rest", err=True)
-        raise typer.Exit(EXIT_TERMINATED if is_terminated else EXIT_INTERRUPTED) from None
+def _configured(config_dir: Path, log_format: LogFormat | None = None) -> StagingConfiguration:
+    configuration = load_staging_configuration(config_dir, os.environ)
+    secrets = (configuration.database.password.get_secret_value(),)
+    configure_logging(log_format or default_log_format(), secrets=secrets)
+    return configuration
 
 
 @contextmanager
@@ -291,28 +259,19 @@ def _database(configuration: StagingConfiguration, job: StagingJob | None = None
 def _observers(metrics: Metrics, metrics_port: int | None, log_format: LogFormat | None) -> list[Observer]:
     if metrics_port:
         metrics.serve(metrics_port)
-    console = Console(stderr=True)
-    bar: list[Observer] = [ProgressBar(console)] if console.is_terminal and log_format is not LogFormat.JSON else []
-    return [metrics, *bar]
+    console = watched_console(log_format)
+    return [metrics, ProgressBar(console)] if console else [metrics]
 
 
-def _end(summary: Summary, metrics: Metrics, push_gateway: str | None, as_json: bool, config_dir: Path) -> None:
+def _end(summary: Summary, metrics: Metrics, push_gateway: str | None, as_json: bool, config_dir: Path) -> int:
     if push_gateway:
         metrics.push(push_gateway)
     if as_json:
-        print(orjson.dumps(summary.run).decode())
+        print_json(summary.run)
     else:
-        print_summary(summary, _console(), Commands(None if config_dir == DEFAULT_CONFIG_DIR else config_dir))
-    if not summary.is_success:
-        raise typer.Exit(EXIT_FAILED)
-
-
-def _console() -> Console:
-    """Wide enough not to break identifiers where nobody watches."""
-    console = Console()
-    return console if console.is_terminal else Console(width=220)
+        print_summary(summary, table_console(), Commands(None if config_dir == DEFAULT_CONFIG_DIR else config_dir))
+    return Exit.DONE if summary.is_success else Exit.FAILED
 
 
 if __name__ == "__main__":
-    let_output_hold_anything()
-    app(prog_name="python -m etl.staging")
+    run_tool(app, "python -m etl.staging")

@@ -7,19 +7,15 @@ Exit codes: 0 all loaded, 1 some files failed (the others are loaded), 2 bad use
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from etl.command.edge import Tool, run_tool, tool
 from etl.config.limits import LONGEST_STATEMENT_SECONDS
 from etl.ingestion.command import commands
-from etl.ingestion.command.spelling import spelled_out
-from etl.names import let_output_hold_anything
-from etl.redaction import redact
-
-EXIT_USAGE = 2
+from etl.ingestion.command.spelling import files_first, spelled_out
 
 SWITCHES = {
     "--preserve-types": "--no-preserve-types",
@@ -36,21 +32,22 @@ SWITCHES = {
 }
 """Each switch and what turns it off: `--dry-run false` is spelled out as the latter."""
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+class Uploader(Tool):
+    """Switches take a value and --files several, which typer knows nothing of."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        if parent is not None:  # `etl upload`
+            args = files_first(args, self.commands)
+        return super().make_context(info_name, spelled_out(args, SWITCHES, ("--files",)), parent, **extra)
+
+
+app = tool(__doc__, cls=Uploader)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script `uploader`; ends the process."""
-    let_output_hold_anything()
-    given = sys.argv[1:] if arguments is None else arguments
-    try:
-        sys.exit(app(spelled_out(given, SWITCHES, ("--files",)), prog_name="uploader", standalone_mode=False))
-    except typer.TyperException as error:  # it may quote an argument, and that a password
-        if error.format_message():  # empty where there was no argument at all, and help was shown
-            typer.echo(redact(f"uploader: {error.format_message()}\nTry 'uploader --help'."), err=True)
-        sys.exit(EXIT_USAGE)
-    except typer.Abort:
-        sys.exit(130)
+    run_tool(app, "uploader", arguments)
 
 
 def _text(panel: str, metavar: str, text: str, *names: str) -> Any:
@@ -156,9 +153,9 @@ def load(
     metrics_port: MetricsPort = "",
     pushgateway: Pushgateway = "",
     metrics_textfile: MetricsTextfile = "",
-) -> None:
+) -> int:
     """Load files into a table; switches take true or false as well (--resume, --resume false)."""
-    raise typer.Exit(commands.load_files(context.params, os.environ))
+    return commands.load_files(context.params, os.environ)
 
 
 @app.command("retry-failed")
@@ -174,9 +171,9 @@ def retry_failed(
     metrics_port: MetricsPort = "",
     pushgateway: Pushgateway = "",
     metrics_textfile: MetricsTextfile = "",
-) -> None:
+) -> int:
     """Load a table's failed and unfinished files once more, with the options that they were loaded with."""
-    raise typer.Exit(commands.retry_failed_files(context.params, os.environ))
+    return commands.retry_failed_files(context.params, os.environ)
 
 
 @app.command()
@@ -191,9 +188,9 @@ def status(
     connect_timeout: ConnectTimeout = "10",
     json: AsJson = False,
     log_format: LogFormat = "",
-) -> None:
+) -> int:
     """Show what the manifest holds: files, rows, when, and why one failed."""
-    raise typer.Exit(commands.show_status(context.params, os.environ))
+    return commands.show_status(context.params, os.environ)
 
 
 @app.command()
@@ -205,9 +202,9 @@ def init(
     dsn_file: DsnFile = "",
     connect_timeout: ConnectTimeout = "10",
     log_format: LogFormat = "",
-) -> None:
+) -> int:
     """Create the manifest's tables and print the grants for a role that may do no more than load."""
-    raise typer.Exit(commands.set_up_database(context.params, os.environ))
+    return commands.set_up_database(context.params, os.environ)
 
 
 if __name__ == "__main__":

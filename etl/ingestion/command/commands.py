@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,14 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from etl.command.logging import configure_logging
+from etl.command.console import print_json, table_console
+from etl.command.edge import Edge, Ended, exit_of, give_up_stdout, say
+from etl.command.exits import Exit
+from etl.command.logging import configure_logging, default_log_format
 from etl.errors import ConfigurationError, EtlError, SchemaMismatchError, UsageError
 from etl.ingestion.command.event_loop import Interrupted, run_to_end
 from etl.ingestion.command.options import Reader
-from etl.ingestion.command.outputs import Outputs, default_log_format, read_outputs
+from etl.ingestion.command.outputs import Outputs, read_outputs
 from etl.ingestion.command.rendering import manifest_json, print_files, print_rejects, print_summary, report_json
 from etl.ingestion.database.connection import Connection, Sessions, create_pool, door, nothing_written, transaction
 from etl.ingestion.database.settings import Dsn, find_dsn, has_password
@@ -30,13 +33,8 @@ from etl.ingestion.upload.stored_options import options_from_json
 from etl.ingestion.uploader import async_upsert
 from etl.ingestion.watch.observers import Observer
 from etl.names import path_of, stored_name
-from etl.redaction import redact
 from etl.statements.uploader.grants import Places, grant_statements
 from etl.statements.uploader.merging import quote_table
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +69,7 @@ def retry_failed_files(raw: Raw, environment: Mapping[str, str]) -> int:
             _say(f"nothing to retry: no file of {reader.text('table')} failed or was broken off")
         with call.outputs.observers() as observers:
             reports, refusals = _load_each(loads, call, observers)
-        return _end(reports, call.outputs) or (EXIT_FAILED if gone or refusals else 0)
+        return _end(reports, call.outputs) or (Exit.FAILED if gone or refusals else 0)
 
     return _exit_code(work)
 
@@ -84,11 +82,11 @@ def show_status(raw: Raw, environment: Mapping[str, str]) -> int:
         call = _call(reader, environment)
         files, rejects = run_to_end(_manifest(call, reader, status))
         if call.outputs.is_json:
-            call.outputs.print_json(manifest_json(files, rejects))
+            print_json(manifest_json(files, rejects))
             return 0
-        print_files(files, call.outputs.console)
+        print_files(files, table_console())
         if rejects:
-            print_rejects(rejects, call.outputs.console)
+            print_rejects(rejects, table_console())
         return 0
 
     return _exit_code(work)
@@ -164,44 +162,40 @@ def _end(reports: Sequence[UploadReport], outputs: Outputs, *, is_dry_run: bool 
         _print(reports, outputs, is_dry_run)
     except Exception as error:  # noqa: BLE001 - the rows are stored, whoever reads the report or does not
         log.warning("report not printed", error=repr(error), next_step="uploader status shows what is stored")
-        outputs.give_up_stdout()
-    return 0 if all(report.is_success for report in reports) else EXIT_FAILED
+        give_up_stdout()
+    return 0 if all(report.is_success for report in reports) else Exit.FAILED
 
 
 def _print(reports: Sequence[UploadReport], outputs: Outputs, is_dry_run: bool) -> None:
     if outputs.is_json:
         told = [report_json(report) for report in reports]
-        outputs.print_json(told[0] if len(told) == 1 else told)
+        print_json(told[0] if len(told) == 1 else told)
     else:
         for report in reports:
-            print_summary(report, outputs.console, is_dry_run=is_dry_run)
+            print_summary(report, table_console(), is_dry_run=is_dry_run)
     sys.stdout.flush()
 
 
 def _exit_code(work: Callable[[], int]) -> int:
     """The one place where errors end: as a line on stderr and an exit code."""
     configure_logging(default_log_format())
+    return Edge(_exit_of, tell=lambda text, _: _say(text)).exit_code(lambda: _done(work))
+
+
+def _exit_of(error: EtlError) -> Exit:
+    return Exit.USAGE if isinstance(error, SchemaMismatchError) else exit_of(error)
+
+
+def _done(work: Callable[[], int]) -> int:
     try:
         return work()
-    except (UsageError, ConfigurationError, SchemaMismatchError) as error:
-        _say(error.message)
-        return EXIT_USAGE
-    except EtlError as error:
-        _say(error.message)
-        return EXIT_FAILED
     except Interrupted as error:
-        _say(f"ended by {error}; what had committed stays, the same command with --resume takes up the rest")
-        return error.exit_code
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except Exception:
-        log.exception("unexpected error")  # with its traceback, through the log's masking
-        return EXIT_FAILED
+        said = f"ended by {error}; what had committed stays, the same command with --resume takes up the rest"
+        raise Ended(error.number, said) from None
 
 
 def _say(text: str) -> None:
-    with suppress(OSError, ValueError):
-        sys.stderr.write(redact(f"uploader: {text}") + "\n")
+    say(f"uploader: {text}")
 
 
 # --- what the commands ask the manifest ------------------------------------------------------------------------------

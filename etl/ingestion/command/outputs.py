@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
-from rich.console import Console
-
-from etl.command.logging import LogFormat
+from etl.command.console import watched_console
+from etl.command.logging import LogFormat, default_log_format
 from etl.ingestion.command.options import Reader
 from etl.ingestion.watch.event_log import EventLog
 from etl.ingestion.watch.metrics import Metrics
@@ -30,21 +25,6 @@ class Outputs:
     metrics_port: int | None = None
     pushgateway: str | None = None
     metrics_textfile: Path | None = None
-
-    def print_json(self, value: Any) -> None:
-        sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
-
-    @staticmethod
-    def give_up_stdout() -> None:
-        """So that its end, which would try to write what is left, does not change the exit code."""
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-    @property
-    def console(self) -> Console:
-        """For tables; wide enough not to break names where nobody watches."""
-        console = Console()
-        return console if console.is_terminal else Console(width=220)
 
     @contextmanager
     def observers(self, *, is_dry_run: bool = False) -> Iterator[Sequence[Observer]]:
@@ -64,8 +44,8 @@ class Outputs:
     @contextmanager
     def _watcher(self, is_dry_run: bool) -> Iterator[Observer]:
         """Bars where a person watches, else log lines."""
-        console = Console(stderr=True)
-        if self.log_format is not LogFormat.CONSOLE or not console.is_terminal or console.is_dumb_terminal:
+        console = watched_console(self.log_format)
+        if console is None:
             yield EventLog(is_dry_run=is_dry_run)
             return
         bars = ProgressBars(console)
@@ -73,10 +53,6 @@ class Outputs:
             yield bars
         finally:
             bars.close()
-
-
-def default_log_format() -> LogFormat:
-    return LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON
 
 
 def read_outputs(reader: Reader) -> Outputs:

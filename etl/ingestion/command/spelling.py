@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from etl.ingestion.model import Header, OrderColumn
 from etl.postgresql_types import format_type
@@ -38,6 +38,13 @@ def spelled_out(arguments: Iterable[str], switches: Mapping[str, str], lists: Se
         else:
             spelled.append(argument)
     return spelled
+
+
+def files_first(arguments: Sequence[str], commands: Collection[str]) -> list[str]:
+    """`a.csv b.csv --table t` is `load --files a.csv b.csv --table t`; a command and a question stay as they are."""
+    if not arguments or arguments[0] in (*commands, "--help"):
+        return list(arguments)
+    return ["load", *([] if arguments[0].startswith("-") else ["--files"]), *arguments]
 
 
 def read_headers(text: str) -> tuple[tuple[Header, ...], list[str]]:

@@ -1,39 +1,26 @@
-"""Prometheus metrics of an upload: served while it goes, pushed or written to a file when it ends.
-
-Names and meanings: docs/uploader.md.
-"""
+"""Prometheus metrics of an upload. Names and meanings: docs/uploader.md."""
 
 from __future__ import annotations
 
 import resource
 from pathlib import Path
 
-import structlog
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    push_to_gateway,
-    start_http_server,
-    write_to_textfile,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from etl.errors import StoreError, TransientError, UsageError
+from etl.command.metrics import RunMetrics
+from etl.errors import StoreError, TransientError
 from etl.ingestion.model import FileResult, FileType, UploadReport
 from etl.ingestion.watch.observers import BatchDone
 from etl.retrying import RETRIES
 
 _BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
 
-log = structlog.get_logger(__name__)
 
-
-class Metrics:
+class Metrics(RunMetrics):
     """An observer. The run and the files are in the manifest, where they cost no series of their own."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
+        super().__init__(registry)
         self.registry.register(RETRIES)
         self._table = ""
         self._files = self._counter("files_processed", "Files that ended, by how.", "file_type", "status")
@@ -55,26 +42,8 @@ class Metrics:
         self._finished = self._gauge("run_finished_seconds", "When the last run ended (Unix time).", "table_name")
         self._succeeded = self._gauge("run_success", "1 where the last run was a success, else 0.", "table_name")
 
-    def serve(self, port: int) -> None:
-        """On every interface, as a scraper needs it: the metrics hold counts and names of tables."""
-        try:
-            start_http_server(port, registry=self.registry)
-        except OSError as error:
-            raise UsageError(f"--metrics-port {port} cannot be served: {error.strerror}") from error
-
-    def push(self, gateway: str) -> None:
-        """A gateway that is down fails no run."""
-        try:
-            push_to_gateway(gateway, job="uploader", grouping_key={"table_name": self._table}, registry=self.registry)
-        except Exception as error:  # noqa: BLE001 - of HTTP's libraries there are many; none decides a load
-            log.warning("metrics not pushed", gateway=gateway, error=str(error))
-
-    def write(self, path: Path) -> None:
-        """For node_exporter's textfile collector; whole or not at all. A full disk fails no run."""
-        try:
-            write_to_textfile(str(path), self.registry)
-        except Exception as error:  # noqa: BLE001 - as above
-            log.warning("metrics not written", path=str(path), error=str(error))
+    def pushed_as(self) -> tuple[str, dict[str, str]]:
+        return "uploader", {"table_name": self._table}
 
     def run_started(self, run_id: str, table: str, files: int) -> None:
         self._table = table

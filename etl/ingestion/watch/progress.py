@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import TaskID, TaskProgressColumn, TextColumn
 
+from etl.command.bars import NO_ROWS, counted, open_bars, rate
 from etl.ingestion.command.rendering import told_notes
 from etl.ingestion.model import FileResult, FileStatus, FileType, UploadReport
 from etl.ingestion.watch.observers import BatchDone
@@ -23,15 +24,7 @@ class ProgressBars:
         self._console = console
         self._bars: dict[str, _Bar] = {}
         self._overall: _Bar | None = None
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rows]:,} rows  {task.fields[rate]:,.0f}/s  {task.fields[notes]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
+        self._progress = open_bars(console, TextColumn("{task.description}"), *counted("rows", TaskProgressColumn()))
 
     def run_started(self, run_id: str, table: str, files: int) -> None:
         self._progress.start()
@@ -77,7 +70,7 @@ class ProgressBars:
         self._progress.stop()
 
     def _add(self, description: str, total: int) -> TaskID:
-        return self._progress.add_task(description, total=total or None, rows=0, rate=0.0, notes="")
+        return self._progress.add_task(description, total=total or None, **NO_ROWS)
 
 
 @dataclass
@@ -89,7 +82,7 @@ class _Bar:
 
     @property
     def rate(self) -> float:
-        return self.rows / max(time.monotonic() - self.started, 0.001)
+        return rate(self.rows, time.monotonic() - self.started)
 
 
 def shortened(path: str) -> str:

@@ -13,6 +13,9 @@ from typing import Annotated
 
 import typer
 
+from etl.command.edge import Edge, run_tool, tool
+from etl.command.exits import Exit
+from etl.command.options import ConfigDir
 from etl.config.configuration import DEFAULT_CONFIG_DIR, load_configuration
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
@@ -22,16 +25,18 @@ from etl.ledger.runs import new_run_id
 from etl.load.s3.maintenance import LakeKeeper
 from etl.load.s3.table import Retention
 from etl.model import Destination
-from etl.names import let_output_hold_anything
 from etl.postgresql.lookout import waits_told
 from etl.spark.session import build_session, configure_s3
 
-BAD_USE = 2
 Upkeep = Callable[[LakeKeeper, S3TableLoadConfig], str | None]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+
+def exit_of(error: EtlError) -> Exit:
+    return Exit.USAGE if isinstance(error, TerminalError) else Exit.FAILED
+
+
+app = tool(__doc__, Edge(exit_of))
 Tables = Annotated[list[str] | None, typer.Option("--table", help="A table's name; may be repeated. Default: all.")]
-ConfigDir = Annotated[Path, typer.Option(help="The folder that holds tables/*.yaml and, if need be, etl.yaml.")]
 
 
 @app.command()
@@ -134,17 +139,5 @@ def _sentence(found: Retention) -> str:
     return f"{found.table}: {verb} {len(found.days)} days before {found.cutoff} ({days}; {size})"
 
 
-def main() -> None:
-    let_output_hold_anything()
-    try:
-        app()
-    except TerminalError as error:
-        typer.echo(error.message, err=True)
-        raise SystemExit(BAD_USE) from None
-    except EtlError as error:
-        typer.echo(error.message, err=True)
-        raise SystemExit(1) from None
-
-
 if __name__ == "__main__":
-    main()
+    run_tool(app, "python -m etl.load.s3")

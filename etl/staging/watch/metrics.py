@@ -1,13 +1,10 @@
-"""Prometheus metrics of a run: served while it goes, pushed when it ends. Names and meanings: docs/staging.md."""
+"""Prometheus metrics of a run. Names and meanings: docs/staging.md."""
 
 from __future__ import annotations
 
-from http.client import HTTPException
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, push_to_gateway, start_http_server
-
-from etl.errors import UsageError
+from etl.command.metrics import RunMetrics
 from etl.retrying import RETRIES
 from etl.staging.batch.records import PreparedBatch
 from etl.staging.batch.upsert import Stored
@@ -17,17 +14,15 @@ from etl.staging.ledger.values import Run
 _LABELS = ("staging_job",)
 _BUCKETS_MS = (5, 10, 15, 20, 30, 40, 60, 80, 120, 200, 400, 800, 1600, 5000, 15000, 60000)
 
-log = structlog.get_logger(__name__)
 
-
-class Metrics:
+class Metrics(RunMetrics):
     """An observer. Every series carries `staging_job`, since `job` is what a scraper calls itself.
 
     The run is in the ledger, where it costs no series of its own.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
+        super().__init__(registry)
         self.registry.register(RETRIES)
         self._job = "unknown"
         self._counters = {
@@ -64,21 +59,8 @@ class Metrics:
             "staging_run_success", "1 where the last run was a success, else 0.", _LABELS, registry=self.registry
         )
 
-    def serve(self, port: int) -> None:
-        """On every interface, as a scraper needs it: the metrics hold counts and names of jobs."""
-        try:
-            start_http_server(port, registry=self.registry)
-        except OSError as error:
-            raise UsageError(
-                f"metrics cannot be served on port {port}: {error.strerror or error}; name a free one"
-            ) from error
-
-    def push(self, gateway: str) -> None:
-        """A gateway that is down fails no run."""
-        try:
-            push_to_gateway(gateway, job=f"staging_{self._job}", registry=self.registry)
-        except (OSError, ValueError, HTTPException) as error:  # the latter of an address that is none
-            log.warning("metrics not pushed", gateway=gateway, error=str(error))
+    def pushed_as(self) -> tuple[str, dict[str, str]]:
+        return f"staging_{self._job}", {}
 
     def run_started(self, run_id: str, job_id: str) -> None:
         self._job = job_id

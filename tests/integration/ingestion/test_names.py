@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging
 from etl.ingestion.command import commands
 from etl.ingestion.model import FileStatus
@@ -113,11 +114,11 @@ def test_arguments_and_variables_that_are_not_utf8_are_refused_by_name(
 ) -> None:
     environment = {"ETL_UPLOADER_DSN": f"postgresql://u:{BAD}@127.0.0.1:1/x"}
     names = ("table", "headers", "pk", "run_id", "encoding", "null", "timezone", "delimiter", "dsn", "mode")
-    assert commands.load_files({**dict.fromkeys(names, BAD), "files": (BAD,)}, environment) == commands.EXIT_USAGE
+    assert commands.load_files({**dict.fromkeys(names, BAD), "files": (BAD,)}, environment) == Exit.USAGE
     said = capsys.readouterr().err
     for name in names:
         assert f"--{name.replace('_', '-')}: expected text in UTF-8" in said
-    assert commands.show_status({"connect_timeout": "5"}, environment) == commands.EXIT_USAGE
+    assert commands.show_status({"connect_timeout": "5"}, environment) == Exit.USAGE
     assert "ETL_UPLOADER_DSN holds bytes that are not UTF-8" in capsys.readouterr().err
-    assert commands.show_status({"connect_timeout": "5"}, {"PGPASSWORD": BAD, "PGHOST": "h"}) == commands.EXIT_USAGE
+    assert commands.show_status({"connect_timeout": "5"}, {"PGPASSWORD": BAD, "PGHOST": "h"}) == Exit.USAGE
     assert "PGPASSWORD holds bytes that are not UTF-8" in capsys.readouterr().err

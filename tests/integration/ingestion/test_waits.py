@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 from structlog.testing import capture_logs
 
+from etl.command.exits import Exit
 from etl.errors import UsageError
 from etl.ingestion.command import commands
 from etl.ingestion.model import FileStatus, Header
@@ -141,5 +142,5 @@ def test_status_does_not_wait_for_ever(
     monkeypatch.setattr(commands, "_LIMITS", limits(1, 0))
     with held(uploads, OF_THE_MANIFEST):
         code = commands.show_status({"connect_timeout": "5"}, {"ETL_UPLOADER_DSN": url_of(uploads.settings)})
-    assert code == commands.EXIT_USAGE
+    assert code == Exit.USAGE
     assert "it was waiting for ingestion_manifest, held by pid" in capsys.readouterr().err

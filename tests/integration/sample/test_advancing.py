@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from etl.sample.__main__ import EXIT_USAGE
+from etl.command.exits import Exit
 from etl.sample.revisions import REVISIONS
 from etl.sample.source import TABLES
 from tests.integration.sample.conftest import SampleDatabase
@@ -64,6 +64,6 @@ def test_the_same_days_give_the_same_rows(make_database: MakeDatabase) -> None:
 def test_only_a_sample_can_advance(make_database: MakeDatabase) -> None:
     database = make_database()
     refused = database.run("--advance", "1")
-    assert refused.exit_code == EXIT_USAGE
+    assert refused.exit_code == Exit.USAGE
     assert "python -m etl.sample" in refused.stderr
-    assert database.run("--advance", "1", "--recreate").exit_code == EXIT_USAGE
+    assert database.run("--advance", "1", "--recreate").exit_code == Exit.USAGE

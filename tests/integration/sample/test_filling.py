@@ -8,7 +8,7 @@ from datetime import date
 import psycopg2
 import pytest
 
-from etl.sample.__main__ import EXIT_FAILED, EXIT_USAGE
+from etl.command.exits import Exit
 from etl.sample.dirty import Dirt
 from etl.sample.filling import fill
 from etl.sample.source import SCHEMA_DIR, TABLES, open_source
@@ -77,7 +77,7 @@ def test_a_filled_source_is_left_alone_or_refused(filled: SampleDatabase) -> Non
     before = filled.contents()
     assert filled.run_json(*SCALE, "--if-empty") == {"filled": False}
     refused = filled.run(*SCALE)
-    assert refused.exit_code == EXIT_USAGE
+    assert refused.exit_code == Exit.USAGE
     assert "--recreate" in refused.stderr
     assert filled.contents() == before
 
@@ -97,7 +97,7 @@ def test_rows_of_someone_else_are_never_dropped(make_database: MakeDatabase) -> 
     database.query("CREATE TABLE browsers (browser_id smallint); INSERT INTO browsers VALUES (1)")
     assert database.run_json(*SCALE, "--if-empty") == {"filled": False}
     refused = database.run(*SCALE, "--recreate")
-    assert refused.exit_code == EXIT_USAGE
+    assert refused.exit_code == Exit.USAGE
     assert "browsers" in refused.stderr
     assert database.count("browsers") == 1
 
@@ -106,7 +106,7 @@ def test_some_tables_without_rows_are_named(make_database: MakeDatabase) -> None
     database = make_database()
     database.query("CREATE TABLE countries (country_id smallint)")
     refused = database.run(*SCALE)
-    assert refused.exit_code == EXIT_USAGE
+    assert refused.exit_code == Exit.USAGE
     assert "found 1 (no companies)" in refused.stderr
 
 
@@ -130,14 +130,14 @@ def test_a_fill_that_dies_leaves_nothing(make_database: MakeDatabase) -> None:
 
 def test_errors_say_what_is_missing_and_keep_the_password(make_database: MakeDatabase) -> None:
     missing = SampleDatabase("").run()
-    assert missing.exit_code == EXIT_USAGE
+    assert missing.exit_code == Exit.USAGE
     assert "SAMPLE_TEST_URL" in missing.stderr
     nowhere = SampleDatabase("postgresql://reader:hidden-word@127.0.0.1:1/source").run()
-    assert nowhere.exit_code == EXIT_FAILED
+    assert nowhere.exit_code == Exit.FAILED
     assert "does not answer" in nowhere.stderr
     assert "hidden-word" not in nowhere.output + nowhere.stderr
     misspelt = SampleDatabase("mysql://reader:hidden-word@127.0.0.1/source").run()
-    assert misspelt.exit_code == EXIT_USAGE
+    assert misspelt.exit_code == Exit.USAGE
     assert "hidden-word" not in misspelt.output + misspelt.stderr
 
 

@@ -4,8 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from etl.stack.__main__ import main
+from etl.command.edge import run_tool
+from etl.stack.__main__ import app
 from etl.stack.environment import GROUPS
+
+
+def main(arguments: list[str]) -> object:
+    """The exit code of `python -m etl.stack`."""
+    with pytest.raises(SystemExit) as ended:
+        run_tool(app, "python -m etl.stack", arguments)
+    return ended.value.code
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +54,5 @@ def test_status_and_down_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["sideways"], ["down", "s3"]])
-def test_what_argparse_refuses_exits_with_2(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(arguments)
-    assert exit_.value.code == 2
+def test_what_is_no_command_exits_with_2(arguments: list[str]) -> None:
+    assert main(arguments) == 2
