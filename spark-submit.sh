@@ -56,6 +56,10 @@ config_dir=$(cd "$config_dir" 2>/dev/null && pwd || echo "$config_dir")
 if $is_asking; then
     exec "$python" "$job" --help
 fi
+# Nor does it to see that a run cannot begin.
+case "$job" in
+run_etl.py | */run_etl.py) module etl.submission "$@" ;;
+esac
 ivy=$(cd "${ETL_IVY_DIR:-$root/.ivy}" && pwd)
 
 # Servers of yours, named by environment variables or etl.yaml, are used as they are; the rest is embedded.

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
+from etl.command.exits import Exit
 from etl.config.destinations.registry import known_destinations, parse_destination
 from etl.config.limits import parse_limit
 from etl.errors import UsageError
 from etl.model import Destination
-
-EXIT_LOADED, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+from etl.redaction import redact
 
 EPILOG = """\
 exit codes: 0 everything loaded (or was unchanged), 1 a table or destination failed, 2 bad use or configuration,
@@ -57,9 +58,12 @@ class RunOptions:
         }
 
 
-def parse_options(arguments: Sequence[str]) -> RunOptions:
+PROGRAM = "run_etl.py"
+
+
+def parse_options(arguments: Sequence[str], program: str = PROGRAM) -> RunOptions:
     """Raises UsageError for what argparse cannot see; argparse itself exits with 2."""
-    given = _parser().parse_args(list(arguments))
+    given = _parser(program).parse_args(list(arguments))
     for flag in ("load_destinations", "tables", "domains", "exclude"):
         _refuse_empty(flag, getattr(given, flag))
     destinations = _destinations(given.load_destinations)
@@ -86,9 +90,19 @@ def parse_options(arguments: Sequence[str]) -> RunOptions:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="run_etl.py",
+def job_flags() -> list[argparse.Action]:
+    """Every flag but --help, for whoever shows them."""
+    return [action for action in _parser(PROGRAM)._actions if action.dest != "help"]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.USAGE, redact(f"{self.prog}: {message}\nTry '{self.prog} --help'.\n"))
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=program,
         description="Extract, transform and load the configured tables into a lake, PostgreSQL and ClickHouse.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 _JOB = "./spark-submit.sh jobs/run_etl.py"
+
+
+def etl_as_typed() -> str:
+    """`etl` where the shell finds ours by that name, else with its path; of no set-up of ours as a module."""
+    ours = Path(sys.executable).with_name("etl")
+    if not ours.is_file():
+        return "python -m etl"
+    found = shutil.which("etl")
+    return "etl" if found and Path(found).samefile(ours) else shlex.quote(str(ours))
 
 
 @dataclass(frozen=True)
@@ -22,13 +33,13 @@ class Commands:
         return self._with_folder(shlex.join([*_JOB.split(), *options]))
 
     def list_rejects(self, run_id: str) -> str:
-        return self._with_folder(f"python -m etl.rejects list --run {shlex.quote(run_id)}")
+        return self._with_folder(f"{etl_as_typed()} rejects list --run {shlex.quote(run_id)}")
 
     def retry_rejects(self) -> str:
-        return self._with_folder("python -m etl.rejects retry")
+        return self._with_folder(f"{etl_as_typed()} rejects retry")
 
     def retry_staging(self, run_id: str) -> str:
-        return self._with_folder(f"python -m etl.staging retry --run {shlex.quote(run_id)}")
+        return self._with_folder(f"{etl_as_typed()} staging retry --run {shlex.quote(run_id)}")
 
     def _with_folder(self, command: str) -> str:
         return command if self.config_dir is None else f"{command} --config-dir {shlex.quote(str(self.config_dir))}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from etl.config.document import read_document
 from etl.stack import clickhouse, postgresql, s3
-from etl.stack.credentials import Credentials
+from etl.stack.credentials import Credentials, new_credentials
 from etl.stack.ports import LOOPBACK
 
 # What goes together: who names a bucket or an endpoint of his own gets neither our bucket nor our keys.
@@ -71,6 +71,13 @@ def missing_groups(environ: Mapping[str, str], config_dir: Path, own: OwnServers
     """
     in_file = _groups_in_file(config_dir / "etl.yaml", environ)
     return [group for group in GROUPS if group not in in_file and not _is_configured(group, environ, own)]
+
+
+def as_if_started(environ: Mapping[str, str], config_dir: Path) -> dict[str, str]:
+    """The environment of a run, with made-up values for the embedded servers that would be started for it."""
+    made_up = variables(dict.fromkeys(SERVER_OF_GROUP.values(), 1), new_credentials())
+    missing = missing_groups(environ, config_dir, None)
+    return {**environ, **{name: made_up[name] for group in missing for name in GROUPS[group]}}
 
 
 def needed_servers(environ: Mapping[str, str], config_dir: Path, own: OwnServers | None) -> list[str]:

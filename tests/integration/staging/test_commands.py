@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from etl.config.settings import PostgreSQLSettings
 from etl.project import PROJECT_DIR
+from etl.report.commands import etl_as_typed
 from etl.staging.database.database import StagingDatabase
 from tests.integration.staging.conftest import Execute
 
@@ -117,7 +118,7 @@ def test_a_failed_batch_exits_1_and_says_how_to_retry(ready: None, run: Run, exe
     partial = run("load", "events", "--run-id", "partial")
     assert partial.returncode == 1
     assert "partial" in partial.stdout
-    assert f"next: python -m etl.staging retry --run partial --config-dir {tmp_path / 'conf'}\n" in partial.stdout
+    assert f"next: {etl_as_typed()} staging retry --run partial --config-dir {tmp_path / 'conf'}\n" in partial.stdout
     logged = [json.loads(line) for line in partial.stderr.splitlines()]
     assert [each["event"] for each in logged] == ["run started", "batch failed", "run finished"]
     assert {(each["job"], each["run_id"]) for each in logged} == {("events", "partial")}

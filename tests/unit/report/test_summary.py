@@ -7,7 +7,7 @@ from rich.console import Console
 
 from etl.config.destinations.registry import known_destinations
 from etl.model import Destination, LoadStatus, RunStatus
-from etl.report.commands import Commands
+from etl.report.commands import Commands, etl_as_typed
 from etl.report.summary import SHOWN_FAILURES, print_summary
 from etl.report.values import RunReport
 from tests.unit.report.facts import load, run_report
@@ -54,7 +54,7 @@ def test_a_run_where_something_failed() -> None:
         "once the cause is removed, load what is left with:",
         "    ./spark-submit.sh jobs/run_etl.py --resume 20261120T210733-ab12cd",
         "200 rows were rejected; see what and why with:",
-        "    python -m etl.rejects list --run 20261120T210733-ab12cd",
+        f"    {etl_as_typed()} rejects list --run 20261120T210733-ab12cd",
     ]
 
 
@@ -66,7 +66,7 @@ def test_commands_lead_back_to_the_same_configuration() -> None:
     said = capture.get()
     folder = "--run 20261120T210733-ab12cd --config-dir 'my conf'\n"
     assert "--resume 20261120T210733-ab12cd --config-dir 'my conf'\n" in said
-    assert f"1 row was rejected; see what and why with:\n    python -m etl.rejects list {folder}" in said
+    assert f"1 row was rejected; see what and why with:\n    {etl_as_typed()} rejects list {folder}" in said
 
 
 def test_files_passed_over_are_named_once_a_table() -> None:
