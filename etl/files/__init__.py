@@ -1,1 +1,1 @@
-"""Files as people have them: packed ones as streams of what they hold."""
+"""Files as people have them: found by name or pattern, packed ones as streams of what they hold."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable
 from pathlib import Path
 
+from etl.files.finding import each_once, named
 from etl.files.unpacking import codec_of
 from etl.ingestion.model import FileType
 
@@ -19,19 +19,15 @@ _TYPES = {
 
 
 def find_files(patterns: Iterable[str]) -> tuple[list[str], list[str]]:
-    """(files, faults): in the patterns' order and by name within each; a file that several name comes once.
-
-    `**` stands for folders at any depth. What exists under just this name is that file, whatever `[` or `*` is in it.
-    """
-    files: dict[Path, str] = {}
+    """(files, faults): in the patterns' order and by name within each; a file that several name comes once."""
+    files: list[Path] = []
     faults = []
     for pattern in patterns:
-        found, fault = _matches(pattern)
-        for path in found:
-            files.setdefault(Path(path).resolve(), path)
-        if fault:
-            faults.append(f"--files {pattern!r}: {fault}")
-    return list(files.values()), faults
+        found = [path for path in named(pattern) if path.is_file()]
+        files += found
+        if not found:
+            faults.append(f"--files {pattern!r}: {_nothing(pattern)}")
+    return list(map(str, each_once(files))), faults
 
 
 def guess_file_type(path: str) -> FileType | None:
@@ -50,14 +46,8 @@ def type_faults(files: Iterable[str]) -> list[str]:
     ]
 
 
-def _matches(pattern: str) -> tuple[list[str], str | None]:
+def _nothing(pattern: str) -> str:
     path = Path(pattern).expanduser()
-    if path.is_file():
-        return [str(path)], None
     if path.is_dir():
-        return [], f"is a folder; expected a file or a pattern such as '{pattern.rstrip('/')}/*.csv'"
-    if path.exists():
-        return [], "is no regular file"
-    # Path.glob knows no absolute patterns
-    found = [each for each in sorted(glob.glob(str(path), recursive=True)) if Path(each).is_file()]  # noqa: PTH207
-    return found, None if found else "matches no file"
+        return f"is a folder; expected a file or a pattern such as '{pattern.rstrip('/')}/*.csv'"
+    return "is no regular file" if path.exists() else "matches no file"

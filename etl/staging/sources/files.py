@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from etl.errors import SourceError
+from etl.files.finding import each_once, named
 from etl.names import path_of, stored_name
 from etl.staging.batch.records import RawBatch
 from etl.staging.sources.base import UNBOUNDED_BYTES, After, Format, Place, Slice
@@ -81,40 +82,35 @@ class FileSource:
 
 def find_files(patterns: Sequence[str]) -> tuple[Path, ...]:
     """Each file once, those of a pattern in the order of their names; every pattern must match something."""
-    found: dict[Path, None] = {}
+    found: list[Path] = []
     for pattern in patterns:
-        files = [path for path in _matched(pattern) if path.is_file()]
+        files = [path for path in _named(pattern) if path.is_file()]
         if not files:
             raise SourceError(_nothing(pattern))
-        found |= dict.fromkeys(files)
+        found += files
     for path in found:
         if not is_readable(path):
             raise SourceError(f"{path} cannot be read: this user lacks the permission")
-    return tuple(found)
+    return tuple(each_once(found))
 
 
 def name_files(patterns: Sequence[str]) -> tuple[Path, ...]:
     """As `find_files` where a run read them before: one that is missing now is told when it is to be read."""
-    return tuple(dict.fromkeys(path for pattern in patterns for path in _matched(pattern) if not path.is_dir()))
+    return tuple(each_once(path for pattern in patterns for path in _named(pattern) if not path.is_dir()))
 
 
-def _matched(pattern: str) -> list[Path]:
+def _named(pattern: str) -> list[Path]:
     """A name that is not UTF-8 is written with its bytes as \\xe9, as the ledger keeps it."""
-    name = str(path_of(pattern))
-    if not _is_pattern(name):
-        return [Path(name)]
-    # unlike Path.glob it takes absolute patterns
-    return [Path(each) for each in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207
-
-
-def _is_pattern(name: str) -> bool:
-    return glob.has_magic(name) and not Path(name).is_file()
+    return named(str(path_of(pattern)))
 
 
 def _nothing(pattern: str) -> str:
-    if _is_pattern(pattern):
-        return f"no file matches {pattern}"
-    return f"{pattern} is a folder; name its files, as {pattern}/*" if Path(pattern).is_dir() else f"no file {pattern}"
+    path = path_of(pattern)
+    if path.is_dir():
+        return f"{pattern} is a folder; name its files, as {pattern}/*"
+    if path.exists():
+        return f"no file {pattern}: it is no regular one"
+    return f"no file matches {pattern}" if glob.has_magic(pattern) else f"no file {pattern}"
 
 
 def _slices(form: Format, path: Path, size: int, start: Place | None) -> Iterator[Slice]:
