@@ -9,11 +9,13 @@ from typing import ClassVar
 from pyspark.sql import DataFrame
 
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
-from etl.errors import ConflictError, EtlError, UsageError
+from etl.config.tables.modes import finds_by_key
+from etl.errors import EtlError, UsageError
 from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.postgresql import preparation as preparing
 from etl.load.postgresql.attempt import Load, LoadAttempt
 from etl.load.postgresql.door import transaction
+from etl.load.postgresql.modes import MODES
 from etl.load.postgresql.plan import plan_steps
 from etl.load.postgresql.publication.history import find_published
 from etl.load.postgresql.publication.replay import replay_waiting
@@ -77,8 +79,8 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
 
     def plan(self, df: DataFrame, config: PostgreSQLTableLoadConfig) -> list[str]:
         self._check_config(config)
-        if config.mode is WriteMode.IGNORE and self.target_exists(config):
-            return [f"{self.target(config)} exists: nothing is written (mode ignore)"]
+        if reason := self._existing(config):
+            return [reason]
         return plan_steps(preparing.prepare(df.schema, config, self.config))
 
     def remove_orphans(self, config: PostgreSQLTableLoadConfig, live_runs: frozenset[str]) -> list[str]:
@@ -91,23 +93,22 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
                 f"PostgreSQL, found {config.mode}",
                 table=config.table_name,
             )
-        if config.mode is WriteMode.UPSERT and not (config.key or config.conflict_target):
+        if finds_by_key(config) and not (config.key or config.conflict_target):
             raise UsageError(
-                f"expected a key for {config.table_name}: upsert needs one; set `key`, or use append or overwrite",
+                f"expected a key for {config.table_name}: {config.mode} needs one; set `key`, or append or overwrite",
                 table=config.table_name,
             )
+
+    def _existing(self, config: PostgreSQLTableLoadConfig) -> str | None:
+        """Why a mode that asks only whether the target is there writes nothing."""
+        existing = MODES[config.mode].existing
+        return existing(config, self.target(config)) if existing and self.target_exists(config) else None
 
     def _settle_existing(
         self, df: DataFrame, config: PostgreSQLTableLoadConfig, facts: LoadFacts | None
     ) -> LoadResult | None:
-        """`ignore` and `error` ask only whether the target is there."""
-        if config.mode not in (WriteMode.IGNORE, WriteMode.ERROR) or not self.target_exists(config):
+        if not (reason := self._existing(config)):
             return None
-        if config.mode is WriteMode.ERROR:
-            raise ConflictError(
-                f"expected no table {self.target(config)} (mode error), found one; drop it or choose another mode",
-                table=config.table_name,
-            )
         rows = facts.rows if facts else df.count()
         result = LoadResult(
             table_name=config.table_name,
@@ -116,7 +117,7 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
             mode=config.mode,
             rows_in=rows,
             rows_skipped=rows,
-            skipped_reason="the target exists",
+            skipped_reason=reason,
         )
         if self.config.record is not None:
             with transaction(staging.postgresql_of(self.config.settings), "record a skipped load") as cursor:

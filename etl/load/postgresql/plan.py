@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from etl.load.postgresql.modes import MODES
 from etl.load.postgresql.publication.table import Publication
-from etl.load.postgresql.publication.vanished import references_to
 from etl.load.postgresql.target.creation import creation_steps
 from etl.load.postgresql.transfer.run_table import describe_staging
-from etl.model import ConflictResolution
-from etl.statements.postgresql import writing
 from etl.statements.postgresql.tables import add_foreign_key, create_table
 
 
@@ -31,9 +29,4 @@ def _writes(publication: Publication) -> list[str]:
     if publication.is_new:
         shape = create_table(write.target, publication.design.new_columns)
         return [f"-- {shape}", *creation_steps(publication.design, write)]
-    removals = [writing.delete_missing(write)] if publication.replaces and write.match else []
-    if publication.deletes_vanished:
-        removals = [writing.delete_vanished(write, references_to(publication.target))]
-    updates = publication.resolution is ConflictResolution.UPDATE and bool(write.match)
-    changes = [writing.update_changed(write)] if updates and write.settable else []
-    return [*removals, *changes, writing.insert_new(write, update_raced=updates)]
+    return MODES[publication.config.mode].steps(publication)

@@ -81,7 +81,9 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
 
     def plan(self, df: DataFrame, config: S3TableLoadConfig) -> list[str]:
         refuse_impossible(config)
-        table = self._table(config)
+        table, mode = self._table(config), mode_of(config)
+        if mode.existing and table.exists:
+            return [mode.existing(config, self.target(config))]
         prepared = prepare(settle_numerics(df, config).frame, config)
         with spark_door("read the target's schema", config.table_name):
             fitted = fit(prepared, table.schema, config)

@@ -10,6 +10,7 @@ from typing import Any
 from etl.errors import ContentionError, StoreError
 from etl.load.base import LoaderConfig
 from etl.load.postgresql.door import transaction
+from etl.load.postgresql.modes import write_rows
 from etl.load.postgresql.publication import rejects as rejecting
 from etl.load.postgresql.publication import table as publishing
 from etl.load.postgresql.publication import verification
@@ -142,9 +143,7 @@ def _write(cursor: Any, publication: Publication, together: frozenset[Table]) ->
         rules = cursor.fetchall()
         refused = sum(rows for _, rows, _ in rules)
         publication.facts.refuse_too_many_rejected(publication.config, refused, lambda: rules)
-    if accepted or publication.replaces:
-        publishing.check_still_needed(cursor, publication, together)
-    return _Counted(publishing.write_rows(cursor, publication, accepted), accepted, rejected)
+    return _Counted(write_rows(cursor, publication, accepted, together), accepted, rejected)
 
 
 def _build_keys(cursor: Any, publications: Sequence[Publication]) -> None:

@@ -109,7 +109,7 @@ def test_error_names_the_keys_that_differ_and_writes_nothing(database: Database,
 def test_mode_error_refuses_an_existing_target(database: Database) -> None:
     config = table_config("items", mode=WriteMode.ERROR)
     assert counts(database.load(database.frame(SCHEMA, OLD), config)) == {"inserted": 3}
-    with pytest.raises(ConflictError, match=r"expected no table public\.items"):
+    with pytest.raises(ConflictError, match=r"expected no target \(mode: error\), found public\.items"):
         database.load(database.frame(SCHEMA, OLD), config)
 
 
