@@ -10,7 +10,7 @@ from etl.errors import ConflictError, DuplicateKeyError
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.schema import stored_expressions
 from etl.load.clickhouse.target import TargetTable, partition_columns
-from etl.model import ConflictResolution, Destination, WriteMode
+from etl.model import ConflictResolution, Destination
 from etl.statements.clickhouse.changes import (
     STORED,
     Change,
@@ -63,9 +63,8 @@ class Changes:
         return sum(self.counts.get(kind, 0) for kind in kinds)
 
 
-def find_changes(job: Job, target: TargetTable, staged: Staged) -> Changes:
+def find_changes(job: Job, comparison: Comparison, staged: Staged) -> Changes:
     """Raises DuplicateKeyError, and ConflictError where the entry says `conflict_resolution: error`."""
-    comparison = compare_with(job, target, staged)
     job.door.execute(create_changes(comparison, job.names.changes))
     rows = job.door.query(count_changes(job.database, job.names.changes))
     counts = {Change(kind): count for kind, count in rows}
@@ -94,9 +93,9 @@ def refuse_duplicates(job: Job, frame: Frame, staged: Staged) -> None:
 
 
 def compare_with(job: Job, target: TargetTable, staged: Staged) -> Comparison:
+    """By key, as every mode begins."""
     config = job.config
     columns = job.plan.columns
-    replaces_partitions = config.mode is WriteMode.REPLACE_PARTITION
     nullable = {name for name in config.key if "Nullable(" in job.plan.shape.column_types[name]}
     version = config.version if target.shape.replaces and config.version in {c.name for c in columns} else None
     return Comparison(
@@ -108,8 +107,7 @@ def compare_with(job: Job, target: TargetTable, staged: Staged) -> Comparison:
         columns=tuple(column.name for column in columns),
         stored_columns=stored_expressions(columns, target.shape, job.plan.shape, STORED),
         final=target.shape.replaces,
-        version=None if replaces_partitions else version,
-        partition_ids=tuple(staged.partitions) if replaces_partitions else None,
+        version=version,
         key_decides_partition=set(partition_columns(columns, config)) <= set(config.key),
         whole=deletes_vanished(config),
     )

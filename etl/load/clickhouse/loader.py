@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.settings import Settings
+from etl.config.tables.modes import replaces_partitions
 from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError
 from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.clickhouse.aggregates import refresh_aggregates
@@ -277,8 +278,8 @@ def _require_usable(config: ClickHouseTableLoadConfig) -> None:
         sentences.append("a key is needed to compare what is loaded with what stands; set `key`")
     if config.engine.value == "ReplacingMergeTree" and config.order_by and set(config.order_by) != set(config.key):
         sentences.append("ReplacingMergeTree keeps one row for each ORDER BY, so order_by must hold just the key")
-    if config.mode is WriteMode.REPLACE_PARTITION and config.conflict_resolution is ConflictResolution.SKIP:
-        sentences.append("replace_partition makes a partition what the frame says, so it cannot skip rows that differ")
+    if replaces_partitions(config) and config.conflict_resolution is ConflictResolution.SKIP:
+        sentences.append(f"{config.mode} makes a partition what the frame says, so it cannot skip rows that differ")
     if sentences:
         raise ConfigurationError([Fault(f"{config.table_name}.clickhouse", 0, sentence) for sentence in sentences])
 

@@ -9,28 +9,20 @@ an untouched target; a kill after it leaves the former content as an orphan. The
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from etl.config.tables.modes import deletes_vanished
 from etl.load.clickhouse.checks import require_equal, require_untouched, stored_checksums
-from etl.load.clickhouse.classify import Changes, find_changes, refuse_duplicates
+from etl.load.clickhouse.classify import Changes, compare_with, find_changes, refuse_duplicates
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.marker import PublishedLoad, add_load
+from etl.load.clickhouse.modes import MODES
 from etl.load.clickhouse.target import TargetTable
 from etl.load.vanished import refuse_too_many_vanished
-from etl.model import Checksums, WriteMode
-from etl.statements.clickhouse.changes import (
-    Change,
-    changed_partitions,
-    count_partitions_left,
-    delete_from_old_places,
-    insert_changes,
-    key_in_changes,
-    key_in_staging,
-)
+from etl.model import Checksums
+from etl.statements.clickhouse.changes import key_in_changes
 from etl.statements.clickhouse.tables import (
-    VERSION_COLUMN,
     add_column,
     attach_partitions,
     clone_table,
@@ -39,11 +31,9 @@ from etl.statements.clickhouse.tables import (
     exchange_tables,
     modify_column,
     rename_table,
-    replace_partitions,
     set_comment,
     truncate_table,
 )
-from etl.statements.quoting import clickhouse_literal
 
 Proof = Callable[[Outcome], PublishedLoad]
 """What the target's comment is to say of this load."""
@@ -109,8 +99,8 @@ class Publication:
         return Outcome(inserted=staged.rows)
 
     def _change(self, target: TargetTable) -> Outcome:
-        job = self.job
-        changes = find_changes(job, target, self.staged)
+        job, mode = self.job, MODES[self.job.config.mode]
+        changes = find_changes(job, mode.compared(compare_with(job, target, self.staged), self.staged), self.staged)
         expected = self.frame.expected
         if expected is not None:
             found = stored_checksums(job, self.staged.table, final=False)
@@ -119,16 +109,13 @@ class Publication:
         if changes.comparison.whole:
             stored = outcome.updated + outcome.unchanged + outcome.skipped + outcome.deleted
             refuse_too_many_vanished(job.config, outcome.deleted, stored, job.qualified_target)
-        replacing = job.config.mode is WriteMode.REPLACE_PARTITION
         if not (outcome.inserted or outcome.updated or outcome.deleted or job.plan.evolves):
             return outcome
         self._clone()
-        if replacing:
-            self._replace(changes)
-        else:
-            self._merge(target, changes)
+        mode.apply(job, self.staged, target, changes)
         if expected is not None:
-            self._validate(target, changes, replacing)
+            in_scope = "true" if changes.comparison.whole else mode.scope(changes.comparison)
+            self._validate(target, changes, in_scope)
         self._exchange(target, outcome)
         return outcome
 
@@ -140,39 +127,9 @@ class Publication:
         for name, new_type in job.plan.modified:
             job.door.execute(modify_column(job.database, job.names.new, name, new_type))
 
-    def _merge(self, target: TargetTable, changes: Changes) -> None:
+    def _validate(self, target: TargetTable, changes: Changes, in_scope: str) -> None:
+        """What stands in the clone where this load's rows belong are the staged rows; skipped ones aside."""
         job, comparison = self.job, changes.comparison
-        leaving = _kinds_that_leave_a_row_behind(target, changes)
-        if leaving:
-            job.door.execute(delete_from_old_places(comparison, job.names.new, job.names.changes, leaving))
-        if changes.published_rows == self.staged.rows:
-            job.door.execute(attach_partitions(job.database, job.names.new, [self.staged.table]))
-        elif changes.published_rows:
-            job.door.execute(
-                insert_changes(
-                    comparison,
-                    job.names.new,
-                    self._physical_columns(),
-                    job.names.changes,
-                    changes.published_kinds,
-                )
-            )
-
-    def _replace(self, changes: Changes) -> None:
-        job, comparison = self.job, changes.comparison
-        leaving = [kind for kind in (Change.MOVED, Change.DELETED) if changes.counts.get(kind)]
-        if leaving and job.door.query(count_partitions_left(comparison, job.names.changes, leaving)) != [[0]]:
-            job.door.execute(delete_from_old_places(comparison, job.names.new, job.names.changes, leaving))
-        touched = {row[0] for row in job.door.query(changed_partitions(job.database, job.names.changes))}
-        replaced = [identifier for identifier in self.staged.partitions if identifier in touched]
-        if replaced:
-            job.door.execute(replace_partitions(job.database, job.names.new, self.staged.table, replaced))
-
-    def _validate(self, target: TargetTable, changes: Changes, replacing: bool) -> None:
-        """This load's keys, as they stand in the clone, are the staged rows; skipped ones aside."""
-        job, comparison = self.job, changes.comparison
-        in_scope = _in_partitions(self.staged.partitions) if replacing else key_in_staging(comparison)
-        in_scope = "true" if comparison.whole else in_scope
         skipped = key_in_changes(comparison, job.names.changes, changes.skipped_kinds) if changes.skipped_kinds else ""
         expected = self._expected_without(skipped)
         where = f"{in_scope} AND NOT ({skipped})" if skipped else in_scope
@@ -194,22 +151,3 @@ class Publication:
     def _comment(self, former: str, outcome: Outcome) -> None:
         job = self.job
         job.door.execute(set_comment(job.database, job.names.new, add_load(former, self.proof(outcome))))
-
-    def _physical_columns(self) -> Sequence[str]:
-        return [
-            column.name
-            for column in self.job.plan.shape.columns
-            if column.name == VERSION_COLUMN or not column.default.startswith(("MATERIALIZED", "ALIAS"))
-        ]
-
-
-def _kinds_that_leave_a_row_behind(target: TargetTable, changes: Changes) -> list[Change]:
-    """ReplacingMergeTree replaces within a partition only; MergeTree never. What vanished is replaced by nothing."""
-    kinds = (Change.MOVED,) if target.shape.replaces else (Change.CHANGED, Change.MOVED)
-    published = [kind for kind in kinds if kind in changes.published_kinds]
-    return [kind for kind in (*published, Change.DELETED) if changes.counts.get(kind)]
-
-
-def _in_partitions(partitions: Iterable[str]) -> str:
-    listed = ", ".join(clickhouse_literal(identifier) for identifier in partitions)
-    return f"_partition_id IN ({listed})"
