@@ -48,6 +48,9 @@ _DIGITS = re.compile(r"numeric\((\d+)(?:,(-?\d+))?\)")
 _LENGTHS = {"numeric": 2, "character varying": 1, "character": 1, "timestamp": 1, "time": 1, "timestamptz": 1}
 
 
+OLDEST_TARGET = 160000
+"""The oldest server that is written to, as server_version_num has it."""
+
 IDENTIFIER_BYTES = 63
 """A longer name is cut off without a word."""
 

@@ -7,7 +7,7 @@ Every wait ends: connecting, waiting for a lock, a statement, and a server that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -98,3 +98,28 @@ def committed(held: connection) -> Iterator[None]:
         with suppress(psycopg2.Error):
             held.rollback()
         raise
+
+
+class Kept:
+    """A thread's own connection: opened when it is first needed, and anew after it was dropped."""
+
+    def __init__(self, settings: PostgreSQLSettings) -> None:
+        self._settings = settings
+        self._held: connection | None = None
+
+    def transaction(
+        self, *, statement_timeout_seconds: float, lock_timeout_seconds: float = 15
+    ) -> AbstractContextManager[cursor]:
+        if self._held is None:
+            self._held = connect(self._settings)
+        return transaction(
+            self._held,
+            statement_timeout_seconds=statement_timeout_seconds,
+            lock_timeout_seconds=lock_timeout_seconds,
+        )
+
+    def drop(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            with suppress(psycopg2.Error):
+                held.close()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import connection
 
 from etl.config.settings import PostgreSQLSettings
 from etl.postgresql import waits
-from etl.postgresql.connection import EXTRACT, LEDGER, LOADER, connect, transaction
+from etl.postgresql.connection import EXTRACT, LEDGER, LOADER, Kept
 from etl.statements.postgresql.waits import find_waits
 
 _LOOKS_FOR_SECONDS = 5.0
@@ -26,9 +25,8 @@ class Lookout:
     the others may all be waiting. Nothing that goes wrong with it is of any consequence."""
 
     def __init__(self, settings: PostgreSQLSettings, look: Callable[[Ask], None]) -> None:
-        self._settings = settings
         self._look = look
-        self._connection: connection | None = None
+        self._connection = Kept(settings)
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
@@ -52,21 +50,11 @@ class Lookout:
             try:
                 self._look(self._transaction)
             except psycopg2.Error:
-                self._drop()  # those that are looked at will say what is wrong with the server
-        self._drop()
+                self._connection.drop()  # those that are looked at will say what is wrong with the server
+        self._connection.drop()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        if self._connection is None:
-            self._connection = connect(self._settings)
-        with transaction(self._connection, statement_timeout_seconds=_LOOKS_FOR_SECONDS) as cursor:
-            yield cursor
-
-    def _drop(self) -> None:
-        held, self._connection = self._connection, None
-        if held is not None:
-            with suppress(psycopg2.Error):
-                held.close()
+    def _transaction(self) -> AbstractContextManager[Any]:
+        return self._connection.transaction(statement_timeout_seconds=_LOOKS_FOR_SECONDS)
 
 
 def waiting(cursor: Any, pids: list[int] | None, names: Iterable[str]) -> list[Any]:

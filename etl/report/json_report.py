@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import orjson
 
 from etl.errors import UsageError
+from etl.files.writing import whole
 from etl.report.values import RunReport
 
 
@@ -32,7 +32,9 @@ def write_report(report: RunReport, path: Path) -> None:
     """Whole or not at all: a reader sees the former report or this one."""
     text = orjson.dumps(report_document(report), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     try:
-        _replace(path, text)
+        with whole(path) as file:
+            os.fchmod(file.fileno(), 0o644)  # whatever the umask: others watch the run
+            file.write(text)
     except OSError as error:
         raise UsageError(f"--report {path}: cannot be written ({error.strerror}); name a writable file") from error
 
@@ -41,21 +43,6 @@ def check_report_path(path: Path) -> None:
     """Says before the run that the report could not be written after it."""
     if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise UsageError(f"--report {path}: expected a file in a folder that exists and is writable; name another file")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp's 0600 would keep the report from those who watch the run
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _instant(value: datetime) -> str:

@@ -14,9 +14,9 @@ from etl.errors import ConnectionLostError, EtlError, StoreError, TransientError
 from etl.ingestion.database.settings import Dsn
 from etl.postgresql.next_steps import Advice, next_step
 from etl.postgresql.sqlstates import INSUFFICIENT_PRIVILEGE, ROW_TOO_BIG, transient_kind
+from etl.postgresql_types import OLDEST_TARGET
 from etl.redaction import redact
 
-MINIMUM_VERSION = 160000
 _PAGE = (
     "; a row has to fit a page: load fewer columns at once, or bring them in the table's own types (typed Parquet, or "
     "CSV without --copy records, --whole-floats and --strict-decimals)"
@@ -102,7 +102,7 @@ async def create_pool(
             version = await _version_of(pool)
     except EtlError as error:
         raise UsageError(f"no connection to {dsn.masked}: {error.message}") from error
-    if version < MINIMUM_VERSION:
+    if version < OLDEST_TARGET:
         await pool.close()
         raise UsageError(f"expected PostgreSQL 16 or newer at {dsn.masked}, found {version // 10000}")
     return pool

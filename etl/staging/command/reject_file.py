@@ -11,6 +11,7 @@ import orjson
 import structlog
 
 from etl.errors import EtlError, UsageError
+from etl.files.writing import whole
 from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.ledger.values import RejectedRecord
 
@@ -47,8 +48,6 @@ def write_reject_file(ledger: StagingLedger, run_id: str, directory: Path | None
 
 def _write(path: Path, rejects: Iterable[RejectedRecord]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    with unfinished.open("wb") as file:
+    with whole(path) as file:
         for reject in rejects:
             file.write(orjson.dumps(reject) + b"\n")
-    unfinished.replace(path)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from itertools import count
-from types import TracebackType
-from typing import Self
 
 import structlog
 
 from etl.errors import EtlError
+from etl.repeating import Repeating
 from etl.staging.batch.store import BatchStore
 from etl.staging.ledger.ledger import StagingLedger
 
@@ -20,7 +19,7 @@ BEATS_BETWEEN_BURIALS = 60
 log = structlog.get_logger(__name__)
 
 
-class Watch:
+class Watch(Repeating):
     """Sets `stop` when the run is cancelled, or was declared dead because no beat got through for a minute."""
 
     def __init__(
@@ -31,42 +30,29 @@ class Watch:
         store: BatchStore | None = None,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
+        super().__init__(f"watch {run_id}", interval_seconds, patience_seconds=60)
         self.reason: str | None = None
         self._ledger = ledger
         self._run_id = run_id
         self._stop = stop
         self._store = store
-        self._interval_seconds = interval_seconds
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"watch {run_id}", daemon=True)
+        self._beats = count(1)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._thread.join(timeout=60)
-
-    def _run(self) -> None:
-        beats = count(1)
-        while not self._ended.wait(self._interval_seconds):
-            try:
-                is_cancelled = self._beat()
-                if next(beats) % BEATS_BETWEEN_BURIALS == 0:
-                    self._ledger.bury_dead_runs()
-            except EtlError as error:
-                log.warning("heartbeat missed", run_id=self._run_id, error=error.message)
-                continue
-            if is_cancelled is None:
-                self.reason = "the run was declared dead: no heartbeat reached the ledger for a minute"
-            elif is_cancelled:
-                self.reason = "cancelled"
-            if self.reason:
-                self._stop.set()
-                return
+    def again(self) -> bool:
+        try:
+            is_cancelled = self._beat()
+            if next(self._beats) % BEATS_BETWEEN_BURIALS == 0:
+                self._ledger.bury_dead_runs()
+        except EtlError as error:
+            log.warning("heartbeat missed", run_id=self._run_id, error=error.message)
+            return True
+        if is_cancelled is None:
+            self.reason = "the run was declared dead: no heartbeat reached the ledger for a minute"
+        elif is_cancelled:
+            self.reason = "cancelled"
+        if self.reason:
+            self._stop.set()
+        return self.reason is None
 
     def _beat(self) -> bool | None:
         if self._store is not None:

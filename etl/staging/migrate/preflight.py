@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from etl.errors import UsageError
+from etl.postgresql_types import OLDEST_TARGET
 from etl.staging.ledger.queries import statement
 from etl.staging.migrate.session import Session
 
 _OWN_TABLES = ("etl_jobs", "etl_runs", "etl_staging_archive")
-_OLDEST_VERSION = 160000
 
 
 def check_reading(session: Session) -> None:
     """Enough for a plan: a standby and a pooler serve as well."""
     settings, address = session.settings, session.database.address
     found = _surroundings(session)
-    if found["version"] < _OLDEST_VERSION:
+    if found["version"] < OLDEST_TARGET:
         raise UsageError(f"{address}: expected PostgreSQL 16 or newer, found {found['version'] // 10000}")
     if not found["has_schema"]:
         raise UsageError(f"{address} has no schema {settings.schema!r}; set staging.schema in etl.yaml")

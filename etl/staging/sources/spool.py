@@ -6,7 +6,6 @@ dead run leaves stays for its retry.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import SourceError
+from etl.files.writing import whole
 from etl.staging.batch.records import RawBatch
 from etl.staging.sources.base import After, Stream
 from etl.staging.sources.opening import naming
@@ -27,15 +27,10 @@ class Spool:
         """The batch, to be found again by its position."""
         path = self._path(run_id, batch.index)
         position = {**batch.position, "spool": str(path.absolute())}
-        unfinished = path.with_suffix(".tmp")
         with naming(f"spool file {path}", "written"):
             self.directory.mkdir(parents=True, exist_ok=True)
-            with unfinished.open("wb") as file:
+            with whole(path) as file:
                 file.writelines(record + b"\n" for record in batch.records)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-            _sync(self.directory)
         return replace(batch, position=position)
 
     def read(self, index: int, position: dict[str, Any]) -> RawBatch:
@@ -96,12 +91,3 @@ class SpooledSource:
         if self.run_id is None:
             raise ValueError("a source that is spooled needs a run: for_run(run_id)")
         return self.run_id
-
-
-def _sync(directory: Path) -> None:
-    """The name, too, must survive a crash."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -82,6 +82,11 @@ def _mark_excluded_by_target(cursor: Any, publication: Publication, exclusion: E
         holders_move=publication.resolution is ConflictResolution.UPDATE,
         deferrable=exclusion.deferrable,
     )
+    return mark_all(cursor, statement)
+
+
+def mark_all(cursor: Any, statement: str) -> int:
+    """Again and again, until none is marked any more."""
     marked = 0
     while True:
         cursor.execute(statement)

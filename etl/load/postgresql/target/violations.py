@@ -8,7 +8,7 @@ from typing import Any
 
 from etl.load.postgresql.publication.table import Publication
 from etl.load.postgresql.target.catalog import UniqueKey
-from etl.load.postgresql.target.constraints import mark_broken_checks, mark_excluded
+from etl.load.postgresql.target.constraints import mark_all, mark_broken_checks, mark_excluded
 from etl.load.postgresql.transfer.nulls import count_nulls
 from etl.model import ConflictResolution, SchemaContract
 from etl.statements.postgresql import violations as statements
@@ -124,9 +124,4 @@ def _mark_taken(cursor: Any, publication: Publication, key: UniqueKey) -> int:
         deferrable=not key.immediate,
         nulls_equal=key.nulls_not_distinct,
     )
-    marked = 0
-    while True:
-        cursor.execute(statement)
-        if not cursor.rowcount:
-            return marked
-        marked += cursor.rowcount
+    return mark_all(cursor, statement)
