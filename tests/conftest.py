@@ -20,10 +20,10 @@ from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.settings import PostgreSQLSettings, Settings
 from etl.project import PROJECT_DIR
-from etl.spark.session import build_session
 from etl.stack import environment
 from etl.stack.embedded import Stack
 from etl.stack.layout import DATA_DIR_VARIABLE, Layout
+from etl.testing.spark import small_session
 from tests.contrib import contrib_server
 from tests.stacks import own_data_dir, remove_stack, remove_stacks_of_dead_processes
 
@@ -131,16 +131,8 @@ def stack_environment(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> d
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """Small and local, with Delta and S3A; call etl.spark.session.configure_s3 before using s3a://."""
-    options = {
-        "spark.master": "local[2]",
-        "spark.driver.memory": "1g",
-        "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
-    }
-    session = build_session("ownlens-etl-tests", options)
-    yield session
-    session.stop()
+    with small_session(tmp_path_factory.mktemp("warehouse")) as session:
+        yield session
 
 
 def _bring_up(data_dir: Path) -> RunningStack:

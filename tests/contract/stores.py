@@ -1,13 +1,12 @@
 """What the contract suite knows of each store: how to ask for a load, and how to read back what stands there.
 
-A new destination is one more entry in STORES.
+A new destination of this house is one more entry in STORES.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
@@ -21,19 +20,7 @@ from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadCo
 from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.config.settings import Settings
 from etl.model import PARTITION_DATE, ConflictResolution, WriteMode
-
-Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Store:
-    """`merging` and `appending` are that store's entries for a table keyed by `id` and dated by `day`."""
-
-    destination: str
-    merging: Callable[[str], TableLoadConfig]
-    appending: Callable[[str, ConflictResolution], TableLoadConfig]
-    read: Callable[[SparkSession, Settings, str, str], list[Row]]
-    staging_left: Callable[[SparkSession, Settings, str], list[str]]
+from etl.testing.store import Row, Store
 
 
 def _common(table: str) -> dict[str, Any]:
@@ -61,6 +48,16 @@ def _s3_appending(table: str, conflict: ConflictResolution) -> TableLoadConfig:
     )
 
 
+def _s3_overwriting(table: str) -> TableLoadConfig:
+    return S3TableLoadConfig(
+        **_common(table),
+        mode=WriteMode.OVERWRITE,
+        path=f"contract/{table}",
+        format=S3Format.DELTA,
+        partition_by=(PARTITION_DATE,),
+    )
+
+
 def _postgresql_merging(table: str) -> TableLoadConfig:
     return PostgreSQLTableLoadConfig(**_common(table), mode=WriteMode.UPSERT, target_name=table)
 
@@ -69,6 +66,10 @@ def _postgresql_appending(table: str, conflict: ConflictResolution) -> TableLoad
     return PostgreSQLTableLoadConfig(
         **_common(table), mode=WriteMode.APPEND, target_name=table, conflict_resolution=conflict
     )
+
+
+def _postgresql_overwriting(table: str) -> TableLoadConfig:
+    return PostgreSQLTableLoadConfig(**_common(table), mode=WriteMode.OVERWRITE, target_name=table)
 
 
 def _clickhouse_merging(table: str) -> TableLoadConfig:
@@ -91,6 +92,16 @@ def _clickhouse_appending(table: str, conflict: ConflictResolution) -> TableLoad
         order_by=("id",),
         partition_by=("toYYYYMM(day)",),
         conflict_resolution=conflict,
+    )
+
+
+def _clickhouse_overwriting(table: str) -> TableLoadConfig:
+    return ClickHouseTableLoadConfig(
+        **_common(table),
+        mode=WriteMode.REPLACE_PARTITION,
+        target_name=table,
+        engine=ClickHouseEngine.REPLACING_MERGE_TREE,
+        order_by=("id",),
     )
 
 
@@ -168,11 +179,21 @@ def _clickhouse(settings: Settings, sql: str) -> str:
 
 
 STORES: Mapping[str, Store] = {
-    "s3": Store("s3", _s3_merging, _s3_appending, _read_s3, _s3_staging),
+    "s3": Store("s3", _s3_merging, _s3_appending, _s3_overwriting, _read_s3, _s3_staging),
     "postgresql": Store(
-        "postgresql", _postgresql_merging, _postgresql_appending, _read_postgresql, _postgresql_staging
+        "postgresql",
+        _postgresql_merging,
+        _postgresql_appending,
+        _postgresql_overwriting,
+        _read_postgresql,
+        _postgresql_staging,
     ),
     "clickhouse": Store(
-        "clickhouse", _clickhouse_merging, _clickhouse_appending, _read_clickhouse, _clickhouse_staging
+        "clickhouse",
+        _clickhouse_merging,
+        _clickhouse_appending,
+        _clickhouse_overwriting,
+        _read_clickhouse,
+        _clickhouse_staging,
     ),
 }
