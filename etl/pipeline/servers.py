@@ -16,7 +16,7 @@ def configured_destinations(settings: Settings) -> tuple[Destination, ...]:
 
 
 def require_servers(settings: Settings, wanted: Collection[Destination]) -> None:
-    """UsageError for destinations without a server, and for servers that do not go together."""
+    """UsageError for destinations without a server or loader, and for servers that do not go together."""
     missing = [name for name in wanted if settings.server(name) is None]
     if missing or not wanted:
         raise UsageError(
@@ -25,6 +25,7 @@ def require_servers(settings: Settings, wanted: Collection[Destination]) -> None
         )
     for name in wanted:
         spec_of(name).require_settings(settings)
+        loader_class(name)
 
 
 def require_databases(settings: Settings, wanted: Collection[Destination]) -> None:

@@ -70,6 +70,8 @@ def _brought(point: EntryPoint) -> DestinationSpec:
         raise _unusable(point, f"expected a DestinationSpec, found {type(spec).__name__}")
     if spec.name != point.name or not _NAME.fullmatch(spec.name) or spec.name in _RESERVED:
         raise _unusable(point, f"expected its name, lower-case letters, digits and _, found {str(spec.name)!r}")
+    if spec.load_config.model_fields["destination"].default != spec.name:
+        raise _unusable(point, f"expected destination {spec.name!r} in {spec.load_config.__name__}")
     if not spec.kinds.is_file():
         raise _unusable(point, f"expected what kinds of tables do there, found no file {spec.kinds}")
     return replace(spec, package=_package(point))

@@ -1,0 +1,135 @@
+"""An installed package adds a destination without a line in this repository; a broken one is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from etl.config.destinations.registry import known_destinations, parse_destination
+from etl.errors import UsageError
+from etl.model import Destination
+from etl.pipeline.job import main
+from etl.project import PROJECT_DIR
+from tests.conftest import RunningStack
+
+SPEC = """
+from dataclasses import replace
+from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.destinations.s3.spec import S3
+from etl.config.frozen import FrozenModel
+from etl.model import Destination
+
+class Config(S3TableLoadConfig):
+    destination: Destination = Destination("attic")
+
+SPEC = replace(S3, name=Destination("attic"), aliases=(), load_config=Config)
+"""
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """Destinations are looked for once a process."""
+    known_destinations.cache_clear()
+    yield
+    known_destinations.cache_clear()
+
+
+def brings(folder: Path, module: str, name: str = "attic") -> None:
+    """A distribution as pip leaves it, and its one module."""
+    (folder / "attic_module.py").write_text(module)
+    info = folder / "etl_attic-1.2.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: etl-attic\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(f"[ownlens_etl.destinations]\n{name} = attic_module:ATTIC\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path, fresh: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "attic_module", raising=False)
+    return tmp_path
+
+
+def test_the_package_is_found_by_its_entry_point(installed: Path) -> None:
+    shown = [sys.executable, "-m", "etl.config", "show", "companies", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    found = subprocess.run(shown, cwd=PROJECT_DIR, env=environment, check=True, capture_output=True, text=True)
+    assert '"target_name": "companies"' in found.stdout.partition('"duckdb": {')[2]
+    without = subprocess.run(shown, cwd=PROJECT_DIR, check=True, capture_output=True, text=True)
+    assert "duckdb" not in without.stdout
+
+
+@pytest.mark.stack
+def test_the_package_passes_the_contract_and_is_loaded_by_the_main_job(
+    source: Path, installed: Path, stack: RunningStack
+) -> None:
+    """Its own tests, in a process that has it installed: Spark's workers must find it, too."""
+    environment = {**os.environ, **stack.environment, "PYTHONPATH": os.pathsep.join((str(installed), str(PROJECT_DIR)))}
+    command = [sys.executable, "-m", "pytest", "-q", "-c", source / "pyproject.toml", "--rootdir", source]
+    ended = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_destination_of_a_package_is_one_of_all(site: Path) -> None:
+    brings(site, f'{SPEC}ATTIC = replace(SPEC, aliases=("loft",))\n')
+    assert list(known_destinations()) == ["s3", "postgresql", "clickhouse", "attic"]
+    assert known_destinations()[Destination("attic")].package == "etl-attic 1.2"
+    assert parse_destination("Loft") == "attic"
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("import no_such_module\n", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("ANOTHER = 1\n", "AttributeError: module 'attic_module' has no attribute 'ATTIC'"),
+        ("raise SystemError('out of order')\n", "SystemError: out of order"),
+        ("ATTIC = 5\n", "expected a DestinationSpec, found int"),
+        (f"{SPEC}ATTIC = replace(SPEC, aliases=('minio',))\n", "the name 'minio' is taken"),
+        (f"{SPEC}ATTIC = replace(SPEC, name=Destination('cellar'))\n", "found 'cellar'"),
+        (
+            f"{SPEC}ATTIC = replace(SPEC, kinds=S3.kinds / 'no')\n",
+            "expected what kinds of tables do there, found no file",
+        ),
+        (
+            f"{SPEC}ATTIC = replace(SPEC, load_config=S3TableLoadConfig)\n",
+            "expected destination 'attic' in S3TableLoadConfig",
+        ),
+    ],
+)
+def test_a_broken_package_is_named_and_nothing_begins(
+    site: Path, capsys: pytest.CaptureFixture[str], module: str, reason: str
+) -> None:
+    brings(site, module)
+    assert main(["--load-destinations", "s3"], {}) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("destination 'attic' of package etl-attic 1.2 (attic_module:ATTIC) cannot be used: ")
+    assert reason in said
+    assert said.endswith("mend the package, or uninstall it\n")
+    with pytest.raises(UsageError):
+        known_destinations()
+
+
+@pytest.mark.parametrize("name", ["run", "source", "Attic", "at-tic"])
+def test_a_name_that_yaml_uses_otherwise_is_refused(site: Path, name: str) -> None:
+    brings(site, f"{SPEC}ATTIC = replace(SPEC, name=Destination({name!r}))\n", name)
+    with pytest.raises(UsageError, match=f"lower-case letters, digits and _, found '{name}'"):
+        known_destinations()
+
+
+def test_a_loader_that_cannot_be_imported_is_named_before_spark_starts(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = "read_server=lambda reader: FrozenModel()"
+    brings(site, f"{SPEC}ATTIC = replace(SPEC, loader='no_such_module:Loader', {server})\n")
+    (site / "tables").mkdir()
+    source = "{type: file, format: parquet, path: x}"
+    entry = f"{{kind: reference, key: id, source: {source}, attic: {{mode: overwrite, path: x}}}}"
+    (site / "tables" / "shop.yaml").write_text(f"tables:\n  orders: {entry}\n")
+    assert main(["--load-destinations", "attic", "--config-dir", str(site)], {}) == 2
+    said = capsys.readouterr().err
+    assert "the loader of destination attic (no_such_module:Loader, package etl-attic 1.2) cannot be imported" in said
