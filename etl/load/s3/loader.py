@@ -30,7 +30,7 @@ from etl.load.s3.paths import TablePath, get_s3_path
 from etl.load.s3.schema import fit
 from etl.load.s3.store import StoreAddress, require_bucket
 from etl.load.s3.table import LakeTable
-from etl.model import PARTITION_DATE, ConflictResolution, Destination, LoadResult, WriteMode
+from etl.model import PARTITION_DATE, Destination, LoadResult, WriteMode
 from etl.retrying import as_configured
 from etl.spark.session import configure_s3
 
@@ -161,8 +161,7 @@ def refuse_impossible(config: S3TableLoadConfig) -> None:
         faults.append(f"{config.mode} needs format: delta, not {config.format}")
     if needs.finds_by_key and not config.key:
         faults.append(f"{config.mode} needs a key")
-    appends_files = config.mode is WriteMode.APPEND and not config.updates_in_place
-    if appends_files and config.key and config.conflict_resolution is ConflictResolution.UPDATE:
+    if config.would_update_files:
         faults.append(f"{config.format} files cannot be updated in place; set conflict_resolution to error or skip")
     if needs.needs_partitions and not config.partition_by:
         faults.append(f"{config.mode} needs partition_by: [partition_date]")

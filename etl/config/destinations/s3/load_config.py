@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from etl.config.destinations.load_config import WithDecimals
-from etl.model import Destination, WriteMode
+from etl.model import ConflictResolution, Destination, WriteMode
 
 
 class S3Format(StrEnum):
@@ -84,6 +84,12 @@ class S3TableLoadConfig(WithDecimals):
     @property
     def updates_in_place(self) -> bool:
         return self.facts.updates_in_place
+
+    @property
+    def would_update_files(self) -> bool:
+        """Whether a stored row that differs would have to change in a file, which stays as it was written."""
+        updates = bool(self.key) and self.conflict_resolution is ConflictResolution.UPDATE
+        return updates and self.mode is WriteMode.APPEND and not self.updates_in_place
 
     @property
     def holds_bytes_as_text(self) -> bool:

@@ -9,8 +9,9 @@ from operator import itemgetter
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import Settings
 from etl.config.tables.entry import Entry, Locator
+from etl.config.tables.modes import MODES
 from etl.errors import Fault
-from etl.model import PARTITION_DATE, ConflictResolution, Destination, WriteMode
+from etl.model import PARTITION_DATE, Destination
 
 _SEGMENT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
@@ -22,14 +23,13 @@ def table_faults(entry: Entry, load: S3TableLoadConfig, at: Locator) -> Iterator
         yield at("partition_by").fault(f"s3.partition_by can only be {PARTITION_DATE} (the day of date_column)")
     if load.partition_by and not load.date_column:
         yield at("partition_by").fault(f"s3.partition_by: table {entry.name} has no date_column to partition by")
-    appends_files = load.mode is WriteMode.APPEND and not load.updates_in_place
-    if appends_files and load.key and load.conflict_resolution is ConflictResolution.UPDATE:
+    if load.would_update_files:
         yield at("mode").fault(
             f"s3.mode append: rows of {load.format} files cannot be updated in place; "
             "set conflict_resolution to error or skip, or format to delta"
         )
-    if load.mode is WriteMode.OVERWRITE_PARTITIONS and not load.partition_by:
-        yield at("mode").fault(f"s3.mode overwrite_partitions needs `partition_by: {PARTITION_DATE}`")
+    if MODES[load.mode].needs_partitions and not load.partition_by:
+        yield at("mode").fault(f"s3.mode {load.mode} needs `partition_by: {PARTITION_DATE}`")
     if load.retention_days and not load.partition_by:
         yield at("retention_days").fault("s3.retention_days deletes expired partitions and needs partition_by")
 

@@ -109,8 +109,13 @@ def test_error_names_the_keys_that_differ_and_writes_nothing(database: Database,
 def test_mode_error_refuses_an_existing_target(database: Database) -> None:
     config = table_config("items", mode=WriteMode.ERROR)
     assert counts(database.load(database.frame(SCHEMA, OLD), config)) == {"inserted": 3}
-    with pytest.raises(ConflictError, match=r"expected no target \(mode: error\), found public\.items"):
+    said = r"expected no target \(mode: error\), found public\.items"
+    with pytest.raises(ConflictError, match=said):
         database.load(database.frame(SCHEMA, OLD), config)
+    with pytest.raises(ConflictError, match=said):
+        database.loader().plan(database.frame(SCHEMA, OLD), config)
+    ignoring = table_config("items", mode=WriteMode.IGNORE)
+    assert database.loader().plan(database.frame(SCHEMA, OLD), ignoring) == ["the target exists (mode: ignore)"]
 
 
 def test_mode_that_postgresql_cannot_do_is_refused(database: Database) -> None:

@@ -112,9 +112,13 @@ def test_ignore_and_error_leave_a_target_that_stands(lake: Lake, file_format: S3
     assert counts(lake.loader("run-1").load(lake.frame(ONE), config)) == (1, 0, 0, 0, 0)
     ignored = lake.loader("run-2").load(lake.frame(TWO, THREE), config)
     assert (counts(ignored), ignored.status) == ((0, 0, 0, 2, 0), LoadStatus.SKIPPED)
+    refusing = config.model_copy(update={"mode": WriteMode.ERROR})
     with pytest.raises(ConflictError, match="expected no target"):
-        lake.loader("run-3").load(lake.frame(TWO), config.model_copy(update={"mode": WriteMode.ERROR}))
+        lake.loader("run-3").load(lake.frame(TWO), refusing)
     assert lake.rows(config) == [ONE]
+    assert lake.loader("run-4").plan(lake.frame(TWO), config) == ["the target exists (mode: ignore)"]
+    with pytest.raises(ConflictError, match="expected no target"):
+        lake.loader("run-4").plan(lake.frame(TWO), refusing)
 
 
 @FORMATS
