@@ -57,6 +57,16 @@ IDENTIFIER_BYTES = 63
 COLUMNS_OF_A_TABLE = 1_600
 """The server's limit; dropped columns count, too."""
 
+EXACT = frozenset(
+    {
+        "bigint", "bit", "bit varying", "boolean", "bytea", "character varying", "cidr", "date", "inet", "integer",
+        "macaddr", "macaddr8", "name", "oid", "smallint", "text", "time with time zone", "time without time zone",
+        "timestamp with time zone", "timestamp without time zone", "uuid",
+    }
+)  # fmt: skip
+"""Types whose values are the same where `=` calls them equal, texts as long as their collation is deterministic:
+PostgreSQL's own list (btequalimage) without what it is wrong about, interval and char(n)."""
+
 WATERMARK_TYPES = "a date, a timestamp or a whole number"
 """What has an order that a mark can be kept of as text, without loss and whatever the collation."""
 

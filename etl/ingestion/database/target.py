@@ -15,7 +15,7 @@ from etl.ingestion.model import Header, Mode, UploadOptions
 from etl.ingestion.upload.manifest import statement
 from etl.postgresql.columns import StoredColumn
 from etl.postgresql.sqlstates import transient_kind
-from etl.postgresql_types import base_type
+from etl.postgresql_types import EXACT, base_type
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.sequences import advance_sequence
 from etl.statements.quoting import postgresql_known_identifier
@@ -38,16 +38,6 @@ _WITHOUT_INPUT = frozenset(
     }
 )
 
-_EXACT = frozenset(
-    {
-        "anyenum", "bigint", "bit", "bit varying", "boolean", "bytea", "character varying", "date", "inet", "integer",
-        "macaddr", "macaddr8", "name", "oid", "smallint", "text", "time with time zone", "time without time zone",
-        "timestamp with time zone", "timestamp without time zone", "uuid",
-    }
-)  # fmt: skip
-"""Types whose values are the same where `=` calls them equal, texts as long as their collation is deterministic:
-PostgreSQL's own list (btequalimage) without what it is wrong about, interval and char(n)."""
-
 
 @dataclass(frozen=True)
 class TargetColumn(StoredColumn):
@@ -67,7 +57,7 @@ class TargetColumn(StoredColumn):
     @property
     def is_exact(self) -> bool:
         """Whether two values that `=` calls equal are the same."""
-        return self.is_deterministic and base_type(self.plain) in _EXACT
+        return self.is_deterministic and (base_type(self.plain) in EXACT or self.plain == "anyenum")
 
 
 @dataclass(frozen=True)

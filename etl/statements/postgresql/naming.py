@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from etl.postgresql_types import COLUMNS_OF_A_TABLE
+from etl.postgresql_types import COLUMNS_OF_A_TABLE, EXACT, base_type, declared_digits
 from etl.statements.quoting import postgresql_column, postgresql_identifier, postgresql_name
 
 STAGING_SCHEMA = "etl_staging"
@@ -24,12 +23,11 @@ STATUS = "_etl_status"
 COLUMNS_OF_A_LOAD = COLUMNS_OF_A_TABLE - len((ATTEMPT, RULE, REASON, STATUS))
 """A staging table has them all, and our own beside them."""
 
-_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "circle", "lseg"})
+_IDENTICAL = (EXACT | {"character"}) - {"time with time zone"}
+"""What is padded, or has a fixed number of digits, is the same once it is stored; a time with its zone is compared as
+text, to be sure."""
 
-_EQUAL_IS_IDENTICAL = re.compile(
-    r"boolean|smallint|integer|bigint|oid|uuid|bytea|date|inet|cidr|macaddr|text|name|character( varying)?(\(\d+\))?"
-    r"|numeric\(\d+(,-?\d+)?\)|timestamp(\(\d\))? with(out)? time zone|time(\(\d\))? without time zone"
-)
+_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "circle", "lseg"})
 
 
 @dataclass(frozen=True, order=True)
@@ -78,7 +76,7 @@ class StagedColumn:
 def is_loosely_equal(declared: str) -> bool:
     """Whether `=` may call two values of this type equal that are not the same (numeric, interval, citext, …); texts
     are told apart by their collation too, which the type does not say."""
-    return _EQUAL_IS_IDENTICAL.fullmatch(declared) is None
+    return base_type(declared) not in _IDENTICAL and declared_digits(declared) is None
 
 
 def staging_table(target: Table, run_id: str) -> Table:
