@@ -120,7 +120,8 @@ class Settings(FrozenModel):
 
     def server(self, destination: Destination) -> FrozenModel | None:
         """Where the destination is; None where it is not configured."""
-        server: FrozenModel | None = getattr(self, destination, None) or self.others.get(destination)
+        is_ours = destination in type(self).model_fields
+        server: FrozenModel | None = getattr(self, destination) if is_ours else self.others.get(destination)
         return server
 
     def of_run(self, run: str) -> Self:

@@ -18,6 +18,11 @@ def test_a_destination_without_a_server_is_named() -> None:
         require_servers(Settings(ledger=database("a"), postgresql=database("a")), (POSTGRESQL, S3))
 
 
+def test_a_destination_whose_package_is_gone_has_no_server() -> None:
+    with pytest.raises(UsageError, match=r"expected servers for duckdb, found none configured"):
+        require_servers(Settings(), (Destination("duckdb"),))
+
+
 def test_no_destination_at_all() -> None:
     with pytest.raises(UsageError, match=r"expected servers for at least one destination"):
         require_servers(Settings(), configured_destinations(Settings()))

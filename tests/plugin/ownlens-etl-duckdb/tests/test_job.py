@@ -11,6 +11,8 @@ import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
+from etl.errors import StoreError
+from etl.ledger.ledger import Ledger
 from etl.pipeline.job import main
 
 TABLES = """\
@@ -30,12 +32,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, lines: str, *more: str) -> dict[str, Any]:
+def run(folder: Path, lines: str, *more: str, exit_code: int = 0) -> dict[str, Any]:
+    """The report."""
     (folder / "planes.csv").write_text("tail,seats,built\n" + lines)
     report = folder / "report.json"
-    asked = ["--load-destinations", "duckdb", "--config-dir", str(folder), "--report", str(report)]
-    assert main([*asked, "--log-format", "json", *more], {"ETL_POSTGRES_URL": os.environ["ETL_POSTGRES_URL"]}) == 0
-    (load,) = json.loads(report.read_text())["loads"]
+    asked = ["--config-dir", str(folder), "--report", str(report), "--log-format", "json"]
+    asked += [] if "--resume" in more else ["--load-destinations", "duckdb"]
+    environ = {"ETL_POSTGRES_URL": os.environ["ETL_POSTGRES_URL"]}
+    assert main([*asked, *more], environ) == exit_code
+    return dict(json.loads(report.read_text()))
+
+
+def load_of(report: dict[str, Any]) -> dict[str, Any]:
+    (load,) = report["loads"]
     return dict(load)
 
 
@@ -45,11 +54,27 @@ def stored(folder: Path) -> list[Any]:
 
 
 def test_a_table_goes_into_duckdb_and_again(spark: SparkSession, folder: Path) -> None:
-    first = run(folder, "N1,2,2001-01-01\nN2,150,\n")
+    first = load_of(run(folder, "N1,2,2001-01-01\nN2,150,\n"))
     assert (first["destination"], first["status"], first["rows_inserted"]) == ("duckdb", "success", 2)
     assert stored(folder) == [("N1", 2, "2001-01-01"), ("N2", 150, None)]
-    again = run(folder, "N1,2,2001-01-01\nN2,150,\n", "--full-refresh")
+    again = load_of(run(folder, "N1,2,2001-01-01\nN2,150,\n", "--full-refresh"))
     assert again["status"] == "unchanged"
-    changed = run(folder, "N2,151,\nN3,9,\n")
+    changed = load_of(run(folder, "N2,151,\nN3,9,\n"))
     assert (changed["rows_inserted"], changed["rows_updated"], changed["rows_deleted"]) == (1, 1, 1)
     assert stored(folder) == [("N2", 151, None), ("N3", 9, None)]
+
+
+def test_a_run_that_ended_between_rows_and_ledger_is_not_loaded_twice(
+    spark: SparkSession, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: Any, **__: Any) -> None:
+        raise StoreError("the ledger is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "complete_load", lost)
+        failed = run(folder, "N1,2,\n", exit_code=1)
+    assert stored(folder) == [("N1", 2, None)]
+    resumed = load_of(run(folder, "N1,2,\n", "--resume", failed["run_id"]))
+    assert (resumed["status"], resumed["rows_inserted"]) == ("success", 1)
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        assert connection.execute("SELECT count(*) FROM etl_loads").fetchone() == (1,)
