@@ -71,8 +71,8 @@ case "$variables" in
 esac
 if [ -n "$variables" ]; then
     say "the embedded servers stay up after the job; to look at the data, in $root:"
-    say "  eval \"\$(.venv/bin/python -m etl.stack env)\"   then: psql \"\$ETL_POSTGRES_URL\", curl \"\$ETL_CLICKHOUSE_URL\", …"
-    say "  stop them: make down   stop them and delete their data: .venv/bin/python -m etl.stack reset"
+    say "  eval \"\$(.venv/bin/etl stack env)\"   then: psql \"\$ETL_POSTGRES_URL\", curl \"\$ETL_CLICKHOUSE_URL\", …"
+    say "  stop them: make down   stop them and delete their data: .venv/bin/etl stack reset"
 fi
 
 export TZ=UTC

@@ -16,8 +16,8 @@ import typer
 from etl.command.console import print_json, table_console
 from etl.command.edge import run_tool, say, tool
 from etl.command.exits import Exit
-from etl.command.logging import LogFormat, configure_logging
-from etl.command.options import AsJson, ConfigDir
+from etl.command.logging import LogFormat, configure_logging, default_log_format
+from etl.command.options import AsJson, ConfigDir, LogOption
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
 from etl.errors import UsageError
 from etl.ledger import Ledger, RejectFilter, RejectStatus
@@ -74,6 +74,7 @@ def retry(
     rule: Annotated[
         str | None, typer.Option(help="Read the rows that this rule rejected from the source again, once it is mended.")
     ] = None,
+    log_format: LogOption = None,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> int:
     """Load the waiting rows whose foreign-key parents have come (every run does so too), or those of a mended rule."""
@@ -81,8 +82,8 @@ def retry(
     from etl.rejects.replay import retry_waiting
 
     if rule is not None:
-        return _retry_rule(rule, table or (), config_dir)
-    with _opened(config_dir) as (configuration, ledger):
+        return _retry_rule(rule, table or (), log_format, config_dir)
+    with _opened(config_dir, log_format) as (configuration, ledger):
         results = retry_waiting(configuration, ledger, table or ())
     for result in results:
         loaded = result.rows_in - result.rows_rejected
@@ -92,10 +93,10 @@ def retry(
     return Exit.FAILED if any(result.rows_rejected for result in results) else Exit.DONE
 
 
-def _retry_rule(rule: str, tables: Sequence[str], config_dir: Path) -> int:
+def _retry_rule(rule: str, tables: Sequence[str], log_format: LogFormat | None, config_dir: Path) -> int:
     from etl.rejects.rereading import retry_rejected
 
-    with _opened(config_dir) as (configuration, ledger):
+    with _opened(config_dir, log_format) as (configuration, ledger):
         results = retry_rejected(configuration, ledger, rule, tables, config_dir)
     for result in results:
         loads = ", ".join(
@@ -113,9 +114,9 @@ def _retry_rule(rule: str, tables: Sequence[str], config_dir: Path) -> int:
 
 
 @contextmanager
-def _opened(config_dir: Path) -> Iterator[tuple[Configuration, Ledger]]:
+def _opened(config_dir: Path, log_format: LogFormat | None = None) -> Iterator[tuple[Configuration, Ledger]]:
     """Configuration and an up-to-date ledger."""
-    configure_logging(LogFormat.CONSOLE, level="WARNING")
+    configure_logging(log_format or default_log_format(), level="WARNING")
     configuration = load_configuration(config_dir).of_run(f"rejects {new_run_id()}")
     settings = configuration.settings
     if settings.ledger is None:

@@ -15,7 +15,8 @@ import typer
 
 from etl.command.edge import Edge, run_tool, tool
 from etl.command.exits import Exit
-from etl.command.options import ConfigDir
+from etl.command.logging import LogFormat, configure_logging, default_log_format
+from etl.command.options import ConfigDir, LogOption
 from etl.config.configuration import DEFAULT_CONFIG_DIR, load_configuration
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
@@ -43,6 +44,7 @@ Tables = Annotated[list[str] | None, typer.Option("--table", help="A table's nam
 def retention(
     table: Tables = None,
     apply: Annotated[bool, typer.Option("--apply", help="Delete; without it only say what would go.")] = False,
+    log_format: LogOption = None,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Delete the days past `retention_days`. A dry run unless --apply is given."""
@@ -52,14 +54,15 @@ def retention(
         found = keeper.retain(config, today, apply=apply)
         return None if found is None else _sentence(found)
 
-    _for_each_table(config_dir, table, retain, command="lake retention" if apply else None)
+    _for_each_table(config_dir, log_format, table, retain, command="lake retention" if apply else None)
 
 
 @app.command()
-def optimize(table: Tables = None, config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> None:
+def optimize(table: Tables = None, log_format: LogOption = None, config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> None:
     """Join small files of Delta tables."""
     _for_each_table(
         config_dir,
+        log_format,
         table,
         lambda keeper, config: f"{config.table_name}: {keeper.optimize(config)} files joined",
         command="lake optimize",
@@ -73,6 +76,7 @@ def vacuum(
         int | None, typer.Option(help="Keep what versions of this age need; default: vacuum_hours.")
     ] = None,
     even_if_unsafe: Annotated[bool, typer.Option("--even-if-unsafe", help="Allow less than 168 hours.")] = False,
+    log_format: LogOption = None,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Remove files of Delta tables that no kept version needs."""
@@ -81,12 +85,15 @@ def vacuum(
         keeper.vacuum(config, hours, even_if_unsafe=even_if_unsafe)
         return f"{config.table_name}: vacuumed"
 
-    _for_each_table(config_dir, table, clear, command="lake vacuum")
+    _for_each_table(config_dir, log_format, table, clear, command="lake vacuum")
 
 
-def _for_each_table(config_dir: Path, names: list[str] | None, upkeep: Upkeep, command: str | None) -> None:
+def _for_each_table(
+    config_dir: Path, log_format: LogFormat | None, names: list[str] | None, upkeep: Upkeep, command: str | None
+) -> None:
     """Prints what each table's upkeep says. `command` names the run of the ledger that writes, None only looks."""
     configuration = load_configuration(config_dir)
+    configure_logging(log_format or default_log_format())
     settings = configuration.settings
     if settings.s3 is None:
         raise UsageError('no S3 bucket is configured; for the embedded one: eval "$(python -m etl.stack env)"')
