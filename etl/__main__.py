@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from etl import __version__
-from etl.command.edge import Tool, run_tool, tool
+from etl.command.edge import Tool, not_installed, run_tool, tool
 from etl.errors import UsageError
 
 UPLOADER, STAGING, ALL = ("scripts/setup.sh --uploader", "scripts/setup.sh --staging", "scripts/setup.sh")
@@ -53,11 +53,10 @@ class Door(TyperCommand):
         try:
             return typer.main.get_command(getattr(import_module(module), app))
         except ModuleNotFoundError as error:
-            missing = (error.name or "").partition(".")[0]
-            if missing in ("", "etl"):
+            text = not_installed(error, f"`etl {name}`", self._room.set_up)
+            if not text:
                 raise
-            next_step = f"run {self._room.set_up}"
-            raise UsageError(f"`etl {name}` needs {missing}, which is not installed; {next_step}") from error
+            raise UsageError(text) from error
 
 
 class House(Tool):

@@ -49,7 +49,8 @@ class Edge:
         """The work's own, or that of what it raised; what typer raises is its own business."""
         try:
             code = work() or Exit.DONE
-            sys.stdout.flush()
+            if sys.stdout is not None:  # as after `>&-`
+                sys.stdout.flush()
             return code
         except (typer.TyperException, typer.Exit, typer.Abort):
             raise
@@ -62,9 +63,11 @@ class Edge:
             return self._told(str(error), Exit.FAILED)
         except KeyboardInterrupt as error:
             return self._ended(error)
+        except ModuleNotFoundError as error:
+            text = not_installed(error, "this", "scripts/setup.sh")
+            return self._told(text, Exit.USAGE) if text else _unexpected()
         except Exception:  # noqa: BLE001 - whatever it is, it ends here, and in the log
-            _log_unexpected()
-            return Exit.FAILED
+            return _unexpected()
 
     def _ended(self, error: KeyboardInterrupt) -> Exit:
         is_terminated = isinstance(error, Ended) and error.number == signal.SIGTERM
@@ -119,8 +122,14 @@ def give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _log_unexpected() -> None:
-    """With its traceback, through the log's masking."""
+def not_installed(error: ModuleNotFoundError, what: str, set_up: str) -> str:
+    """One line with the command that installs it; empty where the module is one of ours."""
+    missing = (error.name or "etl").partition(".")[0]
+    return "" if missing == "etl" else f"{what} needs {missing}, which is not installed; run {set_up}"
+
+
+def _unexpected() -> Exit:
+    """Logged with its traceback, through the log's masking."""
     # a third of what `etl --help` would take to start
     import structlog
 
@@ -129,6 +138,7 @@ def _log_unexpected() -> None:
     if not structlog.is_configured():
         configure_logging(default_log_format())
     structlog.get_logger(__name__).exception("unexpected error")
+    return Exit.FAILED
 
 
 def _terminate(number: int, _: object) -> NoReturn:

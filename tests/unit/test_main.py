@@ -202,6 +202,15 @@ def test_run_is_spark_submit_with_the_same_flags(executed: list[list[str]], monk
     assert executed == [[f"{PROJECT_DIR}/spark-submit.sh", f"{PROJECT_DIR}/jobs/run_etl.py", *given]]
 
 
+def test_run_without_spark_says_what_to_install(
+    executed: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(etl.submission, "find_spec", lambda _: None)
+    assert ended(monkeypatch, "run", "--dry-run") == 2
+    assert capsys.readouterr().err == "this needs pyspark, which is not installed; run scripts/setup.sh\n"
+    assert executed == []
+
+
 @pytest.mark.parametrize("given", [["--help"], ["--tables", "nope"], ["--nope"]])
 def test_help_and_faults_of_use_submit_nothing(
     given: list[str], executed: list[list[str]], monkeypatch: pytest.MonkeyPatch

@@ -45,6 +45,11 @@ def raising(error: BaseException) -> int:
         (DataError("a NULL key"), Exit.FAILED, "a NULL key\n"),
         (ConnectionLostError("at postgresql://u:hush@h/d"), Exit.FAILED, "at postgresql://u:***@h/d\n"),
         (OSError(28, "No space left on device"), Exit.FAILED, "[Errno 28] No space left on device\n"),
+        (
+            ModuleNotFoundError("No module named 'pyspark'", name="pyspark.sql"),
+            Exit.USAGE,
+            "this needs pyspark, which is not installed; run scripts/setup.sh\n",
+        ),
         (KeyboardInterrupt(), Exit.INTERRUPTED, "interrupted\n"),
         (Ended(signal.SIGTERM), Exit.TERMINATED, "terminated\n"),
         (Ended(signal.SIGINT, "ended by SIGINT"), Exit.INTERRUPTED, "ended by SIGINT\n"),
@@ -79,6 +84,17 @@ def test_a_tool_may_say_what_its_errors_mean_and_what_stays(capsys: pytest.Captu
     assert edge.exit_code(lambda: raising(Ended(signal.SIGTERM))) == Exit.TERMINATED
     assert told == [("bad", Exit.USAGE), ("terminated; three rows stay", Exit.TERMINATED)]
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_module_of_ours_that_is_missing_is_no_matter_of_set_up(capsys: pytest.CaptureFixture[str]) -> None:
+    error = ModuleNotFoundError("No module named 'etl.gone'", name="etl.gone")
+    assert Edge().exit_code(lambda: raising(error)) == Exit.FAILED
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_where_stdout_is_closed_a_command_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert Edge().exit_code(lambda: None) == Exit.DONE
 
 
 def command_line(error: EtlError | None = None, code: int | None = None) -> typer.Typer:
