@@ -43,6 +43,8 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if WORKER:
         os.environ.setdefault("ETL_LOG_DIR", str(PROJECT_DIR / "logs" / WORKER))
+    # a test runs most of Spark's code once or twice: what the second compiler makes of it costs a fifth of all CPU time
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
 
 
 def pytest_sessionstart() -> None:
