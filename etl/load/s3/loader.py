@@ -54,10 +54,9 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
         run = self.config.settings.run
         for attempt in as_configured(run, "load retried", config.table_name, self.destination):
             with attempt:
-                lost_answer = attempt.retry_state.attempt_number > 1
-                result = (lake_table(job.place).published_by(job.token) if lost_answer else None) or self._load(
-                    job, df, facts
-                )
+                is_again = attempt.retry_state.attempt_number > 1  # the answer may have been lost
+                done = lake_table(job.place).published_by(job.token) if is_again else None
+                result = done or self._load(job, df, facts)
         # only here is it known: the result was made before it was written, as its own record
         return replace(result, seconds=round(time.monotonic() - job.started, 3))
 

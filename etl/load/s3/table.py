@@ -111,10 +111,10 @@ class LakeTable(ABC):
     def expire(self, cutoff: date, *, apply: bool) -> Retention:
         """Finds the days before `cutoff`, and deletes them where `apply` says so."""
 
-    @abstractmethod
     def optimize(self) -> int:
         """Joins small files; returns how many files were replaced."""
+        return 0
 
-    @abstractmethod
     def vacuum(self, hours: int) -> None:
-        """Removes files that no version younger than this needs."""
+        """Removes files that no version younger than this needs, where there are versions."""
+        return

@@ -102,13 +102,6 @@ class FileLakeTable(LakeTable):
     def expire(self, cutoff: date, *, apply: bool) -> Retention:
         return expire(self.place, cutoff, apply=apply)
 
-    def optimize(self) -> int:
-        """Files are as large as each load makes them."""
-        return 0
-
-    def vacuum(self, hours: int) -> None:
-        """Replaced files go with the load that replaces them."""
-
     @cached_property
     def _objects(self) -> list[StoredObject]:
         path = self.place.path
