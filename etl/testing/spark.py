@@ -22,5 +22,7 @@ def small_session(folder: Path) -> Iterator[SparkSession]:
         "spark.sql.warehouse.dir": str(folder),
     }
     session = build_session("ownlens-etl-tests", options)
-    yield session
-    session.stop()
+    try:
+        yield session
+    finally:
+        session.stop()
