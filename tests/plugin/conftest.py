@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that pip has installed it into; beside this environment, not in it."""
     folder = tmp_path_factory.mktemp("site")
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+    options = ["--quiet", "--no-deps", "--disable-pip-version-check"]
+    # environments of newer Pythons have no setuptools; pip fetches it then
+    options += ["--no-build-isolation"] if find_spec("setuptools") else []
     subprocess.run([sys.executable, "-m", "pip", "install", *options, "--target", folder, source], check=True)
     return folder
