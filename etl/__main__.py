@@ -45,8 +45,14 @@ class Door(TyperCommand):
         self._room = room
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """The tool's own, which goes on with its own command."""
-        return self._opened(info_name).make_context(info_name, args, parent, **extra)
+        """The tool's own, which goes on with its own command; the Tab key finds nothing where that is missing."""
+        try:
+            opened = self._opened(info_name)
+        except UsageError:
+            if extra.get("resilient_parsing"):
+                return super().make_context(info_name, [], parent, **extra)
+            raise
+        return opened.make_context(info_name, args, parent, **extra)
 
     def _opened(self, name: str | None) -> Any:
         module, _, app = self._room.app.partition(":")

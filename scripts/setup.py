@@ -135,6 +135,7 @@ def install(requirements: str) -> None:
         old.unlink()
     environment_stamp(requirements).touch()
     (VENV / ".installing").unlink()
+    say("done; `source .venv/bin/activate` makes the tools' one command `etl` in a shell, else it is .venv/bin/etl")
 
 
 # --- Spark's packages -----------------------------------------------------------------------------------------------

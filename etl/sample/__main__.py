@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from etl.command.console import print_json
 from etl.command.edge import run_tool, tool
 from etl.errors import UsageError
 from etl.sample.dirty import Dirt
@@ -92,7 +93,7 @@ def _report(outcome: Outcome | None, dirt: Dirt, json_output: bool) -> None:
     else:
         print_summary(_console, outcome, dirt)
     if json_output:
-        typer.echo(as_json(outcome, dirt))
+        print_json(as_json(outcome, dirt))
 
 
 if __name__ == "__main__":

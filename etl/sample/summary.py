@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -31,13 +31,13 @@ def print_summary(console: Console, outcome: Outcome, dirt: Dirt) -> None:
         console.print(_dirt_table(dirt))
 
 
-def as_json(outcome: Outcome | None, dirt: Dirt) -> str:
+def as_json(outcome: Outcome | None, dirt: Dirt) -> dict[str, Any]:
     """None, where the source was left alone, is said as `"filled": false`."""
     if outcome is None:
-        return json.dumps({"filled": False})
+        return {"filled": False}
     state = outcome.state
     tables = {table: {"new": new, "changed": outcome.changed.get(table, 0)} for table, new in outcome.new.items()}
-    document = {
+    return {
         "seed": state.seed,
         "scale": state.scale,
         "end_date": state.end_date.isoformat(),
@@ -51,7 +51,6 @@ def as_json(outcome: Outcome | None, dirt: Dirt) -> str:
             for (table, column, fault), count in sorted(dirt.counts.items())
         ],
     }
-    return json.dumps(document, indent=2)
 
 
 def _changes_table(outcome: Outcome) -> Table:

@@ -142,19 +142,28 @@ def test_bad_use_ends_with_2(
     assert said in capsys.readouterr().err
 
 
-def test_what_is_not_installed_is_said_in_one_line() -> None:
-    without = """
+WITHOUT_SQLGLOT = """
 class Without:
     def find_spec(self, name, path=None, target=None):
         if name == "sqlglot":
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Without())
 """
-    done = ran("staging", "status", before=without)
+
+
+def test_what_is_not_installed_is_said_in_one_line() -> None:
+    done = ran("staging", "status", before=WITHOUT_SQLGLOT)
     assert done.returncode == 2
     assert done.stderr.splitlines()[0] == (
         "`etl staging` needs sqlglot, which is not installed; run scripts/setup.sh --staging"
     )
+    assert "Traceback" not in done.stderr
+
+
+def test_the_tab_key_finds_nothing_in_what_is_not_installed() -> None:
+    asked = {"_ETL_COMPLETE": "complete_bash", "COMP_WORDS": "etl staging lo", "COMP_CWORD": "2"}
+    done = ran(before=WITHOUT_SQLGLOT, **asked)
+    assert (done.returncode, done.stdout.strip()) == (0, "")
     assert "Traceback" not in done.stderr
 
 
