@@ -106,11 +106,15 @@ def _run(
         if options.dry_run or not (options.load or options.resume):
             return rehearse(job, new_assignment(tables, destinations))
         ledger.migrate()
-        for run_id in ledger.mark_dead_runs():
-            log.warning("dead run found", run_id=run_id, next_step=_resume_command(ledger, run_id))
+        _tell_of_dead_runs(ledger)
         assignment = _assignment(configuration, options, ledger, tables, destinations)
         require_sources(settings, assignment.tables)
         return _load(job, assignment, run_id)
+
+
+def _tell_of_dead_runs(ledger: Ledger) -> None:
+    for run_id in ledger.mark_dead_runs():
+        log.warning("dead run found", run_id=run_id, next_step=_resume_command(ledger, run_id))
 
 
 def _resume_command(ledger: Ledger, run_id: str) -> str:

@@ -17,7 +17,7 @@ from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.ledger import LoadPlan, LoadRecord, NewRun
 from etl.load.postgresql.loader import PostgreSQLLoader
 from etl.load.s3.loader import S3Loader
-from etl.model import Destination, WriteMode
+from etl.model import Destination, RunStatus, WriteMode
 from etl.pipeline import run as run_module
 from tests.integration.pipeline.conftest import Shop, load_of, status_of
 
@@ -213,6 +213,19 @@ def test_a_resumed_load_is_looked_for_under_its_lease(shop: Shop) -> None:
     assert f"one into s3: waited 3 s for run {other.run_id}" in load_of(report, "one", "s3")["error"]
 
 
+def test_a_run_after_a_dead_one_has_a_name_and_an_end_of_its_own(shop: Shop, capfd: pytest.CaptureFixture[str]) -> None:
+    shop.source(ONE)
+    shop.tables("tables: {one: {}}")
+    shop.ledger.migrate()
+    dead = shop.ledger.start_run(NewRun((Destination.POSTGRESQL,), ("one",)))
+    shop.target("UPDATE etl.runs SET heartbeat_at = heartbeat_at - interval '1 day' WHERE run_id = %s", (dead.run_id,))
+    exit_code, report = shop.run(destinations="postgresql")
+    assert exit_code == 0
+    assert [line["run_id"] for line in _warnings(capfd, "dead run found")] == [dead.run_id]
+    left = {run.run_id: run.status for run in shop.ledger.runs()}
+    assert left == {report["run_id"]: RunStatus.SUCCESS, dead.run_id: RunStatus.FAILED}
+
+
 def test_a_ledger_elsewhere_is_refused_before_anything_begins(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     shop.source(ONE)
     shop.tables("tables: {one: {}}")
@@ -280,6 +293,6 @@ def test_a_changed_configuration_of_an_incremental_table_is_said_once(
     assert _warnings(capfd) == []
 
 
-def _warnings(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+def _warnings(capfd: pytest.CaptureFixture[str], event: str = "configuration changed") -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
-    return [line for line in lines if line["event"] == "configuration changed"]
+    return [line for line in lines if line["event"] == event]
