@@ -17,4 +17,7 @@ LogOption = Annotated[LogFormat | None, typer.Option(help="Default: console on a
 MetricsPort = Annotated[
     int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Serve Prometheus metrics while it runs.")
 ]
-PushGateway = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Push the metrics there at the end.")]
+Pushgateway = Annotated[
+    str | None,
+    typer.Option("--pushgateway", "--push-gateway", metavar="HOST:PORT", help="Push the metrics there at the end."),
+]

@@ -18,6 +18,7 @@ from etl.command.edge import run_tool, say, tool
 from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging, default_log_format
 from etl.command.options import AsJson, ConfigDir, LogOption
+from etl.command.typed import etl_as_typed
 from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
 from etl.errors import UsageError
 from etl.ledger import Ledger, RejectFilter, RejectStatus
@@ -122,7 +123,7 @@ def _opened(config_dir: Path, log_format: LogFormat | None = None) -> Iterator[t
     if settings.ledger is None:
         raise UsageError(
             "expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL"
-            ' (for the embedded servers: eval "$(python -m etl.stack env)")'
+            f' (for the embedded servers: eval "$({etl_as_typed()} stack env)")'
         )
     servers = (settings.ledger, settings.source, settings.postgresql)
     with waits_told(servers), closing(Ledger(settings.ledger)) as ledger:

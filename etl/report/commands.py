@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from etl.command.typed import etl_as_typed
+
 _JOB = "./spark-submit.sh jobs/run_etl.py"
-
-
-def etl_as_typed() -> str:
-    """`etl` where the shell finds ours by that name, else with its path; of no set-up of ours as a module."""
-    ours = Path(sys.executable).with_name("etl")
-    if not ours.is_file():
-        return "python -m etl"
-    found = shutil.which("etl")
-    return "etl" if found and Path(found).samefile(ours) else shlex.quote(str(ours))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from etl.command.console import print_json
 from etl.command.edge import run_tool, tool
+from etl.command.typed import etl_as_typed
 from etl.errors import UsageError
 from etl.sample.dirty import Dirt
 from etl.sample.filling import Outcome, advance, fill, is_filled
@@ -78,7 +79,7 @@ def _url(variable: str) -> str:
     if not url:
         raise UsageError(
             f"expected the source's URL in {variable}, found nothing; export {variable}=postgresql://… or"
-            ' run `python -m etl.stack up` and `eval "$(python -m etl.stack env)"`'
+            f' run `{etl_as_typed()} stack up` and `eval "$({etl_as_typed()} stack env)"`'
         )
     return url
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from psycopg2.extensions import cursor as Cursor
 
+from etl.command.typed import etl_as_typed
 from etl.errors import UsageError
 from etl.sample.copying import copy_domain
 from etl.sample.dirty import Dirt
@@ -67,7 +68,7 @@ def advance(cursor: Cursor, *, days: int, dirt: Dirt, on_domain: OnDomain) -> Ou
     started = time.perf_counter()
     state = read_state(cursor)
     if state is None:
-        raise UsageError("expected a source filled by etl.sample, found none; run `python -m etl.sample` first")
+        raise UsageError(f"expected a source filled by etl.sample, found none; run `{etl_as_typed()} sample` first")
     world = state.next_world(days)
     outcome = Outcome(state.after_advance(world), new={table: world.added[table] for table in TABLES})
     outcome.changed = {table: revise_table(cursor, world, table) for table in REVISIONS}

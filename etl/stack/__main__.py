@@ -12,6 +12,7 @@ import typer
 from etl.command.edge import run_tool, say, tool
 from etl.command.exits import Exit
 from etl.command.options import ConfigDir
+from etl.command.typed import etl_as_typed
 from etl.errors import UsageError
 from etl.project import DEFAULT_CONFIG_DIR
 from etl.stack import environment
@@ -73,13 +74,13 @@ def env(
     if not wanted:
         return
     if own is None:
-        raise UsageError("the embedded servers have never been started; run `python -m etl.stack up` first")
+        raise UsageError(f"the embedded servers have never been started; run `{etl_as_typed()} stack up` first")
     values = environment.variables(own.ports, own.credentials)
     sys.stdout.write(environment.export_lines({name: value for name, value in values.items() if name in wanted}))
     needed = {environment.SERVER_OF_GROUP[group] for group, names in environment.GROUPS.items() if wanted & {*names}}
     for server in stack.status():
         if server.name in needed and not server.is_up:
-            say(f"warning: {server.name} is not up; run `python -m etl.stack up`")
+            say(f"warning: {server.name} is not up; run `{etl_as_typed()} stack up`")
 
 
 @app.command()

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from etl.command.typed import etl_as_typed
 from etl.errors import StoreError
 from etl.stack.layout import write_private
 
@@ -52,4 +53,4 @@ def write_credentials(path: Path, credentials: Credentials) -> None:
     write_private(path, json.dumps(asdict(credentials), indent=2) + "\n")
 
 
-RESET_HINT = "`python -m etl.stack reset` deletes the embedded servers with their data, the next `up` starts afresh"
+RESET_HINT = f"`{etl_as_typed()} stack reset` deletes the embedded servers with their data, the next `up` starts afresh"

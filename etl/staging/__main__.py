@@ -20,7 +20,7 @@ from etl.command.console import print_json, table_console, watched_console
 from etl.command.edge import Edge, run_tool, tool
 from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging, default_log_format
-from etl.command.options import AsJson, ConfigDir, LogOption, MetricsPort, PushGateway
+from etl.command.options import AsJson, ConfigDir, LogOption, MetricsPort, Pushgateway
 from etl.config.configuration import DEFAULT_CONFIG_DIR
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.config.staging.models import StagingJob
@@ -84,7 +84,7 @@ def load(
     maximum_rejected: MaximumRejected = None,
     force: Force = False,
     metrics_port: MetricsPort = None,
-    push_gateway: PushGateway = None,
+    pushgateway: Pushgateway = None,
     reject_dir: RejectDir = None,
     log_format: LogOption = None,
     as_json: AsJson = False,
@@ -99,7 +99,7 @@ def load(
     with _database(configuration, chosen) as database:
         loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
         summary = loader.load(naming_files(chosen, source), source, options)
-    return _end(summary, metrics, push_gateway, as_json, config_dir)
+    return _end(summary, metrics, pushgateway, as_json, config_dir)
 
 
 @app.command()
@@ -111,7 +111,7 @@ def retry(
     maximum_rejected: MaximumRejected = None,
     force: Force = False,
     metrics_port: MetricsPort = None,
-    push_gateway: PushGateway = None,
+    pushgateway: Pushgateway = None,
     reject_dir: RejectDir = None,
     log_format: LogOption = None,
     as_json: AsJson = False,
@@ -126,7 +126,7 @@ def retry(
     with _database(configuration, chosen) as database:
         loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
         summary = loader.retry(chosen, source, run, batch or (), options)
-    return _end(summary, metrics, push_gateway, as_json, config_dir)
+    return _end(summary, metrics, pushgateway, as_json, config_dir)
 
 
 @app.command()
@@ -263,9 +263,9 @@ def _observers(metrics: Metrics, metrics_port: int | None, log_format: LogFormat
     return [metrics, ProgressBar(console)] if console else [metrics]
 
 
-def _end(summary: Summary, metrics: Metrics, push_gateway: str | None, as_json: bool, config_dir: Path) -> int:
-    if push_gateway:
-        metrics.push(push_gateway)
+def _end(summary: Summary, metrics: Metrics, pushgateway: str | None, as_json: bool, config_dir: Path) -> int:
+    if pushgateway:
+        metrics.push(pushgateway)
     if as_json:
         print_json(summary.run)
     else:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import structlog
 
+from etl.command.typed import etl_as_typed
 from etl.config.staging.jobs import StagingJob
 from etl.errors import EtlError, SourceError, UsageError
 from etl.staging.batch.records import PreparedBatch, RawBatch
@@ -283,7 +284,7 @@ def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target
     if job.source_updated_at and not table.has_source_updated_at:
         raise UsageError(
             f"{table.name} has no column source_updated_at, without which an older record of job {job.id} might "
-            "replace a newer one; run `python -m etl.staging migrate`"
+            f"replace a newer one; run `{etl_as_typed()} staging migrate`"
         )
     if not job.source_updated_at:  # the order of the input decides, whatever times stand in the table
         table = replace(table, has_source_updated_at=False)

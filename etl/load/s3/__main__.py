@@ -17,6 +17,7 @@ from etl.command.edge import Edge, run_tool, tool
 from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging, default_log_format
 from etl.command.options import ConfigDir, LogOption
+from etl.command.typed import etl_as_typed
 from etl.config.configuration import DEFAULT_CONFIG_DIR, load_configuration
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
@@ -96,7 +97,7 @@ def _for_each_table(
     configure_logging(log_format or default_log_format())
     settings = configuration.settings
     if settings.s3 is None:
-        raise UsageError('no S3 bucket is configured; for the embedded one: eval "$(python -m etl.stack env)"')
+        raise UsageError(f'no S3 bucket is configured; for the embedded one: eval "$({etl_as_typed()} stack env)"')
     if command and settings.ledger is None:
         raise UsageError("expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL")
     tables = [configuration.table(name) for name in names] if names else list(configuration.tables.values())

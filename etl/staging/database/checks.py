@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from etl.command.typed import etl_as_typed
 from etl.errors import UsageError
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.queries import statement
@@ -43,12 +44,12 @@ def check_ledger(database: StagingDatabase) -> bool:
         raise UsageError(f"{address} has no schema {database.schema!r}; create it, or set staging.schema in etl.yaml")
     if not has_ledger:
         raise UsageError(
-            f"{address} has no staging ledger in schema {database.schema!r}; run `python -m etl.staging init`"
+            f"{address} has no staging ledger in schema {database.schema!r}; run `{etl_as_typed()} staging init`"
         )
     if not is_current:
         raise UsageError(
             f"the staging ledger in schema {database.schema!r} of {address} is of an older version; "
-            "run `python -m etl.staging init`, which brings it up to date"
+            f"run `{etl_as_typed()} staging init`, which brings it up to date"
         )
     return bool(is_read_only)
 
@@ -66,11 +67,12 @@ def check_table(database: StagingDatabase, name: str) -> StagingTable:
     if not columns:
         raise UsageError(
             f"{database.settings.address} has no table {name} in schema {database.schema!r}; "
-            "run `python -m etl.staging init`"
+            f"run `{etl_as_typed()} staging init`"
         )
     faults = [*_faults(columns), *([] if has_unique else ["no valid UNIQUE (source_id) that is not deferrable"])]
     if faults:
-        raise UsageError(f"{name} is no staging table yet: {'; '.join(faults)}; run `python -m etl.staging migrate`")
+        told = "; ".join(faults)
+        raise UsageError(f"{name} is no staging table yet: {told}; run `{etl_as_typed()} staging migrate`")
     unknown = [column for column, _, must_be_given in found if must_be_given and column not in _KNOWN]
     if unknown:
         raise UsageError(

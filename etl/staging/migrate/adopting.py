@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from etl.command.typed import etl_as_typed
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import UsageError
 from etl.staging.ledger.queries import statement
@@ -43,7 +44,7 @@ def refuse_foreign_ledger(address: str, schema: str, tables: Sequence[str]) -> N
     if tables:
         raise UsageError(
             f"{address} has {', '.join(tables)} of another system in schema {schema!r}, where the staging ledger is to "
-            "stand. `python -m etl.staging migrate --adopt-ledger` keeps them in schema "
+            f"stand. `{etl_as_typed()} staging migrate --adopt-ledger` keeps them in schema "
             f"{schema + '_adopted'!r} and takes their jobs and runs over as the lineage of the rows (with --dry-run it "
             "only tells); or name another schema for stg_* tables and ledger: staging.schema in etl.yaml"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from etl.command.typed import etl_as_typed
 from etl.errors import UsageError
 from etl.postgresql_types import OLDEST_TARGET
 from etl.staging.ledger.queries import statement
@@ -45,7 +46,7 @@ def check_writing(session: Session) -> None:
     missing = sorted(set(_OWN_TABLES) - set(found["own_tables"]))
     if missing:
         raise UsageError(
-            f"{address} has no {', '.join(missing)} in schema {settings.schema!r}; run `python -m etl.staging init`"
+            f"{address} has no {', '.join(missing)} in schema {settings.schema!r}; run `{etl_as_typed()} staging init`"
         )
     _check_privileges(session, found["user_name"])
 

@@ -65,5 +65,5 @@ def test_only_a_sample_can_advance(make_database: MakeDatabase) -> None:
     database = make_database()
     refused = database.run("--advance", "1")
     assert refused.exit_code == Exit.USAGE
-    assert "python -m etl.sample" in refused.stderr
+    assert "etl sample" in refused.stderr
     assert database.run("--advance", "1", "--recreate").exit_code == Exit.USAGE

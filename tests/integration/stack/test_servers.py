@@ -218,7 +218,7 @@ def test_lost_passwords_are_said(running: Shell) -> None:
     running.run("down")
     (running.data_dir / "credentials.json").unlink()
     process = running.start("up")
-    assert "`python -m etl.stack reset`" in process.communicate(timeout=300)[1]
+    assert "etl stack reset`" in process.communicate(timeout=300)[1]
     assert process.returncode == 1
     running.run("reset")
     running.run("up")

@@ -19,9 +19,9 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from etl.command.typed import etl_as_typed
 from etl.config.settings import PostgreSQLSettings
 from etl.project import PROJECT_DIR
-from etl.report.commands import etl_as_typed
 from etl.staging.database.database import StagingDatabase
 from tests.integration.staging.conftest import Execute
 
@@ -356,14 +356,14 @@ def test_a_run_whose_end_cannot_be_told_exits_1(ready: None, run: Run, execute: 
 
 def test_a_database_without_the_ledger(empty: None, run: Run) -> None:
     refused = run("load", "events")
-    assert (refused.returncode, "run `python -m etl.staging init`" in refused.stderr) == (2, True)
+    assert (refused.returncode, f"run `{etl_as_typed()} staging init`" in refused.stderr) == (2, True)
 
 
 def test_a_table_without_the_contract(ready: None, run: Run, execute: Execute) -> None:
     execute("DROP TABLE stg_events")
     execute("CREATE TABLE stg_events (source_id text, data jsonb)")
     refused = run("load", "events")
-    assert (refused.returncode, "run `python -m etl.staging migrate`" in refused.stderr) == (2, True)
+    assert (refused.returncode, f"run `{etl_as_typed()} staging migrate`" in refused.stderr) == (2, True)
     migrated = run("migrate", "--adopt-ledger")
     assert (migrated.returncode, "another system: nothing to adopt" in migrated.stdout) == (0, True)
     assert run("load", "events").returncode == 0

@@ -638,7 +638,7 @@ def test_of_a_truncated_file_all_whole_records_are_stored_whatever_its_size(
         ("ALTER TABLE stg_events ADD COLUMN country text NOT NULL", "that the loader does not know: country"),
         ("ALTER TABLE stg_events DROP COLUMN is_valid", "no column is_valid"),
         ("ALTER TABLE stg_events ALTER COLUMN data TYPE json", "data is json, expected jsonb"),
-        ("DROP TABLE etl_run_batches", "run `python -m etl.staging init`"),
+        ("DROP TABLE etl_run_batches", "etl staging init`"),
     ],
 )
 def test_what_is_not_ready_is_refused_before_anything_is_written(

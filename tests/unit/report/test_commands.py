@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from etl.report.commands import Commands, etl_as_typed
+from etl.command.typed import etl_as_typed
+from etl.report.commands import Commands
 
 
 def test_it_is_called_as_the_shell_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

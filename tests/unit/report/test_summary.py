@@ -5,9 +5,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from etl.command.typed import etl_as_typed
 from etl.config.destinations.registry import known_destinations
 from etl.model import Destination, LoadStatus, RunStatus
-from etl.report.commands import Commands, etl_as_typed
+from etl.report.commands import Commands
 from etl.report.summary import SHOWN_FAILURES, print_summary
 from etl.report.values import RunReport
 from tests.unit.report.facts import load, run_report

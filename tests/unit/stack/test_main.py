@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from etl.command.edge import run_tool
+from etl.command.typed import etl_as_typed
 from etl.stack.__main__ import app
 from etl.stack.environment import GROUPS
 
@@ -27,7 +28,7 @@ def test_env_before_the_first_start_is_bad_use(tmp_path: Path, capsys: pytest.Ca
     assert main(["env", "--config-dir", str(tmp_path)]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert "run `python -m etl.stack up` first" in printed.err
+    assert f"run `{etl_as_typed()} stack up` first" in printed.err
 
 
 def test_whoever_has_servers_of_his_own_needs_none_of_ours(
