@@ -43,8 +43,9 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if WORKER:
         os.environ.setdefault("ETL_LOG_DIR", str(PROJECT_DIR / "logs" / WORKER))
-    # a test runs most of Spark's code once or twice: what the second compiler makes of it costs a fifth of all CPU time
-    os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
+    # a test runs most of Spark's code once or twice: the second compiler's work costs a fifth of all CPU time; the
+    # first alone has 48 MB by default, and would throw away and compile again all the time
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m")
 
 
 def pytest_sessionstart() -> None:
