@@ -17,7 +17,7 @@ from etl.load.s3.door import spark_door
 from etl.load.s3.files.exchange import Publication, repair
 from etl.load.s3.files.expiry import expire
 from etl.load.s3.files.manifest import Manifest, read_load, read_manifest, write_manifest
-from etl.load.s3.files.staging import stage
+from etl.load.s3.files.staged import stage
 from etl.load.s3.job import Change, Job
 from etl.load.s3.paths import partition_date_of
 from etl.load.s3.store import StagedFile, StoredObject
