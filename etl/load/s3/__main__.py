@@ -1,4 +1,4 @@
-"""`python -m etl.load.s3 retention|optimize|vacuum`: the lake's upkeep, for one table or all.
+"""`etl lake retention|optimize|vacuum`: the lake's upkeep, for one table or all.
 
 Each table is held by its lease meanwhile: a load of it waits, or we wait for a load.
 """

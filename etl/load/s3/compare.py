@@ -49,13 +49,15 @@ LARGE = Extent(rows=_SMALL_ROWS + 1, stored_files=0, stored_bytes=0)
 
 @dataclass(frozen=True)
 class Standing:
-    """The incoming keys that stand already. `keys` holds them, computed once; `equal` and `differing` count them."""
+    """The incoming keys that stand already. `keys` holds them, computed once, a row for each stored row; `equal` and
+    `differing` count these, `doubled` those beyond a key's first."""
 
     keys: DataFrame | None
     equal: int
     differing: int
     dates_of_differing: frozenset[date]
     is_small: bool = False
+    doubled: int = 0
 
     @property
     def matched(self) -> int:
@@ -92,18 +94,21 @@ def find_standing(
             F.count_if(column(_EQUAL)).alias("equal"),
             F.count_if(~column(_EQUAL)).alias("differing"),
             F.collect_set(F.when(~column(_EQUAL), column(_STORED_DATE))).alias("dates"),
+            (F.count(F.lit(1)) - F.count_distinct(F.struct(*map(column, config.key)))).alias("doubled"),
         )
         .head()
     )
     assert counts is not None  # noqa: S101 - an aggregate without groups has one row
-    return Standing(keys, counts["equal"], counts["differing"], frozenset(counts["dates"]), extent.is_small)
+    dates_of_differing = frozenset(counts["dates"])
+    return Standing(keys, counts["equal"], counts["differing"], dates_of_differing, extent.is_small, counts["doubled"])
 
 
-def refuse_doubles(standing: Standing, rows: int, config: S3TableLoadConfig) -> None:
-    """A merge into a table that holds a key twice has no right answer."""
-    if standing.matched > rows:
+def refuse_doubles(standing: Standing, config: S3TableLoadConfig) -> None:
+    """What a key finds twice in the target has no right answer, and hides a key that is not there from the counts."""
+    if standing.doubled:
+        keys = standing.matched - standing.doubled
         raise DuplicateKeyError(
-            f"expected each key once in the target, found {standing.matched} stored rows for {rows} keys; "
+            f"expected each key once in the target, found {standing.matched} stored rows for {keys} keys; "
             f"load the table once with --full-refresh",
             table=config.table_name,
             destination=Destination.S3,

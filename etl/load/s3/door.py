@@ -13,8 +13,12 @@ from etl.errors import ConnectionLostError, ContentionError, EtlError, Overloade
 from etl.model import Destination
 from etl.spark.causes import of_spark
 
-_OVERLOADED = {"SlowDown", "503", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded", "Throttling"}
-_LOST = {"InternalError", "500", "502", "504", "RequestTimeout"}
+_OVERLOADED = {
+    *("SlowDown", "503", "ServiceUnavailable", "TooManyRequests", "TooManyRequestsException", "RequestLimitExceeded"),
+    *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
+    *("BandwidthLimitExceeded", "LimitExceededException"),
+}
+_LOST = {"InternalError", "500", "502", "504", "RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"}
 _MAY_PASS = {429, 500, 502, 503, 504}
 _CONTENTION = {"OperationAborted", "ConditionalRequestConflict", "PreconditionFailed", "409", "412"}
 

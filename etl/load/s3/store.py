@@ -182,7 +182,7 @@ def client_of(address: StoreAddress) -> Any:
     """One client a process and address: making one costs more than a request does."""
     config = Config(
         s3={"addressing_style": "path" if address.path_style else "auto"},
-        retries={"mode": "standard", "total_max_attempts": 1},  # `_seconds_until_next` decides: boto3 does not say so
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         connect_timeout=10,
         read_timeout=120,
         max_pool_connections=16,
@@ -197,7 +197,8 @@ def client_of(address: StoreAddress) -> Any:
         verify=(address.ca_file or True) if address.verify else False,
         config=config,
     )
-    client.meta.events.register("needs-retry.s3", _seconds_until_next)
+    # before boto3's own handler, which waits without a word
+    client.meta.events.register_first("needs-retry.s3", _seconds_until_next)
     return client
 
 

@@ -17,7 +17,7 @@ def add(job: Job, table: LakeTable) -> LoadResult:
         return job.result(unchanged=rows)
     standing = standing_of(job, table)
     with spark_door("compare with the stored rows", job.table):
-        refuse_doubles(standing, rows, job.config)
+        refuse_doubles(standing, job.config)
         refuse_differing(standing, job.config)
     if standing.differing and job.config.conflict_resolution is ConflictResolution.UPDATE:
         return _update(job, table, standing)

@@ -15,7 +15,7 @@ def overwrite(job: Job, table: LakeTable) -> LoadResult:
         return job.result(unchanged=rows)
     stored_rows = table.count()
     standing = standing_of(job, table) if stored_rows else NOTHING_STANDS
-    if standing.equal == rows == stored_rows and table.holds(job.frame.schema):
+    if standing.equal == rows == stored_rows and not standing.doubled and table.holds(job.frame.schema):
         return job.result(unchanged=rows)
     job.refuse_too_many_vanished(stored_rows, min(standing.matched, rows))
     result = replacing(job, rows=rows, stored_rows=stored_rows, standing=standing)

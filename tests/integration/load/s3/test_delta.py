@@ -141,6 +141,23 @@ def test_a_target_that_holds_a_key_twice_is_not_merged_into(lake: Lake) -> None:
         lake.loader().load(lake.frame(ONE), config)
 
 
+@pytest.mark.parametrize("mode", [WriteMode.APPEND, WriteMode.OVERWRITE])
+@pytest.mark.parametrize("file_format", list(S3Format))
+def test_a_key_that_stands_twice_hides_no_row_that_does_not_stand(
+    lake: Lake, file_format: S3Format, mode: WriteMode
+) -> None:
+    """The stored rows that match are as many as the incoming ones, of which one is new."""
+    keyless = lake.config(format=file_format, mode=WriteMode.APPEND, key=())
+    lake.loader("run-1").load(lake.frame(ONE, ONE), keyless)
+    config = keyless.model_copy(update={"key": ("id",), "mode": mode})
+    if mode is WriteMode.APPEND:
+        with pytest.raises(DuplicateKeyError, match="found 2 stored rows for 1 keys"):
+            lake.loader("run-2").load(lake.frame(ONE, TWO), config)
+    else:
+        lake.loader("run-2").load(lake.frame(ONE, TWO), config)
+        assert lake.rows(config) == [ONE, TWO]
+
+
 def test_new_columns_evolve_the_table_and_missing_ones_stay(lake: Lake) -> None:
     config = merging(lake)
     lake.loader("run-1").load(lake.frame(ONE, TWO), config)

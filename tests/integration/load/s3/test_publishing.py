@@ -7,7 +7,7 @@ import pytest
 from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.errors import ConnectionLostError, ValidationError
 from etl.load.executors import Attempt
-from etl.load.s3.files import staging as file_staging
+from etl.load.s3.files import staged
 from etl.load.s3.files import table as file_table
 from etl.load.s3.files.exchange import Publication
 from etl.load.s3.files.partition import files_of, write_files
@@ -84,14 +84,14 @@ def test_a_failed_first_load_leaves_no_target(lake: Lake, monkeypatch: pytest.Mo
 def test_a_losing_attempt_adds_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second attempt at each partition stages the same rows before the winner's receipt comes in."""
     config = lake.config(partitioned=False)
-    write = file_staging.write_partitions
+    write = staged.write_partitions
 
     def twice(frame, function, task):  # type: ignore[no-untyped-def]
         loser = write_files(iter(frame.toArrow().to_batches()), Attempt(0, 9999), task)
         assert [file.rows for file in files_of(loser)] == [2]
         return write(frame, function, task)
 
-    monkeypatch.setattr(file_staging, "write_partitions", twice)
+    monkeypatch.setattr(staged, "write_partitions", twice)
     lake.loader().load(lake.frame(ONE, TWO), config)
     assert lake.rows(config) == [ONE, TWO]
     assert len(lake.data_keys(config)) == 1
