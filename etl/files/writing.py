@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +15,8 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     block or the disk fails, what stood there stays."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with unfinished.open("wb") as file:
+        unfinished.unlink(missing_ok=True)  # of a killed process that had our number, or a link that somebody put there
+        with unfinished.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -27,8 +28,10 @@ def whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """As far as it can be: one may write into a folder that one may not open, and not every file system does it."""
+    with suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,4 +1,4 @@
-"""`python -m etl.staging load | retry | cancel | status | init | migrate`: JSON records into stg_* tables.
+"""`etl staging load | retry | cancel | status | init | migrate`: JSON records into stg_* tables.
 
 Exit codes: 0 all stored, 1 some were not (run partial or failed), 2 bad use, configuration or database, before anything
 was written, 130 interrupted, 143 terminated.
@@ -236,6 +236,7 @@ def _job_of(
 ) -> StagingJob:
     """The job of a run, with the files it read and the batch size that they were cut with."""
     with _database(configuration) as database:
+        check_ledger(database)
         run = StagingLedger(database).get_run(run_id)
     read = run.parameters.get("source", {})
     is_same_kind = read.get("type") == configuration.job(run.etl_job_id).source.type

@@ -178,6 +178,7 @@ class StagingLedger:
     # Batches
 
     def register_batches(self, run_id: str, batches: Sequence[RawBatch]) -> None:
+        """On the server's disk when it returns: what a crash forgets of a batch must be missed at the run's end."""
         registered = [
             {
                 "batch_index": batch.index,
@@ -186,7 +187,8 @@ class StagingLedger:
             }
             for batch in batches
         ]
-        self._watched("register batches", "register_batches", {"run_id": run_id, "batches": _json(registered)})
+        with self._database.transaction("register batches") as cursor:
+            cursor.execute(statement("register_batches"), {"run_id": run_id, "batches": _json(registered)})
 
     def mark_running(self, run_id: str, batch_indexes: Sequence[int]) -> None:
         parameters = {"run_id": run_id, "batch_indexes": list(batch_indexes)}

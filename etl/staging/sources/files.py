@@ -91,12 +91,18 @@ def find_files(patterns: Sequence[str]) -> tuple[Path, ...]:
     for path in found:
         if not is_readable(path):
             raise SourceError(f"{path} cannot be read: this user lacks the permission")
-    return tuple(each_once(found))
+    return _by_last_name(found)
 
 
 def name_files(patterns: Sequence[str]) -> tuple[Path, ...]:
     """As `find_files` where a run read them before: one that is missing now is told when it is to be read."""
-    return tuple(each_once(path for pattern in patterns for path in _named(pattern) if not path.is_dir()))
+    return _by_last_name([path for pattern in patterns for path in _named(pattern) if not path.is_dir()])
+
+
+def _by_last_name(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Each file once, at its last place: of files in the order of their age the latest record wins, whatever link led
+    to it before."""
+    return tuple(reversed(each_once(reversed(paths))))
 
 
 def _named(pattern: str) -> list[Path]:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg2.errors
 import pytest
 
+from etl.command.typed import etl_as_typed
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging.models import JsonFiles, StagingJob
 from etl.errors import ConnectionLostError, LockedError, StoreError, UsageError
@@ -144,7 +145,7 @@ def test_a_ledger_of_an_older_version_is_healed(
             " ('ended', 0, 'running', '{}', 0), ('ended', 1, 'failed', '{}', 0), ('ended', 2, 'pending', '{}', 0),"
             " ('live', 0, 'running', '{}', 0)"
         )
-        with pytest.raises(UsageError, match="of an older version; run `python"):
+        with pytest.raises(UsageError, match=f"of an older version; run `{re.escape(etl_as_typed())} staging init`"):
             StagingLoader(database).load(JOB, FileSource(NdjsonFormat(1 << 20), ()))
         assert install_ledger(database) == [each.name for each in migrations[2:]]
     assert execute("SELECT status FROM etl_run_batches ORDER BY etl_run_id, batch_index") == [

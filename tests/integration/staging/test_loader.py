@@ -287,6 +287,7 @@ def test_batches_that_can_be_read_again_wait_for_the_disk_at_the_end_of_the_run(
             INSERT INTO commits VALUES (TG_TABLE_NAME, current_setting('synchronous_commit')); RETURN NULL; END$$"""
     )
     execute("CREATE TRIGGER tell AFTER INSERT ON stg_events FOR EACH STATEMENT EXECUTE FUNCTION tell()")
+    execute("CREATE TRIGGER tell AFTER INSERT ON etl_run_batches FOR EACH STATEMENT EXECUTE FUNCTION tell()")
     execute("CREATE TRIGGER tell AFTER UPDATE OF finished_at ON etl_runs FOR EACH STATEMENT EXECUTE FUNCTION tell()")
     write(file, some(300))
     read = source(file)
@@ -298,6 +299,8 @@ def test_batches_that_can_be_read_again_wait_for_the_disk_at_the_end_of_the_run(
     found = execute("SELECT DISTINCT waits FROM commits WHERE of = 'stg_events'")
     assert found == [("on" if kept else "off",)]
     assert ("on",) in execute("SELECT waits FROM commits WHERE of = 'etl_runs'")
+    # a batch that the server has forgotten must be missed at the end
+    assert execute("SELECT DISTINCT waits FROM commits WHERE of = 'etl_run_batches'") == [("on",)]
 
 
 def test_a_job_whose_source_is_of_another_kind_now_cannot_retry(
