@@ -25,6 +25,7 @@ fi
 job=""
 is_asking=false
 is_local=true
+is_here=true
 config_dir="$root/conf"
 previous=""
 for argument in "$@"; do
@@ -40,10 +41,12 @@ for argument in "$@"; do
         if [ -n "$job" ]; then is_asking=true; fi
         ;;
     --config-dir=*) config_dir="${argument#*=}" ;;
+    --deploy-mode=cluster | spark.submit.deployMode=cluster) is_here=false ;;
     --master=* | spark.master=*) case "${argument#*=}" in local*) ;; *) is_local=false ;; esac ;;
     esac
     case "$previous" in
     --config-dir) config_dir="$argument" ;;
+    --deploy-mode) if [ "$argument" = cluster ]; then is_here=false; fi ;;
     --master) case "$argument" in local*) ;; *) is_local=false ;; esac ;;
     esac
     previous="$argument"
@@ -56,10 +59,11 @@ config_dir=$(cd "$config_dir" 2>/dev/null && pwd || echo "$config_dir")
 if $is_asking; then
     exec "$python" "$job" --help
 fi
-# Nor does it to see that a run cannot begin.
-case "$job" in
-run_etl.py | */run_etl.py) module etl.submission "$@" ;;
-esac
+# Nor does it to see that a run cannot begin; a cluster's machines have folders and variables of their own.
+if $is_here && [ "$job" = "$root/jobs/run_etl.py" ]; then
+    # with the packages of yours that the job will find
+    PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" "$python" -P -m etl.submission "$@"
+fi
 ivy=$(cd "${ETL_IVY_DIR:-$root/.ivy}" && pwd)
 
 # Servers of yours, named by environment variables or etl.yaml, are used as they are; the rest is embedded.

@@ -82,9 +82,9 @@ def main(arguments: Sequence[str]) -> int:
     return Edge().exit_code(lambda: check(arguments[place + 1 :], os.environ, job))
 
 
+if __name__ == "__main__":  # before the flags are asked for: that, too, may be a fault of use
+    sys.exit(main(sys.argv[1:]))
+
 run.__signature__ = _signature()  # type: ignore[attr-defined]
 app = typer.Typer(add_completion=False)
 app.command(cls=_Given)(run)
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

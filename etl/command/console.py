@@ -28,4 +28,4 @@ def watched_console(log_format: LogFormat | None) -> Console | None:
 
 def print_json(value: Any) -> None:
     """What `--json` prints: one document."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    print(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())  # noqa: T201 - to nobody after `>&-`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -28,9 +29,9 @@ class Ended(KeyboardInterrupt):
 
 
 def say(text: str) -> None:
-    """On stderr, without secrets; where that is closed, to nobody."""
-    with suppress(OSError, ValueError):
-        sys.stderr.write(redact(text) + "\n")
+    """On stderr; where that is closed, to nobody."""
+    with suppress(OSError, ValueError, AttributeError):  # as after `2>&-`
+        sys.stderr.write(text + "\n")
 
 
 def exit_of(error: EtlError) -> Exit:
@@ -54,13 +55,16 @@ class Edge:
             return code
         except (typer.TyperException, typer.Exit, typer.Abort):
             raise
-        except EtlError as error:
+        except ConfigurationError as error:
+            # it names keys and never their values; masking would take what stands behind a key for its value
             return self._told(error.message, self.exit_of(error))
-        except BrokenPipeError:  # as in `… list | head`
-            give_up_stdout()
-            return Exit.FAILED
+        except EtlError as error:
+            return self._told(redact(error.message), self.exit_of(error))
         except OSError as error:
-            return self._told(str(error), Exit.FAILED)
+            if isinstance(error, BrokenPipeError) and _is_stdout_closed():  # as in `… list | head`
+                give_up_stdout()
+                return Exit.FAILED
+            return self._told(redact(str(error)), Exit.FAILED)
         except KeyboardInterrupt as error:
             return self._ended(error)
         except ModuleNotFoundError as error:
@@ -108,12 +112,21 @@ def run_tool(app: typer.Typer, program: str, arguments: Sequence[str] | None = N
         if error.format_message():  # empty where there was no argument at all, and help was shown
             context = getattr(error, "ctx", None)
             path = context.command_path if context else program
-            say(f"{path}: {error.format_message()}\nTry '{path} --help'.")
+            say(redact(f"{path}: {error.format_message()}\nTry '{path} --help'."))
         sys.exit(Exit.USAGE)
     except typer.Abort:
         sys.exit(Exit.INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _is_stdout_closed() -> bool:
+    """By whoever read from it."""
+    with suppress(OSError, ValueError, AttributeError):
+        watched = select.poll()
+        watched.register(sys.stdout.fileno(), 0)
+        return any(event & select.POLLERR for _, event in watched.poll(0))
+    return False
 
 
 def give_up_stdout() -> None:

@@ -1,4 +1,4 @@
-"""`python -m etl.config check` and `python -m etl.config show TABLE`: the configuration, without touching a server."""
+"""`etl config check` and `etl config show TABLE`: the configuration, without touching a server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from etl.command.console import print_json, table_console
+from etl.command.console import table_console
 from etl.command.edge import Edge, run_tool, tool
 from etl.command.exits import Exit
 from etl.command.options import AsJson, ConfigDir
@@ -45,7 +45,8 @@ def show(
     configuration = load_configuration(config_dir)
     shown = effective(configuration.table(table))
     if as_json:
-        print_json(shown)
+        # numbers of YAML have no end, unlike orjson's
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
         _print(shown)
 

@@ -66,7 +66,9 @@ def write_partitions(df: DataFrame, write: PartitionWriter[FrozenConfig], config
 
 def failed(attempt: Attempt, error: EtlError) -> Receipt:
     """The receipt of an attempt that staged nothing."""
-    told = {"error": type(error).__name__, "message": error.message}
+    # a foreign loader's own class is nothing to the driver: the nearest of ours says whether a retry may help
+    kind = next(each for each in type(error).__mro__ if each.__module__ == errors.__name__)
+    told = {"error": kind.__name__, "message": error.message}
     return Receipt(attempt.part, attempt.number, rows=0, bytes=0, failure=json.dumps(told))
 
 

@@ -19,10 +19,10 @@ def loader_class(destination: Destination) -> type[BaseLoader[Any]]:
     spec = spec_of(destination)
     try:
         found: type[BaseLoader[Any]] = resolve_name(spec.loader)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever a foreign module raises when it is imported
         raise UsageError(
             f"the loader of destination {spec.name} ({spec.loader}, package {spec.package or 'ownlens-etl'}) cannot be "
-            f"imported: {error}; install what it needs, or mend the package"
+            f"imported: {type(error).__name__}: {error}; install what it needs, or mend the package"
         ) from error
     return found
 

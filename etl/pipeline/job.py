@@ -60,7 +60,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _tell(text: str, code: Exit) -> None:
     """Bad use is the command line's own answer, before any log."""
-    if code is Exit.USAGE:
+    if code is Exit.USAGE or not structlog.is_configured():
         say(text)
     elif code is Exit.INTERRUPTED:
         log.error("run interrupted")

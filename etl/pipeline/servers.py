@@ -17,6 +17,8 @@ def configured_destinations(settings: Settings) -> tuple[Destination, ...]:
 
 def require_servers(settings: Settings, wanted: Collection[Destination]) -> None:
     """UsageError for destinations without a server or loader, and for servers that do not go together."""
+    if gone := [name for name in wanted if name not in known_destinations()]:
+        raise UsageError(f"expected a package that brings destination {', '.join(gone)}, found none; install it")
     missing = [name for name in wanted if settings.server(name) is None]
     if missing or not wanted:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""`python -m etl.rejects list | show ID | retry`: rows that loads left out, and another try for them.
+"""`etl rejects list | show ID | retry`: rows that loads left out, and another try for them.
 
 Exit codes: 0 done (and, for retry, no row of the tables waits any more, or breaks the rule again), 1 rows still wait or
 are rejected again, or a server failed, 2 bad use or configuration.
@@ -95,10 +95,12 @@ def retry(
 
 
 def _retry_rule(rule: str, tables: Sequence[str], log_format: LogFormat | None, config_dir: Path) -> int:
+    from etl.pipeline.options import RunOptions
     from etl.rejects.rereading import retry_rejected
 
     with _opened(config_dir, log_format) as (configuration, ledger):
-        results = retry_rejected(configuration, ledger, rule, tables, config_dir)
+        asked_for = RunOptions(config_dir=config_dir, log_format=log_format or default_log_format())
+        results = retry_rejected(configuration, ledger, rule, tables, asked_for)
     for result in results:
         loads = ", ".join(
             f"{load.destination}: {load.rows_inserted + load.rows_updated:,} loaded" for load in result.loads

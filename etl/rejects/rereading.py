@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from etl.command.logging import LogFormat
 from etl.config.configuration import Configuration
@@ -51,23 +50,26 @@ class Reread:
 
 
 def retry_rejected(
-    configuration: Configuration, ledger: Ledger, rule: str, tables: Sequence[str], config_dir: Path
+    configuration: Configuration, ledger: Ledger, rule: str, tables: Sequence[str], asked_for: RunOptions
 ) -> list[Reread]:
-    """One result a table with rows that `rule` rejected (of `tables`, or all)."""
+    """One result a table with rows that `rule` rejected (of `tables`, or all). `asked_for` says where the configuration
+    is, and how to log."""
     asked = {configuration.table(name).name for name in tables}
     found = ledger.rejected_tables(rule)
     if not found:
         rules = dict(ledger.rejected_rules())
         raise UsageError(f"expected a rule of rejected rows, found {rule!r}; {suggestion(rule, rules)}")
     chosen = [configuration.table(name) for name in found if not asked or name in asked]
-    return [_reread(configuration, ledger, table, rule, config_dir) for table in chosen]
+    return [_reread(configuration, ledger, table, rule, asked_for) for table in chosen]
 
 
-def _reread(configuration: Configuration, ledger: Ledger, table: TableConfig, rule: str, config_dir: Path) -> Reread:
+def _reread(
+    configuration: Configuration, ledger: Ledger, table: TableConfig, rule: str, asked_for: RunOptions
+) -> Reread:
     extents = ledger.rejected_extents(table.name, rule, *_mark_names(table))
     destinations = _destinations(configuration, table, extents)
     require_servers(configuration.settings, destinations)
-    options = _options(table, extents, destinations, config_dir)
+    options = _options(table, extents, destinations, asked_for)
     run_id = _run(configuration, ledger, table, options)
     loads = tuple(ledger.loads(run_id))
     published = {load.destination for load in loads if load.status.is_published}
@@ -93,7 +95,10 @@ def _destinations(
 
 
 def _options(
-    table: TableConfig, extents: Sequence[RejectedExtent], destinations: tuple[Destination, ...], config_dir: Path
+    table: TableConfig,
+    extents: Sequence[RejectedExtent],
+    destinations: tuple[Destination, ...],
+    asked_for: RunOptions,
 ) -> RunOptions:
     """From the first of their marks to the last; the whole table where nobody can tell."""
     marks = [mark for extent in extents for mark in (extent.first_mark, extent.last_mark) if mark is not None]
@@ -108,7 +113,8 @@ def _options(
         if is_bounded
         else None
     )
-    return RunOptions(
+    return replace(
+        asked_for,
         load=True,
         destinations=destinations,
         tables=(table.name,),
@@ -117,7 +123,6 @@ def _options(
         until=until,
         # what is rejected again is told row by row
         maximum_rejected="100%",
-        config_dir=config_dir,
     )
 
 
@@ -135,6 +140,6 @@ def _run(configuration: Configuration, ledger: Ledger, table: TableConfig, optio
     assignment = new_assignment([table], options.destinations)
     require_sources(configuration.settings, assignment.tables)
     run = start_run(ledger, options, assignment)
-    with open_progress(LogFormat.CONSOLE) as progress:
+    with open_progress(LogFormat(options.log_format)) as progress:
         run_tables(Job(configuration, options, spark, ledger, progress), assignment, run)
     return run.run_id

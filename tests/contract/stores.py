@@ -1,7 +1,4 @@
-"""What the contract suite knows of each store: how to ask for a load, and how to read back what stands there.
-
-A new destination of this house is one more entry in STORES.
-"""
+"""What the contract suite knows of each store: how to ask for a load, and how to read back what stands there."""
 
 from __future__ import annotations
 

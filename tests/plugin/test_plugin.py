@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from etl.config.destinations.registry import known_destinations, parse_destination
+from etl.config.destinations.registry import BUILT_IN, RESERVED, known_destinations, parse_destination
+from etl.config.settings import Settings
+from etl.config.tables.entries import entry_keys
 from etl.errors import UsageError
 from etl.model import Destination
 from etl.pipeline.job import main
@@ -78,7 +80,7 @@ def test_the_package_passes_the_contract_and_is_loaded_by_the_main_job(
 
 def test_a_destination_of_a_package_is_one_of_all(site: Path) -> None:
     brings(site, f'{SPEC}ATTIC = replace(SPEC, aliases=("loft",))\n')
-    assert list(known_destinations()) == ["s3", "postgresql", "clickhouse", "attic"]
+    assert list(known_destinations()) == [*(spec.name for spec in BUILT_IN), "attic"]
     assert known_destinations()[Destination("attic")].package == "etl-attic 1.2"
     assert parse_destination("Loft") == "attic"
 
@@ -115,11 +117,32 @@ def test_a_broken_package_is_named_and_nothing_begins(
         known_destinations()
 
 
-@pytest.mark.parametrize("name", ["run", "source", "Attic", "at-tic"])
+@pytest.mark.parametrize("name", ["run", "source", "hash_salt", "key", "Attic", "at-tic"])
 def test_a_name_that_yaml_uses_otherwise_is_refused(site: Path, name: str) -> None:
     brings(site, f"{SPEC}ATTIC = replace(SPEC, name=Destination({name!r}))\n", name)
     with pytest.raises(UsageError, match=f"lower-case letters, digits and _, found '{name}'"):
         known_destinations()
+
+
+def test_an_alias_that_nobody_could_type_is_refused(site: Path) -> None:
+    brings(site, f"{SPEC}ATTIC = replace(SPEC, aliases=['Loft'])\n")
+    with pytest.raises(UsageError, match="lower-case letters, digits and _, found 'Loft'"):
+        known_destinations()
+
+
+def test_every_word_of_yaml_is_reserved() -> None:
+    ours = {spec.name for spec in BUILT_IN}
+    assert {*Settings.model_fields, *entry_keys()} - ours <= RESERVED
+
+
+def test_the_flags_of_a_run_are_checked_without_a_traceback_where_a_package_is_broken(site: Path) -> None:
+    brings(site, "ATTIC = 5\n")
+    command = [sys.executable, "-P", "-m", "etl.submission", "jobs/run_etl.py", "--load-destinations", "s3"]
+    ended = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": f"{PROJECT_DIR}:{site}"}, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
+    assert "found int" in ended.stderr
 
 
 def test_a_loader_that_cannot_be_imported_is_named_before_spark_starts(

@@ -23,10 +23,14 @@ GROUP = "ownlens_etl.destinations"
 BUILT_IN = (S3, POSTGRESQL, CLICKHOUSE)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_RESERVED = frozenset(
-    ["source", "ledger", "staging", "run", "others", "extract", "transform", "kind", "kinds", "defaults", "domain"]
-)
-"""Words of YAML files beside which a destination's name stands."""
+RESERVED = frozenset({
+    # of etl.yaml, and of what it becomes
+    *("source", "ledger", "staging", "staging_schema", "run", "others", "hash_salt", "config_dir", "source_schema"),
+    # of a table's entry
+    *("extract", "transform", "kind", "kinds", "defaults", "domain", "key", "date_column", "null_safe_key", "enabled"),
+    *("conflict_resolution", "schema_contract", "vanished_rows", "maximum_deleted", "maximum_rejected", "numeric_as"),
+})  # fmt: skip
+"""Words beside which a destination's name stands."""
 
 
 @cache
@@ -68,13 +72,17 @@ def _brought(point: EntryPoint) -> DestinationSpec:
         raise _unusable(point, f"{type(error).__name__}: {error}") from error
     if not isinstance(spec, DestinationSpec):
         raise _unusable(point, f"expected a DestinationSpec, found {type(spec).__name__}")
-    if spec.name != point.name or not _NAME.fullmatch(spec.name) or spec.name in _RESERVED:
-        raise _unusable(point, f"expected its name, lower-case letters, digits and _, found {str(spec.name)!r}")
+    if spec.name != point.name:
+        raise _unusable(point, f"expected its name, found {str(spec.name)!r}")
+    for name in (spec.name, *spec.aliases):
+        if not _NAME.fullmatch(name) or name in RESERVED:
+            expected = "a name that is no word of YAML, of lower-case letters, digits and _"
+            raise _unusable(point, f"expected {expected}, found {str(name)!r}")
     if spec.load_config.model_fields["destination"].default != spec.name:
         raise _unusable(point, f"expected destination {spec.name!r} in {spec.load_config.__name__}")
     if not spec.kinds.is_file():
         raise _unusable(point, f"expected what kinds of tables do there, found no file {spec.kinds}")
-    return replace(spec, package=_package(point))
+    return replace(spec, aliases=tuple(spec.aliases), package=_package(point))
 
 
 def _unusable(point: EntryPoint, reason: str) -> UsageError:

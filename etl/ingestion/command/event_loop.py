@@ -17,7 +17,6 @@ class Interrupted(Exception):
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal.Signals(signal_number).name)
         self.number = signal_number
-        self.exit_code = 128 + signal_number
 
 
 def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:

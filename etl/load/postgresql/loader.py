@@ -95,7 +95,8 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
             )
         if finds_by_key(config) and not (config.key or config.conflict_target):
             raise UsageError(
-                f"expected a key for {config.table_name}: {config.mode} needs one; set `key`, or append or overwrite",
+                f"expected a key for {config.table_name}: {config.mode} needs one; "
+                "set `key`, or use append or overwrite",
                 table=config.table_name,
             )
 

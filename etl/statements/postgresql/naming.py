@@ -23,9 +23,9 @@ STATUS = "_etl_status"
 COLUMNS_OF_A_LOAD = COLUMNS_OF_A_TABLE - len((ATTEMPT, RULE, REASON, STATUS))
 """A staging table has them all, and our own beside them."""
 
-_IDENTICAL = (EXACT | {"character"}) - {"time with time zone"}
-"""What is padded, or has a fixed number of digits, is the same once it is stored; a time with its zone is compared as
-text, to be sure."""
+_IDENTICAL = (EXACT | {"character"}) - {"time with time zone", "bit", "bit varying", "macaddr8"}
+"""What is padded, or has a fixed number of digits, is the same once it is stored; what has several spellings or a zone
+is compared as text, to be sure."""
 
 _WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "circle", "lseg"})
 

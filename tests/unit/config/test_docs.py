@@ -8,10 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from etl.config.configuration import DEFAULT_CONFIG_DIR
-from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
-from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
-from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.destinations.registry import BUILT_IN
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.settings import PostgreSQLSettings, RunSettings
 from etl.config.tables.entries import entry_keys
@@ -24,9 +22,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     FileSource,
     ExtractConfig,
     TransformConfig,
-    S3TableLoadConfig,
-    PostgreSQLTableLoadConfig,
-    ClickHouseTableLoadConfig,
+    *(spec.load_config for spec in BUILT_IN),
     PostgreSQLSettings,
     ClickHouseSettings,
     S3Settings,

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from etl.config.__main__ import app
+from etl.config.destinations.registry import BUILT_IN
 from tests.unit.config.conftest import Folder
 
 GOOD = "tables:\n  orders: {kind: snapshot, key: order_id, date_column: order_date}\n"
@@ -59,7 +62,7 @@ def test_show_as_json_is_the_effective_configuration(folder: Folder) -> None:
         "overlap_seconds": 600,
         "partitions": None,
     }
-    assert list(shown["loads"]) == ["s3", "postgresql", "clickhouse"]
+    assert list(shown["loads"]) == [spec.name for spec in BUILT_IN]
     assert shown["loads"]["clickhouse"]["partition_by"] == ["toYYYYMM(order_date)"]
     assert shown["columns"]["amount"] == "numeric(12,2)"
 
@@ -99,3 +102,32 @@ def test_show_of_an_unknown_table(folder: Folder) -> None:
 def test_bad_use_exits_with_2() -> None:
     assert run("shwo").exit_code == 2
     assert run("show").exit_code == 2
+
+
+def test_what_is_said_of_a_key_is_said_whole(folder: Folder) -> None:
+    """What stands behind a key's name looks like a secret."""
+    folder.tables(GOOD)
+    folder.write(
+        "etl.yaml", "source_schema: schema.sql\nclickhouse: {password: hunter2, host: h, database: d, user: u}\n"
+    )
+    result = run("check", "--config-dir", str(folder.path))
+    assert result.exit_code == 2
+    assert "clickhouse.password: secrets come from the environment; write ${NAME}" in result.stderr
+    assert "hunter2" not in result.output
+
+
+def test_numbers_of_any_length_are_shown(folder: Folder) -> None:
+    number = 10**30 + 7
+    folder.tables(GOOD.replace("}\n", f", transform: {{default: {{amount: {number}}}}}}}\n"))
+    result = run("show", "orders", "--json", "--config-dir", str(folder.path))
+    assert json.loads(result.stdout)["transform"]["default"] == {"amount": number}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code"), [("show nobody", "2>&-", 2), ("show orders --json", ">&-", 0), ("check", ">&-", 0)]
+)
+def test_a_closed_output_does_not_change_the_exit_code(folder: Folder, arguments: str, closed: str, code: int) -> None:
+    folder.tables(GOOD)
+    command = f'"$0" -m etl.config {arguments} --config-dir "$1" {closed}'
+    ended = subprocess.run(["sh", "-c", command, sys.executable, str(folder.path)], check=False)
+    assert ended.returncode == code
