@@ -117,7 +117,7 @@ def test_a_server_that_does_not_come_back_ends_the_run(uploads: Uploads, quick_r
 
         report = asyncio.run(async_upsert(options, dsn_of(settings), [Ender()]))
     assert [file.status for file in report.files] == [FileStatus.FAILED] * 2
-    assert all("reachable" in file.notes or "connection" in file.notes for file in report.files)
+    assert all("can be reached" in file.notes or "connection" in file.notes for file in report.files)
     again = uploads.load(*files, mode=Mode.APPEND, primary_key=(), resume=True)
     assert again.is_success
     assert uploads.execute("SELECT count(*), count(DISTINCT id) FROM t") == [(2 * ROWS, ROWS)]
