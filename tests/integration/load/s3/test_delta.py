@@ -149,7 +149,7 @@ def test_a_key_that_stands_twice_hides_no_row_that_does_not_stand(
     """The stored rows that match are as many as the incoming ones, of which one is new."""
     keyless = lake.config(format=file_format, mode=WriteMode.APPEND, key=())
     lake.loader("run-1").load(lake.frame(ONE, ONE), keyless)
-    config = keyless.model_copy(update={"key": ("id",), "mode": mode})
+    config = keyless.model_copy(update={"key": ("id",), "mode": mode, "conflict_resolution": ConflictResolution.SKIP})
     if mode is WriteMode.APPEND:
         with pytest.raises(DuplicateKeyError, match="found 2 stored rows for 1 keys"):
             lake.loader("run-2").load(lake.frame(ONE, TWO), config)
