@@ -27,7 +27,7 @@ test: setup ## all tests but the slow ones, on servers of their own
 	$(PYTHON_OF_VENV) -m pytest -m "not slow" $(SHARED) $(PYTEST_ARGS)
 
 proof: setup ## what takes longer: the slow tests, and `make test` in a clean clone
-	$(PYTHON_OF_VENV) -m pytest -m slow $(PYTEST_ARGS)
+	$(PYTHON_OF_VENV) -m pytest -m slow $(SHARED) $(PYTEST_ARGS)
 	scripts/proof.sh
 
 bench: setup ## loaders against their baselines; results go to bench/README.md
