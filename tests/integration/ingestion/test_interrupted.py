@@ -39,7 +39,7 @@ options = UploadOptions(
 try:
     run_to_end(async_upsert(options, find_dsn(None, None, os.environ)))
 except Interrupted as ended:
-    sys.exit(ended.exit_code)
+    sys.exit(128 + ended.number)
 """
 
 
