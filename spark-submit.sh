@@ -60,7 +60,7 @@ if $is_asking; then
     exec "$python" "$job" --help
 fi
 # Nor does it to see that a run cannot begin; a cluster's machines have folders and variables of their own.
-if $is_here && [ "$job" = "$root/jobs/run_etl.py" ]; then
+if $is_here && [ "$job" -ef "$root/jobs/run_etl.py" ]; then
     # with the packages of yours that the job will find
     PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" "$python" -P -m etl.submission "$@"
 fi
