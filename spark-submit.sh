@@ -41,12 +41,12 @@ for argument in "$@"; do
         if [ -n "$job" ]; then is_asking=true; fi
         ;;
     --config-dir=*) config_dir="${argument#*=}" ;;
-    --deploy-mode=cluster | spark.submit.deployMode=cluster) is_here=false ;;
+    --deploy-mode=cluster | *deployMode=cluster) if [ -z "$job" ]; then is_here=false; fi ;;
     --master=* | spark.master=*) case "${argument#*=}" in local*) ;; *) is_local=false ;; esac ;;
     esac
     case "$previous" in
     --config-dir) config_dir="$argument" ;;
-    --deploy-mode) if [ "$argument" = cluster ]; then is_here=false; fi ;;
+    --deploy-mode) if [ -z "$job" ] && [ "$argument" = cluster ]; then is_here=false; fi ;;
     --master) case "$argument" in local*) ;; *) is_local=false ;; esac ;;
     esac
     previous="$argument"
@@ -100,5 +100,9 @@ if $is_local; then
 fi
 
 say "running ${job:-the job}; Spark's own log: $ETL_LOG_DIR/spark.log"
-# exec: signals and the exit code are the job's own.
-exec "$python" "$root/scripts/submit.py" "$root/.venv/bin/spark-submit" --properties-file "$root/conf/spark-defaults.conf" --conf "spark.jars.ivy=$ivy" "$@"
+set -- "$root/.venv/bin/spark-submit" --properties-file "$root/conf/spark-defaults.conf" --conf "spark.jars.ivy=$ivy" "$@"
+# exec: signals and the exit code are the job's own, or those of spark-submit that sends it to the cluster's machines.
+if $is_here; then
+    exec "$python" "$root/scripts/submit.py" "$@"
+fi
+exec "$@"

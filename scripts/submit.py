@@ -13,16 +13,10 @@ import sys
 
 def main(spark_submit: str, *arguments: str) -> None:
     job = next((place for place, argument in enumerate(arguments) if argument.endswith(".py")), None)
-    if job is None or _is_on_the_cluster(arguments[:job]):
+    if job is None:
         os.execv(spark_submit, [spark_submit, *arguments])  # noqa: S606 - in its place
     os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*arguments[:job], "pyspark-shell"])
     os.execv(sys.executable, [sys.executable, *arguments[job:]])  # noqa: S606 - in its place
-
-
-def _is_on_the_cluster(options: tuple[str, ...]) -> bool:
-    """The cluster's own machines run the job: spark-submit sends it there."""
-    text = " ".join(options)
-    return "--deploy-mode cluster" in text or "deploy-mode=cluster" in text or "deployMode=cluster" in text
 
 
 if __name__ == "__main__":
