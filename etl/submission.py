@@ -19,9 +19,9 @@ import typer
 from typer.core import TyperCommand
 
 from etl.command.edge import Edge
-from etl.config.configuration import DEFAULT_CONFIG_DIR, load_configuration
+from etl.config.configuration import load_configuration
 from etl.pipeline.options import job_flags, parse_options
-from etl.project import PROJECT_DIR
+from etl.project import DEFAULT_CONFIG_DIR, PROJECT_DIR
 from etl.report.json_report import check_report_path
 from etl.stack.environment import as_if_started
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from pyspark.sql import SparkSession
@@ -94,6 +96,18 @@ class RunningStack:
                 secret_key=SecretStr(self.environment["AWS_SECRET_ACCESS_KEY"]),
             ),
         )
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """For tests of what sets the process's log up."""
+    root, etl = logging.getLogger(), logging.getLogger("etl")
+    before = (root.handlers[:], root.level, etl.level)
+    yield
+    root.handlers[:], root.level = before[0], before[1]
+    etl.setLevel(before[2])
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,10 @@ from etl.command.console import table_console
 from etl.command.edge import Edge, run_tool, tool
 from etl.command.exits import Exit
 from etl.command.options import AsJson, ConfigDir
-from etl.config.configuration import DEFAULT_CONFIG_DIR, load_configuration
+from etl.config.configuration import load_configuration
 from etl.config.destinations.registry import known_destinations
 from etl.config.effective import effective
+from etl.project import DEFAULT_CONFIG_DIR
 
 _SAID = ("destination", "table_name")  # by the headings
 

@@ -27,7 +27,7 @@ from etl.config.validation import unknown_keys
 from etl.errors import ConfigurationError, Fault, UsageError
 from etl.model import TableDefinition
 from etl.nearest import suggestion
-from etl.project import DEFAULT_CONFIG_DIR as DEFAULT_CONFIG_DIR
+from etl.project import DEFAULT_CONFIG_DIR
 
 ResultT = TypeVar("ResultT")
 

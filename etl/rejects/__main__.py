@@ -19,11 +19,12 @@ from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging, default_log_format
 from etl.command.options import AsJson, ConfigDir, LogOption
 from etl.command.typed import etl_as_typed
-from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
+from etl.config.configuration import Configuration, load_configuration
 from etl.errors import UsageError
 from etl.ledger import Ledger, RejectFilter, RejectStatus
 from etl.ledger.runs import new_run_id
 from etl.postgresql.lookout import waits_told
+from etl.project import DEFAULT_CONFIG_DIR
 from etl.rejects.rendering import print_reject, print_rejects, reject_json
 
 app = tool(__doc__)

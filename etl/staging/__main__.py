@@ -21,11 +21,11 @@ from etl.command.edge import Edge, run_tool, tool
 from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging, default_log_format
 from etl.command.options import AsJson, ConfigDir, LogOption, MetricsPort, Pushgateway
-from etl.config.configuration import DEFAULT_CONFIG_DIR
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.config.staging.models import StagingJob
 from etl.errors import EtlError
 from etl.names import path_of
+from etl.project import DEFAULT_CONFIG_DIR
 from etl.report.commands import Commands
 from etl.staging.batch.rules import database_of, table_of
 from etl.staging.command.rendering import (

@@ -73,14 +73,15 @@ def _blocked(error: EtlError, table: Table, settings: Settings) -> ContentionErr
 
 def _write(design: Design, agreement: Agreement, run_id: str) -> Write:
     columns = tuple(_staged(agreement.target, column) for column in agreement.written)
-    identities = {column.name: column.identity for column in agreement.target.columns if column.identity}
+    identities = {column.name: column for column in agreement.target.columns if column.identity}
+    always = {name for name, column in identities.items() if column.is_always_identity}
     fixed = {name for name in design.match if not _may_be_respelled(agreement.target, name)}
     return Write(
         target=design.table,
         staging=staging_table(design.table, run_id),
         columns=columns,
         match=design.match,
-        settable=tuple(c.name for c in columns if c.name not in fixed and identities.get(c.name) != "a"),
+        settable=tuple(c.name for c in columns if c.name not in fixed | always),
         null_safe=design.null_safe,
         overriding=any(column.name in identities for column in columns),
         extras=tuple(_extra(column) for column in agreement.unknown),

@@ -18,7 +18,7 @@ from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging, default_log_format
 from etl.command.options import ConfigDir, LogOption
 from etl.command.typed import etl_as_typed
-from etl.config.configuration import DEFAULT_CONFIG_DIR, load_configuration
+from etl.config.configuration import load_configuration
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, TerminalError, UsageError
@@ -28,6 +28,7 @@ from etl.load.s3.maintenance import LakeKeeper
 from etl.load.s3.table import Retention
 from etl.model import Destination
 from etl.postgresql.lookout import waits_told
+from etl.project import DEFAULT_CONFIG_DIR
 from etl.spark.session import build_session, configure_s3
 
 Upkeep = Callable[[LakeKeeper, S3TableLoadConfig], str | None]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
-import structlog
 import typer
 from typer.testing import CliRunner
 
@@ -17,16 +14,7 @@ from etl.command.edge import Edge, Ended, run_tool, tool
 from etl.command.exits import Exit
 from etl.errors import ConfigurationError, ConnectionLostError, DataError, EtlError, Fault, UsageError
 
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root, etl = logging.getLogger(), logging.getLogger("etl")
-    before = (root.handlers[:], root.level, etl.level)
-    yield
-    root.handlers[:], root.level = before[0], before[1]
-    etl.setLevel(before[2])
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def raising(error: BaseException) -> int:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -12,15 +11,7 @@ from etl.command.logging import LogFormat, configure_logging
 SECRET = "hunter22"
 
 
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root, etl = logging.getLogger(), logging.getLogger("etl")
-    before = (root.handlers[:], root.level, etl.level)
-    yield
-    root.handlers[:], root.level = before[0], before[1]
-    etl.setLevel(before[2])
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def fail() -> None:

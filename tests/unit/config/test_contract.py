@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
+from etl.config.configuration import Configuration, load_configuration
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.tables.models import TransformConfig
 from etl.model import PARTITION_DATE, Destination
+from etl.project import DEFAULT_CONFIG_DIR
 
 CONTRACT = Path(__file__).parents[2] / "contract_tables.csv"
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from etl.config.configuration import DEFAULT_CONFIG_DIR
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.registry import BUILT_IN
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.settings import PostgreSQLSettings, RunSettings
 from etl.config.tables.entries import entry_keys
 from etl.config.tables.models import ExtractConfig, FileSource, PostgreSQLSource, TransformConfig
+from etl.project import DEFAULT_CONFIG_DIR
 from tests.unit.config.conftest import Folder
 
 DOCS = DEFAULT_CONFIG_DIR.parent / "docs" / "configuration.md"

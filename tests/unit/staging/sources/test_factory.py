@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etl.config.configuration import DEFAULT_CONFIG_DIR
 from etl.config.staging.jobs import load_staging_configuration
 from etl.errors import SourceError
+from etl.project import DEFAULT_CONFIG_DIR
 from etl.staging.sources.base import Source
 from etl.staging.sources.factory import open_source
 from etl.staging.sources.files import FileSource
