@@ -19,7 +19,7 @@ def test_a_destination_without_a_server_is_named() -> None:
 
 
 def test_a_destination_whose_package_is_gone_has_no_server() -> None:
-    with pytest.raises(UsageError, match=r"expected servers for duckdb, found none configured"):
+    with pytest.raises(UsageError, match=r"expected a package that brings destination duckdb, found none; install it"):
         require_servers(Settings(), (Destination("duckdb"),))
 
 
