@@ -13,7 +13,8 @@ from etl import __version__
 from etl.command.edge import Tool, not_installed, run_tool, tool
 from etl.errors import UsageError
 
-UPLOADER, STAGING, ALL = ("scripts/setup.sh --uploader", "scripts/setup.sh --staging", "scripts/setup.sh")
+ALL = "scripts/setup.sh"
+UPLOADER, STAGING, ORCHESTRATOR = (f"{ALL} --{each}" for each in ("uploader", "staging", "orchestrator"))
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ ROOMS = {
     "run": Room("etl.submission:app", "Load the configured tables into lake, PostgreSQL and ClickHouse (Spark)."),
     "staging": Room("etl.staging.__main__:app", "Upsert JSON records into stg_* tables of PostgreSQL.", STAGING),
     "upload": Room("etl.ingestion.command.app:app", "Load CSV and Parquet files into a table of PostgreSQL.", UPLOADER),
+    "orchestrator": Room(
+        "etl.orchestrator.__main__:app", "Run jobs when they are due, in the order of their dependencies.", ORCHESTRATOR
+    ),
     "rejects": Room("etl.rejects.__main__:app", "Show rows that loads left out, and try them again.", STAGING),
     "lake": Room("etl.load.s3.__main__:app", "The lake's upkeep: retention, small files, old versions (Spark)."),
     "config": Room("etl.config.__main__:app", "Check the configuration, or show what is in force.", STAGING),

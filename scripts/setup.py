@@ -27,14 +27,15 @@ SPARK_DEFAULTS = ROOT / "conf" / "spark-defaults.conf"
 OLDEST_JAVA = 17
 
 # Each holds the ones before it.
-UPLOADER, STAGING, EVERYTHING, DEVELOPMENT = REQUIREMENTS = (
+UPLOADER, STAGING, ORCHESTRATOR, EVERYTHING, DEVELOPMENT = REQUIREMENTS = (
     "requirements-uploader.txt",
     "requirements-staging.txt",
+    "requirements-orchestrator.txt",
     "requirements.txt",
     "requirements-dev.txt",
 )
 _SMALL = "about 400 MB on disk, half a minute"
-_SIZES = {UPLOADER: _SMALL, STAGING: _SMALL}
+_SIZES = dict.fromkeys((UPLOADER, STAGING, ORCHESTRATOR), _SMALL)
 
 
 def main() -> int:
@@ -43,10 +44,12 @@ def main() -> int:
     scope.add_argument("--dev", action="store_true", help="also what the checks and tests need")
     scope.add_argument("--uploader", action="store_true", help="only the uploader and its PostgreSQL; needs no Java")
     scope.add_argument("--staging", action="store_true", help="these and the staging loader; needs no Java")
+    scope.add_argument("--orchestrator", action="store_true", help="these and the orchestrator; needs no Java")
     options = parser.parse_args()
+    without_java = {UPLOADER: options.uploader, STAGING: options.staging, ORCHESTRATOR: options.orchestrator}
     try:
-        if options.uploader or options.staging:
-            set_up_environment(STAGING if options.staging else UPLOADER)
+        for requirements in (each for each, is_asked in without_java.items() if is_asked):
+            set_up_environment(requirements)
             return 0
         check_java()
         set_up_environment(DEVELOPMENT if options.dev else EVERYTHING)

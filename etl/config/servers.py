@@ -21,7 +21,7 @@ _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 def server_keys() -> tuple[str, ...]:
     """The blocks of etl.yaml that name servers, and the run's."""
-    return ("source", "ledger", "staging", "run", *known_destinations())
+    return ("source", "ledger", "staging", "orchestrator", "run", *known_destinations())
 
 
 def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) -> tuple[Settings, list[Fault]]:
@@ -32,8 +32,10 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
     settings = Settings(
         source=reader.postgresql("source", "ETL_SOURCE_POSTGRES_URL", "ETL_SOURCE_POSTGRES_CA_FILE"),
         ledger=ledger or servers["postgresql"],
-        staging=_staging(reader),
-        staging_schema=_staging_schema(reader),
+        staging=_with_schema(reader, "staging", "ETL_STAGING_POSTGRES_URL"),
+        staging_schema=_schema(reader, "staging", "public"),
+        orchestrator=_with_schema(reader, "orchestrator", "ETL_ORCHESTRATOR_POSTGRES_URL"),
+        orchestrator_schema=_schema(reader, "orchestrator", "orchestrator"),
         run=_run(reader) or RunSettings(),
         hash_salt=SecretStr(environ.get("ETL_HASH_SALT", "")),
         config_dir=config_dir,
@@ -43,22 +45,22 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
     return settings, reader.faults
 
 
-def _staging(reader: ServerReader) -> PostgreSQLSettings | None:
-    """The block may name no more than the schema: then the tables are in the postgresql server."""
-    node = reader.document.get("staging") or environment({})
+def _with_schema(reader: ServerReader, name: str, variable: str) -> PostgreSQLSettings | None:
+    """The block may name no more than the schema: then the tables are in another block's server."""
+    node = reader.document.get(name) or environment({})
     server = {key: value for key, value in node.mapping.items() if key != "schema"}
     block = node.child(server) if server or not isinstance(node.value, dict) else node.child(None)
-    of_block = replace(reader, document=reader.document.child({"staging": block}))
-    return of_block.postgresql("staging", "ETL_STAGING_POSTGRES_URL", "ETL_POSTGRES_CA_FILE")
+    of_block = replace(reader, document=reader.document.child({name: block}))
+    return of_block.postgresql(name, variable, "ETL_POSTGRES_CA_FILE")
 
 
-def _staging_schema(reader: ServerReader) -> str:
-    node = reader.document.get("staging", "schema")
+def _schema(reader: ServerReader, name: str, default: str) -> str:
+    node = reader.document.get(name, "schema")
     if node is None or node.value is None:
-        return "public"
+        return default
     if not isinstance(node.value, str) or not _SCHEMA_NAME.fullmatch(node.value):
         reader.faults.append(
-            node.fault("staging.schema: expected lower-case letters, digits and _, and no more than 63 of them")
+            node.fault(f"{name}.schema: expected lower-case letters, digits and _, and no more than 63 of them")
         )
     return str(node.value)
 

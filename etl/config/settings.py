@@ -109,6 +109,9 @@ class Settings(FrozenModel):
     staging: PostgreSQLSettings | None = None
     """Where the staging loader's tables are; the postgresql server where None."""
     staging_schema: str = "public"
+    orchestrator: PostgreSQLSettings | None = None
+    """Where the orchestrator's tables are; the ledger's server where None, so that a fence can be asked for there."""
+    orchestrator_schema: str = "orchestrator"
     clickhouse: ClickHouseSettings | None = None
     s3: S3Settings | None = None
     others: Mapping[str, SerializeAsAny[FrozenModel] | None] = Field(default_factory=dict)
@@ -134,3 +137,7 @@ def ledger_settings(settings: Settings) -> PostgreSQLSettings:
     if settings.ledger is None:
         raise UsageError("expected a PostgreSQL database for the ledger, found none; set ETL_POSTGRES_URL")
     return settings.ledger
+
+
+def orchestrator_settings(settings: Settings) -> PostgreSQLSettings:
+    return settings.orchestrator or ledger_settings(settings)

@@ -1,0 +1,13 @@
+"""`etl orchestrator`: jobs on schedule, in the order of their dependencies.
+
+Exit codes: 0 done, 1 something failed, 2 bad use or configuration, 130 interrupted, 143 terminated.
+"""
+
+from __future__ import annotations
+
+from etl.command.edge import run_tool, tool
+
+app = tool(__doc__)
+
+if __name__ == "__main__":
+    run_tool(app, "python -m etl.orchestrator")

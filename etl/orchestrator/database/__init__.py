@@ -1,0 +1,1 @@
+"""The orchestrator's tables in PostgreSQL, and its statements by name."""

@@ -1,0 +1,96 @@
+"""The orchestrator's database: each transaction sets its schema and limits itself, so that any pooler will do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg2.extensions import connection
+from psycopg2.extras import RealDictCursor
+
+from etl.config.settings import PostgreSQLSettings
+from etl.orchestrator.database.queries import statement
+from etl.postgresql.connection import opening
+from etl.postgresql.next_steps import Advice
+from etl.postgresql.pool import Database
+from etl.statements.quoting import postgresql_identifier
+
+ADVICE = Advice(
+    statement="try again when the server is less busy",
+    lock="try again",
+    connections="run fewer workers",
+)
+
+STATEMENT_TIMEOUT_SECONDS = 30.0
+LOCK_TIMEOUT_SECONDS = 10.0
+
+
+class OrchestratorDatabase:
+    """Used by many threads at once; idle connections are kept for the next transaction."""
+
+    def __init__(self, settings: PostgreSQLSettings, schema: str = "orchestrator") -> None:
+        self.settings = settings
+        self.schema = schema
+        self._database = Database(settings, advice=ADVICE)
+
+    def at_once(self, name: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The named statements as one transaction in one round trip; the rows of the last.
+
+        Each of several sees what was committed before it began, not only what was before the first.
+        """
+        text = f"{self._opening()}; {statement(name)}"
+        with (
+            self._database.borrowed(name) as held,
+            _autocommit(held),
+            held.cursor(cursor_factory=RealDictCursor) as cursor,
+        ):
+            cursor.execute(text, values or {})
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    @contextmanager
+    def transaction(
+        self,
+        name: str,
+        *,
+        statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
+        lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+    ) -> Iterator[RealDictCursor]:
+        """A cursor inside one transaction, whose rows are dicts; `name` says in errors what was being done."""
+        limits = {
+            "statement_timeout_seconds": statement_timeout_seconds,
+            "lock_timeout_seconds": lock_timeout_seconds,
+        }
+        with self._database.transaction(name, settings=self._search_path(), **limits) as cursor:
+            yield cursor
+
+    def alone(self, name: str, text: str) -> None:
+        """A statement that may not stand in a transaction; its session's settings are put back afterwards."""
+        with self._database.borrowed(name) as held, _autocommit(held), held.cursor() as cursor:
+            try:
+                cursor.execute(f"SET search_path = {postgresql_identifier(self.schema)}")
+                cursor.execute("SET lock_timeout = '5s'")
+                cursor.execute(text)
+            finally:
+                if not held.closed:
+                    cursor.execute("RESET ALL")
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _opening(self) -> str:
+        return opening(STATEMENT_TIMEOUT_SECONDS, LOCK_TIMEOUT_SECONDS, self._search_path())
+
+    def _search_path(self) -> str:
+        return f"SET LOCAL search_path = {postgresql_identifier(self.schema)}"
+
+
+@contextmanager
+def _autocommit(held: connection) -> Iterator[None]:
+    """What is sent in one piece is then a transaction of its own."""
+    held.autocommit = True
+    try:
+        yield
+    finally:
+        if not held.closed:
+            held.autocommit = False

@@ -1,0 +1,11 @@
+"""The orchestrator's own statements, by name."""
+
+from __future__ import annotations
+
+from etl.statements.named import POSTGRESQL_DIRECTORY, named_statements
+
+SQL_DIRECTORY = POSTGRESQL_DIRECTORY / "orchestrator"
+
+
+def statement(name: str) -> str:
+    return named_statements(SQL_DIRECTORY / "queries")[name]

@@ -1,0 +1,7 @@
+-- What may be there once at a time. Last, after what breaks it was listed and resolved. One statement at a time.
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_schedules_active_key ON dw_etl_schedules (job_id)
+    WHERE is_active = true;
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_job_locks_active_key ON dw_etl_job_locks (concurrency_key)
+    WHERE status = 'active';
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_cycle_key ON dw_etl_runs (cycle_id, job_id)
+    WHERE trigger <> 'import';
