@@ -85,6 +85,12 @@ def load_configuration(config_dir: Path | None = None, environ: Mapping[str, str
     return _Loading(directory, os.environ if environ is None else environ).configuration()
 
 
+def load_settings(config_dir: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The servers alone, without the tables; raises ConfigurationError with every fault of theirs."""
+    loading = _Loading(config_dir or DEFAULT_CONFIG_DIR, os.environ if environ is None else environ)
+    return loading.settings()
+
+
 class _Loading:
     """One reading of a folder: gathers faults until the end, so that a user sees all of them."""
 
@@ -92,6 +98,12 @@ class _Loading:
         self.config_dir = shown_path(config_dir)
         self.environ = environ
         self.faults: list[Fault] = []
+
+    def settings(self) -> Settings:
+        settings = self._kept(read_settings(self._etl_document(), self.environ, self.config_dir))
+        if self.faults:
+            raise ConfigurationError(telling(self.faults))
+        return settings
 
     def configuration(self) -> Configuration:
         document = self._etl_document()

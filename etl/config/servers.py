@@ -45,6 +45,15 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
     return settings, reader.faults
 
 
+def secrets_of(settings: Settings) -> tuple[str, ...]:
+    """Every secret value of the configuration, for the filters of logs and reports."""
+    own = (settings.source, settings.ledger, settings.staging, settings.orchestrator)
+    servers = (*own, *(settings.server(name) for name in known_destinations()))
+    values = [settings.hash_salt, *(value for server in servers if server is not None for _, value in server)]
+    secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    return tuple(dict.fromkeys(filter(None, secrets)))
+
+
 def _with_schema(reader: ServerReader, name: str, variable: str) -> PostgreSQLSettings | None:
     """The block may name no more than the schema: then the tables are in another block's server."""
     node = reader.document.get(name) or environment({})

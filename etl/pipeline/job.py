@@ -9,14 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import structlog
-from pydantic import SecretStr
 from rich.console import Console
 
 from etl.command.edge import Edge, say
 from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging
 from etl.config.configuration import Configuration, load_configuration
-from etl.config.destinations.registry import known_destinations
+from etl.config.servers import secrets_of
 from etl.config.settings import Settings, ledger_settings
 from etl.config.tables.models import TableConfig
 from etl.errors import EtlError, TerminalError
@@ -176,12 +175,3 @@ def _report(ledger: Ledger, run_id: str, options: RunOptions, progress: Progress
         log.error("run not reported", run_id=run_id, error=str(error))
         return False
     return run.status is RunStatus.SUCCESS
-
-
-def secrets_of(settings: Settings) -> tuple[str, ...]:
-    """Every secret value of the configuration, for the filters of logs and reports."""
-    servers = (settings.source, settings.ledger, *(settings.server(name) for name in known_destinations()))
-    values = [settings.hash_salt, *(value for server in servers if server is not None for _, value in server)]
-    return tuple(
-        value.get_secret_value() for value in values if isinstance(value, SecretStr) and value.get_secret_value()
-    )
