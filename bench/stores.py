@@ -8,8 +8,8 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from bench.measure import Store
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.settings import PostgreSQLSettings, Settings
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.postgresql.connection import connect
 from etl.statements.quoting import clickhouse_identifier, postgresql_identifier

@@ -9,8 +9,8 @@ from functools import cache
 
 import structlog
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.errors import EtlError
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.model import Destination
 from etl.statements.clickhouse.views import (
     Aggregate,

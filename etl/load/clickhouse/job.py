@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.clickhouse.schema import SchemaPlan
 from etl.load.clickhouse.target import TargetTable
 from etl.model import Checksums

@@ -11,6 +11,7 @@ from uuid import uuid4
 import structlog
 from pyspark.sql import DataFrame
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.settings import Settings
@@ -18,7 +19,6 @@ from etl.config.tables.modes import replaces_partitions
 from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError
 from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.clickhouse.aggregates import refresh_aggregates
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.clickhouse.expiry import leave_out_expired
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.marker import PublishedLoad, published_loads

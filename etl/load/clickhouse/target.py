@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.frames import columns_of
 from etl.model import Column, TableDefinition
 from etl.statements.clickhouse.catalog import DESCRIBE_TABLE

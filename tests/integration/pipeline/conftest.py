@@ -17,9 +17,9 @@ import pytest
 import structlog
 from pyspark.sql import SparkSession
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.configuration import load_configuration
 from etl.ledger import Ledger
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.pipeline.job import main
 from etl.project import PROJECT_DIR
 from tests.conftest import RunningStack

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.configuration import load_configuration
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.spark.session import configure_s3
 from tests.integration.pipeline.conftest import Shop, execute, submitted
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from pyspark.sql import SparkSession
 
-from etl.load.clickhouse.door import ClickHouseDoor
+from etl.clickhouse.door import ClickHouseDoor
 from etl.load.clickhouse.transfer import run_table as clickhouse_staging
 from etl.load.postgresql.transfer import run_table as postgresql_staging
 from etl.statements.quoting import clickhouse_identifier, postgresql_identifier, postgresql_name, spark_identifier

@@ -17,7 +17,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
-from etl.load.clickhouse.door import ClickHouseDoor
+from etl.clickhouse.door import ClickHouseDoor
 from etl.statements.quoting import postgresql_identifier, postgresql_literal
 from tests.conftest import RunningStack
 from tests.integration.pipeline.conftest import Shop, execute, load_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.load.clickhouse.door import ClickHouseDoor
+from etl.clickhouse.door import ClickHouseDoor
 from tests.conftest import RunningStack
 from tests.integration.pipeline.conftest import Shop, load_of
 

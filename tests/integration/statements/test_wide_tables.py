@@ -7,7 +7,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from etl.load.clickhouse.door import ClickHouseDoor
+from etl.clickhouse.door import ClickHouseDoor
 from etl.model import Column
 from etl.statements.checksum import clickhouse_checksum_columns, postgresql_checksum_columns
 from etl.statements.postgresql import writing

@@ -16,8 +16,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.executors import Attempt, Receipt
 from etl.statements.clickhouse.names import StagingNames
 from etl.statements.clickhouse.tables import TableShape, create_table, insert_arrow

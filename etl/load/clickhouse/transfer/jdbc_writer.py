@@ -16,10 +16,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql.functions import expr, monotonically_increasing_id
 
+from etl.clickhouse.door import CONNECT_SECONDS, server_error
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.urls import bracketed
 from etl.errors import ConnectionLostError, StoreError
-from etl.load.clickhouse.door import CONNECT_SECONDS, server_error
 from etl.load.clickhouse.job import Job, Staged
 from etl.load.clickhouse.transfer.run_table import count_staged, refusal_error, writer_config
 from etl.spark.causes import in_words, kind_of, last_cause

@@ -14,12 +14,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.settings import RunSettings, Settings
 from etl.load.base import LoaderConfig
 from etl.load.clickhouse import ClickHouseLoader
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.statements.clickhouse.names import staging_prefix
 from tests.conftest import RunningStack
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.errors import ConnectionLostError
 from etl.load.clickhouse import aggregates, loader
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.statements.clickhouse.views import AGGREGATES_DIRECTORY, Aggregate, read_aggregates
 from tests.integration.load.clickhouse.conftest import ClickHouse, FrameOf, LoaderOf, entry
 

@@ -13,9 +13,9 @@ import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.errors import ConnectionLostError, ReconciliationError, ValidationError
 from etl.load.base import LoadFacts
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.load.clickhouse.transfer import jdbc_writer
 from etl.load.clickhouse.transfer import run_table as staging
 from etl.load.clickhouse.transfer.arrow_writer import ArrowWriterConfig, write_arrow_partition

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import pytest
 from pydantic import SecretStr
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.settings import RunSettings, Settings
 from etl.errors import StoreError, TransientError
 from etl.load.base import LoaderConfig
 from etl.load.clickhouse import ClickHouseLoader
-from etl.load.clickhouse.door import ClickHouseDoor
 from etl.stack import processes
 from etl.stack.clickhouse import DATABASE, USER, ClickHouseServer
 from etl.stack.credentials import new_credentials

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import SecretStr
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.errors import (
     ConnectionLostError,
@@ -21,7 +22,6 @@ from etl.errors import (
     StoreError,
     TransientError,
 )
-from etl.load.clickhouse.door import ClickHouseDoor
 
 
 class Answers(BaseHTTPRequestHandler):

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import orjson
@@ -96,6 +96,14 @@ SESSION_SETTINGS: Mapping[str, str | int] = {
 }
 
 
+class Told(NamedTuple):
+    """What the server says of a statement that is done; `body` is what it printed, in the format it was asked for."""
+
+    read_rows: int
+    written_rows: int
+    body: bytes
+
+
 class ClickHouseDoor:
     """Connections of one load to one server, kept alive between statements. Close it, or use it in `with`."""
 
@@ -115,16 +123,23 @@ class ClickHouseDoor:
     def execute(self, statement: str, *, parameters: Mapping[str, str] | None = None) -> None:
         self._post(statement.encode(), self._limit, parameters or {}, statement)
 
+    def told(self, statement: str, *, parameters: Mapping[str, str] | None = None, query_id: str = "") -> Told:
+        """Executes a statement that others can find by its id, and end by KILL QUERY."""
+        extra = {**self._limit, "query_id": query_id} if query_id else self._limit
+        response = self._post(statement.encode(), extra, parameters or {}, statement)
+        summary = orjson.loads(response.headers.get("X-ClickHouse-Summary") or "{}")
+        return Told(int(summary.get("read_rows", 0)), int(summary.get("written_rows", 0)), response.data)
+
     def query(self, statement: str, *, parameters: Mapping[str, str] | None = None) -> list[list[Any]]:
         """The rows of a SELECT; 64-bit integers are Python integers."""
-        body = self._post(
+        response = self._post(
             statement.encode(), {"default_format": "JSONCompact", **self._limit}, parameters or {}, statement
         )
-        rows: list[list[Any]] = orjson.loads(body)["data"]
+        rows: list[list[Any]] = orjson.loads(response.data)["data"]
         return rows
 
     @property
-    def _limit(self) -> dict[str, int]:
+    def _limit(self) -> dict[str, str | int]:
         """Of a statement; an insert takes as long as its rows come."""
         return {"max_execution_time": self._settings.timeout_seconds}
 
@@ -138,7 +153,7 @@ class ClickHouseDoor:
         extra: Mapping[str, str | int],
         parameters: Mapping[str, str],
         statement: str,
-    ) -> bytes:
+    ) -> urllib3.BaseHTTPResponse:
         fields: dict[str, str | int] = {
             **SESSION_SETTINGS,
             "database": self._settings.database,
@@ -150,7 +165,7 @@ class ClickHouseDoor:
             response = self._pool.request("POST", f"/?{urlencode(fields)}", body=body)
         if response.status != 200 or "X-ClickHouse-Exception-Code" in response.headers:
             raise _refusal(response, self._settings, statement)
-        return response.data
+        return response
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""ClickHouse as every tool meets it: over HTTP, its errors in our words."""
