@@ -22,6 +22,9 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_status_scheduled_at_idx ON d
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_job_id_status_ended_at_idx
     ON dw_etl_runs (job_id, status, ended_at);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_parameter_fingerprint_idx ON dw_etl_runs (parameter_fingerprint);
+-- most runs of a job have the same parameters: its newest with them, without a look at the others
+CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_fingerprint_history_idx
+    ON dw_etl_runs (job_id, parameter_fingerprint, scheduled_at);
 -- the queue: heads of keys, and heads of jobs without one
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_ready_idx
     ON dw_etl_runs (concurrency_key, priority DESC, ready_at, run_id)
