@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
-
 from etl.config.document import Node, Plain
+from etl.config.json_schema import compiled, first_line
 from etl.errors import Fault
 
 
@@ -19,10 +18,10 @@ def with_shape(job: Node, config_dir: Path) -> tuple[Node, list[Fault]]:
         return job, []
     try:
         schema = _schema_of(shape, config_dir)
-        jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_refuse_reference)
+        compiled(schema)
     except (OSError, ValueError) as error:
         rest = {key: value for key, value in job.mapping.items() if key != "shape"}
-        return job.child(rest), [shape.fault(f"shape: {_first_line(error)}")]
+        return job.child(rest), [shape.fault(f"shape: {first_line(error)}")]
     return job.child({**job.mapping, "shape": _tree(schema, shape)}), []
 
 
@@ -44,11 +43,3 @@ def _tree(plain: Plain, at: Node) -> Node:
     if isinstance(plain, list):
         return at.child(tuple(_tree(value, at) for value in plain))
     return at.child(plain)
-
-
-def _refuse_reference(uri: str) -> Any:
-    raise ValueError(f"the schema refers to {uri}; put what it needs into its own $defs")
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
