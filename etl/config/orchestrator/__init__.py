@@ -1,1 +1,0 @@
-"""Jobs, schedules and channels as conf/ has them."""

@@ -1,0 +1,1 @@
+"""When jobs are due, and the runs that are made of it."""
