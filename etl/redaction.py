@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from etl.names import readable
 
@@ -76,6 +76,18 @@ def _redact_entry(key: str, value: Any, secrets: frozenset[str]) -> Any:
     is_set = value is not None and value != ""
     is_text_like = not isinstance(value, bool | int | float | Mapping | list | tuple)
     return MASK if is_set and is_text_like and _SECRET_KEY.search(key) else redact_value(value, secrets)
+
+
+def secrets_in(url: str) -> tuple[str, ...]:
+    """Of a URL any part of which may hold a secret, as a webhook's does: itself, its password, and of its other parts
+    those that no one would take for a word. Words would be masked wherever a log has them."""
+    split = urlsplit(url)
+    user, _, host = split.netloc.rpartition("@")
+    options = [option.partition("=")[2] for option in split.query.split("&")]
+    written = [user.partition(":")[0], *([] if "." in host else [host]), *split.path.split("/"), *options]
+    parts = [unquote(part) for part in written]
+    unlike_words = [part for part in parts if len(part) >= 16 or (len(part) >= 8 and re.search(r"\d", part))]
+    return tuple(dict.fromkeys(filter(None, [url, unquote(user.partition(":")[2]), *unlike_words])))
 
 
 @lru_cache(maxsize=8)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pydantic import Field, PrivateAttr, SecretStr, SerializeAsAny
 
+from etl.config.alerts import AlertSettings
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.frozen import FrozenModel
@@ -117,6 +118,7 @@ class Settings(FrozenModel):
     others: Mapping[str, SerializeAsAny[FrozenModel] | None] = Field(default_factory=dict)
     """Servers of the destinations that other packages bring, by the destination's name."""
     run: RunSettings = RunSettings()
+    alerts: AlertSettings = AlertSettings()
     hash_salt: SecretStr = SecretStr("")
     """Put before every value that `transform.hash` hashes; ETL_HASH_SALT."""
     config_dir: Path = Path("conf")

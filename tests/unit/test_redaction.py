@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from etl.redaction import redact, redact_value
+from etl.redaction import redact, redact_value, secrets_in
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,19 @@ def test_nested_values_are_masked_by_their_names() -> None:
         "at": str(instant),
         "ratio": "nan",
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        (
+            "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general",
+            ("T1JJ3T3L2", "A1BRTD4JD", "TIiajkdnlazkcOXrIdevi7FQ"),
+        ),
+        ("mailtos://etl:hunter%402@smtp.example.com:587?to=ops@example.com&format=text", ("hunter@2",)),
+        ("jsons://hooks.example.com/services/alerts/9f8e7d6c5b4a", ("9f8e7d6c5b4a",)),
+        ("jsons://hooks.example.com/services?key=averyverylongword", ("averyverylongword",)),
+    ],
+)
+def test_of_a_url_what_is_no_word_is_a_secret(url: str, secrets: tuple[str, ...]) -> None:
+    assert secrets_in(url) == (url, *secrets)

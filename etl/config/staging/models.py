@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from etl.config.frozen import FrozenModel
+from etl.config.frozen import FrozenModel, listed
 from etl.config.limits import DEFAULT_MAXIMUM_REJECTED, Limit
 
 SMALLEST_BATCH = 100
@@ -32,12 +32,6 @@ class InstantFormat(StrEnum):
     EPOCH_MILLISECONDS = "epoch_milliseconds"
 
 
-def _listed(written: Any) -> Any:
-    if isinstance(written, list):
-        return tuple(written)
-    return (written,) if isinstance(written, str) else written
-
-
 def _stripped_query(written: str) -> str:
     query = written.strip().removesuffix(";").rstrip()
     if not _QUERY.match(query):
@@ -46,7 +40,7 @@ def _stripped_query(written: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Paths = Annotated[tuple[Text, ...], BeforeValidator(_listed), Field(min_length=1)]
+Paths = Annotated[tuple[Text, ...], BeforeValidator(listed), Field(min_length=1)]
 Delimiter = Annotated[str, Field(pattern=r'^[^"\r\n]$')]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from etl.config.alerts import AlertRule, AlertSettings
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.registry import BUILT_IN
 from etl.config.destinations.s3.settings import S3Settings
@@ -27,6 +28,8 @@ MODELS: tuple[type[BaseModel], ...] = (
     ClickHouseSettings,
     S3Settings,
     RunSettings,
+    AlertSettings,
+    AlertRule,
 )
 
 
