@@ -114,12 +114,17 @@ def as_configured(
 
 def seconds_until_next(error: Exception, attempt: int, waits: wait_base, event: str, **facts: Any) -> float:
     """For a library that does the waiting itself and asks how long: told and counted as any other retry."""
-    state = RetryCallState(Retrying(), None, (), {})
-    state.attempt_number = attempt
-    retry = Retry(error, attempt, waits(state))
+    retry = Retry(error, attempt, seconds_after(attempt, waits))
     RETRIES.labels(event).inc()
     retry.say(event, **facts)
     return retry.wait_seconds
+
+
+def seconds_after(attempt: int, waits: wait_base) -> float:
+    """How long it is from this attempt to the next."""
+    state = RetryCallState(Retrying(), None, (), {})
+    state.attempt_number = attempt
+    return waits(state)
 
 
 def retries_counted() -> int:

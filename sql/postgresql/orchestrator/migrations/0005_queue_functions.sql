@@ -1,0 +1,390 @@
+-- What changes a run's state: functions, so that each change is one round trip whose plans a session keeps. Names are
+-- found by the caller's search_path. Plans are kept, so none may be made for a table that was empty yet: no sequential
+-- scans. Each statement of a function sees what was committed before it began.
+--
+-- Rows are locked in this order, so that nobody waits in a circle: the lock's row, its run, then further runs by run_id
+-- (a run's number is higher than those of the runs that it waits for).
+
+-- An event of a run, with whose attempt it is.
+CREATE OR REPLACE FUNCTION dw_etl_tell(run dw_etl_runs, what text, said jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO dw_etl_run_events (run_id, event_type, attempt, worker_id, fencing_token, details)
+    VALUES (run.run_id, what, nullif(run.attempts, 0), run.worker_id, run.fencing_token,
+            coalesce(jsonb_strip_nulls(said), '{}'));
+END
+$$;
+
+-- The scopes of dw_etl_parallelism that have no room. Only under its advisory lock, in a statement after it.
+CREATE OR REPLACE FUNCTION dw_etl_full_scopes() RETURNS text[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT bound.scope FROM dw_etl_parallelism AS bound
+        WHERE bound.maximum <= (
+            SELECT count(*) FROM dw_etl_job_locks AS held JOIN dw_etl_jobs AS job USING (job_id)
+            WHERE held.status = 'active' AND (
+                bound.scope IN ('all', 'layer:' || job.layer)
+                OR EXISTS (
+                    SELECT FROM dw_etl_job_tags AS tagged
+                    WHERE tagged.job_id = job.job_id AND bound.scope = 'tag:' || tagged.tag
+                )
+            )
+        )
+    );
+END
+$$;
+
+-- At most so many ready runs and their locks, best first: by priority, then age. Of a key, and of a job without one,
+-- only the heads are looked at, however many wait behind them.
+CREATE OR REPLACE FUNCTION dw_etl_claim(worker text, at_most integer, lease_seconds double precision)
+RETURNS SETOF dw_etl_runs LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    is_bounded boolean := EXISTS (SELECT FROM dw_etl_parallelism);
+    full_scopes text[] := '{}';
+    taken integer := 0;
+    head record;
+    run dw_etl_runs;
+    token bigint;
+BEGIN
+    IF is_bounded THEN
+        PERFORM pg_advisory_xact_lock(hashtext('dw_etl_parallelism'), hashtext(current_schema()));
+        full_scopes := dw_etl_full_scopes();
+        IF 'all' = ANY (full_scopes) THEN
+            RETURN;
+        END IF;
+    END IF;
+    FOR head IN
+        WITH RECURSIVE first_of_each AS (
+            (
+                SELECT concurrency_key, job_id, priority, ready_at, run_id FROM dw_etl_runs
+                WHERE status = 'queued' AND ready_at IS NOT NULL AND concurrency_key IS NOT NULL
+                ORDER BY concurrency_key, job_id, priority DESC, ready_at, run_id LIMIT 1
+            )
+            UNION ALL
+            SELECT next.* FROM first_of_each AS seen CROSS JOIN LATERAL (
+                SELECT concurrency_key, job_id, priority, ready_at, run_id FROM dw_etl_runs
+                WHERE status = 'queued' AND ready_at IS NOT NULL
+                    AND (concurrency_key, job_id) > (seen.concurrency_key, seen.job_id)
+                ORDER BY concurrency_key, job_id, priority DESC, ready_at, run_id LIMIT 1
+            ) AS next
+        ), of_free_keys AS (
+            SELECT * FROM first_of_each AS each
+            WHERE NOT EXISTS (
+                SELECT FROM dw_etl_job_locks AS held
+                WHERE held.concurrency_key = each.concurrency_key AND held.status = 'active'
+            )
+        ), due AS (
+            SELECT * FROM of_free_keys WHERE ready_at <= clock_timestamp()
+            UNION ALL
+            -- the first waits for its time: the first of those that do not
+            SELECT next.* FROM of_free_keys AS each CROSS JOIN LATERAL (
+                SELECT concurrency_key, job_id, priority, ready_at, run_id FROM dw_etl_runs
+                WHERE status = 'queued' AND ready_at IS NOT NULL
+                    AND concurrency_key = each.concurrency_key AND job_id = each.job_id
+                    AND ready_at <= clock_timestamp()
+                ORDER BY priority DESC, ready_at, run_id LIMIT 1
+            ) AS next
+            WHERE each.ready_at > clock_timestamp()
+            UNION ALL
+            SELECT next.* FROM dw_etl_jobs AS job CROSS JOIN LATERAL (
+                SELECT concurrency_key, job_id, priority, ready_at, run_id FROM dw_etl_runs
+                WHERE status = 'queued' AND ready_at IS NOT NULL AND concurrency_key IS NULL
+                    AND job_id = job.job_id AND ready_at <= clock_timestamp()
+                ORDER BY priority DESC, ready_at, run_id LIMIT at_most
+            ) AS next
+        )
+        SELECT due.run_id, due.job_id, due.concurrency_key, job.layer, job.retry_for_seconds
+        FROM due JOIN dw_etl_jobs AS job USING (job_id)
+        WHERE job.is_enabled
+        ORDER BY due.priority DESC, due.ready_at, due.run_id
+    LOOP
+        CONTINUE WHEN full_scopes <> '{}' AND (
+            'layer:' || head.layer = ANY (full_scopes)
+            OR EXISTS (
+                SELECT FROM dw_etl_job_tags AS tagged
+                WHERE tagged.job_id = head.job_id AND 'tag:' || tagged.tag = ANY (full_scopes)
+            )
+        );
+        IF head.concurrency_key IS NULL THEN
+            -- any of its job's will do that nobody else is just taking
+            SELECT * INTO run FROM dw_etl_runs
+            WHERE status = 'queued' AND ready_at IS NOT NULL AND concurrency_key IS NULL
+                AND job_id = head.job_id AND ready_at <= clock_timestamp()
+            ORDER BY priority DESC, ready_at, run_id LIMIT 1
+            FOR NO KEY UPDATE SKIP LOCKED;
+        ELSE
+            SELECT * INTO run FROM dw_etl_runs
+            WHERE run_id = head.run_id AND status = 'queued' AND ready_at <= clock_timestamp()
+            FOR NO KEY UPDATE SKIP LOCKED;
+        END IF;
+        CONTINUE WHEN NOT FOUND;
+        INSERT INTO dw_etl_job_locks (job_id, run_id, concurrency_key, worker_id, attempt, expires_at)
+        VALUES (run.job_id, run.run_id, run.concurrency_key, worker, run.attempts + 1,
+                clock_timestamp() + make_interval(secs => lease_seconds))
+        ON CONFLICT (concurrency_key) WHERE status = 'active' DO NOTHING
+        RETURNING fencing_token INTO token;
+        CONTINUE WHEN NOT FOUND;
+        UPDATE dw_etl_runs AS claimed SET
+            status = 'running', attempts = claimed.attempts + 1, fencing_token = token, worker_id = worker,
+            started_at = coalesce(claimed.started_at, clock_timestamp()),
+            retry_until = coalesce(
+                claimed.retry_until, clock_timestamp() + make_interval(secs => head.retry_for_seconds)
+            )
+        WHERE claimed.run_id = run.run_id
+        RETURNING claimed.* INTO run;
+        PERFORM dw_etl_tell(run, 'claimed', jsonb_build_object('concurrency_key', run.concurrency_key));
+        RETURN NEXT run;
+        taken := taken + 1;
+        EXIT WHEN taken >= at_most;
+        IF is_bounded THEN
+            full_scopes := dw_etl_full_scopes();
+            EXIT WHEN 'all' = ANY (full_scopes);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Takes an attempt's run from its worker, its key with it; no row where it was the worker's no longer, and an event.
+CREATE OR REPLACE FUNCTION dw_etl_end_attempt(token bigint, ends_as text, doing text)
+RETURNS dw_etl_runs LANGUAGE plpgsql AS $$
+DECLARE
+    attempted dw_etl_job_locks;
+    run dw_etl_runs;
+BEGIN
+    UPDATE dw_etl_job_locks AS held SET status = ends_as, released_at = clock_timestamp()
+    WHERE held.fencing_token = token AND held.status = 'active' RETURNING held.* INTO attempted;
+    IF NOT FOUND THEN
+        INSERT INTO dw_etl_run_events (run_id, event_type, attempt, worker_id, fencing_token, details)
+        SELECT ended.run_id, 'fenced', ended.attempt, ended.worker_id, token, jsonb_build_object('doing', doing)
+        FROM dw_etl_job_locks AS ended WHERE ended.fencing_token = token;
+        RETURN NULL;
+    END IF;
+    SELECT * INTO run FROM dw_etl_runs WHERE run_id = attempted.run_id FOR NO KEY UPDATE;
+    RETURN run;
+END
+$$;
+
+-- Called once for each run that ended, as what it now is, in the transaction that ends it: what else belongs to an end
+-- (an alert's row) is written here.
+CREATE OR REPLACE FUNCTION dw_etl_after_end(run dw_etl_runs) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+END
+$$;
+
+-- Those of these runs become ready that wait for nothing any more. Their rows are locked.
+CREATE OR REPLACE FUNCTION dw_etl_make_ready(run_ids bigint[]) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    run dw_etl_runs;
+    became integer := 0;
+BEGIN
+    FOR run IN
+        UPDATE dw_etl_runs AS waiting SET ready_at = clock_timestamp()
+        WHERE waiting.run_id = ANY (run_ids) AND waiting.status = 'queued' AND waiting.ready_at IS NULL
+            AND NOT EXISTS (
+                SELECT FROM dw_etl_run_dependencies AS waits JOIN dw_etl_runs AS parent
+                    ON parent.run_id = waits.parent_run_id
+                WHERE waits.run_id = waiting.run_id AND parent.status <> 'success'
+            )
+        RETURNING waiting.*
+    LOOP
+        PERFORM dw_etl_tell(run, 'ready', '{}');
+        became := became + 1;
+    END LOOP;
+    IF became > 0 THEN
+        PERFORM pg_notify('dw_etl_ready', '');
+    END IF;
+    RETURN became;
+END
+$$;
+
+-- The dependents' rows are locked first and their parents looked at afterwards, else two parents that end at once miss
+-- one another.
+CREATE OR REPLACE FUNCTION dw_etl_release_children(parent bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    children bigint[];
+BEGIN
+    children := ARRAY(
+        SELECT child.run_id FROM dw_etl_runs AS child
+        WHERE child.run_id IN (SELECT waits.run_id FROM dw_etl_run_dependencies AS waits WHERE parent_run_id = parent)
+            AND child.status = 'queued' AND child.ready_at IS NULL
+        ORDER BY child.run_id FOR NO KEY UPDATE
+    );
+    IF children <> '{}' THEN
+        PERFORM dw_etl_make_ready(children);
+    END IF;
+END
+$$;
+
+-- All that waits for a run, however far, is skipped because of `cause`. Again until nothing is left: who is just being
+-- added below one of them is seen when its row is locked.
+CREATE OR REPLACE FUNCTION dw_etl_skip_descendants(above bigint, cause bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    below bigint[];
+    why text;
+    run dw_etl_runs;
+BEGIN
+    LOOP
+        below := ARRAY(
+            WITH RECURSIVE under AS (
+                SELECT waits.run_id FROM dw_etl_run_dependencies AS waits WHERE waits.parent_run_id = above
+                UNION
+                SELECT waits.run_id FROM under JOIN dw_etl_run_dependencies AS waits
+                    ON waits.parent_run_id = under.run_id
+            )
+            SELECT found.run_id FROM dw_etl_runs AS found
+            WHERE found.run_id IN (SELECT under.run_id FROM under) AND found.status = 'queued'
+            ORDER BY found.run_id FOR NO KEY UPDATE
+        );
+        EXIT WHEN below = '{}';
+        SELECT format('%s (run %s) %s', job.slug, ended.run_id,
+                      CASE WHEN ended.status IN ('skipped', 'cancelled') THEN 'was ' ELSE '' END || ended.status)
+        INTO why FROM dw_etl_runs AS ended JOIN dw_etl_jobs AS job USING (job_id) WHERE ended.run_id = cause;
+        FOR run IN
+            UPDATE dw_etl_runs AS skipped SET
+                status = 'skipped', ended_at = clock_timestamp(), ready_at = NULL, because_run_id = cause, reason = why
+            WHERE skipped.run_id = ANY (below)
+            RETURNING skipped.*
+        LOOP
+            PERFORM dw_etl_tell(run, 'skipped', jsonb_build_object('because_run_id', cause, 'reason', why));
+            PERFORM dw_etl_after_end(run);
+        END LOOP;
+    END LOOP;
+END
+$$;
+
+-- What follows from a run's end.
+CREATE OR REPLACE FUNCTION dw_etl_ended(run dw_etl_runs) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF run.status = 'success' THEN
+        PERFORM dw_etl_release_children(run.run_id);
+    ELSE
+        PERFORM dw_etl_skip_descendants(run.run_id, coalesce(run.because_run_id, run.run_id));
+    END IF;
+    PERFORM dw_etl_after_end(run);
+END
+$$;
+
+-- Runs that were just made or opened again: ready, waiting, or skipped because of what they would wait for. Whom they
+-- wait for cannot end meanwhile.
+CREATE OR REPLACE FUNCTION dw_etl_settle(run_ids bigint[]) RETURNS void
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    hopeless record;
+    run dw_etl_runs;
+BEGIN
+    PERFORM FROM dw_etl_runs AS parent
+    WHERE parent.run_id IN (
+        SELECT waits.parent_run_id FROM dw_etl_run_dependencies AS waits WHERE waits.run_id = ANY (run_ids)
+    )
+    ORDER BY parent.run_id FOR SHARE;
+    PERFORM dw_etl_make_ready(run_ids);
+    FOR hopeless IN
+        SELECT DISTINCT ON (waits.run_id)
+            waits.run_id, coalesce(parent.because_run_id, parent.run_id) AS cause,
+            format('%s (run %s) %s', job.slug, parent.run_id,
+                   CASE WHEN parent.status IN ('skipped', 'cancelled') THEN 'was ' ELSE '' END || parent.status) AS why
+        FROM dw_etl_run_dependencies AS waits
+            JOIN dw_etl_runs AS parent ON parent.run_id = waits.parent_run_id
+            JOIN dw_etl_jobs AS job ON job.job_id = parent.job_id
+        WHERE waits.run_id = ANY (run_ids) AND parent.status IN ('failed', 'skipped', 'cancelled')
+        ORDER BY waits.run_id, waits.parent_run_id
+    LOOP
+        UPDATE dw_etl_runs AS skipped SET
+            status = 'skipped', ended_at = clock_timestamp(), ready_at = NULL,
+            because_run_id = hopeless.cause, reason = hopeless.why
+        WHERE skipped.run_id = hopeless.run_id AND skipped.status = 'queued'
+        RETURNING skipped.* INTO run;
+        CONTINUE WHEN NOT FOUND;
+        PERFORM dw_etl_tell(
+            run, 'skipped', jsonb_build_object('because_run_id', hopeless.cause, 'reason', hopeless.why)
+        );
+        PERFORM dw_etl_ended(run);
+    END LOOP;
+END
+$$;
+
+-- What becomes of a run whose attempt ended: it ends, or waits for its next attempt. That is `retry_in_seconds` away
+-- and at the latest at the run's deadline, which is judged here, by this server's clock. No attempt follows a cancel.
+CREATE OR REPLACE FUNCTION dw_etl_conclude(
+    run dw_etl_runs, outcome text, failure jsonb, counts jsonb, retry_in_seconds double precision
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    goes_again boolean := outcome = 'failed' AND retry_in_seconds IS NOT NULL AND run.cancel_requested_at IS NULL
+        AND run.attempts < run.maximum_attempts
+        AND (run.retry_until IS NULL OR run.retry_until > clock_timestamp());
+    wait_seconds double precision := CASE WHEN goes_again THEN greatest(0, least(
+        retry_in_seconds, extract(epoch FROM run.retry_until - clock_timestamp())
+    )) END;
+    becomes text := CASE
+        WHEN goes_again THEN 'queued'
+        WHEN outcome = 'failed' AND retry_in_seconds IS NOT NULL AND run.cancel_requested_at IS NOT NULL THEN 'cancelled'
+        ELSE outcome
+    END;
+BEGIN
+    UPDATE dw_etl_runs AS ended SET
+        status = becomes,
+        ended_at = CASE WHEN NOT goes_again THEN clock_timestamp() END,
+        ready_at = CASE WHEN goes_again THEN clock_timestamp() + make_interval(secs => wait_seconds)
+            ELSE ended.ready_at END,
+        records_read = (counts ->> 'records_read')::bigint,
+        records_written = (counts ->> 'records_written')::bigint,
+        metrics = coalesce(counts -> 'metrics', '{}'),
+        exit_code = (failure ->> 'exit_code')::integer,
+        error_class = failure ->> 'error_class',
+        error_type = failure ->> 'error_type',
+        error_message = failure ->> 'message',
+        is_transient_error = (failure ->> 'is_transient')::boolean
+    WHERE ended.run_id = run.run_id
+    RETURNING ended.* INTO run;
+    PERFORM dw_etl_tell(
+        run,
+        CASE becomes WHEN 'queued' THEN 'retry_scheduled' WHEN 'success' THEN 'succeeded' ELSE becomes END,
+        CASE becomes
+            WHEN 'success' THEN counts - 'metrics'
+            WHEN 'cancelled' THEN jsonb_build_object('by', run.cancelled_by, 'reason', run.reason, 'failure', failure)
+            ELSE jsonb_build_object('failure', failure, 'wait_seconds', wait_seconds)
+        END
+    );
+    IF NOT goes_again THEN
+        PERFORM dw_etl_ended(run);
+    END IF;
+END
+$$;
+
+-- Whether the run was still the worker's.
+CREATE OR REPLACE FUNCTION dw_etl_finish(
+    token bigint, outcome text, failure jsonb, counts jsonb, retry_in_seconds double precision
+) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    run dw_etl_runs := dw_etl_end_attempt(token, 'released', 'finish');
+BEGIN
+    IF run.run_id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM dw_etl_conclude(run, outcome, failure, counts, retry_in_seconds);
+    RETURN true;
+END
+$$;
+
+-- Its attempt is not counted, and the next may begin at once.
+CREATE OR REPLACE FUNCTION dw_etl_hand_back(token bigint, why text) RETURNS boolean
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    run dw_etl_runs := dw_etl_end_attempt(token, 'released', 'hand back');
+BEGIN
+    IF run.run_id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM dw_etl_tell(run, 'handed_back', jsonb_build_object('reason', why));
+    IF run.cancel_requested_at IS NOT NULL THEN
+        PERFORM dw_etl_conclude(run, 'cancelled', NULL, NULL, NULL);
+        RETURN true;
+    END IF;
+    UPDATE dw_etl_runs AS again SET
+        status = 'queued', ready_at = clock_timestamp(), attempts = again.attempts - 1,
+        started_at = CASE WHEN again.attempts > 1 THEN again.started_at END,
+        retry_until = CASE WHEN again.attempts > 1 THEN again.retry_until END
+    WHERE again.run_id = run.run_id;
+    PERFORM pg_notify('dw_etl_ready', '');
+    RETURN true;
+END
+$$;
