@@ -19,6 +19,7 @@
         ├── ReconciliationError   the counts do not add up
         ├── ValidationError       what stands in the store is not what was loaded
         ├── LockedError           another run is loading this table into this destination
+        ├── FencedError           the orchestrator has given this attempt up: another one goes on
         ├── InterruptionError     the run was ended from outside (Ctrl-C, SIGTERM) before this was published
         └── StoreError            the store refused a statement
 
@@ -131,6 +132,10 @@ class ValidationError(TerminalError):
 
 class LockedError(TerminalError):
     """Another live run is loading this table into this destination."""
+
+
+class FencedError(TerminalError):
+    """The orchestrator has given this attempt up, and perhaps begun another; the transaction was rolled back."""
 
 
 class InterruptionError(TerminalError):

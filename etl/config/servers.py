@@ -13,9 +13,10 @@ from pydantic import SecretStr
 from etl.config.alerts import read_alerts
 from etl.config.destinations.registry import known_destinations
 from etl.config.document import Node
-from etl.config.server_reader import ServerReader, environment
+from etl.config.server_reader import ENVIRONMENT, ServerReader, environment
 from etl.config.settings import PostgreSQLSettings, RunSettings, Settings
-from etl.errors import Fault
+from etl.errors import Fault, UsageError
+from etl.fencing import Fence, read_fence
 
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -46,7 +47,7 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
         **{name: server for name, server in servers.items() if name in Settings.model_fields},
         others={name: server for name, server in servers.items() if name not in Settings.model_fields},
     )
-    return settings, reader.faults
+    return settings.of_attempt(_fence(reader)), reader.faults
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
@@ -76,6 +77,14 @@ def _schema(reader: ServerReader, name: str, default: str) -> str:
             node.fault(f"{name}.schema: expected lower-case letters, digits and _, and no more than 63 of them")
         )
     return str(node.value)
+
+
+def _fence(reader: ServerReader) -> Fence | None:
+    try:
+        return read_fence(reader.environ)
+    except UsageError as error:
+        reader.faults.append(Fault(ENVIRONMENT, 0, error.message))
+        return None
 
 
 def _run(reader: ServerReader) -> RunSettings | None:

@@ -16,7 +16,9 @@ from etl.config.frozen import FrozenModel
 from etl.config.limits import LONGEST_STATEMENT_SECONDS
 from etl.config.urls import bracketed
 from etl.errors import UsageError
+from etl.fencing import Fence
 from etl.model import Destination
+from etl.postgresql_types import IDENTIFIER_BYTES
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -38,6 +40,18 @@ class PostgreSQLSettings(FrozenModel):
     statement_timeout_seconds: int = Field(default=LONGEST_STATEMENT_SECONDS, ge=1)
     """A night's longest statement is far below it; without it, one that hangs would hold up the run for ever."""
     _run: str = PrivateAttr(default="")
+    _fence: Fence | None = PrivateAttr(default=None)
+
+    def of_attempt(self, fence: Fence | None) -> Self:
+        """The same server; its sessions say for which attempt of the orchestrator they are, and what is published there
+        asks whether that still holds."""
+        fenced = self.model_copy()
+        fenced._fence = fence
+        return fenced
+
+    @property
+    def fence(self) -> Fence | None:
+        return self._fence
 
     def of_run(self, run: str) -> Self:
         """The same server; its sessions say for which run they are."""
@@ -46,8 +60,10 @@ class PostgreSQLSettings(FrozenModel):
         return named
 
     def session_name(self, part: str = "") -> str:
-        """What the server shows as application_name."""
-        return " ".join(word for word in ("ownlens-etl", part, self._run) if word)
+        """What the server shows as application_name: no more than it keeps, and first by what it is found and ended."""
+        attempt = self._fence.session if self._fence else ""
+        name = " ".join(word for word in ("ownlens-etl", attempt, part, self._run) if word)
+        return name.encode()[:IDENTIFIER_BYTES].decode(errors="ignore")
 
     @property
     def address(self) -> str:
@@ -128,6 +144,11 @@ class Settings(FrozenModel):
         is_ours = destination in type(self).model_fields
         server: FrozenModel | None = getattr(self, destination) if is_ours else self.others.get(destination)
         return server
+
+    def of_attempt(self, fence: Fence | None) -> Self:
+        """The same servers, for an attempt of the orchestrator."""
+        servers = {name: getattr(self, name) for name in ("source", "ledger", "postgresql", "staging")}
+        return self.model_copy(update={name: server and server.of_attempt(fence) for name, server in servers.items()})
 
     def of_run(self, run: str) -> Self:
         """The same servers; sessions of PostgreSQL say for which run they are."""

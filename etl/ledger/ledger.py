@@ -29,6 +29,7 @@ from etl.ledger.values import (
 )
 from etl.model import Destination, LoadResult, RunStatus
 from etl.postgresql.door import door
+from etl.postgresql.fence import Gate
 from etl.postgresql.pool import Database
 from etl.redaction import redact_value
 from etl.retrying import retrying
@@ -45,7 +46,8 @@ log = structlog.get_logger(__name__)
 class Ledger:
     """Used by many threads at once. Calls are repeated on transient errors: each leaves the same state done twice.
 
-    `secrets` are masked in whatever is stored, beside the ledger's own password.
+    `secrets` are masked in whatever is stored, beside the ledger's own password. Of an orchestrator's attempt, a run
+    is started and a load begun and completed only while it holds its fence: FencedError, and nothing is stored.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Ledger:
     ) -> None:
         self._retry_for_seconds = retry_for_seconds
         self._database = Database(settings)
+        self._gate = Gate(settings)
         self._secrets = frozenset({*secrets, settings.password.get_secret_value()})
 
     def close(self) -> None:
@@ -70,7 +73,12 @@ class Ledger:
 
     def start_run(self, run: NewRun, run_id: str | None = None) -> Run:
         run_id, options = run_id or runs.new_run_id(), redact_value(run.options, self._secrets)
-        return self._call("start_run", lambda cursor: runs.insert_run(cursor, run_id, run, options))
+
+        def insert(cursor: Any) -> Run:
+            self._gate.require(cursor, f"run {run_id} cannot start")
+            return runs.insert_run(cursor, run_id, run, options, self._gate.token)
+
+        return self._call("start_run", insert)
 
     def heartbeat(self, run_id: str) -> bool:
         """Renews the run and its leases; False where the run has ended or was declared dead."""
@@ -131,7 +139,12 @@ class Ledger:
 
     def begin_load(self, run_id: str, plan: LoadPlan) -> None:
         configuration = redact_value(plan.configuration, self._secrets)
-        self._call("begin_load", lambda cursor: loads.begin(cursor, run_id, plan, configuration))
+
+        def begin(cursor: Any) -> None:
+            self._gate.require(cursor, f"{plan.table_name} into {plan.destination} cannot begin")
+            loads.begin(cursor, run_id, plan, configuration)
+
+        self._call("begin_load", begin)
 
     def complete_load(self, run_id: str, result: LoadResult, cursor: Any = None) -> None:
         """Status, counts and watermark in one statement; refuses counts that do not add up, and a lost lease.
@@ -139,14 +152,25 @@ class Ledger:
         With `cursor` it is part of that cursor's transaction (of the ledger's own database), which commits or not.
         """
         if cursor is None:
-            self._call("complete_load", lambda own: loads.complete(own, run_id, result))
+            self._call("complete_load", lambda own: self._complete(own, run_id, result))
             return
         with (
             door(self._database.settings, "complete_load"),
             # the caller's cursor may give tuples; one of ours on its connection is in the same transaction
             cursor.connection.cursor(cursor_factory=RealDictCursor) as own,
         ):
-            loads.complete(own, run_id, result)
+            self._complete(own, run_id, result)
+
+    def hold_fence(self, cursor: Any) -> None:
+        """For rows that are published without a load: asks in the transaction of that cursor, in the ledger's own
+        database."""
+        with door(self._database.settings, "hold the fence"):
+            self._gate.require(cursor, "rows cannot be published")
+
+    def _complete(self, cursor: Any, run_id: str, result: LoadResult) -> None:
+        """The fence first: until this transaction has ended nobody else is given the run."""
+        self._gate.require(cursor, f"{result.table_name} into {result.destination} cannot be completed")
+        loads.complete(cursor, run_id, result)
 
     def fail_load(self, run_id: str, table_name: str, destination: Destination, error: BaseException) -> bool:
         """False where the load was published already: it stays so. A ValidationError overrules that, and takes the

@@ -24,7 +24,9 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def insert_run(cursor: Any, run_id: str, run: NewRun, options: Mapping[str, Any]) -> Run:
+def insert_run(
+    cursor: Any, run_id: str, run: NewRun, options: Mapping[str, Any], fencing_token: int | None = None
+) -> Run:
     cursor.execute(
         statement("start_run"),
         {
@@ -33,6 +35,7 @@ def insert_run(cursor: Any, run_id: str, run: NewRun, options: Mapping[str, Any]
             "tables": list(run.tables),
             "options": Json(options),
             "resumed_from": run.resumed_from,
+            "fencing_token": fencing_token,
         },
     )
     return _run(cursor.fetchone())

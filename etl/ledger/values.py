@@ -44,7 +44,8 @@ class NewRun:
 
 @dataclass(frozen=True)
 class Run:
-    """`run_number` grows from run to run; `failure` says why a run that did not end by itself is failed."""
+    """`run_number` grows from run to run; `failure` says why a run that did not end by itself is failed.
+    `fencing_token` is of the orchestrator's attempt that it is, where an orchestrator started it."""
 
     run_id: str
     run_number: int
@@ -57,6 +58,7 @@ class Run:
     started_at: datetime
     heartbeat_at: datetime
     finished_at: datetime | None
+    fencing_token: int | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,13 @@ class RejectKeeper(Protocol):
     def __call__(self, table_name: str, destination: Destination, rows: Iterable[Reject]) -> None: ...
 
 
+class FenceHolder(Protocol):
+    """Raises FencedError where an orchestrator has given this attempt up; else it waits with that until the cursor's
+    transaction has ended."""
+
+    def __call__(self, cursor: Any) -> None: ...
+
+
 @dataclass(frozen=True)
 class LoaderConfig:
     """What a loader knows of the run. `run_number` grows from run to run and serves as the version of rows."""
@@ -50,6 +57,8 @@ class LoaderConfig:
     record: PublishRecorder | None = None
     keep_rejects: RejectKeeper | None = None
     """For stores that cannot publish rows and rejects in one transaction; PostgreSQL's loader writes its own."""
+    hold_fence: FenceHolder | None = None
+    """For rows that PostgreSQL's loader publishes without a record of a load."""
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ def _loaders(
         keep_rejects=RejectsKeptOnce(ledger, run.run_id),
         # PostgreSQL's rows and the ledger live in one database: servers.py refuses a run where they do not
         record=lambda cursor, result: ledger.complete_load(run.run_id, result, cursor),
+        hold_fence=ledger.hold_fence,
     )
     return {
         destination: LoaderFactory.get_loader(destination, job.spark, settings, config) for destination in destinations

@@ -33,6 +33,7 @@ def retry_waiting(configuration: Configuration, ledger: Ledger, tables: Sequence
             run_id=run.run_id,
             run_number=run.run_number,
             definitions=configuration.definitions,
+            hold_fence=ledger.hold_fence,
         )
         for name in names:
             seconds = configuration.settings.run.lock_timeout_seconds

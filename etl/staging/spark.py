@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging.models import StagingJob
+from etl.errors import FencedError
 from etl.spark.causes import of_spark
 from etl.staging.batch.preparation import prepare
 from etl.staging.batch.records import RawBatch
@@ -124,7 +125,11 @@ def _store_partition(batches: Iterator[pa.RecordBatch], work: _Work) -> Iterator
             prepared = prepare(raw, rules)
             if refusal := tolerances.refuse(prepared):
                 break
-            stored += store.store(prepared, _locate(raw))
+            try:
+                stored += store.store(prepared, _locate(raw))
+            except FencedError as error:
+                refusal = error.message
+                break
         tell(store.journal.tell)
     ended = {"batches": pa.array([stored], pa.int32()), "refusal": pa.array([refusal], pa.string())}
     yield pa.RecordBatch.from_pydict(ended)

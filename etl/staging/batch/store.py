@@ -14,7 +14,7 @@ import structlog
 from psycopg2.extensions import cursor as Cursor
 from tenacity import Retrying
 
-from etl.errors import EtlError, TerminalError
+from etl.errors import EtlError, FencedError, TerminalError
 from etl.postgresql.door import sqlstate
 from etl.retrying import OF_STAGING, Retry, retrying
 from etl.staging.batch.fill import copy_lines, fill_rows
@@ -86,14 +86,17 @@ class BatchStore:
         return self.target.is_empty and not self.has_met.is_set()
 
     def store(self, batch: PreparedBatch, locate: Locate) -> bool:
-        """Whether it is stored. What fails is not raised: it stands in the ledger and the next batch goes on."""
+        """Whether it is stored. What fails is not raised: it stands in the ledger and the next batch goes on. But none
+        goes on where the orchestrator has given this attempt up: FencedError."""
         started = time.perf_counter()
         self.in_flight.add(batch.index)
         try:
             batch, stored = self._retrying(batch)(self._attempt, batch, locate, started)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this batch's fault alone
+        except Exception as error:
             failure = failure_of(error) if isinstance(error, EtlError) else _unexpected(error)
             self._record_failure(batch, failure, time.perf_counter() - started)
+            if isinstance(error, FencedError):
+                raise
             return False
         finally:
             self.in_flight.remove(batch.index)
@@ -116,6 +119,8 @@ class BatchStore:
     def _fill(self, batch: PreparedBatch, locate: Locate, started: float) -> tuple[PreparedBatch, Stored | None]:
         try:
             return self._write(fill_rows, batch, locate, started)
+        except FencedError:
+            raise
         except TerminalError as error:
             # one bad record says nothing of the next batch; a source_id that stands does, and so does a table that
             # takes no COPY (row-level security)

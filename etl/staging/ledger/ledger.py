@@ -13,6 +13,7 @@ from tenacity import Retrying
 
 from etl.config.staging.models import DEFAULT_RETRIES
 from etl.errors import LockedError, UsageError
+from etl.postgresql.fence import Gate
 from etl.retrying import OF_STAGING, retrying
 from etl.staging.batch.records import PreparedBatch, RawBatch, Reject
 from etl.staging.batch.upsert import Stored
@@ -36,14 +37,18 @@ def asking_again(retries: int = DEFAULT_RETRIES) -> Retrying:
 
 
 class StagingLedger:
+    """Of an orchestrator's attempt, a run begins and a batch is stored only while it holds its fence: FencedError."""
+
     def __init__(self, database: StagingDatabase) -> None:
         self._database = database
+        self._gate = Gate(database.settings)
 
     # Runs
 
     def start_run(self, run: NewRun, *, force: bool = False) -> int:
         """The run's number. Refuses a run id that is taken, and a job that is running unless forced."""
         with self._database.transaction("start run") as cursor:
+            self._gate.require(cursor, f"run {run.run_id} cannot start")
             self._enter_job(cursor, run.job_id, force)
             cursor.execute(
                 statement("register_job"),
@@ -58,6 +63,7 @@ class StagingLedger:
                     "batch_size": run.batch_size,
                     "workers": run.workers,
                     "parameters": _json(run.parameters or {}),
+                    "fencing_token": self._gate.token,
                     **this_process(),
                 },
             )
@@ -71,8 +77,10 @@ class StagingLedger:
     ) -> int:
         """The same run goes on with its failed batches, or only these: its number and its ordinals stay."""
         with self._database.transaction("resume run") as cursor:
+            self._gate.require(cursor, f"run {run_id} cannot go on")
             self._enter_job(cursor, job_id, force, resuming=run_id)
-            cursor.execute(statement("resume_run"), {"run_id": run_id, **this_process()})
+            parameters = {"run_id": run_id, "fencing_token": self._gate.token, **this_process()}
+            cursor.execute(statement("resume_run"), parameters)
             row = cursor.fetchone()
             if row is not None:
                 indexes = None if batch_indexes is None else list(batch_indexes)
@@ -203,13 +211,15 @@ class StagingLedger:
     def complete_batch(
         self, cursor: Cursor, run_id: str, batch: PreparedBatch, stored: Stored, locate: Locate, seconds: float
     ) -> bool:
-        """False where the batch is stored already, by an attempt whose answer was lost: then roll back."""
+        """False where the batch is stored already, by an attempt whose answer was lost: then roll back. So where this
+        raises FencedError; else nobody is given the orchestrator's run until the transaction has ended."""
         if batch.rejects:
             rejects = [_reject(each, locate(each.ordinal)) for each in batch.rejects]
             parameters = {"run_id": run_id, "batch_index": batch.index, "rejects": _json(rejects)}
             cursor.execute(statement("add_rejects"), parameters)
+        fence = self._gate.fence(cursor)
         cursor.execute(
-            statement("complete_batch"),
+            fence.asked_by(statement("complete_batch")) if fence else statement("complete_batch"),
             {
                 "run_id": run_id,
                 "batch_index": batch.index,
@@ -226,7 +236,10 @@ class StagingLedger:
                 "logs": f"{datetime.now(UTC).isoformat()} stored: {stored}\n",
             },
         )
-        return cursor.fetchone() is not None
+        row = cursor.fetchone()
+        if row is not None and fence is not None and not row[-1]:
+            raise fence.lost(f"batch {batch.index} of run {run_id} cannot be stored")
+        return row is not None
 
     def tell(self, event: BatchEvent) -> None:
         with self._database.transaction(event.name.replace("_", " ")) as cursor:

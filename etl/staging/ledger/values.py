@@ -24,7 +24,8 @@ class NewRun:
 
 @dataclass(frozen=True)
 class Run:
-    """As it stands, and as `--json` prints it. `silent_seconds`: the age of its last heartbeat; None after its end."""
+    """As it stands, and as `--json` prints it. `silent_seconds`: the age of its last heartbeat; None after its end.
+    `fencing_token`: of the orchestrator's attempt that it is, where an orchestrator started it."""
 
     id: str
     run_number: int
@@ -61,6 +62,7 @@ class Run:
     retries: int
     resumed_at: datetime | None
     silent_seconds: float | None
+    fencing_token: int | None = None
 
     @property
     def ended_at(self) -> datetime:

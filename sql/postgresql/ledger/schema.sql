@@ -20,6 +20,8 @@ CREATE TABLE etl.runs (
     started_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     heartbeat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at  timestamptz,
+    -- which attempt of an orchestrator it is, where one started it
+    fencing_token bigint,
     CONSTRAINT runs_run_number_key UNIQUE (run_number),
     CONSTRAINT runs_resumed_from_fkey FOREIGN KEY (resumed_from) REFERENCES etl.runs (run_id),
     -- it is part of the names of staging tables
@@ -28,6 +30,7 @@ CREATE TABLE etl.runs (
     CONSTRAINT runs_finished_check CHECK ((status = 'running') = (finished_at IS NULL))
 );
 CREATE INDEX runs_running_idx ON etl.runs (heartbeat_at) WHERE status = 'running';
+CREATE INDEX runs_fencing_token_idx ON etl.runs (fencing_token) WHERE fencing_token IS NOT NULL;
 
 -- The part of a table that a run reads, measured once in the run's snapshot: a resumed run reads no further.
 CREATE TABLE etl.run_tables (

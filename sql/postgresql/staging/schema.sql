@@ -53,6 +53,8 @@ CREATE TABLE etl_runs (
     retries               integer NOT NULL DEFAULT 0,
     -- when a retry took the run up again; `started_at` is that of its beginning
     resumed_at            timestamptz,
+    -- which attempt of an orchestrator it is, where one started it
+    fencing_token         bigint,
     CONSTRAINT etl_runs_run_number_key UNIQUE (run_number),
     CONSTRAINT etl_runs_etl_job_id_fkey FOREIGN KEY (etl_job_id) REFERENCES etl_jobs (id),
     CONSTRAINT etl_runs_id_check CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$'),
@@ -64,6 +66,7 @@ CREATE TABLE etl_runs (
 );
 CREATE INDEX etl_runs_etl_job_id_started_at_idx ON etl_runs (etl_job_id, started_at);
 CREATE INDEX etl_runs_live_idx ON etl_runs (heartbeat_at) WHERE status IN ('pending', 'running');
+CREATE INDEX etl_runs_fencing_token_idx ON etl_runs (fencing_token) WHERE fencing_token IS NOT NULL;
 
 -- One batch of a run: where it stands in the source, what became of it. `source_position` is enough to read it again.
 CREATE TABLE etl_run_batches (

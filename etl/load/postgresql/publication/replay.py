@@ -41,6 +41,8 @@ def replay_waiting(configs: Sequence[PostgreSQLTableLoadConfig], config: LoaderC
         for publication in staged:
             cursor.execute(close_replayed(publication.write.staging))
             cursor.execute(drop_staging(publication.write.staging))
+        if config.hold_fence is not None:
+            config.hold_fence(cursor)
         return results
 
 

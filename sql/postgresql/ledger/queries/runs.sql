@@ -1,7 +1,7 @@
 -- name: start_run
 -- The identifier comes from the caller, so that a start whose answer was lost can be repeated.
-INSERT INTO etl.runs (run_id, destinations, tables, options, resumed_from)
-VALUES (%(run_id)s, %(destinations)s, %(tables)s, %(options)s, %(resumed_from)s)
+INSERT INTO etl.runs (run_id, destinations, tables, options, resumed_from, fencing_token)
+VALUES (%(run_id)s, %(destinations)s, %(tables)s, %(options)s, %(resumed_from)s, %(fencing_token)s)
 ON CONFLICT (run_id) DO UPDATE SET heartbeat_at = clock_timestamp()
 RETURNING *;
 

@@ -19,9 +19,9 @@ WHERE etl_job_id = %(job_id)s AND status IN ('pending', 'running') ORDER BY run_
 
 -- name: start_run
 INSERT INTO etl_runs (id, etl_job_id, status, phase, target_table, batch_size, workers, parameters, host, process_id,
-    started_at)
+    started_at, fencing_token)
 VALUES (%(run_id)s, %(job_id)s, 'running', 'validating', %(target_table)s, %(batch_size)s, %(workers)s,
-    %(parameters)s, %(host)s, %(process_id)s, clock_timestamp())
+    %(parameters)s, %(host)s, %(process_id)s, clock_timestamp(), %(fencing_token)s)
 ON CONFLICT (id) DO NOTHING
 RETURNING run_number;
 
@@ -30,7 +30,7 @@ RETURNING run_number;
 UPDATE etl_runs SET status = 'running', phase = 'validating', finished_at = NULL, failure = NULL,
     cancelled_at = NULL, cancelled_by = NULL, host = %(host)s, process_id = %(process_id)s,
     heartbeat_at = clock_timestamp(), started_at = coalesce(started_at, clock_timestamp()),
-    resumed_at = clock_timestamp()
+    resumed_at = clock_timestamp(), fencing_token = %(fencing_token)s
 WHERE id = %(run_id)s AND status NOT IN ('pending', 'running')
 RETURNING run_number;
 
