@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from etl.config.durations import parse_duration
 from etl.config.frozen import FrozenModel
 from etl.config.orchestrator.cron import check_cron, check_time_zone
 
@@ -21,19 +22,7 @@ GIVEN_PARAMETERS = ("scheduled_at", "interval_from", "interval_until", "cycle", 
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-def parse_duration(written: Any) -> Any:
-    """`10s`, `5m`, `2h`, `1d` or a number of seconds → seconds; ValueError where it is none."""
-    if isinstance(written, int | float) and not isinstance(written, bool):
-        return float(written)
-    found = _DURATION.fullmatch(written.strip()) if isinstance(written, str) else None
-    if found is None:
-        raise ValueError(f"expected a time such as 30s, 5m, 2h or 1d, or a number of seconds; found {written!r}")
-    return float(found[1]) * _SECONDS[found[2]]
 
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:

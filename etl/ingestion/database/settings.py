@@ -1,4 +1,5 @@
-"""Where the database is: `--dsn`, ETL_UPLOADER_DSN, a file, or libpq's PG… variables → what asyncpg.connect takes."""
+"""Where the database is: `--dsn`, ETL_UPLOADER_DSN, a file, libpq's PG… variables, or where the other tools' warehouse
+is → what asyncpg.connect takes."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ from etl.errors import UsageError
 from etl.names import is_readable
 
 DSN_VARIABLE = "ETL_UPLOADER_DSN"
+WAREHOUSE_VARIABLE = "ETL_POSTGRES_URL"
+_WAREHOUSE_CA_VARIABLE = "ETL_POSTGRES_CA_FILE"
 
 _EXPECTED = "expected postgresql://user@host:port/database?sslmode=…, with :password behind the user"
 _UNREADABLE = "the URL cannot be read: is a `/`, `@`, `#` or `?` in it not percent-encoded?"
@@ -89,8 +92,8 @@ class Dsn:
 
 
 def find_dsn(dsn: str | None, dsn_file: Path | None, environment: Mapping[str, str]) -> Dsn:
-    """The first of: the command line's, ETL_UPLOADER_DSN, the file's, PGHOST and its kin. UsageError says which was
-    wrong and how, never with a word of it."""
+    """The first of: the command line's, ETL_UPLOADER_DSN, the file's, PGHOST and its kin, ETL_POSTGRES_URL. UsageError
+    says which was wrong and how, never with a word of it."""
     for name in sorted(environment):
         if name.startswith("PG") and not is_readable(environment[name]):
             raise UsageError(f"{name} {_NO_UTF8}")
@@ -102,9 +105,14 @@ def find_dsn(dsn: str | None, dsn_file: Path | None, environment: Mapping[str, s
         return read_dsn(_content(dsn_file), f"--dsn-file {dsn_file}", environment)
     if any(environment.get(name) for name in _ENVIRONMENT):
         return _from_environment(environment)
+    if environment.get(WAREHOUSE_VARIABLE):
+        authorities = environment.get("PGSSLROOTCERT") or environment.get(_WAREHOUSE_CA_VARIABLE, "")
+        return read_dsn(
+            environment[WAREHOUSE_VARIABLE], WAREHOUSE_VARIABLE, {**environment, "PGSSLROOTCERT": authorities}
+        )
     raise UsageError(
         f"no database: {_EXPECTED} in {DSN_VARIABLE}, in a file named by --dsn-file or as --dsn, "
-        "or PGHOST, PGUSER, PGDATABASE and PGPASSWORD"
+        f"or PGHOST, PGUSER, PGDATABASE and PGPASSWORD, or {WAREHOUSE_VARIABLE}"
     )
 
 

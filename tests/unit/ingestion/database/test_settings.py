@@ -107,7 +107,21 @@ def test_the_command_line_comes_before_the_environment_before_the_file(tmp_path:
     assert find_dsn(None, file, environment).user == "variable"
     del environment["ETL_UPLOADER_DSN"]
     assert find_dsn(None, file, environment).user == "file"
+    environment["ETL_POSTGRES_URL"] = "postgresql://warehouse@localhost/d"
     assert find_dsn(None, None, environment).user == "libpq"
+    del environment["PGHOST"]
+    assert find_dsn(None, None, environment).user == "warehouse"
+
+
+def test_the_warehouse_is_reached_with_the_authorities_of_the_other_tools() -> None:
+    environment = {
+        "ETL_POSTGRES_URL": "postgresql://u:hush@db.example.org/d",
+        "ETL_POSTGRES_CA_FILE": "/etc/ours.pem",
+    }
+    options = dict(find_dsn(None, None, environment).options)
+    assert options == {"sslmode": "verify-full", "sslrootcert": "/etc/ours.pem"}
+    with pytest.raises(UsageError, match="ETL_POSTGRES_URL: "):
+        find_dsn(None, None, {"ETL_POSTGRES_URL": "jdbc:postgresql://db.example.org/d"})
 
 
 def test_what_the_url_leaves_out_comes_from_libpqs_variables() -> None:
