@@ -1,1 +1,0 @@
-"""The worker: claims runs, and starts, watches and ends their processes."""
