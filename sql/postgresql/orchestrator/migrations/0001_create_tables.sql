@@ -182,15 +182,32 @@ CREATE TABLE IF NOT EXISTS dw_etl_job_locks (
     CONSTRAINT dw_etl_job_locks_released_check CHECK ((status = 'active') = (released_at IS NULL))
 );
 
--- An outbox: written with what it tells, delivered at least once.
+-- Who is told of what, as etl.yaml has it: the scheduler writes it down here, so that the transaction that ends a run
+-- knows. An empty list stands for all.
+CREATE TABLE IF NOT EXISTS dw_etl_alert_rules (
+    rule_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    channel        text NOT NULL,
+    kinds          text[] NOT NULL,
+    layers         text[] NOT NULL DEFAULT '{}',
+    tags           text[] NOT NULL DEFAULT '{}',
+    jobs           text[] NOT NULL DEFAULT '{}',
+    dedupe_seconds double precision NOT NULL,
+    CONSTRAINT dw_etl_alert_rules_dedupe_check CHECK (dedupe_seconds >= 0)
+);
+
+-- An outbox: written with what it tells, delivered at least once. `facts` are the run's as they were then; subject and
+-- body are made of them for the first attempt to deliver.
 CREATE TABLE IF NOT EXISTS dw_etl_alerts (
     alert_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id          bigint NOT NULL,
     kind            text NOT NULL,
     channel         text NOT NULL,
+    -- kind:job
     dedupe_key      text NOT NULL,
-    subject         text NOT NULL,
-    body            text NOT NULL,
+    dedupe_seconds  double precision NOT NULL DEFAULT 0,
+    facts           jsonb NOT NULL DEFAULT '{}',
+    subject         text NOT NULL DEFAULT '',
+    body            text NOT NULL DEFAULT '',
     status          text NOT NULL DEFAULT 'pending',
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     attempts        integer NOT NULL DEFAULT 0,
@@ -258,3 +275,56 @@ BEGIN
     RETURN FOUND;
 END
 $$;
+
+-- The channels that are told of a kind of alert of a job.
+CREATE OR REPLACE VIEW dw_etl_alert_targets AS
+SELECT job.job_id, job.slug, kind, rule.channel, min(rule.dedupe_seconds) AS dedupe_seconds
+FROM dw_etl_alert_rules AS rule
+CROSS JOIN unnest(rule.kinds) AS kind
+JOIN dw_etl_jobs AS job
+    ON (rule.layers = '{}' OR job.layer = ANY (rule.layers))
+    AND (rule.jobs = '{}' OR job.slug = ANY (rule.jobs))
+    AND (rule.tags = '{}' OR EXISTS (
+        SELECT FROM dw_etl_job_tags AS tagged WHERE tagged.job_id = job.job_id AND tagged.tag = ANY (rule.tags)
+    ))
+GROUP BY job.job_id, job.slug, kind, rule.channel;
+
+-- Whoever ends a run, the alert of it is in the same transaction. A job has recovered when it succeeds and the last that
+-- the channel was to be told of it is a failure.
+CREATE OR REPLACE FUNCTION dw_etl_tell_of_end() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM dw_etl_alert_rules) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO dw_etl_alerts (run_id, kind, channel, dedupe_key, dedupe_seconds, facts)
+    SELECT
+        NEW.run_id, target.kind, target.channel, target.kind || ':' || target.slug,
+        CASE target.kind WHEN 'recovered' THEN 0 ELSE target.dedupe_seconds END,
+        jsonb_build_object(
+            'attempt', NEW.attempts, 'maximum_attempts', NEW.maximum_attempts, 'worker_id', NEW.worker_id,
+            'started_at', NEW.started_at, 'ended_at', NEW.ended_at, 'reason', NEW.reason,
+            'error_class', NEW.error_class, 'error_type', NEW.error_type, 'error_message', NEW.error_message,
+            'is_transient', NEW.is_transient_error, 'exit_code', NEW.exit_code
+        )
+    FROM dw_etl_alert_targets AS target
+    WHERE target.job_id = NEW.job_id
+    AND CASE NEW.status
+        WHEN 'failed' THEN target.kind = 'failure'
+        ELSE target.kind = 'recovered' AND (
+            SELECT max(told.alert_id) FROM dw_etl_alerts AS told
+            WHERE told.dedupe_key = 'failure:' || target.slug AND told.channel = target.channel
+        ) > coalesce((
+            SELECT max(told.alert_id) FROM dw_etl_alerts AS told
+            WHERE told.dedupe_key = 'recovered:' || target.slug AND told.channel = target.channel
+        ), 0)
+    END;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER dw_etl_runs_tell_of_end AFTER UPDATE OF status ON dw_etl_runs
+FOR EACH ROW WHEN (
+    NEW.status IN ('failed', 'success') AND OLD.status IN ('queued', 'running') AND NEW.trigger <> 'import'
+)
+EXECUTE FUNCTION dw_etl_tell_of_end();

@@ -5,3 +5,5 @@ CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_job_locks_active_key ON dw
     WHERE status = 'active';
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_cycle_key ON dw_etl_runs (cycle_id, job_id)
     WHERE trigger <> 'import';
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_alerts_once_a_run_key ON dw_etl_alerts (run_id, kind, channel)
+    WHERE kind IN ('late', 'stuck');

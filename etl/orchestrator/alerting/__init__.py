@@ -1,0 +1,1 @@
+"""Telling people of runs: rules and outbox in the database, couriers to the channels."""
