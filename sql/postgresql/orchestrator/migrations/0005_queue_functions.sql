@@ -164,9 +164,10 @@ END
 $$;
 
 -- Called once for each run that ended, as what it now is, in the transaction that ends it: what else belongs to an end
--- (an alert's row) is written here.
+-- is written here.
 CREATE OR REPLACE FUNCTION dw_etl_after_end(run dw_etl_runs) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM dw_etl_tell_of_end(run);
 END
 $$;
 

@@ -37,7 +37,7 @@ SELECT
     overdue.run_id, overdue.kind, target.channel, overdue.kind || ':' || target.slug, target.dedupe_seconds,
     overdue.facts
 FROM overdue
-JOIN dw_etl_alert_targets AS target ON target.job_id = overdue.job_id AND target.kind = overdue.kind
+CROSS JOIN LATERAL dw_etl_alert_targets(overdue.job_id, overdue.kind) AS target
 WHERE NOT EXISTS (
     SELECT FROM dw_etl_alerts AS told
     WHERE told.run_id = overdue.run_id AND told.kind = overdue.kind AND told.channel = target.channel
