@@ -11,13 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from etl.errors import FencedError, UsageError
+from etl.postgresql_types import IDENTIFIER_BYTES
 
 VARIABLE = "ETL_FENCE"
-NO_FUNCTION = (
-    "the orchestrator's tables are in another database: an attempt that was given up may still publish in this one; "
-    "ETL_ORCHESTRATOR_POSTGRES_URL may name it"
-)
-"""What to do where the database cannot be asked."""
 
 _WRITTEN = re.compile(r"([a-z_][a-z0-9_]{0,62})/([1-9][0-9]{0,17})/([1-9][0-9]{0,17})")
 
@@ -37,6 +33,11 @@ class Fence:
     def session(self) -> str:
         """By which a session of the attempt is known."""
         return f"run {self.run_id}/{self.token}"
+
+    def session_name(self, product: str, *words: str) -> str:
+        """As application_name, of which the server keeps so many bytes: what the session is found by is among them."""
+        room = IDENTIFIER_BYTES - len(self.session) - 1
+        return _cut(" ".join(filter(None, (_cut(product, room), self.session, *words))), IDENTIFIER_BYTES)
 
     @property
     def is_there(self) -> str:
@@ -67,6 +68,10 @@ class Fence:
             "another attempt has taken over or the run was cancelled; nothing of this transaction was stored, "
             f"`etl orchestrator run show {self.run_id}` says who goes on"
         )
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[:size].decode(errors="ignore")
 
 
 def read_fence(environ: Mapping[str, str]) -> Fence | None:

@@ -55,9 +55,9 @@ def give_up(execute: Execute, fence: Fence) -> bool:
 
 def renew(execute: Execute, fence: Fence) -> bool:
     """As an attempt's heartbeat does; does not wait."""
-    execute("SET lock_timeout = '1s'")
     renewed = execute(
-        f"UPDATE {SCHEMA}.dw_etl_job_locks SET expires_at = clock_timestamp() + interval '1 hour'"
+        "SET lock_timeout = '1s';"
+        f" UPDATE {SCHEMA}.dw_etl_job_locks SET expires_at = clock_timestamp() + interval '1 hour'"
         " WHERE fencing_token = %s AND status = 'active' RETURNING 1",
         [fence.token],
     )

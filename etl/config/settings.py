@@ -18,7 +18,8 @@ from etl.config.urls import bracketed
 from etl.errors import UsageError
 from etl.fencing import Fence
 from etl.model import Destination
-from etl.postgresql_types import IDENTIFIER_BYTES
+
+PRODUCT = "ownlens-etl"
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -60,10 +61,10 @@ class PostgreSQLSettings(FrozenModel):
         return named
 
     def session_name(self, part: str = "") -> str:
-        """What the server shows as application_name: no more than it keeps, and first by what it is found and ended."""
-        attempt = self._fence.session if self._fence else ""
-        name = " ".join(word for word in ("ownlens-etl", attempt, part, self._run) if word)
-        return name.encode()[:IDENTIFIER_BYTES].decode(errors="ignore")
+        """What the server shows as application_name."""
+        if self._fence is not None:
+            return self._fence.session_name(PRODUCT, part, self._run)
+        return " ".join(word for word in (PRODUCT, part, self._run) if word)
 
     @property
     def address(self) -> str:

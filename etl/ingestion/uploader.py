@@ -21,6 +21,7 @@ import asyncpg
 import structlog
 
 from etl.errors import EtlError, SourceError, TerminalError, UsageError
+from etl.fencing import Fence
 from etl.ingestion.database.connection import (
     Connection,
     Sessions,
@@ -52,6 +53,7 @@ from etl.ingestion.upload.plan import Freshness, WritePlan, limits
 from etl.ingestion.upload.workers import Workers
 from etl.ingestion.watch.observers import Observer, Observers
 from etl.names import stored_name
+from etl.postgresql.fence import tell_that_it_cannot_be_asked
 from etl.postgresql_types import base_type
 from etl.retrying import retrying_async
 
@@ -64,7 +66,8 @@ async def async_upsert(options: UploadOptions, dsn: Dsn, observers: Sequence[Obs
     """Loads the files that `options.files` name (paths or patterns) into the table; the report has a result for each.
 
     Raises UsageError, ConfigurationError or SchemaMismatchError before anything is written: bad options, no file, no
-    connection, a table that does not fit. What goes wrong with one file stands in its result, and the others go on.
+    connection, a table that does not fit; and FencedError where an orchestrator has given this attempt up. What goes
+    wrong with one file stands in its result, and the others go on.
     A second call upserts the same rows again and changes nothing; in append mode it appends them again, unless `resume`
     finds in the manifest that they stand there.
     """
@@ -221,6 +224,7 @@ class _Upload:
     async def _plan(self, said: _Said) -> WritePlan:
         types = next(iter(said.types.values()), header_types(self._options))
         async with self._session("prepare") as connection:
+            fence = await self._held_fence(connection)
             found = await self._inspected(connection)
             refuse_absent(said.names, self._options, stored=found.types if found else ())
             if not self._options.dry_run:
@@ -231,7 +235,20 @@ class _Upload:
                 await refuse_unordered(connection, target, self._options)
         check_target(target, self._options, header_types(self._options))
         _tell_of_columns(target, self._options)
-        return WritePlan(self._dsn, self._options, target, Freshness(target.is_empty))
+        return WritePlan(self._dsn, self._options, target, Freshness(target.is_empty), fence)
+
+    async def _held_fence(self, connection: Connection) -> Fence | None:
+        """For the batches to ask, where this database can; FencedError where the attempt was given up before."""
+        fence = self._dsn.fence
+        if fence is None or self._options.dry_run:
+            return None
+        async with transaction(connection, *self._limits):
+            if not await connection.fetchval(fence.is_there):
+                tell_that_it_cannot_be_asked(fence, self._dsn.masked)
+                return None
+            if not await connection.fetchval(fence.question):
+                raise fence.lost(f"upload {self._options.run_id} cannot start")
+        return fence
 
     async def _new_target(self, connection: Connection, types: dict[str, str]) -> TargetTable:
         options = self._options

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+from functools import cache
 from typing import Any
 
 import structlog
 
 from etl.config.settings import PostgreSQLSettings
-from etl.fencing import NO_FUNCTION, Fence
+from etl.fencing import Fence
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +20,6 @@ class Gate:
         self._fence = settings.fence
         self._address = settings.address
         self._is_there: bool | None = None
-        self._guard = threading.Lock()
 
     @property
     def token(self) -> int | None:
@@ -37,17 +36,25 @@ class Gate:
 
     def fence(self, cursor: Any) -> Fence | None:
         """For whoever asks it with a statement of his own; None where there is none, or none that can be asked."""
-        if self._fence is None or self._is_there is False:
+        if self._fence is None:
             return None
         if self._is_there is None:
-            self._look_for(self._fence, cursor)
-        return self._fence if self._is_there else None
+            cursor.execute(self._fence.is_there)
+            self._is_there = cursor.fetchone() is not None
+        if not self._is_there:
+            tell_that_it_cannot_be_asked(self._fence, self._address)
+            return None
+        return self._fence
 
-    def _look_for(self, fence: Fence, cursor: Any) -> None:
-        cursor.execute(fence.is_there)
-        is_there = cursor.fetchone() is not None
-        with self._guard:
-            is_first, self._is_there = self._is_there is None, is_there
-        if is_first and not is_there:
-            facts = {"database": self._address, "run": fence.run_id, "token": fence.token}
-            log.warning("fence cannot be asked", **facts, next_step=NO_FUNCTION)
+
+@cache
+def tell_that_it_cannot_be_asked(fence: Fence, address: str) -> None:
+    """Once a process."""
+    log.warning(
+        "fence cannot be asked",
+        database=address,
+        run=fence.run_id,
+        token=fence.token,
+        next_step="the orchestrator's tables are in another database: an attempt that was given up may still publish "
+        "in this one; ETL_ORCHESTRATOR_POSTGRES_URL may name it",
+    )

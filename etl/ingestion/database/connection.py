@@ -76,7 +76,11 @@ async def connect(dsn: Dsn, connect_timeout_seconds: float) -> Connection:
 
 
 def _parameters(dsn: Dsn) -> dict[str, Any]:
-    return {"server_settings": {"application_name": APPLICATION_NAME}} | dsn.connect_parameters
+    parameters = {"server_settings": {"application_name": APPLICATION_NAME}} | dsn.connect_parameters
+    if dsn.fence is not None:
+        name = dsn.fence.session_name(parameters["server_settings"]["application_name"])
+        parameters["server_settings"] = {"application_name": name}
+    return parameters
 
 
 async def create_pool(

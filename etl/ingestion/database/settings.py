@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from etl.errors import UsageError
+from etl.fencing import Fence, read_fence
 from etl.names import is_readable
 
 DSN_VARIABLE = "ETL_UPLOADER_DSN"
@@ -49,6 +50,8 @@ class Dsn:
     password: str | None = None
     database: str | None = None
     options: tuple[tuple[str, str], ...] = ()
+    fence: Fence | None = None
+    """Of an orchestrator's attempt: by it sessions are found, and it is asked where batches commit."""
 
     def __repr__(self) -> str:
         return f"Dsn({self.masked!r})"
@@ -94,6 +97,10 @@ class Dsn:
 def find_dsn(dsn: str | None, dsn_file: Path | None, environment: Mapping[str, str]) -> Dsn:
     """The first of: the command line's, ETL_UPLOADER_DSN, the file's, PGHOST and its kin, ETL_POSTGRES_URL. UsageError
     says which was wrong and how, never with a word of it."""
+    return replace(_found(dsn, dsn_file, environment), fence=read_fence(environment))
+
+
+def _found(dsn: str | None, dsn_file: Path | None, environment: Mapping[str, str]) -> Dsn:
     for name in sorted(environment):
         if name.startswith("PG") and not is_readable(environment[name]):
             raise UsageError(f"{name} {_NO_UTF8}")

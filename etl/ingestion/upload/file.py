@@ -14,7 +14,7 @@ from typing import TypeVar
 import asyncpg
 import structlog
 
-from etl.errors import ConflictError, EtlError, ReconciliationError, SchemaMismatchError, SourceError
+from etl.errors import ConflictError, EtlError, FencedError, ReconciliationError, SchemaMismatchError, SourceError
 from etl.ingestion.base import sha256_of
 from etl.ingestion.database.connection import Connection, door, transaction
 from etl.ingestion.database.target import fits
@@ -148,9 +148,10 @@ class Loading:
         counts, batches = (file.counts, file.batches) if file else (BatchCounts(), 0)
         if isinstance(error, TooManyRejectedError):
             counts = error.counts
-        if not self._options.dry_run:
+        is_anothers = isinstance(error, ConflictError) or (file is None and isinstance(error, FencedError))
+        if not self._options.dry_run and not is_anothers:
             load = file.load if file else await self._entry_of_failed(path, file_type)
-            if load is not None and not isinstance(error, ConflictError):
+            if load is not None:
                 await self._trying(lambda c: manifest.finish_load(c, load, FileStatus.FAILED, error.message))
         return FileResult(stored_name(path), file_type, FileStatus.FAILED, counts, batches, notes=error.message)
 
@@ -171,9 +172,8 @@ class Loading:
 
     def _choose_load(self, path: Path, checksum: str, entry: Entry | None) -> tuple[Load, int]:
         """A load that goes on with its batches as they were cut, or a new one."""
-        options, table = self._options, self._plan.manifest_table
-        name, run_id = stored_name(path.resolve()), options.run_id or ""
-        new = Load(name, table, uuid.uuid4().hex, run_id), options.chunk_size
+        options, name = self._options, stored_name(path.resolve())
+        new = self._load(name, uuid.uuid4().hex), options.chunk_size
         if entry is None or entry.checksum != checksum:
             self._refuse_adding_to_leftovers(path, entry)
             return new
@@ -182,9 +182,14 @@ class Loading:
         if entry.status is FileStatus.SUCCESS or not entry.has_left_rows or options.restart:
             return new
         if options.resume and self._is_cut_alike(path, entry):
-            return Load(name, table, entry.load_id, run_id), entry.chunk_size
+            return self._load(name, entry.load_id), entry.chunk_size
         self._refuse_doubling(path, entry)
         return new
+
+    def _load(self, name: str, load_id: str) -> Load:
+        plan = self._plan
+        token = plan.dsn.fence.token if plan.dsn.fence else None
+        return Load(name, plan.manifest_table, load_id, self._options.run_id or "", token, plan.fence)
 
     def _why_skipped(self, entry: Entry) -> str:
         """Rows may have been moved on from there: an emptied table is no reason to load them once more."""
@@ -272,7 +277,7 @@ class Loading:
     async def _entry_of_failed(self, path: Path, file_type: FileType) -> Load | None:
         """A file that failed before it was begun gets its row all the same, unless an earlier load's stands there."""
         name, table, options = stored_name(path.resolve()), self._plan.manifest_table, self._options
-        load = Load(name, table, uuid.uuid4().hex, options.run_id or "")
+        load = self._load(name, uuid.uuid4().hex)
 
         async def begin(connection: Connection) -> Load | None:
             entry = await manifest.find_entry(connection, name, table)

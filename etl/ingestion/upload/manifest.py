@@ -11,6 +11,7 @@ import asyncpg
 import orjson
 
 from etl.errors import ConflictError, UsageError
+from etl.fencing import Fence
 from etl.ingestion.database.connection import Connection, transaction
 from etl.ingestion.model import Batch, BatchCounts, FileStatus, FileType, Mode, Reject
 from etl.names import readable
@@ -31,12 +32,17 @@ def schema_sql() -> str:
 
 @dataclass(frozen=True)
 class Load:
-    """One load of a file's content into one table; its batches are recorded under `load_id`."""
+    """One load of a file's content into one table; its batches are recorded under `load_id`.
+
+    `fencing_token` is of the orchestrator's attempt that it belongs to; `fence` where this database can ask it.
+    """
 
     filename: str
     table: str
     load_id: str
     run_id: str
+    fencing_token: int | None = None
+    fence: Fence | None = None
 
 
 @dataclass(frozen=True)
@@ -91,21 +97,22 @@ class RejectedRow:
 
 
 async def create(connection: Connection, settings: Sequence[str]) -> None:
-    """The three tables, in the schema that search_path names first; those that are there stay as they are. `settings`
-    of the transactions that it makes."""
+    """The three tables, in the schema that search_path names first; those that are there get the columns that they
+    lack. `settings` of the transactions that it makes."""
     async with transaction(connection, *settings):
-        if await connection.fetchval(statement("manifest_exists")):
+        if await connection.fetchval(statement("manifest_stands")):
             return
     try:
         async with transaction(connection, *settings):
             await connection.execute(schema_sql())
     except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError) as error:
         raise UsageError(
-            "the tables ingestion_manifest, ingestion_batches and ingestion_rejects are not there, or in a schema that "
-            f"this role may not use, and it may not create them ({error}); let an administrator run `uploader init`, "
+            "the tables ingestion_manifest, ingestion_batches and ingestion_rejects are not there, of an earlier "
+            "version, or in a schema that this role may not use, and it may not create or change them "
+            f"({error}); let an administrator run `uploader init`, "
             "which also prints the grants"
         ) from error
-    except (asyncpg.DuplicateTableError, asyncpg.UniqueViolationError):
+    except (asyncpg.DuplicateTableError, asyncpg.DuplicateColumnError, asyncpg.UniqueViolationError):
         pass  # another run was faster
 
 
@@ -146,13 +153,13 @@ async def begin_load(
     """In one transaction marks the file `pending`; the batches of this load that an earlier attempt has committed.
 
     None, and nothing is done, where the manifest is no longer as it was `found` when this load was decided on: another
-    run has begun, ended, or committed its first batch.
+    run has begun, ended, or committed its first batch. FencedError where the orchestrator has given this attempt up.
     """
     await connection.execute(statement("lock_entry"), load.filename, load.table)
     if _stage_of(await find_entry(connection, load.filename, load.table)) != _stage_of(found):
         return None
-    begun = await connection.fetchval(
-        statement("begin_load"),
+    begun = await connection.fetchrow(
+        _asking(load, "begin_load"),
         load.filename,
         load.table,
         checksum,
@@ -164,9 +171,11 @@ async def begin_load(
         chunk_size,
         orjson.dumps(options).decode(),
         found.load_id if found else None,
+        load.fencing_token,
     )
     if begun is None:
         return None
+    _require_held(load, begun, "the load cannot begin")
     rows = await connection.fetch(statement("committed_batches"), load.load_id)
     return frozenset(row["batch_idx"] for row in rows)
 
@@ -178,10 +187,11 @@ def _stage_of(entry: Entry | None) -> tuple[str, FileStatus, bool] | None:
 async def record_batch(connection: Connection, load: Load, batch: Batch, counts: BatchCounts) -> bool:
     """In the batch's own transaction. False: an earlier attempt has committed after all, so this one must not.
 
-    Raises ConflictError where another run has begun to load the file anew.
+    Raises ConflictError where another run has begun to load the file anew, FencedError where the orchestrator has given
+    this attempt up; else nobody is given the orchestrator's run until the transaction has ended.
     """
-    recorded = await connection.fetchval(
-        statement("record_batch"),
+    recorded = await connection.fetchrow(
+        _asking(load, "record_batch"),
         load.load_id,
         batch.index,
         load.run_id,
@@ -195,8 +205,10 @@ async def record_batch(connection: Connection, load: Load, batch: Batch, counts:
         counts.nul_characters,
         load.filename,
         load.table,
+        load.fencing_token,
     )
     if recorded is not None:
+        _require_held(load, recorded, f"batch {batch.index} cannot be stored")
         return True
     if await recorded_batch(connection, load, batch.index) is not None:
         return False
@@ -236,7 +248,8 @@ async def record_refused(connection: Connection, load: Load, rejects: Mapping[in
 async def finish_load(connection: Connection, load: Load, status: FileStatus, notes: str) -> None:
     """`notes` say why a file failed, or what was special about it."""
     text = _storable(notes[:LONGEST_NOTE])
-    await connection.execute(statement("finish_load"), load.filename, load.table, load.load_id, status.value, text)
+    known = (load.filename, load.table, load.load_id)
+    await connection.execute(statement("finish_load"), *known, status.value, text, load.fencing_token)
 
 
 async def load_counts(connection: Connection, load: Load) -> tuple[int, BatchCounts]:
@@ -279,6 +292,15 @@ async def list_rejects(
         RejectedRow(r["line"], r["row_in_file"], r["column_name"], r["value"], r["reason"], r["batch_idx"])
         for r in rows
     ]
+
+
+def _asking(load: Load, name: str) -> str:
+    return load.fence.asked_by(statement(name)) if load.fence else statement(name)
+
+
+def _require_held(load: Load, row: Sequence[Any], doing: str) -> None:
+    if load.fence is not None and not row[-1]:
+        raise load.fence.lost(f"{load.filename}: {doing}")
 
 
 def _storable(text: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from etl.fencing import Fence
 from etl.ingestion.database.settings import Dsn
 from etl.ingestion.database.target import TargetTable
 from etl.ingestion.model import Mode, UploadOptions
@@ -34,12 +35,13 @@ class Freshness:
 
 @dataclass(frozen=True)
 class WritePlan:
-    """What the workers share."""
+    """What the workers share. `fence`: of an orchestrator's attempt, where this database can ask it."""
 
     dsn: Dsn
     options: UploadOptions
     target: TargetTable
     freshness: Freshness
+    fence: Fence | None = None
 
     @property
     def is_upsert(self) -> bool:

@@ -18,9 +18,16 @@ CREATE TABLE IF NOT EXISTS ingestion_manifest (
     chunk_size integer NOT NULL,
     options jsonb NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
+    -- which attempt of an orchestrator loads it, or did, where one started it
+    fencing_token bigint,
     PRIMARY KEY (filename, target_table)
 );
 
+-- what tables of an earlier version lack
+ALTER TABLE ingestion_manifest ADD COLUMN IF NOT EXISTS fencing_token bigint;
+
+CREATE INDEX IF NOT EXISTS ingestion_manifest_fencing_token ON ingestion_manifest (fencing_token)
+    WHERE fencing_token IS NOT NULL;
 CREATE INDEX IF NOT EXISTS ingestion_manifest_target_status ON ingestion_manifest (target_table, status);
 
 -- One row a committed batch, written in the batch's own transaction.
@@ -37,8 +44,11 @@ CREATE TABLE IF NOT EXISTS ingestion_batches (
     rows_padded bigint NOT NULL,
     nul_characters bigint NOT NULL,
     committed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    fencing_token bigint,
     PRIMARY KEY (load_id, batch_idx)
 );
+
+ALTER TABLE ingestion_batches ADD COLUMN IF NOT EXISTS fencing_token bigint;
 
 -- One row a record that was not loaded, written with the batch that it was read in.
 CREATE TABLE IF NOT EXISTS ingestion_rejects (

@@ -3,6 +3,12 @@
 SELECT to_regclass('ingestion_manifest') IS NOT NULL AND to_regclass('ingestion_batches') IS NOT NULL
     AND to_regclass('ingestion_rejects') IS NOT NULL;
 
+-- name: manifest_stands
+-- Whether nothing is left to be made of them, either.
+SELECT count(*) = 2 AND to_regclass('ingestion_rejects') IS NOT NULL FROM pg_attribute
+WHERE attrelid IN (to_regclass('ingestion_manifest'), to_regclass('ingestion_batches'))
+    AND attname = 'fencing_token' AND NOT attisdropped;
+
 -- name: forget_table
 -- Before a table is made that the manifest knows already: somebody has dropped it with all that was loaded. A new
 -- load_id, so that no load goes on with batches that went with it.
@@ -25,12 +31,13 @@ SELECT FROM ingestion_manifest WHERE filename = $1 AND target_table = $2 FOR UPD
 -- A load from the start takes the row over; a resumed one (same load_id) keeps when it began. $11 is the load that was
 -- found there, NULL for none: no row says that another run was faster.
 INSERT INTO ingestion_manifest AS m
-    (filename, target_table, checksum, filesize, status, run_id, load_id, file_type, mode, chunk_size, options)
-VALUES ($1, $2, $3, $4, 'pending', $5, $6, $7, $8, $9, $10)
+    (filename, target_table, checksum, filesize, status, run_id, load_id, file_type, mode, chunk_size, options,
+    fencing_token)
+VALUES ($1, $2, $3, $4, 'pending', $5, $6, $7, $8, $9, $10, $12)
 ON CONFLICT (filename, target_table) DO UPDATE SET
     checksum = excluded.checksum, filesize = excluded.filesize, status = 'pending', run_id = excluded.run_id,
     load_id = excluded.load_id, file_type = excluded.file_type, mode = excluded.mode, chunk_size = excluded.chunk_size,
-    options = excluded.options, notes = '', processed_at = now(),
+    options = excluded.options, notes = '', processed_at = now(), fencing_token = excluded.fencing_token,
     rows = CASE WHEN m.load_id = excluded.load_id THEN m.rows ELSE 0 END,
     started_at = CASE WHEN m.load_id = excluded.load_id THEN m.started_at ELSE excluded.started_at END
 WHERE m.load_id = $11
@@ -44,8 +51,8 @@ SELECT batch_idx FROM ingestion_batches WHERE load_id = $1;
 -- Once a batch, and only as long as the load is the file's current one: no row says that one of the two is not so. The
 -- file's row is held until the batch has committed, so that no other run begins in between.
 INSERT INTO ingestion_batches (load_id, batch_idx, run_id, rows_read, rows_inserted, rows_updated, rows_unchanged,
-    rows_rejected, rows_deduplicated, rows_padded, nul_characters)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+    rows_rejected, rows_deduplicated, rows_padded, nul_characters, fencing_token)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $14
 FROM (
     SELECT FROM ingestion_manifest WHERE filename = $12 AND target_table = $13 AND load_id = $1 FOR SHARE
 ) AS current_load
@@ -72,10 +79,11 @@ SELECT count(*), coalesce(sum(rows_read), 0)::bigint, coalesce(sum(rows_inserted
 FROM ingestion_batches WHERE load_id = $1;
 
 -- name: finish_load
--- `rows` are those that came into the table or stood there already.
+-- `rows` are those that came into the table or stood there already. $6 is an orchestrator's attempt: one that was given
+-- up does not say how the load ends that another has taken up.
 UPDATE ingestion_manifest SET status = $4, notes = $5, processed_at = now(), rows = (
     SELECT coalesce(sum(rows_inserted + rows_updated + rows_unchanged), 0) FROM ingestion_batches WHERE load_id = $3)
-WHERE filename = $1 AND target_table = $2 AND load_id = $3;
+WHERE filename = $1 AND target_table = $2 AND load_id = $3 AND ($6::bigint IS NULL OR fencing_token = $6);
 
 -- name: list_files
 -- For people: what came in last stands first. NULL asks for all.
