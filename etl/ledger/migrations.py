@@ -47,7 +47,7 @@ def read_migrations(directory: Path = MIGRATIONS_DIRECTORY) -> list[Migration]:
 def migrate(database: Transactions, migrations: list[Migration], named: Named = statement) -> list[str]:
     """Applies what is missing and returns its names; runs that start at once wait for one another."""
     with database.transaction("read migrations") as cursor:
-        missing = _missing(migrations, _applied(cursor, named))
+        missing = missing_of(migrations, applied_in(cursor, named))
     return [migration.name for migration in missing if _apply(database, migration, migrations, named)]
 
 
@@ -65,15 +65,16 @@ def _apply(database: Transactions, migration: Migration, migrations: list[Migrat
     }
     with database.transaction(f"migration {migration.name}", **limits) as cursor:
         cursor.execute(named("lock_migrations"))
-        _bootstrap(cursor, named)
-        if migration not in _missing(migrations, _applied(cursor, named)):
+        bootstrap(cursor, named)
+        if migration not in missing_of(migrations, applied_in(cursor, named)):
             return False
         cursor.execute(migration.text)
         cursor.execute(named("record_migration"), {"name": migration.name, "sha256": migration.sha256})
         return True
 
 
-def _bootstrap(cursor: Any, named: Named) -> None:
+def bootstrap(cursor: Any, named: Named) -> None:
+    """The schema and the table of what was applied, where they are not there."""
     cursor.execute(named("ledger_exists"))
     found = cursor.fetchone()
     if not found["has_schema"]:
@@ -82,14 +83,15 @@ def _bootstrap(cursor: Any, named: Named) -> None:
         cursor.execute(named("create_migrations"))
 
 
-def _applied(cursor: Any, named: Named) -> dict[str, str]:
+def applied_in(cursor: Any, named: Named) -> dict[str, str]:
+    """What was applied, by name, with its SHA-256."""
     if not exist(cursor, named):
         return {}
     cursor.execute(named("applied_migrations"))
     return {row["name"]: row["sha256"] for row in cursor.fetchall()}
 
 
-def _missing(migrations: list[Migration], applied: dict[str, str]) -> list[Migration]:
+def missing_of(migrations: list[Migration], applied: dict[str, str]) -> list[Migration]:
     """Refuses a ledger that a newer version has changed, and migrations edited after they were applied."""
     known = {migration.name: migration for migration in migrations}
     unknown = sorted(set(applied) - set(known))

@@ -64,12 +64,13 @@ class OrchestratorDatabase:
         with self._database.transaction(name, settings=self._search_path(), **limits) as cursor:
             yield cursor
 
-    def alone(self, name: str, text: str) -> None:
+    def alone(self, name: str, text: str, *, lock_timeout_seconds: float = 5.0) -> None:
         """A statement that may not stand in a transaction; its session's settings are put back afterwards."""
         with self._database.borrowed(name) as held, _autocommit(held), held.cursor() as cursor:
             try:
                 cursor.execute(f"SET search_path = {postgresql_identifier(self.schema)}")
-                cursor.execute("SET lock_timeout = '5s'")
+                cursor.execute("SET lock_timeout = %s", (int(lock_timeout_seconds * 1000),))
+                cursor.execute("SET statement_timeout = 0")
                 cursor.execute(text)
             finally:
                 if not held.closed:

@@ -41,15 +41,19 @@ class Renewal:
     cancels: Mapping[int, Cancel]
 
 
-def claim(database: OrchestratorDatabase, worker_id: str, at_most: int = 1) -> list[Claim]:
+def claim(
+    database: OrchestratorDatabase, worker_id: str, at_most: int = 1, lease_seconds: float = LEASE_SECONDS
+) -> list[Claim]:
     """The best ready runs whose keys are free, as many as parallelism allows; none where there is nothing to do."""
-    values = {"worker_id": worker_id, "at_most": at_most, "lease_seconds": LEASE_SECONDS}
+    values = {"worker_id": worker_id, "at_most": at_most, "lease_seconds": lease_seconds}
     return [_claim(row) for row in database.at_once("claim", values)]
 
 
-def renew(database: OrchestratorDatabase, worker_id: str, tokens: Collection[int]) -> Renewal:
+def renew(
+    database: OrchestratorDatabase, worker_id: str, tokens: Collection[int], lease_seconds: float = LEASE_SECONDS
+) -> Renewal:
     """The heartbeat of all the worker's attempts at once."""
-    values = {"worker_id": worker_id, "tokens": sorted(tokens), "lease_seconds": LEASE_SECONDS}
+    values = {"worker_id": worker_id, "tokens": sorted(tokens), "lease_seconds": lease_seconds}
     rows = database.at_once("renew", values) if tokens else []
     cancels = {
         row["fencing_token"]: Cancel(row["cancel_requested_at"], row["cancelled_by"], row["reason"])

@@ -389,3 +389,115 @@ BEGIN
     RETURN true;
 END
 $$;
+
+-- Ends an attempt without its worker: its lease ran out, or somebody released its lock. The caller holds the lock's row.
+CREATE OR REPLACE FUNCTION dw_etl_take_away(
+    token bigint, lock_becomes text, what text, said jsonb, failure jsonb, retry_in_seconds double precision
+) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    run dw_etl_runs := dw_etl_end_attempt(token, lock_becomes, what);
+    outcome text := CASE WHEN run.cancel_requested_at IS NULL THEN 'failed' ELSE 'cancelled' END;
+BEGIN
+    PERFORM dw_etl_tell(run, what, said);
+    PERFORM dw_etl_conclude(run, outcome, failure, NULL, retry_in_seconds);
+    RETURN (SELECT status FROM dw_etl_runs WHERE run_id = run.run_id);
+END
+$$;
+
+-- One ready run that is not to wait while another holds its key: skipped, or failed. NULL: there is none.
+CREATE OR REPLACE FUNCTION dw_etl_settle_held() RETURNS bigint
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    run dw_etl_runs;
+    why text;
+BEGIN
+    SELECT * INTO run FROM dw_etl_runs AS waiting
+    WHERE waiting.status = 'queued' AND waiting.ready_at IS NOT NULL AND waiting.when_held <> 'queue'
+        AND waiting.ready_at <= clock_timestamp() AND EXISTS (
+            SELECT FROM dw_etl_job_locks AS held
+            WHERE held.concurrency_key = waiting.concurrency_key AND held.status = 'active'
+        )
+    LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    why := (
+        SELECT format('its key %s is held by %s (run %s)', run.concurrency_key, job.slug, held.run_id)
+        FROM dw_etl_job_locks AS held JOIN dw_etl_jobs AS job USING (job_id)
+        WHERE held.concurrency_key = run.concurrency_key AND held.status = 'active'
+    );
+    why := coalesce(why, format('its key %s was held', run.concurrency_key));
+    IF run.when_held = 'fail' THEN
+        UPDATE dw_etl_runs AS held SET reason = why WHERE held.run_id = run.run_id;
+        PERFORM dw_etl_conclude(run, 'failed', jsonb_build_object(
+            'error_type', 'held', 'error_class', 'KeyHeld', 'message', why, 'is_transient', false
+        ), NULL, NULL);
+    ELSE
+        UPDATE dw_etl_runs AS skipped SET status = 'skipped', ended_at = clock_timestamp(), reason = why
+        WHERE skipped.run_id = run.run_id RETURNING skipped.* INTO run;
+        PERFORM dw_etl_tell(run, 'skipped', jsonb_build_object('reason', why));
+        PERFORM dw_etl_ended(run);
+    END IF;
+    RETURN run.run_id;
+END
+$$;
+
+-- What the run was before; NULL: there is none. One that has ended stays as it is; who asked first is kept.
+CREATE OR REPLACE FUNCTION dw_etl_cancel(asked bigint, who text, why text) RETURNS text
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    run dw_etl_runs;
+    was text;
+BEGIN
+    SELECT * INTO run FROM dw_etl_runs WHERE run_id = asked FOR NO KEY UPDATE;
+    was := run.status;
+    IF was IS NULL OR was NOT IN ('queued', 'running') THEN
+        RETURN was;
+    END IF;
+    IF run.cancel_requested_at IS NULL THEN
+        UPDATE dw_etl_runs AS ending
+        SET cancel_requested_at = clock_timestamp(), cancelled_by = who, reason = why
+        WHERE ending.run_id = asked RETURNING ending.* INTO run;
+    END IF;
+    PERFORM dw_etl_tell(run, 'cancel_requested', jsonb_build_object('by', who, 'reason', why));
+    IF was = 'queued' THEN
+        PERFORM dw_etl_conclude(run, 'cancelled', NULL, NULL, NULL);
+    END IF;
+    RETURN was;
+END
+$$;
+
+-- A failed or cancelled run, and the runs of its cycle that were skipped because of it, wait anew for what they wait
+-- for; with as many attempts as at first. No row where it is neither.
+CREATE OR REPLACE FUNCTION dw_etl_reopen(asked bigint, who text) RETURNS SETOF bigint
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    root dw_etl_runs;
+    run dw_etl_runs;
+    again bigint[];
+BEGIN
+    SELECT * INTO root FROM dw_etl_runs WHERE run_id = asked AND status IN ('failed', 'cancelled') FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    again := asked || ARRAY(
+        SELECT skipped.run_id FROM dw_etl_runs AS skipped
+        WHERE skipped.cycle_id = root.cycle_id AND skipped.because_run_id = asked AND skipped.status = 'skipped'
+        ORDER BY skipped.run_id FOR NO KEY UPDATE
+    );
+    FOR run IN
+        UPDATE dw_etl_runs AS opened SET
+            status = 'queued', ready_at = NULL, ended_at = NULL, retry_until = NULL,
+            maximum_attempts = opened.attempts + 1
+                + (SELECT job.retries FROM dw_etl_jobs AS job WHERE job.job_id = opened.job_id),
+            cancel_requested_at = NULL, cancelled_by = NULL, reason = NULL, because_run_id = NULL, exit_code = NULL,
+            error_class = NULL, error_type = NULL, error_message = NULL, is_transient_error = NULL
+        WHERE opened.run_id = ANY (again)
+        RETURNING opened.*
+    LOOP
+        PERFORM dw_etl_tell(run, 'reopened', jsonb_build_object('by', who, 'for_run_id', asked));
+    END LOOP;
+    PERFORM dw_etl_settle(again);
+    RETURN QUERY SELECT unnest(again);
+END
+$$;

@@ -1,0 +1,1 @@
+"""The worker: claims runs, and starts, watches and ends their processes."""
