@@ -15,6 +15,7 @@ from etl.orchestrator.database.queries import statement
 class Members:
     """`scheduled` have an active schedule, paused or not."""
 
+    jobs: frozenset[str]
     children: Mapping[str, frozenset[str]]
     parents: Mapping[str, frozenset[str]]
     scheduled: frozenset[str]
@@ -56,6 +57,7 @@ def read_members(cursor: RealDictCursor) -> Members:
     cursor.execute(statement("edges_of_jobs"))
     edges = [(row["parent"], row["child"]) for row in cursor.fetchall()]
     return Members(
+        jobs=frozenset(job["slug"] for job in jobs),
         children=_by_first(edges),
         parents=_by_first((child, parent) for parent, child in edges),
         scheduled=frozenset(job["slug"] for job in jobs if job["is_scheduled"]),

@@ -62,6 +62,11 @@ SELECT
     clock_timestamp() AS now
 FROM dw_etl_schedules WHERE job_id = %(job_id)s AND is_active = true FOR UPDATE;
 
+-- name: schedule_of_slug
+SELECT schedule.*, clock_timestamp() AS now
+FROM dw_etl_schedules AS schedule JOIN dw_etl_jobs AS job USING (job_id)
+WHERE job.slug = %(slug)s AND schedule.is_active = true;
+
 -- name: job_of_slug
 SELECT job_id, is_enabled FROM dw_etl_jobs WHERE slug = %(slug)s;
 
@@ -89,3 +94,12 @@ INSERT INTO dw_etl_schedules (
     %(job_id)s, %(cron)s, %(time_zone)s, %(catch_up)s, %(catch_up_limit)s, %(grace_seconds)s, %(next_run_at)s,
     %(paused_at)s, %(paused_by)s
 );
+
+-- Processes that are not heard of any more, and those that are long gone. Whoever comes back writes so himself.
+-- name: tidy_processes
+WITH forgotten AS (
+    DELETE FROM dw_etl_processes WHERE ended_at < clock_timestamp() - make_interval(secs => %(kept_seconds)s)
+)
+UPDATE dw_etl_processes SET ended_at = heartbeat_at
+WHERE ended_at IS NULL AND heartbeat_at < clock_timestamp() - make_interval(secs => %(silent_seconds)s)
+RETURNING worker_id, kind;

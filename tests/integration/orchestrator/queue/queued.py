@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ TRANSIENT = Failure(ErrorType.SQLSTATE, "40001", "could not serialize access", T
 PERMANENT = Failure(ErrorType.EXIT_CODE, "exit 2", "no such option", False, 2)
 
 
-def add_job(execute: Execute, slug: str, parents: Sequence[str] = (), **columns: Any) -> None:
+def add_job(execute: Execute, slug: str, parents: Collection[str] = (), **columns: Any) -> None:
     """Its key is its slug, unless `concurrency_key` says something else."""
     values = {"slug": slug, "layer": "bronze", "kind": "command", "command": Json({"argv": ["true"]})}
     values |= {"concurrency_key": slug, **columns}

@@ -9,6 +9,7 @@ EDGES = {
 }
 PARENTS = {"silver": {"bronze"}, "own": {"bronze"}, "gold": {"silver", "own"}, "behind": {"own"}}
 MEMBERS = Members(
+    jobs=frozenset({"bronze", "silver", "own", "gold", "behind", "alone"}),
     children={slug: frozenset(found) for slug, found in EDGES.items()},
     parents={slug: frozenset(found) for slug, found in PARENTS.items()},
     scheduled=frozenset({"bronze", "own"}),
