@@ -16,13 +16,13 @@ from etl.project import PROJECT_DIR
 from etl.redaction import redact
 
 
-def entry_faults(entry: Node, config_dir: Path) -> list[Fault]:
-    """Of an entry with its defaults; values of a wrong type are passed over."""
+def entry_faults(entry: Node, own: Node, config_dir: Path) -> list[Fault]:
+    """Of an entry with its defaults, of which `own` is what it says itself; values of a wrong type are passed over."""
     return [
         *_way_faults(entry),
         *_file_faults(entry, config_dir),
         *_parameter_faults(entry),
-        *_placeholder_faults(entry),
+        *_placeholder_faults(entry, own),
         *_secret_faults(entry),
     ]
 
@@ -112,12 +112,18 @@ def _at(node: Node, path: Iterable[str | int]) -> Node:
 # Words
 
 
-def _placeholder_faults(entry: Node) -> Iterator[Fault]:
-    own = {*_block(entry, "parameters").mapping, *_block(_block(entry, "parameters_schema"), "properties").mapping}
+def _placeholder_faults(entry: Node, own: Node) -> Iterator[Fault]:
+    """Told at the job where the words are its file's defaults: it is the parameter that is missing."""
+    known = [
+        *_block(entry, "parameters").mapping,
+        *_block(_block(entry, "parameters_schema"), "properties").mapping,
+        *GIVEN_PARAMETERS,
+    ]
     for word in _words(entry):
+        place = word if "argv" in own.mapping else own
         for name in PLACEHOLDER.findall(str(word.value)):
-            if name not in own and name not in GIVEN_PARAMETERS:
-                yield word.fault(f"argv: no parameter {name!r}; {suggestion(name, [*sorted(own), *GIVEN_PARAMETERS])}")
+            if name not in known:
+                yield place.fault(f"argv: no parameter {name!r}; {suggestion(name, known)}")
 
 
 def _secret_faults(entry: Node) -> Iterator[Fault]:

@@ -24,7 +24,7 @@ FOLDER = "jobs"
 
 _FILE_KEYS = ("defaults", "jobs", "parallelism")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
-_DEFAULT_KEYS = tuple(key for key in JOB_KEYS if key not in (*WAYS, "title"))
+_DEFAULT_KEYS = tuple(key for key in JOB_KEYS if key != "title")
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class _Loading:
         internal = {"slug": entry.child(slug), "source_file": entry.child(source_file)}
         key = {} if "concurrency_key" in entry.mapping else {"concurrency_key": entry.child(slug)}
         job, faults = validate(JobConfig, entry.child({**entry.mapping, **internal, **key}), KEYS_AT)
-        found += [*faults, *entry_faults(entry, self.config_dir)]
+        found += [*faults, *entry_faults(entry, node, self.config_dir)]
         inherited = set(_lines(defaults))
         for fault in found:
             where = "defaults" if fault.line in inherited else f"job {slug}"
@@ -139,8 +139,9 @@ def _lines(node: Node) -> Iterator[int]:
 
 
 def _with_defaults(node: Node, defaults: Node) -> Node:
-    """`store` is for jobs of SQL alone: to others a default of it says nothing."""
-    merged = merge(defaults, node)
-    if "store" in node.mapping or "sql" in merged.mapping:
-        return merged
-    return merged.child({key: value for key, value in merged.mapping.items() if key != "store"})
+    """A job that says itself what it runs takes neither another way nor its store from the defaults."""
+    says_itself = any(way in node.mapping for way in WAYS)
+    below = {key: value for key, value in defaults.mapping.items() if not (says_itself and key in WAYS)}
+    if "sql" not in node.mapping and "sql" not in below:
+        below.pop("store", None)
+    return merge(defaults.child(below), node)

@@ -28,6 +28,7 @@ from etl.orchestrator.work.lease import Lease
 from etl.orchestrator.work.output import Output
 from etl.orchestrator.work.process import Ended, JobProcess
 from etl.orchestrator.work.stopping import Stop
+from etl.redaction import redact
 
 _LOOKS_SECONDS = 0.1
 _TRIES_AGAIN_SECONDS = 0.5
@@ -213,7 +214,8 @@ class Attempt:
         return replace(failure, message=f"{failure.message}: {last}") if last else failure
 
     def _failed(self, failure: Failure, reported: Mapping[str, Any] | None = None) -> Outcome:
-        return Outcome(RunStatus.FAILED, failure, self._counts(reported or {}))
+        masked = replace(failure, message=redact(failure.message, self._around.secrets))
+        return Outcome(RunStatus.FAILED, masked, self._counts(reported or {}))
 
     def _counts(self, reported: Mapping[str, Any]) -> Counts:
         """What the tools' ledgers have; else what the job itself says."""

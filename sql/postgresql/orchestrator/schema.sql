@@ -36,6 +36,8 @@ CREATE TABLE dw_etl_jobs (
     late_after_seconds    double precision,
     stuck_after_seconds   double precision,
     is_enabled            boolean NOT NULL DEFAULT true,
+    -- what its file said when it was last read: somebody who disabled the job since is not overruled by the same file
+    is_enabled_by_file    boolean,
     -- where it is written; NULL: no file has it any more
     source_file           text,
     created_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
