@@ -6,12 +6,14 @@ Exit codes: 0 done, 1 something failed, 2 bad use or configuration, 130 interrup
 from __future__ import annotations
 
 from etl.command.edge import run_tool, tool
-from etl.orchestrator.command import job
+from etl.orchestrator.command import job, lock, run
 
 app = tool(__doc__)
 
 # groups of commands: `app.add_typer(group.app, name=…)`; single commands: `module.register(app)`
 app.add_typer(job.app, name="job")
+app.add_typer(run.app, name="run")
+app.add_typer(lock.app, name="lock")
 
 if __name__ == "__main__":
     run_tool(app, "python -m etl.orchestrator")

@@ -1,18 +1,23 @@
-"""Jobs and runs for the eye."""
+"""Jobs, runs and locks for the eye: tables whose names are never cut."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from etl.orchestrator.command.finding import Row
+from etl.orchestrator.command.moments import between, clock, moment
+from etl.orchestrator.command.starting import Asked
+from etl.orchestrator.command.why_not import lease
+
 STYLES = {
-    "queued": "dim",
+    "queued": "",
     "waiting": "dim",
+    "ready": "blue",
+    "again": "yellow",
     "running": "cyan",
     "success": "green",
     "failed": "bold red",
@@ -20,29 +25,111 @@ STYLES = {
     "cancelled": "magenta",
 }
 
+LAYERS = ("bronze", "silver", "gold")
+"""In the order in which data flows; others follow by name."""
 
-def print_jobs(jobs: Sequence[Mapping[str, Any]], console: Console) -> None:
+NARROW = 110
+
+
+def print_jobs(jobs: Sequence[Row], console: Console) -> None:
     if not jobs:
         console.print("no jobs")
         return
-    table = Table(*map(uncut, ("layer", "job", "last run", "ended", "next tick")), box=None, pad_edge=False)
-    for job in jobs:
-        name = Text(job["slug"]) if job["is_enabled"] else Text(f"{job['slug']} (disabled)", style="dim")
+    is_wide = console.width >= NARROW
+    headings = ("layer", "job", "last run", "ended (UTC)", "took", "next tick (UTC)")
+    table = _table(*(headings if is_wide else ("layer", "job", "last run", "next tick (UTC)")))
+    for job in sorted(jobs, key=lambda job: (layer_order(job["layer"]), job["slug"])):
+        took = (moment(job["ended_at"]), between(job["started_at"], job["ended_at"])) if is_wide else ()
+        table.add_row(job["layer"], _job(job), state(job["status"]), *took, _tick(job))
+    console.print(table)
+
+
+def print_runs(runs: Sequence[Row], console: Console) -> None:
+    if not runs:
+        console.print("no runs")
+        return
+    is_wide = console.width >= NARROW
+    headings = ("run", "job", "status", "due (UTC)", "started", "took", "attempts", "written", "cycle")
+    table = _table(*(headings if is_wide else ("run", "job", "status", "due (UTC)", "took")))
+    for run in runs:
+        more = (str(run["attempts"]), written(run["records_written"]), run["cycle_id"]) if is_wide else ()
+        started = (moment(run["started_at"]),) if is_wide else ()
+        took = between(run["started_at"], run["ended_at"])
         table.add_row(
-            job["layer"], name, state(job["last_status"]), moment(job["last_ended_at"]), moment(job["next_run_at"])
+            str(run["run_id"]),
+            run["slug"],
+            state(shown_status(run)),
+            moment(run["scheduled_at"]),
+            *started,
+            took,
+            *more,
         )
     console.print(table)
+
+
+def print_asked(asked: Asked, console: Console) -> None:
+    for run in asked.runs:
+        known = "" if run.is_new or run.status.has_ended else f" ({run.status})"
+        told = "is asked for" if run.is_new else f"stands already{known}"
+        print_lines([f"run {run.run_id} of {run.slug} {told}"], console)
+    ids = "" if not any(run.is_new for run in asked.runs) else f"cycle {asked.cycle_id}"
+    print_lines(filter(None, (asked.note, ids)), console)
+
+
+def print_reopened(runs: Sequence[Row], console: Console) -> None:
+    for run in runs:
+        print_lines([f"run {run['run_id']} of {run['slug']} is {shown_status(run)} again"], console)
+
+
+def print_locks(locks: Sequence[Row], console: Console) -> None:
+    if not locks:
+        console.print("no lock is held")
+        return
+    table = _table("token", "key", "held by", "worker", "since (UTC)", "held for", "lease")
+    for lock in locks:
+        held = clock((lock["seen_at"] - lock["acquired_at"]).total_seconds())
+        table.add_row(
+            str(lock["fencing_token"]),
+            lock["concurrency_key"] or "",
+            f"run {lock['run_id']} of {lock['slug']}, attempt {lock['attempt']}",
+            lock["worker_id"],
+            moment(lock["acquired_at"]),
+            held,
+            lease(lock).removeprefix("its lease "),
+        )
+    console.print(table)
+
+
+def print_lines(lines: Iterable[str], console: Console) -> None:
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def shown_status(run: Row) -> str:
+    """What is queued waits for its parents where it is not ready."""
+    return "waiting" if run["status"] == "queued" and run["ready_at"] is None else str(run["status"])
 
 
 def state(status: str | None) -> Text:
     return Text(status or "", style=STYLES.get(status or "", ""))
 
 
-def moment(at: datetime | None) -> str:
-    """To the second, in UTC as all that the orchestrator says."""
-    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
+def written(rows: int | None) -> str:
+    return "" if rows is None else f"{rows:,}"
 
 
-def uncut(heading: str) -> Column:
+def layer_order(layer: str) -> tuple[int, str]:
+    return (LAYERS.index(layer) if layer in LAYERS else len(LAYERS), layer)
+
+
+def _job(job: Row) -> Text:
+    return Text(job["slug"]) if job["is_enabled"] else Text(f"{job['slug']} (disabled)", style="dim")
+
+
+def _tick(job: Row) -> str:
+    return "paused" if job["paused_at"] else moment(job["next_run_at"])
+
+
+def _table(*headings: str) -> Table:
     """Too narrow a terminal breaks a name into lines, and never cuts it."""
-    return Column(heading, overflow="fold")
+    return Table(*(Column(heading, overflow="fold") for heading in headings), box=None, pad_edge=False)

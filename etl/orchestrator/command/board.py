@@ -1,0 +1,144 @@
+"""Where each run of a cycle stands at one moment, and why: what `run watch` draws."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from etl.orchestrator.command.finding import Row
+from etl.orchestrator.command.moments import clock
+from etl.orchestrator.command.rendering import layer_order
+from etl.orchestrator.database.database import OrchestratorDatabase
+
+STATES = ("running", "ready", "again", "waiting", "success", "failed", "skipped", "cancelled")
+"""`ready`: a worker may take it; `again`: after a failed attempt, when its wait is over; `waiting`: for its parents."""
+
+ENDED = ("success", "failed", "skipped", "cancelled")
+
+_URGENCY = {state: n for n, state in enumerate(("failed", "running", "again", "ready", "cancelled", "waiting"))}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One run; `told` says what there is to say of its state."""
+
+    run_id: int
+    slug: str
+    layer: str
+    state: str
+    seconds: float | None
+    """Of its work so far, or of all of it; None: it has not begun."""
+    attempt: str
+    told: str
+    ended_at: datetime | None = None
+
+    @property
+    def urgency(self) -> tuple[int, float]:
+        """What a person wants to see first where not all fits: then those that ended last."""
+        ended = -self.ended_at.timestamp() if self.ended_at else 0.0
+        return (_URGENCY.get(self.state, len(_URGENCY)), ended)
+
+
+@dataclass(frozen=True)
+class Board:
+    cycle_id: str
+    seconds: float
+    lines: tuple[Line, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        found = Counter(line.state for line in self.lines)
+        return {state: found[state] for state in STATES if found[state]}
+
+    @property
+    def ended(self) -> int:
+        return sum(line.state in ENDED for line in self.lines)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.ended == len(self.lines)
+
+    @property
+    def is_success(self) -> bool:
+        """Nothing failed, and nothing was left out because something had."""
+        return all(line.state == "success" for line in self.lines)
+
+    @property
+    def layers(self) -> dict[str, list[Line]]:
+        names = sorted({line.layer for line in self.lines}, key=layer_order)
+        return {name: [line for line in self.lines if line.layer == name] for name in names}
+
+
+def board_of(database: OrchestratorDatabase, cycle_id: str) -> Board:
+    return drawn(cycle_id, database.at_once("cycle_watched", {"cycle_id": cycle_id}))
+
+
+def drawn(cycle_id: str, runs: Sequence[Row]) -> Board:
+    lines = sorted(map(_line, runs), key=lambda line: (layer_order(line.layer), line.slug))
+    return Board(cycle_id, _elapsed(runs), tuple(lines))
+
+
+def _line(run: Row) -> Line:
+    state = state_of(run)
+    attempt = f"{run['attempts']} of {run['maximum_attempts']}" if run["attempts"] > 1 or state == "again" else ""
+    return Line(
+        run["run_id"], run["slug"], run["layer"], state, _seconds(run), attempt, _told(run, state), run["ended_at"]
+    )
+
+
+def state_of(run: Row) -> str:
+    if run["status"] != "queued":
+        return str(run["status"])
+    if run["ready_at"] is None:
+        return "waiting"
+    return "again" if run["ready_at"] > run["seen_at"] and run["attempts"] else "ready"
+
+
+def _seconds(run: Row) -> float | None:
+    if run["started_at"] is None:
+        return None
+    return float(((run["ended_at"] or run["seen_at"]) - run["started_at"]).total_seconds())
+
+
+def _told(run: Row, state: str) -> str:
+    if state == "running":
+        return "is being cancelled" if run["cancel_requested_at"] else f"on {run['worker_id']}"
+    if state == "failed":
+        return ": ".join(filter(None, (run["error_class"], run["error_message"] or run["reason"])))
+    if state == "skipped":
+        return f"because of run {run['because_run_id']}" if run["because_run_id"] else run["reason"] or ""
+    if state == "success":
+        return f"{run['records_written']:,} rows" if run["records_written"] is not None else ""
+    return _waiting(run, state) if state != "cancelled" else run["reason"] or ""
+
+
+def _waiting(run: Row, state: str) -> str:
+    if not run["is_enabled"]:
+        return "its job is disabled"
+    if state == "waiting":
+        return _few("for ", run["waits_for"] or ())
+    if state == "again":
+        error = f" after {run['error_class']}" if run["error_class"] else ""
+        return f"in {clock((run['ready_at'] - run['seen_at']).total_seconds() + 0.999)}{error}"
+    if run["held_by"]:
+        return f"its key is held by run {run['held_by']}"
+    wait = (run["seen_at"] - run["ready_at"]).total_seconds()
+    return f"since {clock(wait)}" if wait >= 0 else f"in {clock(0.999 - wait)}"
+
+
+def _few(word: str, names: Sequence[str]) -> str:
+    more = f", +{len(names) - 1}" if len(names) > 1 else ""
+    return f"{word}{names[0]}{more}" if names else ""
+
+
+def _elapsed(runs: Iterable[Row]) -> float:
+    """From the first that began, or was asked for, to the last that ended."""
+    runs = list(runs)
+    if not runs:
+        return 0.0
+    begun = min(run["started_at"] or run["created_at"] for run in runs)
+    is_open = any(run["ended_at"] is None for run in runs)
+    ended = max(run["seen_at"] if is_open else run["ended_at"] for run in runs)
+    return max(0.0, float((ended - begun).total_seconds()))

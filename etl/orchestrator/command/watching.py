@@ -1,0 +1,94 @@
+"""Follows a cycle to its end: drawn where a person watches, else a line a change of state."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+import orjson
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from etl.errors import TransientError
+from etl.orchestrator.command.board import Board, Line, board_of
+from etl.orchestrator.command.moments import clock
+from etl.orchestrator.command.rendering_watch import print_end, render
+from etl.orchestrator.database.database import OrchestratorDatabase
+
+INTERVAL_SECONDS = 1.0
+
+Tell = Callable[[Line], None]
+
+
+def watch(database: OrchestratorDatabase, cycle_id: str, interval: float, to: TextIO) -> Board:
+    """The cycle at its end."""
+    console = Console(file=to)
+    if console.is_terminal and not console.is_dumb_terminal:
+        return _drawn(database, cycle_id, interval, console)
+    board = _told(database, cycle_id, interval, lambda line: _say(_sentence(line), to))
+    counts = ", ".join(f"{count} {state}" for state, count in board.counts.items())
+    _say(f"{cycle_id} ended after {clock(board.seconds)}: {counts}", to)
+    return board
+
+
+def watch_as_json(database: OrchestratorDatabase, cycle_id: str, interval: float) -> Board:
+    """A line of JSON a change of state, and one for the end."""
+    board = _told(database, cycle_id, interval, lambda line: _say_json({**vars(line), "cycle_id": cycle_id}))
+    _say_json({"cycle_id": cycle_id, "seconds": board.seconds, "states": board.counts})
+    return board
+
+
+def boards(database: OrchestratorDatabase, cycle_id: str, interval: float) -> Iterator[Board]:
+    """The last has ended. A server that is away for a moment is asked again."""
+    while True:
+        try:
+            board = board_of(database, cycle_id)
+        except TransientError:
+            time.sleep(interval)
+            continue
+        yield board
+        if board.has_ended:
+            return
+        time.sleep(interval)
+
+
+def _drawn(database: OrchestratorDatabase, cycle_id: str, interval: float, console: Console) -> Board:
+    last = Board(cycle_id, 0, ())
+
+    def picture() -> RenderableType:
+        return render(last, console.width, console.height)
+
+    with Live(console=console, get_renderable=picture, auto_refresh=False, transient=True) as live:
+        for board in boards(database, cycle_id, interval):
+            last = board
+            live.refresh()
+    print_end(last, console)
+    return last
+
+
+def _told(database: OrchestratorDatabase, cycle_id: str, interval: float, tell: Tell) -> Board:
+    known: dict[int, tuple[str, str]] = {}
+    board = Board(cycle_id, 0, ())
+    for board in boards(database, cycle_id, interval):
+        for line in board.lines:
+            if known.get(line.run_id) != (line.state, line.attempt):
+                known[line.run_id] = (line.state, line.attempt)
+                tell(line)
+    return board
+
+
+def _sentence(line: Line) -> str:
+    told = ", ".join(filter(None, (f"attempt {line.attempt}" if line.attempt else "", line.told.replace("\n", " "))))
+    took = f" after {clock(line.seconds)}" if line.seconds is not None and line.ended_at else ""
+    return f"{line.slug} run {line.run_id} {line.state}{took}{f': {told}' if told else ''}"
+
+
+def _say_json(value: object) -> None:
+    _say(orjson.dumps(value, default=str).decode(), sys.stdout)
+
+
+def _say(text: str, to: TextIO) -> None:
+    to.write(text + "\n")
+    to.flush()
