@@ -1,0 +1,1 @@
+"""Jobs, schedules and channels as conf/ has them."""
