@@ -6,7 +6,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -24,6 +24,7 @@ class Receiver:
     taken: list[tuple[str, str]] = field(default_factory=list)
     hang: threading.Event | None = None
     """Whoever comes waits for it."""
+    waiting: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def refuses(self) -> bool:
@@ -42,13 +43,15 @@ def http_receiver(refusals: int = 0) -> Iterator[Receiver]:
         def do_POST(self) -> None:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if receiver.hang:
+                receiver.waiting += 1
                 receiver.hang.wait(60)
             if receiver.refuses():
                 self.send_response(503)
             else:
                 receiver.taken.append((sent["title"], sent["message"]))
                 self.send_response(200)
-            self.end_headers()
+            with suppress(ConnectionError):  # who asked may be gone
+                self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
             """To nobody."""
