@@ -276,7 +276,7 @@ def test_no_transaction_is_open_while_the_network_is_waited_for(
     thread.start()
     until(lambda: web.waiting)
     until(lambda: not _transactions(execute))
-    execute("LOCK TABLE dw_etl_alerts IN ACCESS EXCLUSIVE MODE NOWAIT")
+    execute("BEGIN; LOCK TABLE dw_etl_alerts IN ACCESS EXCLUSIVE MODE NOWAIT; COMMIT")
     web.hang.set()
     thread.join()
     assert statuses(execute) == ["sent"]
