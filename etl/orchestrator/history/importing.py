@@ -1,0 +1,124 @@
+"""Imports a log, chunk by chunk: each is committed whole, with the line of each run in its event. A second time adds
+nothing, so that what was ended in the middle is simply begun again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+import structlog
+
+from etl.command.typed import etl_as_typed
+from etl.errors import UsageError
+from etl.files.writing import whole
+from etl.orchestrator.database.database import OrchestratorDatabase
+from etl.orchestrator.database.queries import statement
+from etl.orchestrator.history.records import KNOWN, RejectedError, Runs
+from etl.orchestrator.history.rows import Row, rows_of
+
+CHUNK = 10_000
+_CHUNK_SECONDS = 600.0
+
+Progress = Callable[["ImportReport"], None]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class ImportReport:
+    """read = imported + already_there + rejected. Rows that say the same, or have one correlation id, are one run."""
+
+    file: str
+    read: int = 0
+    imported: int = 0
+    already_there: int = 0
+    rejected: int = 0
+    reject_file: str | None = None
+    seconds: float = 0.0
+
+
+def import_history(
+    database: OrchestratorDatabase,
+    path: Path,
+    *,
+    reject_file: Path | None = None,
+    chunk: int = CHUNK,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Rejected rows go to `reject_file` (default: beside the log), a JSON object a line, if there are any."""
+    report = ImportReport(str(path))
+    began = time.monotonic()
+    runs = _runs(database)
+    rows = rows_of(path)
+    with ExitStack() as stack:
+        rejects = _Rejects(reject_file or path.with_name(f"{path.name}.rejects.jsonl"), stack)
+        unknown: set[str] = set()
+        while part := list(islice(rows, chunk)):
+            good = list(_good(part, runs, rejects, unknown))
+            report.read += len(part)
+            report.rejected = rejects.count
+            made = _write(database, path.name, good) if good else 0
+            report.imported += made
+            report.already_there += len(good) - made
+            report.seconds = time.monotonic() - began
+            if progress:
+                progress(report)
+        if unknown:
+            log.warning("columns_not_imported", file=str(path), columns=sorted(unknown))
+    report.reject_file = str(rejects.path) if rejects.count else None
+    return report
+
+
+def _runs(database: OrchestratorDatabase) -> Runs:
+    jobs = {row["slug"]: row["job_id"] for row in database.at_once("job_numbers")}
+    if not jobs:
+        raise UsageError(f"there are no jobs to import runs of; run `{etl_as_typed()} orchestrator migrate`")
+    return Runs(jobs)
+
+
+def _good(part: Sequence[Row], runs: Runs, rejects: _Rejects, unknown: set[str]) -> Iterator[tuple[Any, ...]]:
+    for row in part:
+        if row.fault:
+            rejects.add(row, row.fault)
+            continue
+        unknown |= row.values.keys() - KNOWN
+        try:
+            yield runs.run(row.line, row.values)
+        except RejectedError as error:
+            rejects.add(row, str(error))
+
+
+def _write(database: OrchestratorDatabase, file: str, runs: Sequence[tuple[Any, ...]]) -> int:
+    text = io.StringIO()
+    csv.writer(text).writerows(runs)
+    text.seek(0)
+    with database.transaction("import runs", statement_timeout_seconds=_CHUNK_SECONDS) as cursor:
+        cursor.execute(statement("create_imported"))
+        cursor.copy_expert(statement("copy_imported"), text)
+        cursor.execute(statement("add_imported"), {"file": file})
+        return int(dict(cursor.fetchone() or {})["imported"])
+
+
+class _Rejects:
+    """The file appears whole at the end, and only where something is in it."""
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        self.path = path
+        self.count = 0
+        self._stack = stack
+        self._file: BinaryIO | None = None
+
+    def add(self, row: Row, reason: str) -> None:
+        if self._file is None:
+            self._file = self._stack.enter_context(whole(self.path))
+        self.count += 1
+        told = {"line": row.line, "reason": reason, "row": row.values}
+        self._file.write(orjson.dumps(told, default=str, option=orjson.OPT_PASSTHROUGH_SUBCLASS) + b"\n")
