@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS gold.data_quality_scores (
 
 CREATE TEMPORARY TABLE window_of_days ON COMMIT DROP AS
 SELECT until - %(days)s AS after, until FROM (
-    SELECT least((%(scheduled_at)s::timestamptz AT TIME ZONE 'Europe/Berlin')::date, max((check_timestamp AT TIME ZONE 'UTC')::date)) AS until FROM data_quality_checks
+    SELECT least((%(scheduled_at)s::timestamptz AT TIME ZONE 'UTC')::date, max((check_timestamp AT TIME ZONE 'UTC')::date)) AS until FROM data_quality_checks
 ) AS newest;
 
 DELETE FROM gold.data_quality_scores USING window_of_days WHERE day > after AND day <= until;

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS gold.model_performance (
 
 CREATE TEMPORARY TABLE window_of_days ON COMMIT DROP AS
 SELECT until - %(days)s AS after, until FROM (
-    SELECT least((%(scheduled_at)s::timestamptz AT TIME ZONE 'Europe/Berlin')::date, max((prediction_timestamp AT TIME ZONE 'UTC')::date)) AS until FROM ml_model_predictions
+    SELECT least((%(scheduled_at)s::timestamptz AT TIME ZONE 'UTC')::date, max((prediction_timestamp AT TIME ZONE 'UTC')::date)) AS until FROM ml_model_predictions
 ) AS newest;
 
 DELETE FROM gold.model_performance USING window_of_days WHERE day > after AND day <= until;

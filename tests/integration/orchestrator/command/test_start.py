@@ -197,9 +197,7 @@ def test_unless_succeeded_looks_for_the_same_parameters(night: Night, orchestrat
     given = ["bronze_companies", "--unless-succeeded", "--param"]
     assert orchestrate("run", "start", *given, "limit=1").code == 0
     assert orchestrate("run", "start", *given, "limit=1", "--json").json["started"], "the first has not succeeded yet"
-    night.execute(
-        "UPDATE dw_etl_runs SET status = 'success', ended_at = '2026-11-26 03:00+00' WHERE run_id = 1"
-    )
+    night.execute("UPDATE dw_etl_runs SET status = 'success', ended_at = '2026-11-26 03:00+00' WHERE run_id = 1")
     done = orchestrate("run", "start", *given, "limit=1.0")
     assert done.code == 0
     assert "run 1 succeeded with these parameters at 2026-11-26 03:00:00; none is started" in done.out

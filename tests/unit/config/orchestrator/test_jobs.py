@@ -179,6 +179,30 @@ def test_defaults_are_of_their_file_and_a_job_says_what_differs(folder: Folder) 
     )
 
 
+def test_a_job_that_says_what_it_runs_takes_no_other_way_from_the_defaults(folder: Folder) -> None:
+    found = load(
+        folder,
+        """\
+        defaults: {layer: bronze, store: clickhouse, argv: [etl, run, --tables, "{tables}"]}
+        jobs:
+          inherits: {parameters: {tables: [a]}}
+          words: {argv: [x]}
+          script: {sql: sql/clickhouse/aggregates/003_churn_bands.sql}
+        """,
+    ).jobs
+    assert found["inherits"].command == {"argv": ["etl", "run", "--tables", "{tables}"]}
+    assert found["words"].command == {"argv": ["x"]}
+    assert found["script"].command["store"] == "clickhouse"
+    assert (found["inherits"].store, found["words"].store, found["script"].argv) == (None, None, None)
+
+
+def test_a_parameter_that_inherited_words_name_is_missed_at_the_job(folder: Folder) -> None:
+    jobs = "jobs:\n  a: {parameters: {tables: [b]}}\n  c: {priority: 1}\n"
+    text = "defaults: {layer: bronze, argv: [x, '{tables}']}\n" + jobs
+    (fault,) = faults(folder, text)
+    assert fault.startswith("jobs/jobs.yaml:4: job c: argv: no parameter 'tables'; ")
+
+
 def test_a_folder_without_jobs_has_none(folder: Folder) -> None:
     found = load_jobs(folder.path, {})
     assert (dict(found.jobs), dict(found.parallelism)) == ({}, {})
