@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 something failed, 2 bad use or configuration, 130 interrup
 from __future__ import annotations
 
 from etl.command.edge import run_tool, tool
-from etl.orchestrator.command import job, lock, run
+from etl.orchestrator.command import job, lock, run, worker
 
 app = tool(__doc__)
 
@@ -14,6 +14,7 @@ app = tool(__doc__)
 app.add_typer(job.app, name="job")
 app.add_typer(run.app, name="run")
 app.add_typer(lock.app, name="lock")
+worker.register(app)
 
 if __name__ == "__main__":
     run_tool(app, "python -m etl.orchestrator")

@@ -52,6 +52,6 @@ class Heartbeat(Repeating):
             if token not in renewal.held:
                 attempt.lose()
                 continue
-            attempt.renewed(asked_at + self._lease.seconds)
+            attempt.renewed(asked_at + self._lease.here_seconds)
             if token in renewal.cancels:
                 attempt.cancel(renewal.cancels[token])

@@ -17,6 +17,11 @@ class Lease:
         return self.seconds / 6
 
     @property
+    def here_seconds(self) -> float:
+        """On the worker's machine it ends a little earlier: to kill processes takes its moment."""
+        return self.seconds * 0.95
+
+    @property
     def notice_seconds(self) -> float:
         """So long before its end the job is asked to end, and is killed at its end: never do two attempts of a run
         run side by side, even where the job takes its time to end."""

@@ -8,10 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import structlog
-
-log = structlog.get_logger(__name__)
-
 
 class Stop:
     """`drain`: claim nothing more, let what runs end. `hand_back`: end what runs, for others to run again.
@@ -22,7 +18,8 @@ class Stop:
     def __init__(self) -> None:
         self.is_draining = False
         self.is_handing_back = False
-        self.signal_number: int | None = None
+        self.is_terminated = False
+        """By SIGTERM."""
 
     def drain(self) -> None:
         self.is_draining = True
@@ -36,8 +33,8 @@ def stopped_by_signals(stop: Stop) -> Iterator[Stop]:
     """Ctrl-C drains, a second time hands back; SIGTERM hands back. What stood before is put back at the end."""
 
     def interrupt(number: int, _: FrameType | None) -> None:
-        stop.signal_number = number
-        if number == signal.SIGTERM or stop.is_draining:
+        stop.is_terminated = number == signal.SIGTERM
+        if stop.is_terminated or stop.is_draining:
             stop.hand_back()
         else:
             stop.drain()

@@ -96,7 +96,7 @@ class Worker:
         asked_at = machine_time()
         claims = self._claims(room)
         for each in claims:
-            self._begin(Attempt(each, asked_at + self._lease.seconds, around))
+            self._begin(Attempt(each, asked_at + self._lease.here_seconds, around))
         return bool(claims)
 
     def _claims(self, room: int) -> list[Claim]:
