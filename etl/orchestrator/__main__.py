@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 something failed, 2 bad use or configuration, 130 interrup
 from __future__ import annotations
 
 from etl.command.edge import run_tool, tool
-from etl.orchestrator.command import job, lock, run, worker
+from etl.orchestrator.command import backfill, job, lock, run, schedule, scheduler, worker
 
 app = tool(__doc__)
 
@@ -14,6 +14,9 @@ app = tool(__doc__)
 app.add_typer(job.app, name="job")
 app.add_typer(run.app, name="run")
 app.add_typer(lock.app, name="lock")
+app.add_typer(schedule.app, name="schedule")
+backfill.register(app)
+scheduler.register(app)
 worker.register(app)
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from etl.orchestrator.command.rendering import print_jobs
 from etl.orchestrator.command.rendering_graph import dot, print_graph
 from etl.orchestrator.command.rendering_run import print_job
 from etl.orchestrator.database.database import OrchestratorDatabase
+from etl.orchestrator.schedule.clocks import enable_job
 from etl.project import DEFAULT_CONFIG_DIR
 
 app = tool("Jobs: what they are, how their last runs ended, on what they depend.")
@@ -70,13 +71,13 @@ def show(slug: Slug, as_json: AsJson = False, config_dir: ConfigDir = DEFAULT_CO
 
 @app.command()
 def enable(slug: Slug, as_json: AsJson = False, config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> None:
-    """Let the job's runs start again."""
+    """Let the job's runs start again; its schedule goes on from its next tick."""
     _switch(config_dir, slug, True, as_json)
 
 
 @app.command()
 def disable(slug: Slug, as_json: AsJson = False, config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> None:
-    """Start no run of the job; what runs goes on, what is due waits."""
+    """Start no run of the job, and let no tick of its happen; what runs goes on, what is queued waits."""
     _switch(config_dir, slug, False, as_json)
 
 
@@ -120,7 +121,7 @@ def _refuse(jobs: list[Row], layer: str | None, tag: str | None) -> None:
 def _switch(config_dir: Path, slug: str, is_enabled: bool, as_json: bool) -> None:
     with opened(config_dir) as at:
         find_job(at.database, slug)
-        changed = bool(at.database.at_once("enable_job", {"slug": slug, "is_enabled": is_enabled}))
+        changed = enable_job(at.database, slug, is_enabled)
     word = "enabled" if is_enabled else "disabled"
     if as_json:
         print_json({"slug": slug, "is_enabled": is_enabled, "changed": changed})

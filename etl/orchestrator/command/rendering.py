@@ -37,7 +37,7 @@ def print_jobs(jobs: Sequence[Row], console: Console) -> None:
         return
     is_wide = console.width >= NARROW
     headings = ("layer", "job", "last run", "ended (UTC)", "took", "next tick (UTC)")
-    table = _table(*(headings if is_wide else ("layer", "job", "last run", "next tick (UTC)")))
+    table = plain_table(*(headings if is_wide else ("layer", "job", "last run", "next tick (UTC)")))
     for job in sorted(jobs, key=lambda job: (layer_order(job["layer"]), job["slug"])):
         took = (moment(job["ended_at"]), between(job["started_at"], job["ended_at"])) if is_wide else ()
         table.add_row(job["layer"], _job(job), state(job["status"]), *took, _tick(job))
@@ -50,7 +50,7 @@ def print_runs(runs: Sequence[Row], console: Console) -> None:
         return
     is_wide = console.width >= NARROW
     headings = ("run", "job", "status", "due (UTC)", "started", "took", "attempts", "written", "cycle")
-    table = _table(*(headings if is_wide else ("run", "job", "status", "due (UTC)", "took")))
+    table = plain_table(*(headings if is_wide else ("run", "job", "status", "due (UTC)", "took")))
     for run in runs:
         more = (str(run["attempts"]), written(run["records_written"]), run["cycle_id"]) if is_wide else ()
         started = (moment(run["started_at"]),) if is_wide else ()
@@ -85,7 +85,7 @@ def print_locks(locks: Sequence[Row], console: Console) -> None:
     if not locks:
         console.print("no lock is held")
         return
-    table = _table("token", "key", "held by", "worker", "since (UTC)", "held for", "lease")
+    table = plain_table("token", "key", "held by", "worker", "since (UTC)", "held for", "lease")
     for lock in locks:
         held = clock((lock["seen_at"] - lock["acquired_at"]).total_seconds())
         table.add_row(
@@ -130,6 +130,6 @@ def _tick(job: Row) -> str:
     return "paused" if job["paused_at"] else moment(job["next_run_at"])
 
 
-def _table(*headings: str) -> Table:
+def plain_table(*headings: str) -> Table:
     """Too narrow a terminal breaks a name into lines, and never cuts it."""
     return Table(*(Column(heading, overflow="fold") for heading in headings), box=None, pad_edge=False)

@@ -47,6 +47,16 @@ def resume(database: OrchestratorDatabase, slug: str) -> bool:
         return True
 
 
+def enable_job(database: OrchestratorDatabase, slug: str, is_enabled: bool) -> bool:
+    """Its schedule then starts from now. False: it was so already."""
+    with database.transaction("enable a job" if is_enabled else "disable a job") as cursor:
+        cursor.execute(statement("enable_job"), {"slug": slug, "is_enabled": is_enabled})
+        is_changed = cursor.fetchone() is not None
+        if is_changed and is_enabled:
+            restart_clock(cursor, slug)
+    return is_changed
+
+
 def restart_clock(cursor: RealDictCursor, slug: str) -> None:
     """For a job that is enabled again: ticks until now are let go. Without a schedule, or paused, it stays as it is."""
     schedule = _active(cursor, _job_id(cursor, slug))

@@ -29,6 +29,10 @@ class Members:
     def descendants(self, slug: str) -> set[str]:
         return self._reached(slug, self.children, lambda _: True)
 
+    def clocks_of(self, slug: str) -> set[str]:
+        """The jobs whose ticks are this one's: itself, or all that it follows."""
+        return {slug} if slug in self.scheduled else {each for each in self.scheduled if slug in self.following(each)}
+
     def clock_of(self, slug: str) -> str | None:
         """The job whose schedule this one goes by: itself, or the nearest ancestor that has one; of several as near the
         first by name."""

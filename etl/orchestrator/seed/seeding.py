@@ -15,7 +15,7 @@ import orjson
 from etl.config.orchestrator.jobs import JobsConfiguration
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.database.queries import statement
-from etl.orchestrator.schedule.clocks import ScheduleSpec, replace_schedule
+from etl.orchestrator.schedule.clocks import ScheduleSpec, replace_schedule, restart_clock
 from etl.orchestrator.seed.differences import (
     OF_TABLES_OF_THEIR_OWN,
     Difference,
@@ -66,6 +66,8 @@ def _write_jobs(cursor: Any, wanted: JobsConfiguration, standing: Standing) -> N
             cursor.execute(statement("set_parents"), {"job_id": ids[slug], "parents": row["parents"]})
         if before["schedule"] != row["schedule"]:
             replace_schedule(cursor, ids[slug], _spec(row["schedule"]))
+        if row["is_enabled"] and before.get("is_enabled") is False:
+            restart_clock(cursor, slug)
 
 
 def _write_job(cursor: Any, row: Mapping[str, Any], before: Mapping[str, Any] | None) -> int:
