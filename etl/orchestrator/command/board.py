@@ -125,7 +125,7 @@ def _waiting(run: Row, state: str) -> str:
     if run["held_by"]:
         return f"its key is held by run {run['held_by']}"
     wait = (run["seen_at"] - run["ready_at"]).total_seconds()
-    return f"since {clock(wait)}" if wait >= 0 else f"in {clock(0.999 - wait)}"
+    return f"for {clock(wait)}" if wait >= 0 else f"in {clock(0.999 - wait)}"
 
 
 def _few(word: str, names: Sequence[str]) -> str:

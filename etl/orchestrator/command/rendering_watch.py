@@ -20,17 +20,17 @@ COLUMN_WIDTH = 60
 def render(board: Board, width: int, height: int) -> RenderableType:
     """At most `height` lines."""
     layers = board.layers
-    room = height - 3
+    room = height - 2
     if len(layers) > 1 and width >= COLUMN_WIDTH * len(layers):
         return Group(*_heading(board, width), _side_by_side(layers, width, room))
     return Group(*_heading(board, width), *_stacked(layers, width, room))
 
 
 def print_end(board: Board, console: Console) -> None:
-    """What stays on the screen: how the cycle ended, and what did not succeed."""
+    """What stays on the screen: how it stands, and what failed."""
     console.print(_counts(board), soft_wrap=True)
     for line in board.lines:
-        if line.state not in ("success", "skipped"):
+        if line.state in ("failed", "cancelled"):
             console.print(_words(line, len(line.slug), None), soft_wrap=True)
 
 
@@ -63,8 +63,9 @@ def _side_by_side(layers: dict[str, list[Line]], width: int, room: int) -> Table
 
 
 def _stacked(layers: dict[str, list[Line]], width: int, room: int) -> Iterator[Text]:
+    longest = max(map(len, layers), default=0)
     for (name, lines), share in zip(layers.items(), _shares(layers, room), strict=True):
-        yield from _section(name, lines, width, share)
+        yield from _section(f"{name:<{longest}}", lines, width, share)
 
 
 def _section(name: str, lines: list[Line], width: int, room: int) -> Iterator[Text]:

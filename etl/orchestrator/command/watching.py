@@ -60,11 +60,13 @@ def _drawn(database: OrchestratorDatabase, cycle_id: str, interval: float, conso
     def picture() -> RenderableType:
         return render(last, console.width, console.height)
 
-    with Live(console=console, get_renderable=picture, auto_refresh=False, transient=True) as live:
-        for board in boards(database, cycle_id, interval):
-            last = board
-            live.refresh()
-    print_end(last, console)
+    try:
+        with Live(console=console, get_renderable=picture, auto_refresh=False, screen=True) as live:
+            for board in boards(database, cycle_id, interval):
+                last = board
+                live.refresh()
+    finally:  # by Ctrl-C, too: the screen is again what it was before
+        print_end(last, console)
     return last
 
 

@@ -1,4 +1,4 @@
-"""The graph on terminals of several widths: each job once, below what it depends on, never wider than the screen."""
+"""The graph on terminals of several widths: each job once, below what it needs, and never wider than the screen."""
 
 from __future__ import annotations
 
