@@ -29,11 +29,18 @@ class Newcomer:
 
     environment: dict[str, str]
     reports: Path
+    patience_seconds: float = 1500
 
     def run(self, *command: str, expect: int = 0) -> str:
         """Standard output where the command went well, else what it said of its failure."""
         done = subprocess.run(
-            command, cwd=PROJECT_DIR, env=self.environment, capture_output=True, text=True, timeout=1500, check=False
+            command,
+            cwd=PROJECT_DIR,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=self.patience_seconds,
+            check=False,
         )
         assert done.returncode == expect, f"{command} exited {done.returncode}:\n{done.stdout}\n{done.stderr[-8000:]}"
         # spark-submit sends all that a Python job prints to its own standard output
