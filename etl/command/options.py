@@ -11,7 +11,10 @@ from etl.command.logging import LogFormat
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 ConfigDir = Annotated[
-    Path, typer.Option(file_okay=False, help="The folder that holds etl.yaml, tables/ and staging/, as far as needed.")
+    Path,
+    typer.Option(
+        file_okay=False, help="The folder that holds etl.yaml, tables/, staging/ and jobs/, as far as needed."
+    ),
 ]
 LogOption = Annotated[LogFormat | None, typer.Option(help="Default: console on a terminal, else JSON; to stderr.")]
 MetricsPort = Annotated[

@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 something failed, 2 bad use or configuration, 130 interrup
 from __future__ import annotations
 
 from etl.command.edge import run_tool, tool
-from etl.orchestrator.command import backfill, job, lock, run, schedule, scheduler, worker
+from etl.orchestrator.command import backfill, bench, job, lock, run, schedule, scheduler, worker
 
 app = tool(__doc__)
 
@@ -18,6 +18,7 @@ app.add_typer(schedule.app, name="schedule")
 backfill.register(app)
 scheduler.register(app)
 worker.register(app)
+bench.register(app)
 
 if __name__ == "__main__":
     run_tool(app, "python -m etl.orchestrator")

@@ -77,6 +77,7 @@ def test_its_version_is_the_packages() -> None:
         ("run", {"pyspark", "pandas", "asyncpg", "boto3", "chdb"}),
         ("staging", {"pyspark", "pandas", "boto3", "chdb"}),
         ("upload", {"pyspark", "psycopg2", "pandas", "boto3", "chdb", "sqlglot"}),
+        ("orchestrator", {"pyspark", "pandas", "asyncpg", "boto3", "chdb"}),
         ("rejects", {"pyspark", "pandas", "asyncpg", "boto3", "chdb"}),
         ("lake", {"asyncpg", "chdb"}),
         ("config", {"pyspark", "pandas", "psycopg2", "asyncpg", "boto3", "chdb"}),
@@ -105,8 +106,14 @@ def test_every_command_tells_its_flags() -> None:
     group = typer.main.get_command(app)
     with group.make_context("etl", [], resilient_parsing=True) as context:
         found = list(paths(group, context))
-    assert len(found) > 25
-    for known in (("run",), ("staging", "migrate"), ("upload", "retry-failed"), ("lake", "vacuum"), ("stack", "env")):
+    assert len(found) > 50
+    for known in (
+        ("run",),
+        ("staging", "migrate"),
+        ("upload", "retry-failed"),
+        ("orchestrator", "run", "why-not"),
+        ("lake", "vacuum"),
+    ):
         assert known in found
     for path in found:
         told = CliRunner().invoke(app, [*path, "--help"], prog_name="etl", env={"COLUMNS": "200"})
@@ -133,6 +140,8 @@ def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
         (["run", "--config-dir", "/nowhere"], "/nowhere"),
         (["run", "--since", "yesterday"], "--since: expected a date or time"),
         (["config", "show", "nope"], "unknown table 'nope'"),
+        (["orchestrator", "rnu"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["orchestrator", "run", "cancel", "7"], "etl orchestrator run cancel: Missing option '--reason'."),
     ],
 )
 def test_bad_use_ends_with_2(
