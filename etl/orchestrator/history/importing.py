@@ -7,6 +7,7 @@ import csv
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -61,16 +62,18 @@ def import_history(
     with ExitStack() as stack:
         rejects = _Rejects(reject_file or path.with_name(f"{path.name}.rejects.jsonl"), stack)
         unknown: set[str] = set()
+        writer = _Writer(database, path.name, stack)
         while part := list(islice(rows, chunk)):
             good = list(_good(part, runs, rejects, unknown))
+            writer.write(good)
             report.read += len(part)
             report.rejected = rejects.count
-            made = _write(database, path.name, good) if good else 0
-            report.imported += made
-            report.already_there += len(good) - made
-            report.seconds = time.monotonic() - began
+            report.imported, report.already_there = writer.imported, writer.already_there
             if progress:
                 progress(report)
+        writer.wait()
+        report.imported, report.already_there = writer.imported, writer.already_there
+        report.seconds = time.monotonic() - began
         if unknown:
             log.warning("columns_not_imported", file=str(path), columns=sorted(unknown))
     report.reject_file = str(rejects.path) if rejects.count else None
@@ -96,7 +99,33 @@ def _good(part: Sequence[Row], runs: Runs, rejects: _Rejects, unknown: set[str])
             rejects.add(row, str(error))
 
 
-def _write(database: OrchestratorDatabase, file: str, runs: Sequence[tuple[Any, ...]]) -> int:
+class _Writer:
+    """Writes a chunk while the next is read."""
+
+    def __init__(self, database: OrchestratorDatabase, file: str, stack: ExitStack) -> None:
+        self.imported = 0
+        self.already_there = 0
+        self._database = database
+        self._file = file
+        self._thread = stack.enter_context(ThreadPoolExecutor(1))
+        self._under_way: Future[tuple[int, int]] | None = None
+
+    def write(self, runs: Sequence[tuple[Any, ...]]) -> None:
+        """Returns when the chunk before it is committed."""
+        self.wait()
+        if runs:
+            self._under_way = self._thread.submit(_write, self._database, self._file, runs)
+
+    def wait(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            given, made = under_way.result()
+            self.imported += made
+            self.already_there += given - made
+
+
+def _write(database: OrchestratorDatabase, file: str, runs: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
+    """How many it was given, and how many it made."""
     text = io.StringIO()
     csv.writer(text).writerows(runs)
     text.seek(0)
@@ -104,7 +133,7 @@ def _write(database: OrchestratorDatabase, file: str, runs: Sequence[tuple[Any, 
         cursor.execute(statement("create_imported"))
         cursor.copy_expert(statement("copy_imported"), text)
         cursor.execute(statement("add_imported"), {"file": file})
-        return int(dict(cursor.fetchone() or {})["imported"])
+        return len(runs), dict(cursor.fetchone() or {})["imported"]
 
 
 class _Rejects:
