@@ -6,7 +6,19 @@ Exit codes: 0 done, 1 something failed, 2 bad use or configuration, 130 interrup
 from __future__ import annotations
 
 from etl.command.edge import run_tool, tool
-from etl.orchestrator.command import backfill, bench, job, lock, run, schedule, scheduler, worker
+from etl.orchestrator.command import (
+    backfill,
+    bench,
+    doctor,
+    import_,
+    job,
+    lock,
+    migrate,
+    run,
+    schedule,
+    scheduler,
+    worker,
+)
 
 app = tool(__doc__)
 
@@ -16,6 +28,9 @@ app.add_typer(run.app, name="run")
 app.add_typer(lock.app, name="lock")
 app.add_typer(schedule.app, name="schedule")
 backfill.register(app)
+doctor.register(app)
+import_.register(app)
+migrate.register(app)
 scheduler.register(app)
 worker.register(app)
 bench.register(app)

@@ -17,7 +17,7 @@ from etl.errors import UsageError
 from etl.ledger.migrations import Migration, applied_in, bootstrap, missing_of, read_migrations
 from etl.orchestrator.database.changing import Changing, Tell
 from etl.orchestrator.database.database import OrchestratorDatabase
-from etl.orchestrator.database.hygiene import RULES, listed
+from etl.orchestrator.database.hygiene import RULES, listed, resolved
 from etl.orchestrator.database.lease import MigrationLease
 from etl.orchestrator.database.obstacles import obstacles
 from etl.orchestrator.database.planning import plan_steps, refusals
@@ -60,6 +60,8 @@ def migrate(
         _phase(database, changing, plan, Phase.TABLES, report)
         _phase(database, changing, plan, Phase.CONSTRAINTS, report)
         if between:
+            if plan.of(Phase.ONE_AT_A_TIME):  # a job's one active schedule is what `between` changes
+                report.resolved += resolved(database, "dw_etl_schedules_active_key")
             between()
         _phase(database, changing, plan, Phase.ONE_AT_A_TIME, report)
     return report

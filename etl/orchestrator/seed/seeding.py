@@ -41,8 +41,10 @@ def seed(database: OrchestratorDatabase, wanted: JobsConfiguration) -> list[Diff
     return found
 
 
-def differences(database: OrchestratorDatabase, wanted: JobsConfiguration) -> list[Difference]:
-    """What `seed` would change."""
+def differences(database: OrchestratorDatabase, wanted: JobsConfiguration, *, is_new: bool = False) -> list[Difference]:
+    """What `seed` would change; `is_new`: there are no tables yet."""
+    if is_new:
+        return all_differences(wanted, {}, {})
     with database.transaction("read the jobs") as cursor:
         return all_differences(wanted, *_standing(cursor))
 
