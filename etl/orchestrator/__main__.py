@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from etl.command.edge import run_tool, tool
 from etl.orchestrator.command import (
+    alert,
     backfill,
     bench,
     doctor,
@@ -27,6 +28,7 @@ app.add_typer(job.app, name="job")
 app.add_typer(run.app, name="run")
 app.add_typer(lock.app, name="lock")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(alert.app, name="alert")
 backfill.register(app)
 doctor.register(app)
 import_.register(app)

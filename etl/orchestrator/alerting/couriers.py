@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import structlog
 from tenacity import wait_random_exponential
@@ -21,6 +21,7 @@ from etl.orchestrator.alerting.outbox import (
 )
 from etl.orchestrator.alerting.wording import worded
 from etl.orchestrator.database.database import OrchestratorDatabase
+from etl.orchestrator.watch.observers import Observer
 from etl.repeating import Repeating
 from etl.retrying import seconds_until_next
 
@@ -32,12 +33,6 @@ WAITS = wait_random_exponential(multiplier=10, max=15 * 60)
 log = structlog.get_logger(__name__)
 
 
-class AlertWatch(Protocol):
-    def alert_delivered(self, channel: str, kind: str) -> None: ...
-
-    def alert_not_delivered(self, channel: str, kind: str, is_given_up: bool) -> None: ...
-
-
 class Couriers:
     """While the block runs, alerts are delivered."""
 
@@ -46,11 +41,13 @@ class Couriers:
         database: OrchestratorDatabase,
         channels: Channels,
         secrets: Iterable[str] = (),
-        watch: AlertWatch | None = None,
+        observer: Observer | None = None,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         known = tuple(secrets)
-        self._couriers = [Courier(database, channels, name, known, watch, interval_seconds) for name in channels.names]
+        self._couriers = [
+            Courier(database, channels, name, known, observer, interval_seconds) for name in channels.names
+        ]
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -73,7 +70,7 @@ class Courier(Repeating):
         channels: Channels,
         channel: str,
         secrets: tuple[str, ...] = (),
-        watch: AlertWatch | None = None,
+        observer: Observer | None = None,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         super().__init__(f"alerts to {channel}", interval_seconds, PATIENCE_SECONDS)
@@ -81,7 +78,7 @@ class Courier(Repeating):
         self._channels = channels
         self._channel = channel
         self._secrets = secrets
-        self._watch = watch
+        self._observer = observer or Observer()
 
     def again(self) -> bool:
         try:
@@ -107,8 +104,7 @@ class Courier(Repeating):
             self._failed(alert, error)
             return False
         mark_sent(self._database, alert)
-        if self._watch:
-            self._watch.alert_delivered(self._channel, alert.kind)
+        self._observer.alert_sent(self._channel, alert.kind)
         return True
 
     def _texts(self, alert: Alert) -> tuple[str, str]:
@@ -129,5 +125,4 @@ class Courier(Repeating):
         else:
             wait_seconds = seconds_until_next(error, alert.attempts, WAITS, "alert sent again", **facts)
         mark_not_sent(self._database, alert, error.message, wait_seconds)
-        if self._watch:
-            self._watch.alert_not_delivered(self._channel, alert.kind, is_given_up)
+        self._observer.alert_not_sent(self._channel, alert.kind, is_given_up)

@@ -8,32 +8,34 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import typer
 
 from etl.command.exits import Exit
-from etl.command.options import ConfigDir, LogOption
-from etl.orchestrator.alerting.overdue import tell_of_overdue
+from etl.command.options import ConfigDir, LogOption, MetricsPort
+from etl.orchestrator.alerting.assembly import alerting
 from etl.orchestrator.command.opening import Opened, opened
 from etl.orchestrator.schedule.scheduler import run_scheduler
-from etl.orchestrator.schedule.steps import Step
+from etl.orchestrator.watch.observers import Observer
+from etl.orchestrator.watch.serving import observer_of
 from etl.orchestrator.work.stopping import Stop, stopped_by_signals
 from etl.project import DEFAULT_CONFIG_DIR
 
 _LOOKS_SECONDS = 0.1
 """How often it looks whether a signal came: a handler of signals may not set an event that its own thread waits for."""
 
-OVERDUE_SECONDS = 5.0
-
 
 def register(app: typer.Typer) -> None:
     app.command("scheduler")(schedule)
 
 
-def schedule(log_format: LogOption = None, config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> int:
-    """Make the runs that are due, take lost ones from dead workers, tell of late ones. Any number may run at once.
+def schedule(
+    metrics_port: MetricsPort = None, log_format: LogOption = None, config_dir: ConfigDir = DEFAULT_CONFIG_DIR
+) -> int:
+    """Make the runs that are due, take lost ones from dead workers, deliver alerts. Any number may run at once.
 
     Ctrl-C or SIGTERM ends it after what it is just doing.
     """
     over = threading.Event()
     with opened(config_dir, log_format) as at, stopped_by_signals(Stop()) as stop, ThreadPoolExecutor(1) as thread:
-        working = thread.submit(schedule_until, at, over)
+        observer = observer_of("scheduler", metrics_port, at.database)
+        working = thread.submit(schedule_until, at, over, observer)
         while not (working.done() or stop.is_draining):
             wait([working], timeout=_LOOKS_SECONDS)
         over.set()
@@ -41,6 +43,7 @@ def schedule(log_format: LogOption = None, config_dir: ConfigDir = DEFAULT_CONFI
     return Exit.TERMINATED if stop.is_handing_back else Exit.INTERRUPTED
 
 
-def schedule_until(at: Opened, stop: threading.Event) -> None:
+def schedule_until(at: Opened, stop: threading.Event, observer: Observer | None = None) -> None:
     """A scheduler with all its steps, for whoever runs it in a thread of his own."""
-    run_scheduler(at.database, steps=[Step("overdue", tell_of_overdue, OVERDUE_SECONDS)], stop=stop)
+    with alerting(at.database, at.settings.alerts, at.secrets, observer) as steps:
+        run_scheduler(at.database, steps=steps, stop=stop, observer=observer)

@@ -70,9 +70,9 @@ def finish(
     counts: Counts,
     failure: Failure | None = None,
     retry_in_seconds: float | None = None,
-) -> bool:
-    """Ends the attempt, frees its key and, with all that follows for its descendants, its run. False: it was no longer
-    the worker's, and nothing changed.
+) -> RunStatus | None:
+    """Ends the attempt, frees its key and, with all that follows for its descendants, its run. What the run is now;
+    None: it was no longer the worker's, and nothing changed.
 
     With `retry_in_seconds` (`backoff.retry_in_seconds` tells it) the run waits for its next attempt instead, if its
     attempts and its deadline allow and nobody asked to cancel it: the database judges.
@@ -84,7 +84,8 @@ def finish(
         "counts": counts_json(counts),
         "retry_in_seconds": retry_in_seconds,
     }
-    return bool(database.at_once("finish", values)[0]["is_own"])
+    became = database.at_once("finish", values)[0]["status"]
+    return None if became is None else RunStatus(became)
 
 
 def hand_back(database: OrchestratorDatabase, claim: Claim, reason: str) -> bool:

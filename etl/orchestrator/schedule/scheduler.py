@@ -19,6 +19,7 @@ from etl.orchestrator.processes import Presence
 from etl.orchestrator.queue.reaping import reap, settle_held
 from etl.orchestrator.schedule.steps import Guarded, Step
 from etl.orchestrator.schedule.ticks import tick
+from etl.orchestrator.watch.observers import Observer
 
 LONGEST_SLEEP_SECONDS = 1.0
 BEAT_SECONDS = 5.0
@@ -30,9 +31,15 @@ KEPT_SECONDS = 7 * 86_400.0
 log = structlog.get_logger(__name__)
 
 
-def run_scheduler(database: OrchestratorDatabase, *, steps: Sequence[Step] = (), stop: threading.Event) -> None:
+def run_scheduler(
+    database: OrchestratorDatabase,
+    *,
+    steps: Sequence[Step] = (),
+    stop: threading.Event,
+    observer: Observer | None = None,
+) -> None:
     """Until `stop` is set; what is under way then is finished first. `steps` come after the scheduler's own."""
-    scheduler = Scheduler(database, steps)
+    scheduler = Scheduler(database, steps, observer)
     log.info("scheduler started", scheduler=scheduler.presence.worker_id)
     while not stop.is_set():
         stop.wait(scheduler.look())
@@ -41,13 +48,16 @@ def run_scheduler(database: OrchestratorDatabase, *, steps: Sequence[Step] = (),
 
 
 class Scheduler:
-    def __init__(self, database: OrchestratorDatabase, steps: Sequence[Step] = ()) -> None:
+    def __init__(
+        self, database: OrchestratorDatabase, steps: Sequence[Step] = (), observer: Observer | None = None
+    ) -> None:
         self.presence = Presence("scheduler")
+        self._observer = observer or Observer()
         self._database = database
         self._seconds_until_next = LONGEST_SLEEP_SECONDS
         own = [
             Step("tick", self._tick),
-            Step("reap", _reap),
+            Step("reap", self._reap),
             Step("settle", _settle),
             Step("beat", self.presence.beat, BEAT_SECONDS),
             Step("tidy", _tidy, TIDY_SECONDS),
@@ -70,16 +80,17 @@ class Scheduler:
 
     def _tick(self, database: OrchestratorDatabase) -> None:
         report = tick(database)
+        self._observer.ticks_seen(report.made, report.skipped)
         if report.made or report.skipped:
             log.info("runs made", made=report.made, skipped=report.skipped)
         if report.seconds_until_next is not None:
             self._seconds_until_next = report.seconds_until_next
 
-
-def _reap(database: OrchestratorDatabase) -> None:
-    for taken in reap(database):
-        facts = {"run": taken.run_id, "job": taken.slug, "worker": taken.worker_id, "status": str(taken.status)}
-        log.warning("run taken from a worker that was not heard of", **facts)
+    def _reap(self, database: OrchestratorDatabase) -> None:
+        for taken in reap(database):
+            self._observer.run_taken_away(taken.slug, taken.status)
+            facts = {"run": taken.run_id, "job": taken.slug, "worker": taken.worker_id, "status": str(taken.status)}
+            log.warning("run taken from a worker that was not heard of", **facts)
 
 
 def _settle(database: OrchestratorDatabase) -> None:

@@ -20,6 +20,7 @@ from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.queue.backoff import retry_in_seconds
 from etl.orchestrator.queue.claims import Cancel, Ending, finish, hand_back
 from etl.orchestrator.values import Claim, Counts, ErrorType, EventType, Failure, RunStatus
+from etl.orchestrator.watch.observers import Observer
 from etl.orchestrator.work import classify
 from etl.orchestrator.work.guardian import machine_time
 from etl.orchestrator.work.journal import Journal
@@ -61,6 +62,7 @@ class Surroundings:
     journal: Journal
     lease: Lease
     stop: Stop
+    observer: Observer
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Attempt:
         self._asked: Why | None = None
         self._why: Why | None = None
         self._end_by: float | None = None
+        self._began = time.monotonic()
         self._output = Output(around.secrets)
 
     # What other threads ask of it
@@ -107,6 +110,7 @@ class Attempt:
 
     def run(self) -> None:
         """Raises nothing: whatever happens is this attempt's, and no other's."""
+        self._around.observer.attempt_began(self.claim)
         self._around.journal.follow(self.claim, self._output)
         try:
             outcome = self._ran()
@@ -233,7 +237,7 @@ class Attempt:
         while True:
             try:
                 self._around.journal.store()
-                is_own = self._write(outcome)
+                how = self._write(outcome)
             except TransientError as error:
                 if self._around.stop.is_handing_back and machine_time() > self._until:
                     log.error("attempt not written down", **self._facts, error=error.message)
@@ -241,16 +245,18 @@ class Attempt:
                 time.sleep(_TRIES_AGAIN_SECONDS)
             else:
                 break
-        self._say(outcome, is_own)
+        self._say(outcome, how or "fenced")
 
-    def _write(self, outcome: Outcome) -> bool:
+    def _write(self, outcome: Outcome) -> str | None:
+        """What became of the run; None where it was no longer ours."""
         if outcome.status is None:
-            return hand_back(self._around.database, self.claim, "its worker was told to end")
+            is_own = hand_back(self._around.database, self.claim, "its worker was told to end")
+            return "handed back" if is_own else None
         wait_seconds = retry_in_seconds(self.claim, outcome.failure) if outcome.failure else None
         return finish(self._around.database, self.claim, outcome.status, outcome.counts, outcome.failure, wait_seconds)
 
-    def _say(self, outcome: Outcome, is_own: bool) -> None:
-        how = str(outcome.status or "handed back") if is_own else "fenced"
+    def _say(self, outcome: Outcome, how: str) -> None:
+        self._around.observer.attempt_ended(self.claim, how, time.monotonic() - self._began, outcome.failure)
         failure = outcome.failure
         error = {"error_class": failure.error_class, "error": failure.message} if failure else {}
         log.info("attempt ended", **self._facts, how=how, **error)

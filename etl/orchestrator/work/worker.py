@@ -18,6 +18,7 @@ from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.processes import Presence
 from etl.orchestrator.queue.claims import LEASE_SECONDS, claim
 from etl.orchestrator.values import Claim
+from etl.orchestrator.watch.observers import Observer
 from etl.orchestrator.work.attempt import Attempt, Surroundings
 from etl.orchestrator.work.guardian import machine_time
 from etl.orchestrator.work.heartbeat import Heartbeat
@@ -44,6 +45,7 @@ class Worker:
         *,
         secrets: Iterable[str] = (),
         lease_seconds: float = LEASE_SECONDS,
+        observer: Observer | None = None,
     ) -> None:
         self.presence = Presence("worker", slots)
         self._database = database
@@ -52,6 +54,7 @@ class Worker:
         self._slots = slots
         self._secrets = tuple(secrets)
         self._lease = Lease(lease_seconds)
+        self._observer = observer or Observer()
         self._guard = threading.Lock()
         self._attempts: dict[int, Attempt] = {}
         self._woken = threading.Event()
@@ -64,7 +67,14 @@ class Worker:
             beating, telling = [stack.enter_context(closing(each)) for each in own]
             journal = stack.enter_context(Journal(telling))
             around = Surroundings(
-                self._database, self._settings, self._config_dir, self._secrets, journal, self._lease, stop
+                self._database,
+                self._settings,
+                self._config_dir,
+                self._secrets,
+                journal,
+                self._lease,
+                stop,
+                self._observer,
             )
             stack.callback(self._say_good_bye)
             stack.enter_context(Listener(self._database.settings, self._woken))

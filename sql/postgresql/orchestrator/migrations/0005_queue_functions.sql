@@ -307,7 +307,7 @@ $$;
 -- and at the latest at the run's deadline, which is judged here, by this server's clock. No attempt follows a cancel.
 CREATE OR REPLACE FUNCTION dw_etl_conclude(
     run dw_etl_runs, outcome text, failure jsonb, counts jsonb, retry_in_seconds double precision
-) RETURNS void LANGUAGE plpgsql AS $$
+) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     goes_again boolean := outcome = 'failed' AND retry_in_seconds IS NOT NULL AND run.cancel_requested_at IS NULL
         AND run.attempts < run.maximum_attempts
@@ -348,21 +348,21 @@ BEGIN
     IF NOT goes_again THEN
         PERFORM dw_etl_ended(run);
     END IF;
+    RETURN becomes;
 END
 $$;
 
--- Whether the run was still the worker's.
+-- What the run is now; NULL where it was the worker's no longer.
 CREATE OR REPLACE FUNCTION dw_etl_finish(
     token bigint, outcome text, failure jsonb, counts jsonb, retry_in_seconds double precision
-) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     run dw_etl_runs := dw_etl_end_attempt(token, 'released', 'finish');
 BEGIN
     IF run.run_id IS NULL THEN
-        RETURN false;
+        RETURN NULL;
     END IF;
-    PERFORM dw_etl_conclude(run, outcome, failure, counts, retry_in_seconds);
-    RETURN true;
+    RETURN dw_etl_conclude(run, outcome, failure, counts, retry_in_seconds);
 END
 $$;
 

@@ -11,7 +11,7 @@ FROM dw_etl_claim(%(worker_id)s, %(at_most)s, %(lease_seconds)s) AS run JOIN dw_
 -- name: finish
 SELECT dw_etl_finish(
     %(token)s, %(outcome)s, %(failure)s::jsonb, %(counts)s::jsonb, %(retry_in_seconds)s::double precision
-) AS is_own;
+) AS status;
 
 -- name: hand_back
 SELECT dw_etl_hand_back(%(token)s, %(reason)s) AS is_own;

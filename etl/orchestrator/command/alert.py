@@ -1,0 +1,95 @@
+"""`etl orchestrator alert list | test`."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from etl.command.console import print_json, table_console
+from etl.command.edge import tool
+from etl.command.logging import configure_logging, default_log_format
+from etl.command.options import AsJson, ConfigDir
+from etl.config.configuration import load_settings
+from etl.config.servers import secrets_of
+from etl.errors import UsageError
+from etl.nearest import suggestion
+from etl.orchestrator.command.moments import moment
+from etl.orchestrator.command.opening import opened
+from etl.orchestrator.command.rendering import plain_table
+from etl.project import DEFAULT_CONFIG_DIR
+
+app = tool("Alerts: what was told to whom, and whether a channel works.")
+
+STYLES = {"pending": "cyan", "sent": "green", "suppressed": "dim", "given_up": "bold red"}
+
+
+class AlertStatus(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    SUPPRESSED = "suppressed"
+    GIVEN_UP = "given_up"
+
+
+@app.command("list")
+def list_alerts(
+    status: Annotated[AlertStatus | None, typer.Option(help="Only those.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only those for this channel.")] = None,
+    run: Annotated[int | None, typer.Option(metavar="RUN", help="Only those of this run.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most, the newest first.")] = 30,
+    as_json: AsJson = False,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """List the alerts: `suppressed` are those that repeated another within its rule's `dedupe`."""
+    values = {"status": status, "channel": channel, "run_id": run, "limit": limit}
+    with opened(config_dir) as at:
+        alerts = at.database.at_once("alerts_shown", values)
+    if as_json:
+        print_json(alerts)
+    else:
+        _print(alerts, table_console())
+
+
+@app.command()
+def test(
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="As etl.yaml names it in `alerts.channels`.")],
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """Send a text to a channel, to see whether it arrives."""
+    from etl.alerts.channels import Channels  # apprise takes its time, and no other command needs it
+
+    settings = load_settings(config_dir)
+    configure_logging(default_log_format(), secrets=secrets_of(settings))
+    _check_channel(channel, settings.alerts.channels)
+    sender = f"{getpass.getuser()} on {socket.gethostname()}"
+    text = f"So alerts of etl orchestrator arrive in channel {channel}. Sent by {sender}; nothing has happened."
+    Channels(settings.alerts.urls).send(channel, "test: etl orchestrator", text)
+    typer.echo(f"channel {channel} took it")
+
+
+def _check_channel(name: str, channels: Any) -> None:
+    if name not in channels:
+        raise UsageError(f"unknown channel {name!r}; {suggestion(name, channels)} (alerts.channels of etl.yaml)")
+    if channels[name] is None:
+        raise UsageError(f"channel {name!r} has no URL; set the variable that alerts.channels.{name} names in etl.yaml")
+
+
+def _print(alerts: list[dict[str, Any]], console: Console) -> None:
+    if not alerts:
+        console.print("no alerts")
+        return
+    headings = ("alert", "written", "kind", "job", "run", "channel", "status", "attempts", "next attempt", "last error")
+    table = plain_table(*headings)
+    for alert in alerts:
+        status = alert["status"]
+        table.add_row(
+            str(alert["alert_id"]), moment(alert["created_at"]), alert["kind"], alert["slug"], str(alert["run_id"]),
+            alert["channel"], Text(status, style=STYLES[status]), str(alert["attempts"]),
+            moment(alert["next_attempt_at"]), alert["last_error"] or "",
+        )  # fmt: skip
+    console.print(table)

@@ -1,0 +1,1 @@
+"""What schedulers and workers tell Prometheus."""
