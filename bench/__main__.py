@@ -1,4 +1,4 @@
-"""python -m bench main | staging | uploader: the tools against their baselines, on servers of the benchmark's own."""
+"""python -m bench main | staging | uploader | orchestrator: against baselines, on servers of the benchmark's own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pyspark.sql import SparkSession
 from bench.large import measure_large
 from bench.machine import describe_machine
 from bench.measure import Results
+from bench.orchestrator import SCENARIOS, measure_orchestrator
+from bench.orchestrator import Plan as QueuePlan
 from bench.peers.environment import prepare_environment
 from bench.printing import print_results, write_json
 from bench.races import Course, race_clickhouse, race_postgresql, race_s3
@@ -37,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if options.suite == "uploader":
             _measure_uploader(options, machine, results)
+        elif options.suite == "orchestrator":
+            _measure_orchestrator(options, machine, results)
         else:
             _measure_with_all_servers(options, results)
     finally:
@@ -93,6 +97,13 @@ def _measure_uploader(options: argparse.Namespace, machine: dict[str, str], resu
         measure_uploader(variables["ETL_POSTGRES_URL"], peers, Path(folder), plan, results, _say)
 
 
+def _measure_orchestrator(options: argparse.Namespace, machine: dict[str, str], results: Results) -> None:
+    with embedded_servers("postgresql") as variables:
+        plan = QueuePlan(options.runs, options.rounds)
+        dsn = variables["ETL_POSTGRES_URL"]
+        measure_orchestrator(dsn, options.scenarios, plan, results, _say, machine)
+
+
 def _race(options: argparse.Namespace, spark: SparkSession, settings: Settings, results: Results) -> None:
     wanted = [race for name, race in RACES.items() if name in options.only]
     if not wanted:
@@ -110,7 +121,7 @@ def _add(results: Results, more: Results) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the product; asserts no time.")
-    parser.add_argument("suite", choices=["main", "staging", "uploader"], help="what to measure")
+    parser.add_argument("suite", choices=["main", "staging", "uploader", "orchestrator"], help="what to measure")
     parser.add_argument("--rows", type=int, default=2_000_000, help="of each race (2,000,000)")
     parser.add_argument("--rounds", type=int, default=3, help="times each contender takes its turn (3)")
     parser.add_argument("--only", type=_sections, default=SECTIONS, help=f"some of {','.join(SECTIONS)}")
@@ -121,6 +132,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--contenders", type=_contenders, default=CONTENDERS, help=f"of the uploader's: some of {','.join(CONTENDERS)}"
     )
+    parser.add_argument(
+        "--scenarios", type=_scenarios, default=SCENARIOS, help=f"of the orchestrator's: some of {','.join(SCENARIOS)}"
+    )
+    parser.add_argument("--runs", type=int, default=10_000, help="of the orchestrator's queue (10,000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     return parser
 
@@ -131,6 +146,10 @@ def _sections(text: str) -> tuple[str, ...]:
 
 def _contenders(text: str) -> tuple[str, ...]:
     return _some_of(CONTENDERS, text)
+
+
+def _scenarios(text: str) -> tuple[str, ...]:
+    return _some_of(tuple(SCENARIOS), text)
 
 
 def _some_of(known: Sequence[str], text: str) -> tuple[str, ...]:

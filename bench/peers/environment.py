@@ -14,8 +14,9 @@ from pathlib import Path
 
 from etl.project import PROJECT_DIR
 
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-FOLDER = PROJECT_DIR / ".data" / "bench-peers"
+OF_THE_UPLOADER = Path(__file__).with_name("requirements.txt")
+OF_THE_QUEUE = Path(__file__).with_name("requirements-queue.txt")
+DATA_DIR = PROJECT_DIR / ".data"
 SLING_VARIABLE = "SLING_BINARY"
 """A newer Sling than the packaged one, where the user has it; the variable that Sling's own package knows."""
 _DIGEST = "requirements.sha256"
@@ -36,12 +37,15 @@ class PeersEnvironment:
         found.chmod(0o755)  # pip installs it as data
         return found
 
-    def versions(self) -> dict[str, str]:
-        """Of the peers themselves; psql is the embedded server's."""
+    def packages(self) -> dict[str, str]:
         listed = subprocess.run(
             [str(self.python), "-m", "pip", "list", "--format=json"], capture_output=True, check=True
         ).stdout
-        found = {package["name"]: package["version"] for package in json.loads(listed)}
+        return {package["name"]: package["version"] for package in json.loads(listed)}
+
+    def versions(self) -> dict[str, str]:
+        """Of the uploader's peers themselves; psql is the embedded server's."""
+        found = self.packages()
         sling = subprocess.run([str(self.sling()), "--version"], capture_output=True, text=True, check=True).stdout
         return {
             "dlt": found["dlt"],
@@ -52,15 +56,18 @@ class PeersEnvironment:
         }
 
 
-def prepare_environment(say: Callable[[str], None]) -> PeersEnvironment:
+def prepare_environment(
+    say: Callable[[str], None], requirements: Path = OF_THE_UPLOADER, name: str = "bench-peers"
+) -> PeersEnvironment:
     """Installed once; again when the requirements change or an installation was interrupted."""
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    marker = FOLDER / _DIGEST
+    folder = DATA_DIR / name
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    marker = folder / _DIGEST
     if not marker.exists() or marker.read_text() != digest:
-        say(f"installing the peers into {FOLDER} ...")
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(FOLDER)], check=True)
-        pip = [str(FOLDER / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], check=True)
+        say(f"installing the peers into {folder} ...")
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--requirement", str(requirements)], check=True)
         marker.write_text(digest)
-    return PeersEnvironment(FOLDER)
+    return PeersEnvironment(folder)

@@ -1,6 +1,9 @@
 -- What changes a run's state: functions, so that each change is one round trip whose plans a session keeps. Names are
--- found by the caller's search_path. Plans are kept, so none may be made for a table that was empty yet: no sequential
--- scans. Each statement of a function sees what was committed before it began.
+-- found by the caller's search_path. Each statement of a function sees what was committed before it began.
+--
+-- A plan that is kept may have been made when a table was empty: one for whatever values, no sequential scans, and a row
+-- that is known by its number is asked for by nothing that another index could seem to answer: `ended_at IS NULL` says
+-- that a run is queued or running, `released_at IS NULL` that a lock is active.
 --
 -- Rows are locked in this order, so that nobody waits in a circle: the lock's row, its run, then further runs by run_id
 -- (a run's number is higher than those of the runs that it waits for).
@@ -33,26 +36,25 @@ BEGIN
 END
 $$;
 
--- At most so many ready runs and their locks, best first: by priority, then age. Of a key, and of a job without one,
--- only the heads are looked at, however many wait behind them.
+-- At most so many ready runs and their locks, best first: by priority, then age. The first few of all are looked at, of
+-- which mostly one is free; then, of each key, and of each job without one, only the heads, however many wait behind
+-- them. `candidates` does no more than it is asked for.
 CREATE OR REPLACE FUNCTION dw_etl_claim(worker text, at_most integer, lease_seconds double precision)
-RETURNS SETOF dw_etl_runs LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+RETURNS SETOF dw_etl_runs LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    is_bounded boolean := EXISTS (SELECT FROM dw_etl_parallelism);
-    full_scopes text[] := '{}';
-    taken integer := 0;
-    head record;
-    run dw_etl_runs;
-    token bigint;
-BEGIN
-    IF is_bounded THEN
-        PERFORM pg_advisory_xact_lock(hashtext('dw_etl_parallelism'), hashtext(current_schema()));
-        full_scopes := dw_etl_full_scopes();
-        IF 'all' = ANY (full_scopes) THEN
-            RETURN;
-        END IF;
-    END IF;
-    FOR head IN
+    candidates CURSOR FOR (
+        SELECT run_id, job_id, concurrency_key FROM (
+            SELECT run_id, job_id, concurrency_key, ready_at FROM dw_etl_runs
+            WHERE status = 'queued' AND ready_at IS NOT NULL
+            ORDER BY priority DESC, ready_at, run_id LIMIT 64
+        ) AS best
+        -- subqueries, not joins: in this order, and only as far as is fetched
+        WHERE ready_at <= clock_timestamp() AND (
+            SELECT held.fencing_token FROM dw_etl_job_locks AS held
+            WHERE held.concurrency_key = best.concurrency_key AND held.status = 'active'
+        ) IS NULL
+    ) UNION ALL (
         WITH RECURSIVE first_of_each AS (
             (
                 SELECT concurrency_key, job_id, priority, ready_at, run_id FROM dw_etl_runs
@@ -92,13 +94,26 @@ BEGIN
                 ORDER BY priority DESC, ready_at, run_id LIMIT at_most
             ) AS next
         )
-        SELECT due.run_id, due.job_id, due.concurrency_key, job.layer, job.retry_for_seconds
-        FROM due JOIN dw_etl_jobs AS job USING (job_id)
-        WHERE job.is_enabled
-        ORDER BY due.priority DESC, due.ready_at, due.run_id
-    LOOP
-        CONTINUE WHEN full_scopes <> '{}' AND (
-            'layer:' || head.layer = ANY (full_scopes)
+        SELECT run_id, job_id, concurrency_key FROM due ORDER BY priority DESC, ready_at, run_id
+    );
+    is_bounded boolean := EXISTS (SELECT FROM dw_etl_parallelism);
+    full_scopes text[] := '{}';
+    taken integer := 0;
+    run dw_etl_runs;
+    job dw_etl_jobs;
+    token bigint;
+BEGIN
+    IF is_bounded THEN
+        PERFORM pg_advisory_xact_lock(hashtext('dw_etl_parallelism'), hashtext(current_schema()));
+        full_scopes := dw_etl_full_scopes();
+        IF 'all' = ANY (full_scopes) THEN
+            RETURN;
+        END IF;
+    END IF;
+    FOR head IN candidates LOOP
+        SELECT * INTO job FROM dw_etl_jobs WHERE job_id = head.job_id AND is_enabled;
+        CONTINUE WHEN NOT FOUND OR full_scopes <> '{}' AND (
+            'layer:' || job.layer = ANY (full_scopes)
             OR EXISTS (
                 SELECT FROM dw_etl_job_tags AS tagged
                 WHERE tagged.job_id = head.job_id AND 'tag:' || tagged.tag = ANY (full_scopes)
@@ -112,11 +127,9 @@ BEGIN
             ORDER BY priority DESC, ready_at, run_id LIMIT 1
             FOR NO KEY UPDATE SKIP LOCKED;
         ELSE
-            SELECT * INTO run FROM dw_etl_runs
-            WHERE run_id = head.run_id AND status = 'queued' AND ready_at <= clock_timestamp()
-            FOR NO KEY UPDATE SKIP LOCKED;
+            SELECT * INTO run FROM dw_etl_runs WHERE run_id = head.run_id FOR NO KEY UPDATE SKIP LOCKED;
         END IF;
-        CONTINUE WHEN NOT FOUND;
+        CONTINUE WHEN run.status IS DISTINCT FROM 'queued' OR run.ready_at > clock_timestamp();
         INSERT INTO dw_etl_job_locks (job_id, run_id, concurrency_key, worker_id, attempt, expires_at)
         VALUES (run.job_id, run.run_id, run.concurrency_key, worker, run.attempts + 1,
                 clock_timestamp() + make_interval(secs => lease_seconds))
@@ -127,7 +140,7 @@ BEGIN
             status = 'running', attempts = claimed.attempts + 1, fencing_token = token, worker_id = worker,
             started_at = coalesce(claimed.started_at, clock_timestamp()),
             retry_until = coalesce(
-                claimed.retry_until, clock_timestamp() + make_interval(secs => head.retry_for_seconds)
+                claimed.retry_until, clock_timestamp() + make_interval(secs => job.retry_for_seconds)
             )
         WHERE claimed.run_id = run.run_id
         RETURNING claimed.* INTO run;
@@ -151,7 +164,7 @@ DECLARE
     run dw_etl_runs;
 BEGIN
     UPDATE dw_etl_job_locks AS held SET status = ends_as, released_at = clock_timestamp()
-    WHERE held.fencing_token = token AND held.status = 'active' RETURNING held.* INTO attempted;
+    WHERE held.fencing_token = token AND held.released_at IS NULL RETURNING held.* INTO attempted;
     IF NOT FOUND THEN
         INSERT INTO dw_etl_run_events (run_id, event_type, attempt, worker_id, fencing_token, details)
         SELECT ended.run_id, 'fenced', ended.attempt, ended.worker_id, token, jsonb_build_object('doing', doing)
@@ -179,7 +192,7 @@ DECLARE
 BEGIN
     FOR run IN
         UPDATE dw_etl_runs AS waiting SET ready_at = clock_timestamp()
-        WHERE waiting.run_id = ANY (run_ids) AND waiting.status = 'queued' AND waiting.ready_at IS NULL
+        WHERE waiting.run_id = ANY (run_ids) AND waiting.ended_at IS NULL AND waiting.ready_at IS NULL
             AND NOT EXISTS (
                 SELECT FROM dw_etl_run_dependencies AS waits JOIN dw_etl_runs AS parent
                     ON parent.run_id = waits.parent_run_id
@@ -201,15 +214,10 @@ $$;
 -- one another.
 CREATE OR REPLACE FUNCTION dw_etl_release_children(parent bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    children bigint[];
+    children bigint[] := ARRAY(SELECT waits.run_id FROM dw_etl_run_dependencies AS waits WHERE parent_run_id = parent);
 BEGIN
-    children := ARRAY(
-        SELECT child.run_id FROM dw_etl_runs AS child
-        WHERE child.run_id IN (SELECT waits.run_id FROM dw_etl_run_dependencies AS waits WHERE parent_run_id = parent)
-            AND child.status = 'queued' AND child.ready_at IS NULL
-        ORDER BY child.run_id FOR NO KEY UPDATE
-    );
     IF children <> '{}' THEN
+        PERFORM FROM dw_etl_runs WHERE run_id = ANY (children) AND ended_at IS NULL ORDER BY run_id FOR NO KEY UPDATE;
         PERFORM dw_etl_make_ready(children);
     END IF;
 END
@@ -232,7 +240,7 @@ BEGIN
                     ON waits.parent_run_id = under.run_id
             )
             SELECT found.run_id FROM dw_etl_runs AS found
-            WHERE found.run_id IN (SELECT under.run_id FROM under) AND found.status = 'queued'
+            WHERE found.run_id IN (SELECT under.run_id FROM under) AND found.ended_at IS NULL AND found.status <> 'running'
             ORDER BY found.run_id FOR NO KEY UPDATE
         );
         EXIT WHEN below = '{}';
@@ -267,7 +275,7 @@ $$;
 -- Runs that were just made or opened again: ready, waiting, or skipped because of what they would wait for. Whom they
 -- wait for cannot end meanwhile.
 CREATE OR REPLACE FUNCTION dw_etl_settle(run_ids bigint[]) RETURNS void
-LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     hopeless record;
     run dw_etl_runs;
@@ -286,13 +294,13 @@ BEGIN
         FROM dw_etl_run_dependencies AS waits
             JOIN dw_etl_runs AS parent ON parent.run_id = waits.parent_run_id
             JOIN dw_etl_jobs AS job ON job.job_id = parent.job_id
-        WHERE waits.run_id = ANY (run_ids) AND parent.status IN ('failed', 'skipped', 'cancelled')
+        WHERE waits.run_id = ANY (run_ids) AND parent.ended_at IS NOT NULL AND parent.status <> 'success'
         ORDER BY waits.run_id, waits.parent_run_id
     LOOP
         UPDATE dw_etl_runs AS skipped SET
             status = 'skipped', ended_at = clock_timestamp(), ready_at = NULL,
             because_run_id = hopeless.cause, reason = hopeless.why
-        WHERE skipped.run_id = hopeless.run_id AND skipped.status = 'queued'
+        WHERE skipped.run_id = hopeless.run_id AND skipped.ended_at IS NULL
         RETURNING skipped.* INTO run;
         CONTINUE WHEN NOT FOUND;
         PERFORM dw_etl_tell(
@@ -355,7 +363,7 @@ $$;
 -- What the run is now; NULL where it was the worker's no longer.
 CREATE OR REPLACE FUNCTION dw_etl_finish(
     token bigint, outcome text, failure jsonb, counts jsonb, retry_in_seconds double precision
-) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     run dw_etl_runs := dw_etl_end_attempt(token, 'released', 'finish');
 BEGIN
@@ -368,7 +376,7 @@ $$;
 
 -- Its attempt is not counted, and the next may begin at once.
 CREATE OR REPLACE FUNCTION dw_etl_hand_back(token bigint, why text) RETURNS boolean
-LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     run dw_etl_runs := dw_etl_end_attempt(token, 'released', 'hand back');
 BEGIN
@@ -393,7 +401,7 @@ $$;
 -- Ends an attempt without its worker: its lease ran out, or somebody released its lock. The caller holds the lock's row.
 CREATE OR REPLACE FUNCTION dw_etl_take_away(
     token bigint, lock_becomes text, what text, said jsonb, failure jsonb, retry_in_seconds double precision
-) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     run dw_etl_runs := dw_etl_end_attempt(token, lock_becomes, what);
     outcome text := CASE WHEN run.cancel_requested_at IS NULL THEN 'failed' ELSE 'cancelled' END;
@@ -406,19 +414,22 @@ $$;
 
 -- One ready run that is not to wait while another holds its key: skipped, or failed. NULL: there is none.
 CREATE OR REPLACE FUNCTION dw_etl_settle_held() RETURNS bigint
-LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     run dw_etl_runs;
     why text;
 BEGIN
-    SELECT * INTO run FROM dw_etl_runs AS waiting
-    WHERE waiting.status = 'queued' AND waiting.ready_at IS NOT NULL AND waiting.when_held <> 'queue'
-        AND waiting.ready_at <= clock_timestamp() AND EXISTS (
-            SELECT FROM dw_etl_job_locks AS held
-            WHERE held.concurrency_key = waiting.concurrency_key AND held.status = 'active'
-        )
-    LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN
+    -- planned each time: it matters how many runs wait patiently
+    EXECUTE $find$
+        SELECT * FROM dw_etl_runs AS waiting
+        WHERE waiting.status = 'queued' AND waiting.ready_at IS NOT NULL AND waiting.when_held <> 'queue'
+            AND waiting.ready_at <= clock_timestamp() AND EXISTS (
+                SELECT FROM dw_etl_job_locks AS held
+                WHERE held.concurrency_key = waiting.concurrency_key AND held.status = 'active'
+            )
+        LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+    $find$ INTO run;
+    IF run.run_id IS NULL THEN
         RETURN NULL;
     END IF;
     why := (
@@ -444,7 +455,7 @@ $$;
 
 -- What the run was before; NULL: there is none. One that has ended stays as it is; who asked first is kept.
 CREATE OR REPLACE FUNCTION dw_etl_cancel(asked bigint, who text, why text) RETURNS text
-LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     run dw_etl_runs;
     was text;
@@ -470,14 +481,14 @@ $$;
 -- A failed or cancelled run, and the runs of its cycle that were skipped because of it, wait anew for what they wait
 -- for; with as many attempts as at first. No row where it is neither.
 CREATE OR REPLACE FUNCTION dw_etl_reopen(asked bigint, who text) RETURNS SETOF bigint
-LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     root dw_etl_runs;
     run dw_etl_runs;
     again bigint[];
 BEGIN
-    SELECT * INTO root FROM dw_etl_runs WHERE run_id = asked AND status IN ('failed', 'cancelled') FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    SELECT * INTO root FROM dw_etl_runs WHERE run_id = asked FOR NO KEY UPDATE;
+    IF NOT FOUND OR root.status NOT IN ('failed', 'cancelled') THEN
         RETURN;
     END IF;
     again := asked || ARRAY(
