@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from etl.command.typed import etl_as_typed
 from etl.orchestrator.command.finding import Row
 from etl.orchestrator.command.moments import between, clock, moment
 from etl.orchestrator.command.starting import Asked
 from etl.orchestrator.command.why_not import lease
+from etl.orchestrator.queue.cycles import MadeRun
 
 STYLES = {
     "queued": "",
@@ -29,6 +31,9 @@ LAYERS = ("bronze", "silver", "gold")
 """In the order in which data flows; others follow by name."""
 
 NARROW = 110
+
+LISTED = 12
+"""Runs of a cycle that are named one by one."""
 
 
 def print_jobs(jobs: Sequence[Row], console: Console) -> None:
@@ -68,12 +73,18 @@ def print_runs(runs: Sequence[Row], console: Console) -> None:
 
 
 def print_asked(asked: Asked, console: Console) -> None:
-    for run in asked.runs:
-        known = "" if run.is_new or run.status.has_ended else f" ({run.status})"
-        told = "is asked for" if run.is_new else f"stands already{known}"
-        print_lines([f"run {run.run_id} of {run.slug} {told}"], console)
-    ids = "" if not any(run.is_new for run in asked.runs) else f"cycle {asked.cycle_id}"
-    print_lines(filter(None, (asked.note, ids)), console)
+    runs = [f"run {run.run_id} of {run.slug} {_asked(run)}" for run in asked.runs]
+    if len(runs) > LISTED:
+        runs = [f"{len(runs)} runs are asked for"]
+    command = f"`{etl_as_typed()} orchestrator run watch {asked.cycle_id}` shows it"
+    cycle = [f"cycle {asked.cycle_id}; {command}"] if any(run.is_new for run in asked.runs) else []
+    print_lines([*runs, *filter(None, [asked.note]), *cycle], console)
+
+
+def _asked(run: MadeRun) -> str:
+    if run.is_new:
+        return "is asked for"
+    return f"stands already: {run.status}"
 
 
 def print_reopened(runs: Sequence[Row], console: Console) -> None:

@@ -152,12 +152,23 @@ def _print_events(events: Sequence[Row], console: Console) -> None:
         attempt = f" attempt {event['attempt']}" if event["attempt"] is not None else ""
         by = f" by {event['worker_id']}" if event["worker_id"] else ""
         details = f"  {_details(event['details'])}" if event["details"] else ""
-        _print([(f"{event['ts']:%H:%M:%S.%f}"[:12], f"{event['event_type']}{attempt}{by}{details}")], console)
+        _print(
+            [(f"{event['ts']:%H:%M:%S.%f}"[:12], f"{event['event_type'].replace('_', ' ')}{attempt}{by}{details}")],
+            console,
+        )
 
 
 def _details(details: Mapping[str, Any]) -> str:
-    told = {name: value if isinstance(value, str) else _json(value) for name, value in details.items()}
+    told = {name: _detail(value) for name, value in details.items()}
     return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items() if value not in ("", "null"))
+
+
+def _detail(value: Any) -> str:
+    if isinstance(value, Mapping) and "error_class" in value:
+        return f"{value['error_class']}: {value.get('message', '')}"
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    return value if isinstance(value, str) else _json(value)
 
 
 def _command(command: Row) -> str:

@@ -97,10 +97,8 @@ def _last_failure(database: OrchestratorDatabase, run: Row) -> str:
     if run["error_message"]:
         return str(run["error_message"])
     for event in reversed(database.at_once("events_of_run", {"run_id": run["run_id"]})):
-        details = event["details"]
-        told = details.get("error_message") or details.get("message") or details.get("error")
-        if told:
-            return str(told)
+        if failure := event["details"].get("failure"):
+            return str(failure.get("message", ""))
     return ""
 
 

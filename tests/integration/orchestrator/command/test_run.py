@@ -123,7 +123,13 @@ def test_a_run_is_shown_with_all_that_hangs_on_it(night: Night, orchestrate: Orc
     )
     child = night.run("silver_companies", "skipped", [failed], because_run_id=failed)
     night.event(failed, "requested", requested_by="ana@host")
-    night.event(failed, "retry_scheduled", 1, delay_seconds=7.5, error="connection lost")
+    night.event(
+        failed,
+        "retry_scheduled",
+        1,
+        wait_seconds=7.512,
+        failure={"error_class": "ConnectionLostError", "message": "it went away"},
+    )
     night.execute(
         "INSERT INTO dw_etl_run_tables VALUES (%s, 1, 'main', 'r-1', 'companies', 's3', 'success', 1200, 1000)",
         (failed,),
@@ -146,7 +152,7 @@ def test_a_run_is_shown_with_all_that_hangs_on_it(night: Night, orchestrate: Orc
         "error         StoreError (exception, permanent): column amount is missing",
         f"before        silver_companies (run {child}, skipped)",
         "table         companies -> s3: success, 1,200 read, 1,000 written (main r-1)",
-        "retry_scheduled attempt 1  error: connection lost, delay seconds: 7.5",
+        "retry scheduled attempt 1  failure: ConnectionLostError: it went away, wait seconds: 7.5",
         "alert         failure to slack, pending",
         f"run retry {failed} --from-failure",
     ):
@@ -274,8 +280,8 @@ def test_a_run_waits_for_its_next_attempt(night: Night, orchestrate: Orchestrate
         attempts=2,
         maximum_attempts=3,
         ready_at=datetime.now(UTC) + timedelta(minutes=5),
-        error_message="connection lost",
     )
+    night.event(run, "retry_scheduled", 2, failure={"error_class": "ConnectionLostError", "message": "connection lost"})
     (reason,) = why(orchestrate, run)
     assert reason.startswith("it is tried again at ")
     assert reason.endswith(": attempt 2 of 3 failed: connection lost")

@@ -151,7 +151,7 @@ def test_the_same_correlation_id_is_one_run(night: Night, orchestrate: Orchestra
     again = orchestrate("run", "start", "bronze_companies", "--downstream", "--correlation-id", "ticket-1")
     assert again.code == 0
     own = next(run["run_id"] for run in first["runs"] if run["slug"] == "bronze_companies")
-    assert again.out.splitlines()[0] == f"run {own} of bronze_companies stands already (queued)"
+    assert again.out.splitlines()[0] == f"run {own} of bronze_companies stands already: queued"
     assert len(runs(night)) == 3
     told = orchestrate("run", "start", "bronze_companies", "--correlation-id", "ticket-1", "--json").json
     assert (told["started"], told["cycle_id"]) == (False, first["cycle_id"])
