@@ -17,7 +17,7 @@ def parse_duration(value: object) -> float:
         return float(value)
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"expected a duration: 10s, 5m, 2h, 1d, or a number of seconds; found {value!r}")
+        raise ValueError("expected a duration: 10s, 5m, 2h, 1d, or a number of seconds")
     return float(match[1]) * _SECONDS[match[2]]
 
 
