@@ -72,14 +72,15 @@ def _placed(graph: Graph, layer: str) -> Iterator[tuple[str, Node, list[str]]]:
     nodes = {node.slug: node for node in _of_layer(graph, layer)}
     above = {slug: _last_parent(graph, node, nodes) for slug, node in nodes.items()}
 
-    def below(parent: str | None, depth: int) -> Iterator[tuple[str, Node, list[str]]]:
-        for slug, node in nodes.items():
-            if above[slug] == parent:
-                others = sorted(each for each in node.parents if each != parent)
-                yield ("  " * (depth - 1) + "└ " if depth else "", node, others)
-                yield from below(slug, depth + 1)
+    def below(parent: str | None, guide: str) -> Iterator[tuple[str, Node, list[str]]]:
+        placed = [node for slug, node in nodes.items() if above[slug] == parent]
+        for node in placed:
+            is_last = node is placed[-1]
+            corner, further = ("", "") if parent is None else ("└ ", "  ") if is_last else ("├ ", "│ ")
+            yield guide + corner, node, sorted(each for each in node.parents if each != parent)
+            yield from below(node.slug, guide + further)
 
-    yield from below(None, 0)
+    yield from below(None, "")
 
 
 def _last_parent(graph: Graph, node: Node, of_layer: dict[str, Node]) -> str | None:
