@@ -7,9 +7,10 @@ deleted. Rows that were unchanged, skipped, rejected or deduplicated were read, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import structlog
 from psycopg2.extras import Json
@@ -20,7 +21,13 @@ from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.database.queries import statement
 from etl.orchestrator.values import Claim, Counts
 from etl.postgresql.pool import Database
+from etl.retrying import retrying
 from etl.statements.quoting import postgresql_known_identifier
+
+READ_RETRIES = 2
+STORE_RETRIES = 4
+STORE_FOR_SECONDS = 20
+"""The orchestrator's own server may just be starting again."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +46,13 @@ class Touched:
 
 
 def collect(database: OrchestratorDatabase, settings: Settings, claim: Claim) -> Counts:
-    """Writes down what the attempt touched, and sums it up. A server that does not answer is told in the log."""
+    """Writes down what the attempt touched, and sums it up.
+
+    Raises no EtlError: a server that does not answer is told in the log, for how the attempt ended does not hang on it.
+    """
     touched = [each for server in _servers(settings) for each in _read(server, settings, claim)]
     if touched:
-        told = Json([asdict(each) for each in touched])
-        values = {"run_id": claim.run_id, "token": claim.fencing_token, "touched": told}
-        database.at_once("store_lineage", values)
+        _store(database, claim, touched)
     return counts_of(touched)
 
 
@@ -72,16 +80,30 @@ def _servers(settings: Settings) -> list[PostgreSQLSettings]:
 
 
 def _read(server: PostgreSQLSettings, settings: Settings, claim: Claim) -> list[Touched]:
+    facts: dict[str, Any] = {"run_id": claim.run_id, "token": claim.fencing_token, "server": server.address}
     with closing(Database(server)) as database:
         try:
-            return list(_touched(database, settings.staging_schema, claim.fencing_token))
+            read: list[Touched] = retrying(READ_RETRIES, 0, "ledgers read again", ended=None, **facts)(
+                _touched, database, settings.staging_schema, claim.fencing_token
+            )
         except EtlError as error:
-            facts = {"run_id": claim.run_id, "token": claim.fencing_token}
-            log.warning("ledgers not read", server=server.address, **facts, error=error.message)
+            log.error("ledgers not read", **facts, error=error.message)
             return []
+        return read
 
 
-def _touched(database: Database, staging_schema: str, token: int) -> Iterator[Touched]:
+def _store(database: OrchestratorDatabase, claim: Claim, touched: list[Touched]) -> None:
+    facts: dict[str, Any] = {"run_id": claim.run_id, "token": claim.fencing_token}
+    told = Json([asdict(each) for each in touched])
+    again = retrying(STORE_RETRIES, STORE_FOR_SECONDS, "lineage stored again", ended=None, **facts)
+    try:
+        again(database.at_once, "store_lineage", {**facts, "touched": told})
+    except EtlError as error:
+        log.error("lineage not stored", **facts, error=error.message)
+
+
+def _touched(database: Database, staging_schema: str, token: int) -> list[Touched]:
+    found = []
     with database.transaction("look for ledgers") as cursor:
         cursor.execute(statement("lineage_places"), {"staging_schema": staging_schema})
         places = [(str(row["ledger"]), str(row["schema_name"])) for row in cursor.fetchall()]
@@ -90,4 +112,5 @@ def _touched(database: Database, staging_schema: str, token: int) -> Iterator[To
         with database.transaction(f"read the {ledger} ledger", settings=search_path) as cursor:
             cursor.execute(statement(f"lineage_of_{ledger}"), {"token": token})
             rows = cursor.fetchall()
-        yield from (Touched(ledger=ledger, **row) for row in rows)
+        found += [Touched(ledger=ledger, **row) for row in rows]
+    return found

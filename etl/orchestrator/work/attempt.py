@@ -17,6 +17,7 @@ import structlog
 from etl.config.settings import Settings
 from etl.errors import TransientError, UsageError
 from etl.orchestrator.database.database import OrchestratorDatabase
+from etl.orchestrator.lineage import collect
 from etl.orchestrator.queue.backoff import retry_in_seconds
 from etl.orchestrator.queue.claims import Cancel, Ending, finish, hand_back
 from etl.orchestrator.values import Claim, Counts, ErrorType, EventType, Failure, RunStatus
@@ -28,6 +29,7 @@ from etl.orchestrator.work.launching import launch_of
 from etl.orchestrator.work.lease import Lease
 from etl.orchestrator.work.output import Output
 from etl.orchestrator.work.process import Ended, JobProcess
+from etl.orchestrator.work.sessions import cancel_sessions
 from etl.orchestrator.work.stopping import Stop
 from etl.redaction import redact
 
@@ -157,6 +159,9 @@ class Attempt:
             if process.ended is None:
                 self._end_where_asked(process, began)
         process.last_words()
+        if self._why is not None or process.ended.signal_number is not None:
+            # before anybody else is given the run: a process that was killed leaves its statement running
+            cancel_sessions(self._around.settings, self.claim.run_id, self.claim.fencing_token, terminates=True)
 
     def _hear(self, word: str, *values: str) -> None:
         tell = self._around.journal.tell
@@ -189,7 +194,7 @@ class Attempt:
     def _cancel_sessions(self) -> None:
         """In a thread of its own: the job's processes are watched meanwhile."""
         if self._why is not Why.HAND_BACK:
-            arguments = (self._around.settings, self.claim.fencing_token)
+            arguments = (self._around.settings, self.claim.run_id, self.claim.fencing_token)
             threading.Thread(target=cancel_sessions, args=arguments, name="cancel sessions", daemon=True).start()
 
     def _ended(self, ended: Ended, report: bytes) -> Outcome:
@@ -278,11 +283,3 @@ def _read_report(report: bytes) -> Mapping[str, Any]:
 
 def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
-
-
-def collect(_database: OrchestratorDatabase, _settings: Settings, _claim: Claim) -> Counts:
-    return Counts()
-
-
-def cancel_sessions(_settings: Settings, _token: int) -> None:
-    return None

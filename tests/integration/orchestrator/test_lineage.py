@@ -203,4 +203,4 @@ def test_no_ledger_is_no_fault_and_a_server_that_is_away_is_told(
         assert told == []
         assert collect(database, Settings(ledger=empty, staging=away), claim) == Counts()
 
-    assert [entry["event"] for entry in told] == ["ledgers not read"]
+    assert [entry["event"] for entry in told][-1] == "ledgers not read"

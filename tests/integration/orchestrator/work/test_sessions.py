@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -14,9 +16,11 @@ from structlog.testing import capture_logs
 
 from etl.config.settings import PostgreSQLSettings, Settings
 from etl.fencing import Fence
+from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.work.sessions import cancel_sessions
 from etl.postgresql.connection import connect
 from tests.databases import PATIENCE_SECONDS, Execute
+from tests.integration.orchestrator.work.working import add_command, asked, becomes, eventually, working
 
 pytestmark = pytest.mark.stack
 
@@ -130,3 +134,46 @@ def test_a_role_without_the_right_and_a_server_that_is_away_are_told_and_raise_n
 
     assert {entry["event"] for entry in told} == {"session not ended", "sessions not looked for"}
     assert password not in str(told)
+
+
+SLEEPS_ON_THE_SERVER = """
+import os, signal
+from pathlib import Path
+from etl.config.staging.jobs import load_staging_configuration
+from etl.postgresql.connection import connect
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+held = connect(load_staging_configuration(Path(os.environ["TEST_CONFIG"]), os.environ).database)
+with held.cursor() as cursor:
+    for _ in range(100):
+        try:
+            cursor.execute("SELECT pg_sleep(600)")
+        except Exception:
+            held.rollback()
+"""
+
+
+def test_nothing_of_a_cancelled_run_goes_on_in_the_database(
+    database: OrchestratorDatabase, execute: Execute, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its process begins the statement anew, and is killed; the server would not notice."""
+    server = database.settings
+    password = server.password.get_secret_value()
+    url = f"postgresql://{server.user}:{password}@{server.host}:{server.port}/{server.database}"
+    monkeypatch.setenv("ETL_POSTGRES_URL", url)
+    monkeypatch.setenv("TEST_CONFIG", str(tmp_path))
+    add_command(execute, "a", [sys.executable, "-c", SLEEPS_ON_THE_SERVER])
+    run_id = asked(database, "a")
+    pattern = f" run {run_id}/[0-9]+( |$)"
+
+    def sessions() -> list[object]:
+        return execute("SELECT pid FROM pg_stat_activity WHERE application_name ~ %s AND query ~ 'pg_sleep'", [pattern])
+
+    with working(database):
+        assert eventually(sessions)
+        execute(
+            "UPDATE dw_etl_runs SET cancel_requested_at = now(), cancelled_by = 'me', reason = 'why not'"
+            " WHERE run_id = %s",
+            (run_id,),
+        )
+        assert becomes(execute, run_id, "cancelled")
+        assert eventually(lambda: not sessions())
