@@ -40,8 +40,15 @@ $$;
 -- which mostly one is free; then, of each key, and of each job without one, only the heads, however many wait behind
 -- them. `candidates` does no more than it is asked for.
 CREATE OR REPLACE FUNCTION dw_etl_claim(worker text, at_most integer, lease_seconds double precision)
-RETURNS SETOF dw_etl_runs LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
-SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+RETURNS TABLE (
+    run_id bigint, job_id bigint, slug text, layer text, kind text, command jsonb, parameters jsonb, attempt integer,
+    maximum_attempts integer, fencing_token bigint, worker_id text, correlation_id text, cycle_id text,
+    scheduled_at timestamptz, interval_from timestamptz, interval_until timestamptz, started_at timestamptz,
+    retry_until timestamptz, backoff_seconds double precision, backoff_limit_seconds double precision,
+    timeout_seconds double precision, grace_seconds double precision
+) LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off
+SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
 DECLARE
     candidates CURSOR FOR (
         SELECT run_id, job_id, concurrency_key FROM (
@@ -98,7 +105,7 @@ DECLARE
     );
     is_bounded boolean := EXISTS (SELECT FROM dw_etl_parallelism);
     full_scopes text[] := '{}';
-    taken integer := 0;
+    taken bigint[] := '{}';
     run dw_etl_runs;
     job dw_etl_jobs;
     token bigint;
@@ -145,14 +152,24 @@ BEGIN
         WHERE claimed.run_id = run.run_id
         RETURNING claimed.* INTO run;
         PERFORM dw_etl_tell(run, 'claimed', jsonb_build_object('concurrency_key', run.concurrency_key));
-        RETURN NEXT run;
-        taken := taken + 1;
-        EXIT WHEN taken >= at_most;
+        taken := taken || run.run_id;
+        EXIT WHEN cardinality(taken) >= at_most;
         IF is_bounded THEN
             full_scopes := dw_etl_full_scopes();
             EXIT WHEN 'all' = ANY (full_scopes);
         END IF;
     END LOOP;
+    RETURN QUERY
+        SELECT
+            claimed.run_id, claimed.job_id, of.slug, of.layer, of.kind, of.command, claimed.parameters,
+            claimed.attempts, claimed.maximum_attempts, claimed.fencing_token, claimed.worker_id,
+            claimed.correlation_id, claimed.cycle_id, claimed.scheduled_at, claimed.interval_from,
+            claimed.interval_until, claimed.started_at, claimed.retry_until, of.backoff_seconds,
+            of.backoff_limit_seconds, of.timeout_seconds, of.grace_seconds
+        FROM unnest(taken) WITH ORDINALITY AS one (run_id, place)
+            JOIN dw_etl_runs AS claimed ON claimed.run_id = one.run_id
+            JOIN dw_etl_jobs AS of ON of.job_id = claimed.job_id
+        ORDER BY one.place;
 END
 $$;
 

@@ -1,12 +1,7 @@
 -- What workers do to runs. The functions stand in the migrations.
 
 -- name: claim
-SELECT
-    run.run_id, run.job_id, job.slug, job.layer, job.kind, job.command, run.parameters, run.attempts AS attempt,
-    run.maximum_attempts, run.fencing_token, run.worker_id, run.correlation_id, run.cycle_id, run.scheduled_at,
-    run.interval_from, run.interval_until, run.started_at, run.retry_until, job.backoff_seconds,
-    job.backoff_limit_seconds, job.timeout_seconds, job.grace_seconds
-FROM dw_etl_claim(%(worker_id)s, %(at_most)s, %(lease_seconds)s) AS run JOIN dw_etl_jobs AS job USING (job_id);
+SELECT * FROM dw_etl_claim(%(worker_id)s, %(at_most)s, %(lease_seconds)s);
 
 -- name: finish
 SELECT dw_etl_finish(
