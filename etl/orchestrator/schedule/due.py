@@ -11,19 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice, pairwise
+from functools import lru_cache
+from itertools import chain, islice, takewhile
 
 from etl.orchestrator.schedule.cron import Cron
 from etl.orchestrator.values import CatchUp
 
 MOST_TOLD = 1_000
-"""Missed ticks of a schedule that have a run of their own each; more where `catch_up_limit` says more."""
+"""Missed ticks of a schedule that have a run of their own each, give or take those of ten minutes; more where
+`catch_up_limit` says more."""
 
 MOST_COUNTED = 10_000
 """Of ticks older than these; beyond, it is said that there were more."""
 
-ON_TIME_AT_ONCE = 500
-"""However long the grace time is: the rest is seen to at the next look."""
+_SHORTEST = timedelta(minutes=1)
+"""Between two ticks."""
 
 
 @dataclass(frozen=True)
@@ -49,38 +51,47 @@ class Tick:
     skipped: str | None = None
 
 
-def due_ticks(schedule: Schedule, now: datetime) -> list[Tick]:
-    """Ascending; the oldest if they are very many: what is left out is due at the next look."""
-    on_time_from = max(schedule.next_run_at, now - schedule.grace)
-    missed = schedule.cron.latest(on_time_from, _told(schedule), schedule.next_run_at)
-    on_time = list(islice(schedule.cron.between(on_time_from, _just_after(now)), ON_TIME_AT_ONCE))
-    if _is_by_hand(schedule) and len(missed) < _told(schedule):
-        (missed if schedule.next_run_at < now - schedule.grace else on_time).insert(0, schedule.next_run_at)
-    if not (ticks := missed + on_time):
-        return []
-    running = {*_caught_up(schedule, missed), *on_time}
-    begins = [schedule.cron.interval(ticks[0])[0], *ticks]
-    why = _why(schedule)
-    single = [Tick(schedule, at, begin, None if at in running else why) for begin, at in pairwise(begins)]
-    return [*_untold(schedule, missed), *single]
+def due_ticks(schedule: Schedule, now: datetime) -> Iterator[Tick]:
+    """Ascending, each found when it is asked for: whoever has enough of them pays for no more."""
+    cron, begin = schedule.cron, schedule.next_run_at
+    on_time_from = max(begin, now - schedule.grace)
+    runs_from = _runs_from(schedule, on_time_from)
+    told_from = _told_from(schedule, on_time_from)
+    interval_from = cron.interval(begin)[0]
+    if told_from > begin:
+        yield (untold := _untold(schedule, interval_from, told_from))
+        begin, interval_from = told_from, untold.at
+    for at in chain([begin], takewhile(lambda tick: tick <= now, cron.ticks(begin))) if begin <= now else ():
+        yield Tick(schedule, at, interval_from, None if at >= runs_from else _why(schedule))
+        interval_from = at
 
 
-def _told(schedule: Schedule) -> int:
-    return max(MOST_TOLD, schedule.catch_up_limit) if schedule.catch_up is CatchUp.ALL else MOST_TOLD
-
-
-def _is_by_hand(schedule: Schedule) -> bool:
-    at = schedule.next_run_at
-    return not any(schedule.cron.between(at, _just_after(at)))
-
-
-def _just_after(now: datetime) -> datetime:
-    return now + timedelta(microseconds=1)
-
-
-def _caught_up(schedule: Schedule, missed: list[datetime]) -> list[datetime]:
+def _runs_from(schedule: Schedule, on_time_from: datetime) -> datetime:
     limits = {CatchUp.SKIP: 0, CatchUp.LAST: 1, CatchUp.ALL: schedule.catch_up_limit}
-    return missed[max(len(missed) - limits[schedule.catch_up], 0) :]
+    limit = limits[schedule.catch_up]
+    last = schedule.cron.before(on_time_from)
+    if not limit or last is None or last < schedule.next_run_at:
+        return schedule.next_run_at if limit else on_time_from
+    return max(_first_of_latest(schedule.cron, limit, _just_after(last)), schedule.next_run_at)
+
+
+def _told_from(schedule: Schedule, on_time_from: datetime) -> datetime:
+    """The first missed tick that has a run of its own."""
+    told = max(MOST_TOLD, schedule.catch_up_limit) if schedule.catch_up is CatchUp.ALL else MOST_TOLD
+    if on_time_from - schedule.next_run_at <= told * _SHORTEST:
+        return schedule.next_run_at
+    lately = on_time_from.replace(minute=on_time_from.minute // 10 * 10, second=0, microsecond=0)
+    return max(_first_of_latest(schedule.cron, told, lately), schedule.next_run_at)
+
+
+@lru_cache(maxsize=512)
+def _first_of_latest(cron: Cron, at_most: int, before: datetime) -> datetime:
+    """A backlog is worked off in many looks, and schedules of many jobs are the same."""
+    return cron.latest(before, at_most)[0]
+
+
+def _just_after(instant: datetime) -> datetime:
+    return instant + timedelta(microseconds=1)
 
 
 def _why(schedule: Schedule) -> str:
@@ -96,18 +107,11 @@ def _missed(schedule: Schedule) -> str:
     return f"missed: no scheduler saw to it within {schedule.grace.total_seconds():g} s"
 
 
-def _untold(schedule: Schedule, missed: list[datetime]) -> Iterator[Tick]:
-    """One for all that are older than the missed ones that have a run each."""
-    if not missed or missed[0] <= schedule.next_run_at:
-        return
-    older = schedule.cron.between(schedule.next_run_at, missed[0])
-    count = sum(1 for _ in islice(older, MOST_COUNTED + 1))
-    last = schedule.cron.before(missed[0])
-    if not count or last is None:
-        return
-    begin, _ = schedule.cron.interval(schedule.next_run_at)
+def _untold(schedule: Schedule, interval_from: datetime, told_from: datetime) -> Tick:
+    """One for all that are older than those that have a run each."""
+    begin = schedule.next_run_at
+    last = max(schedule.cron.before(told_from) or begin, begin)
+    count = 1 + sum(1 for _ in islice(takewhile(lambda tick: tick <= last, schedule.cron.ticks(begin)), MOST_COUNTED))
     how_many = f"{count:,}" if count <= MOST_COUNTED else f"more than {MOST_COUNTED:,}"
-    stands_for = (
-        f"stands for {how_many} ticks from {schedule.next_run_at:%Y-%m-%dT%H:%M:%SZ} to {last:%Y-%m-%dT%H:%M:%SZ}"
-    )
-    yield Tick(schedule, last, begin, f"{_missed(schedule)}; {stands_for}, beyond the latest {len(missed):,}")
+    stands_for = f"stands for {how_many} ticks from {begin:%Y-%m-%dT%H:%M:%SZ} to {last:%Y-%m-%dT%H:%M:%SZ}"
+    return Tick(schedule, last, interval_from, f"{_missed(schedule)}; {stands_for}: only later ones have runs")

@@ -11,6 +11,7 @@ that depend on it.
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def _make_due(cursor: RealDictCursor, now: datetime) -> TickReport:
     members = read_members(cursor)
     statuses: list[RunStatus] = []
     last: dict[int, Tick] = {}
-    ticks = sorted((each for schedule in schedules for each in due_ticks(schedule, now)), key=lambda tick: tick.at)
+    ticks = heapq.merge(*(due_ticks(schedule, now) for schedule in schedules), key=lambda tick: tick.at)
     for instant, group in groupby(ticks, key=lambda tick: tick.at):
         together = list(group)
         statuses += _make(cursor, members, instant, together)

@@ -6,8 +6,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etl.orchestrator.schedule import due
 from etl.orchestrator.schedule.cron import Cron
-from etl.orchestrator.schedule.due import MOST_COUNTED, MOST_TOLD, Schedule, Tick, due_ticks
+from etl.orchestrator.schedule.due import MOST_COUNTED, MOST_TOLD, Schedule, Tick
 from etl.orchestrator.values import CatchUp
 
 NOW = datetime(2026, 11, 26, 12, 0, 30, tzinfo=UTC)
@@ -25,17 +26,21 @@ def schedule(
     return Schedule(1, "job", Cron(cron), catch_up, limit, grace, since)
 
 
+def due_ticks(of: Schedule, now: datetime) -> list[Tick]:
+    return list(due.due_ticks(of, now))
+
+
 def hours(ticks: list[Tick]) -> list[tuple[int, bool]]:
     """Which hours ticked, and whether they run."""
     return [(tick.at.hour, tick.skipped is None) for tick in ticks]
 
 
 def test_a_tick_within_the_grace_time_is_on_time() -> None:
-    due = schedule(since=NOW.replace(minute=0, second=0), catch_up=CatchUp.SKIP)
-    assert hours(due_ticks(due, NOW)) == [(12, True)]
-    assert hours(due_ticks(due, NOW.replace(minute=5, second=0))) == [(12, True)]
-    assert hours(due_ticks(due, NOW.replace(minute=5, second=1))) == [(12, False)]
-    assert due_ticks(due, NOW.replace(hour=11)) == []
+    of = schedule(since=NOW.replace(minute=0, second=0), catch_up=CatchUp.SKIP)
+    assert hours(due_ticks(of, NOW)) == [(12, True)]
+    assert hours(due_ticks(of, NOW.replace(minute=5, second=0))) == [(12, True)]
+    assert hours(due_ticks(of, NOW.replace(minute=5, second=1))) == [(12, False)]
+    assert due_ticks(of, NOW.replace(hour=11)) == []
 
 
 def test_of_missed_ticks_run_as_many_as_the_policy_says() -> None:
@@ -47,8 +52,8 @@ def test_of_missed_ticks_run_as_many_as_the_policy_says() -> None:
         (CatchUp.ALL, 10, [(8, True), (9, True), (10, True), (11, True)]),
         (CatchUp.ALL, 3, [(8, False), (9, True), (10, True), (11, True)]),
     ):
-        due = schedule(since=since, catch_up=catch_up, limit=limit)
-        assert hours(due_ticks(due, NOW)) == expected + on_time, catch_up
+        of = schedule(since=since, catch_up=catch_up, limit=limit)
+        assert hours(due_ticks(of, NOW)) == expected + on_time, catch_up
 
 
 def test_why_a_missed_tick_does_not_run_is_said() -> None:
@@ -76,8 +81,8 @@ def test_of_very_many_missed_ticks_the_oldest_are_told_in_one() -> None:
 
 
 def test_a_limit_above_what_is_told_is_kept() -> None:
-    due = schedule(since=datetime(2026, 1, 1, tzinfo=UTC), catch_up=CatchUp.ALL, limit=1_200)
-    assert sum(tick.skipped is None for tick in due_ticks(due, NOW)) == 1_201
+    of = schedule(since=datetime(2026, 1, 1, tzinfo=UTC), catch_up=CatchUp.ALL, limit=1_200)
+    assert sum(tick.skipped is None for tick in due_ticks(of, NOW)) == 1_201
 
 
 def test_ticks_of_years_are_not_counted_one_by_one() -> None:
