@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.conftest import RunningStack
 
 SCHEMA = "orchestrator"
-_EMPTY = """
+EMPTY = """
 DO $$ BEGIN EXECUTE (
     SELECT 'TRUNCATE ' || string_agg(format('orchestrator.%I', tablename), ', ') || ' RESTART IDENTITY CASCADE'
     FROM pg_tables WHERE schemaname = 'orchestrator' AND tablename <> 'dw_etl_migrations'
@@ -43,6 +43,6 @@ def execute(orchestrator_settings: PostgreSQLSettings) -> Iterator[Execute]:
 
 @pytest.fixture
 def database(orchestrator_settings: PostgreSQLSettings, execute: Execute) -> Iterator[OrchestratorDatabase]:
-    execute(_EMPTY)
+    execute(EMPTY)
     with closing(OrchestratorDatabase(orchestrator_settings, SCHEMA)) as database:
         yield database

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import json
 import socket
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import orjson
-import promql_parser
 import pytest
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,6 +18,7 @@ from etl.staging.sources.ndjson import NdjsonFormat
 from etl.staging.watch.metrics import Metrics
 from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
+from tests.promql import dashboard_queries, missing
 
 pytestmark = pytest.mark.stack
 
@@ -71,33 +68,6 @@ def test_the_metrics_say_what_the_ledger_says(scraped: list[Metric], execute: Ex
 
 
 def test_every_query_of_the_dashboard_finds_its_series(scraped: list[Metric]) -> None:
-    series = [(sample.name, sample.labels) for metric in scraped for sample in metric.samples]
-    queries = list(_queries(json.loads(DASHBOARD.read_text())))
+    queries = list(dashboard_queries(DASHBOARD, VARIABLES))
     assert len(queries) >= 8
-    for query in queries:
-        selectors = list(_selectors(query))
-        assert selectors, query
-        for name, labels in selectors:
-            assert any(name == found and labels <= set(kept) for found, kept in series), f"{query}: no series {name}"
-
-
-def _queries(dashboard: dict[str, Any]) -> Iterator[str]:
-    for panel in dashboard["panels"]:
-        for target in panel["targets"]:
-            query = target["expr"]
-            for variable, value in VARIABLES.items():
-                query = query.replace(variable, value)
-            yield query
-
-
-def _selectors(query: str) -> Iterator[tuple[str, set[str]]]:
-    """(metric, labels it is chosen by) of every selector; a query that is not PromQL raises."""
-    found: list[tuple[str, set[str]]] = []
-
-    def visit(expression: Any) -> bool:
-        if isinstance(expression, promql_parser.VectorSelector):
-            found.append((str(expression.name), {matcher.name for matcher in expression.matchers.matchers}))
-        return True
-
-    promql_parser.walk(promql_parser.parse(query), visit)
-    return iter(found)
+    assert {query: gone for query in queries if (gone := missing(query, scraped))} == {}

@@ -22,7 +22,7 @@ WITH now AS MATERIALIZED (
         AND run.status = 'queued' AND run.ready_at IS NOT NULL AND run.ready_at <= now.at
     GROUP BY now.at
 ), pending AS (
-    SELECT count(*) AS alerts, coalesce(extract(epoch FROM now.at - min(created_at)), 0) AS seconds
+    SELECT count(alert_id) AS alerts, coalesce(extract(epoch FROM now.at - min(created_at)), 0) AS seconds
     FROM now LEFT JOIN dw_etl_alerts ON status = 'pending'
     GROUP BY now.at
 )
@@ -55,6 +55,6 @@ UNION ALL SELECT 'job_failing', ARRAY[job.slug, job.layer], (
         ), false)
     )::integer FROM dw_etl_jobs AS job WHERE job.is_enabled
 UNION ALL SELECT 'alerts', '{pending}', pending.alerts FROM pending
-UNION ALL SELECT 'alerts', '{given_up}', count(*) FROM now LEFT JOIN dw_etl_alerts
-    ON status = 'given_up' AND created_at > now.at - interval '1 day' WHERE alert_id IS NOT NULL
+UNION ALL SELECT 'alerts', '{given_up}', count(*) FROM now, dw_etl_alerts
+    WHERE status = 'given_up' AND created_at > now.at - interval '1 day'
 UNION ALL SELECT 'alert_pending_seconds', '{}', pending.seconds FROM pending;
