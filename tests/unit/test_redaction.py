@@ -91,3 +91,10 @@ def test_nested_values_are_masked_by_their_names() -> None:
 )
 def test_of_a_url_what_is_no_word_is_a_secret(url: str, secrets: tuple[str, ...]) -> None:
     assert secrets_in(url) == (url, *secrets)
+
+
+def test_a_line_without_an_end_is_read_once() -> None:
+    """Not once for each letter: pytest would give up before that came to its end."""
+    blob = "QUJD" * 100_000
+    assert redact(f"{blob} password=hunter2 {blob}") == f"{blob} password={MASK} {blob}"
+    assert redact(f"{blob}_password=hunter2") == f"{blob}_password={MASK}"
