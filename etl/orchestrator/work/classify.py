@@ -25,6 +25,7 @@ from etl.orchestrator.values import ErrorType, Failure
 _SIGNALS_FROM_OUTSIDE = frozenset(
     {signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGQUIT}
 )
+_NAMES = {int(each): each.name for each in signal.Signals}
 _PERMANENT_EXITS = frozenset({Exit.USAGE, 126, 127})
 _TRANSIENT_EXITS = frozenset({Exit.INTERRUPTED, Exit.TERMINATED, 128 + signal.SIGKILL})
 _NO_ROOM = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY})
@@ -38,7 +39,7 @@ def of_exit(code: int) -> Failure:
 
 
 def of_signal(number: int) -> Failure:
-    name = signal.Signals(number).name if number in signal.valid_signals() else f"signal {number}"
+    name = _NAMES.get(number, f"signal {number}")
     is_transient = True if number in _SIGNALS_FROM_OUTSIDE else None
     message = f"the job was ended by {name}, which the worker had not sent"
     if number == signal.SIGKILL:
