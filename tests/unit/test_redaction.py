@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from etl.redaction import redact, redact_value, secrets_in
+from etl.redaction import MASK, redact, redact_value, secrets_in
 
 
 @pytest.mark.parametrize(
