@@ -18,6 +18,7 @@ from etl.orchestrator.command import (
     run,
     schedule,
     scheduler,
+    up,
     worker,
 )
 
@@ -35,6 +36,7 @@ import_.register(app)
 migrate.register(app)
 scheduler.register(app)
 worker.register(app)
+up.register(app)
 bench.register(app)
 
 if __name__ == "__main__":

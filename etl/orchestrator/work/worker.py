@@ -19,13 +19,14 @@ from etl.orchestrator.processes import Presence
 from etl.orchestrator.queue.claims import LEASE_SECONDS, claim
 from etl.orchestrator.values import Claim
 from etl.orchestrator.watch.observers import Observer
-from etl.orchestrator.work.attempt import Attempt, Surroundings
+from etl.orchestrator.work.attempt import Attempt
 from etl.orchestrator.work.guardian import machine_time
 from etl.orchestrator.work.heartbeat import Heartbeat
 from etl.orchestrator.work.journal import Journal
 from etl.orchestrator.work.lease import Lease
 from etl.orchestrator.work.listener import Listener
 from etl.orchestrator.work.stopping import Stop
+from etl.orchestrator.work.surroundings import Surroundings
 
 POLLS_SECONDS = 1.0
 """How often it looks for ready runs where nothing tells it to; never less often."""
