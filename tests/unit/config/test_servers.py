@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.settings import PostgreSQLSettings, RunSettings, Settings
+from etl.fencing import Fence
 from tests.unit.config.conftest import Folder
 
 TABLES = "tables:\n  customers: {kind: reference, key: customer_id}\n"
@@ -258,6 +259,20 @@ def test_faults_never_repeat_a_secret(shop: Folder, etl: str, environ: dict[str,
     faults = shop.write("etl.yaml", etl + "\n").faults(environ)
     assert faults == expected
     assert "hunter2" not in "".join(faults)
+
+
+def test_an_orchestrators_attempt_is_known_to_every_server_that_it_may_publish_to(shop: Folder) -> None:
+    environ = {"ETL_POSTGRES_URL": URL, "ETL_STAGING_POSTGRES_URL": URL, "ETL_FENCE": "orchestrator/17/42"}
+    settings = settings_of(shop, environ=environ)
+
+    assert settings.ledger and settings.postgresql and settings.staging
+    assert {s.fence for s in (settings.ledger, settings.postgresql, settings.staging)} == {
+        Fence("orchestrator", 17, 42)
+    }
+    assert shop.faults({**environ, "ETL_FENCE": "17/42"}) == [
+        "environment: ETL_FENCE: expected <schema>/<run>/<token> as the orchestrator sets it, such as "
+        "orchestrator/17/42, found '17/42'; unset it where no orchestrator starts this"
+    ]
 
 
 def test_a_source_is_never_its_own_target(shop: Folder) -> None:
