@@ -65,18 +65,12 @@ ORDER BY scheduled_at DESC, run_id DESC
 LIMIT %(limit)s;
 
 -- name: state_of_jobs
--- Each job with its latest run, its latest success, what is open (counted up to 1000) and its next tick.
+-- Each job with its latest run, its latest success, what is open (waiting ones counted up to 1000) and its next tick.
 SELECT
-    jobs.job_id, jobs.slug, jobs.title, jobs.layer, jobs.kind, jobs.is_enabled, jobs.source_file,
-    schedules.cron, schedules.time_zone, schedules.next_run_at, schedules.paused_at,
-    latest.run_id, latest.cycle_id, latest.trigger, latest.status, latest.scheduled_at, latest.ready_at,
-    latest.started_at, latest.ended_at, latest.attempts, latest.error_class, latest.error_message, latest.reason,
-    success.ended_at AS succeeded_at,
-    (
-        SELECT count(*) FROM (
-            SELECT FROM dw_etl_runs WHERE job_id = jobs.job_id AND status = 'running' LIMIT 1000
-        ) AS counted
-    ) AS running,
+    jobs.job_id, jobs.slug, jobs.title, jobs.layer, jobs.is_enabled, schedules.cron, schedules.time_zone,
+    schedules.next_run_at, schedules.paused_at, latest.run_id, latest.cycle_id, latest.status, latest.scheduled_at,
+    latest.started_at, latest.ended_at, latest.error_class, latest.reason, success.ended_at AS succeeded_at,
+    coalesce(running.number, 0) AS running,
     (
         SELECT count(*) FROM (
             SELECT FROM dw_etl_runs WHERE job_id = jobs.job_id AND status = 'queued' LIMIT 1000
@@ -84,6 +78,9 @@ SELECT
     ) AS queued
 FROM dw_etl_jobs AS jobs
 LEFT JOIN dw_etl_schedules AS schedules ON schedules.job_id = jobs.job_id AND schedules.is_active = true
+LEFT JOIN (
+    SELECT job_id, count(*) AS number FROM dw_etl_runs WHERE status = 'running' GROUP BY job_id
+) AS running ON running.job_id = jobs.job_id
 LEFT JOIN LATERAL (
     SELECT * FROM dw_etl_runs WHERE job_id = jobs.job_id ORDER BY scheduled_at DESC LIMIT 1
 ) AS latest ON true
