@@ -24,6 +24,9 @@ ADVICE = Advice(
 
 STATEMENT_TIMEOUT_SECONDS = 30.0
 LOCK_TIMEOUT_SECONDS = 10.0
+IDLE_TIMEOUT_SECONDS = 15.0
+"""Between two statements of a transaction: whoever is stopped there (SIGSTOP, a lost machine) holds up the others no
+longer. One transaction in one round trip has no such place."""
 
 
 class OrchestratorDatabase:
@@ -57,11 +60,12 @@ class OrchestratorDatabase:
         lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
     ) -> Iterator[RealDictCursor]:
         """A cursor inside one transaction, whose rows are dicts; `name` says in errors what was being done."""
+        idle = f"SET LOCAL idle_in_transaction_session_timeout = {int(IDLE_TIMEOUT_SECONDS * 1000)}"
         limits = {
             "statement_timeout_seconds": statement_timeout_seconds,
             "lock_timeout_seconds": lock_timeout_seconds,
         }
-        with self._database.transaction(name, settings=self._search_path(), **limits) as cursor:
+        with self._database.transaction(name, settings=f"{self._search_path()}; {idle}", **limits) as cursor:
             yield cursor
 
     def alone(self, name: str, text: str, *, lock_timeout_seconds: float = 5.0) -> None:

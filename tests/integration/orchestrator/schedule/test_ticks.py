@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from etl.errors import ConnectionLostError
+from etl.orchestrator.database import database as database_module
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.database.queries import statement
 from etl.orchestrator.schedule import ticks
@@ -198,6 +201,19 @@ def test_only_one_scheduler_at_a_time(database: OrchestratorDatabase, execute: E
         cursor.execute(statement("lock_ticks"))
         assert tick(database, now=NOW) == ticks.TickReport(seconds_until_next=BUSY_SECONDS)
     assert tick(database, now=NOW).made == 1
+
+
+def test_a_scheduler_that_is_stopped_in_between_holds_up_the_others_for_a_while_only(
+    database: OrchestratorDatabase, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "IDLE_TIMEOUT_SECONDS", 0.3)
+    add_scheduled(execute, "hourly", "0 * * * *", next_run_at=at("12:00"))
+    with pytest.raises(ConnectionLostError), database.transaction("a stopped scheduler") as cursor:
+        cursor.execute(statement("lock_ticks"))
+        while not tick(database, now=NOW).made:
+            time.sleep(0.05)
+        cursor.execute(statement("database_time"))
+    assert told(execute) == [("hourly", "12:00", "queued")]
 
 
 def test_a_schedule_that_is_none_is_paused_and_holds_up_no_other(
