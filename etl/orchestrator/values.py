@@ -140,6 +140,8 @@ class Claim:
     backoff: Backoff
     timeout_seconds: float | None
     grace_seconds: float
+    queued_seconds: float | None = None
+    """Since it was ready, for this attempt."""
 
 
 @dataclass(frozen=True)

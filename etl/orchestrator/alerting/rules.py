@@ -16,12 +16,14 @@ log = structlog.get_logger(__name__)
 def write_rules(database: OrchestratorDatabase, alerts: AlertSettings) -> None:
     """They replace those that stand: of several schedulers the last that started has the say.
 
-    A rule whose channel has no URL is left out, and the log says so.
+    A rule whose channel has no URL is left out; the log says so, and what rules name that no job has.
     """
     for channel in sorted({rule.channel for rule in alerts.rules} - alerts.urls.keys()):
         log.warning("alert channel has no URL, so nobody is told there", channel=channel)
     rules = [_row(rule) for rule in alerts.rules if rule.channel in alerts.urls]
     database.at_once("write_alert_rules", {"rules": orjson.dumps(rules).decode()})
+    for named in database.at_once("alert_rules_of_nothing"):
+        log.warning(f"alert rule names a {named.pop('what')} that no job has", **named)
 
 
 def _row(rule: AlertRule) -> dict[str, Any]:

@@ -31,6 +31,9 @@ class Metrics(RunMetrics, Observer):
             "lateness_seconds", "Seconds from a tick to its run's first start, by the database's clock.",
             ("layer",), _LATENESS,
         )  # fmt: skip
+        self._queued = self._histogram(
+            "queued_seconds", "Seconds that an attempt was ready before a worker claimed it.", ("layer",), _LATENESS
+        )
         self._attempts = self._counter("attempts", "Attempts that ended; `queued` are tried again.", (*JOB, "status"))
         self._failures = self._counter(
             "failures", "Attempts that failed, by what failed and whether another may help.",
@@ -52,6 +55,8 @@ class Metrics(RunMetrics, Observer):
         for how in _ENDS:
             self._attempts.labels(claim.slug, claim.layer, how)  # a series that stands at 0 can be alerted on
         self._retries.labels(claim.slug, claim.layer)
+        if claim.queued_seconds is not None:
+            self._queued.labels(claim.layer).observe(max(claim.queued_seconds, 0.0))
         if claim.attempt == 1 and not claim.cycle_id.startswith(UNSCHEDULED):
             late = (claim.started_at - claim.scheduled_at).total_seconds()
             self._lateness.labels(claim.layer).observe(max(late, 0.0))

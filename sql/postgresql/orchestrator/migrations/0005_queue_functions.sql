@@ -45,7 +45,7 @@ RETURNS TABLE (
     maximum_attempts integer, fencing_token bigint, worker_id text, correlation_id text, cycle_id text,
     scheduled_at timestamptz, interval_from timestamptz, interval_until timestamptz, started_at timestamptz,
     retry_until timestamptz, backoff_seconds double precision, backoff_limit_seconds double precision,
-    timeout_seconds double precision, grace_seconds double precision
+    timeout_seconds double precision, grace_seconds double precision, queued_seconds double precision
 ) LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off
 SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
@@ -165,7 +165,8 @@ BEGIN
             claimed.attempts, claimed.maximum_attempts, claimed.fencing_token, claimed.worker_id,
             claimed.correlation_id, claimed.cycle_id, claimed.scheduled_at, claimed.interval_from,
             claimed.interval_until, claimed.started_at, claimed.retry_until, of.backoff_seconds,
-            of.backoff_limit_seconds, of.timeout_seconds, of.grace_seconds
+            of.backoff_limit_seconds, of.timeout_seconds, of.grace_seconds,
+            extract(epoch FROM clock_timestamp() - claimed.ready_at)::double precision
         FROM unnest(taken) WITH ORDINALITY AS one (run_id, place)
             JOIN dw_etl_runs AS claimed ON claimed.run_id = one.run_id
             JOIN dw_etl_jobs AS of ON of.job_id = claimed.job_id

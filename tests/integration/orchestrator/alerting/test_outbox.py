@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from etl.config.alerts import AlertRule, AlertSettings
 from etl.errors import StoreError
 from etl.orchestrator.alerting.overdue import tell_of_overdue
+from etl.orchestrator.alerting.rules import write_rules
 from etl.orchestrator.database.database import OrchestratorDatabase
+from etl.orchestrator.database.queries import statement
 from etl.orchestrator.queue.claims import finish
 from etl.orchestrator.values import RunStatus
 from tests.databases import Execute
@@ -125,6 +130,25 @@ def test_rules_replace_those_that_stood(database: OrchestratorDatabase, execute:
     assert execute("SELECT channel, kinds::text FROM dw_etl_alert_rules") == [("new", "{failure}")]
 
 
+def test_what_rules_name_and_no_job_has_is_said(database: OrchestratorDatabase, execute: Execute, rules: Rules) -> None:
+    add_job(execute, "a")
+    with capture_logs() as logs:
+        rules({"channel": "ops", "layers": ["bronze", "brass"], "tags": ["spork"], "jobs": ["a", "b"]})
+    assert [(line["event"], line["channel"], line["name"]) for line in logs] == [
+        ("alert rule names a job that no job has", "ops", "b"),
+        ("alert rule names a layer that no job has", "ops", "brass"),
+        ("alert rule names a tag that no job has", "ops", "spork"),
+    ]
+
+
+def test_a_channel_without_a_url_is_told_nothing(database: OrchestratorDatabase, execute: Execute) -> None:
+    alerts = AlertSettings(channels={"ops": None}, rules=(AlertRule(channel="ops"),))
+    with capture_logs() as logs:
+        write_rules(database, alerts)
+    assert [(line["log_level"], line["channel"]) for line in logs] == [("warning", "ops")]
+    assert execute("SELECT FROM dw_etl_alert_rules") == []
+
+
 def test_a_job_recovers_once_after_a_failure(database: OrchestratorDatabase, execute: Execute, rules: Rules) -> None:
     rules()
     add_job(execute, "a")
@@ -157,6 +181,36 @@ def test_a_scheduled_run_that_does_not_start_is_late_once(
     assert (tell_of_overdue(database), tell_of_overdue(database)) == (1, 0)
     found = execute("SELECT kind, run_id, facts FROM dw_etl_alerts")
     assert found == [("late", made["late"].run_id, {"limit_seconds": 60, "is_ready": True})]
+
+
+def test_of_a_job_whose_runs_are_late_one_is_told_at_a_time(
+    database: OrchestratorDatabase, execute: Execute, rules: Rules
+) -> None:
+    rules({"channel": "ops"}, {"channel": "mail"})
+    add_job(execute, "a", late_after_seconds=60)
+    for cycle in range(3):
+        ask(database, "a", cycle_id=str(cycle))
+    execute("UPDATE dw_etl_runs SET trigger = 'schedule', scheduled_at = clock_timestamp() - interval '2 minutes'")
+    assert [tell_of_overdue(database) for _ in range(4)] == [2, 2, 2, 0]
+    execute("UPDATE dw_etl_jobs SET is_enabled = false; DELETE FROM dw_etl_alerts")
+    assert tell_of_overdue(database) == 0
+
+
+def test_late_runs_are_looked_for_among_those_that_wait(
+    database: OrchestratorDatabase, execute: Execute, rules: Rules
+) -> None:
+    rules()
+    add_job(execute, "a", late_after_seconds=60)
+    execute(
+        "INSERT INTO dw_etl_runs (job_id, cycle_id, trigger, status, scheduled_at, ended_at, parameter_fingerprint)"
+        " SELECT job_id, 'c' || n, 'schedule', 'success', now() - n * interval '1 minute', now(), ''"
+        " FROM dw_etl_jobs, generate_series(1, 20000) AS n; ANALYZE dw_etl_runs"
+    )
+    with database.transaction("explain") as cursor:
+        cursor.execute(f"EXPLAIN {statement('tell_of_overdue')}")
+        plan = "\n".join(row["QUERY PLAN"] for row in map(dict, cursor.fetchall()))
+    assert "Seq Scan on dw_etl_runs" not in plan
+    assert re.search(r"Index Cond: .*status = 'queued'", plan)
 
 
 @pytest.mark.parametrize("change", ["trigger = 'backfill'", "trigger = 'manual'", "started_at = clock_timestamp()"])

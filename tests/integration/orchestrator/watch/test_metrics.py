@@ -179,6 +179,7 @@ def test_counters_say_what_became_of_the_runs(night: Night) -> None:
     )
     assert night.value("orchestrator_lost_attempts_total", etl_job="lost") == 1
     assert night.value("orchestrator_run_duration_seconds_count", etl_job="good", status="success") == 1
+    assert night.value("orchestrator_queued_seconds_count") > len(ended)  # an attempt more: that of `bad`
     ticked = len([run for run in ended if run[0] == "ticking"])
     assert night.value("orchestrator_lateness_seconds_count") == ticked
     assert night.value("orchestrator_ticks_made_total") >= ticked >= 1
