@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import psycopg2
 import pytest
 from structlog.testing import capture_logs
 
@@ -15,6 +17,7 @@ from etl.fencing import Fence
 from etl.ledger import Ledger, Run
 from etl.model import Destination
 from etl.postgresql.connection import connect, transaction
+from tests.databases import PATIENCE_SECONDS
 from tests.fences import give_up, install_orchestrator, new_attempt, renew
 from tests.integration.ledger.conftest import Execute, plan, result, start_run
 
@@ -128,6 +131,40 @@ def test_nobody_takes_over_while_a_publication_is_under_way(
 
     assert give_up(execute, fence)
     assert load_of(fenced, begun) == "success"
+
+
+def test_who_stands_still_with_the_fence_held_is_cut_off_after_a_while(
+    ledger_settings: PostgreSQLSettings, fenced: Ledger
+) -> None:
+    with closing(connect(ledger_settings)) as held:
+        with transaction(held) as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            fenced.hold_fence(cursor)
+            cursor.execute("SHOW idle_in_transaction_session_timeout")
+            assert cursor.fetchone() == {"idle_in_transaction_session_timeout": "30s"}
+        with transaction(held) as cursor:
+            cursor.execute("SHOW idle_in_transaction_session_timeout")
+            assert cursor.fetchone() == {"idle_in_transaction_session_timeout": "0"}
+
+
+@pytest.mark.slow
+def test_nobody_is_kept_from_a_run_by_who_stands_still(
+    ledger_settings: PostgreSQLSettings, fenced: Ledger, execute: Execute, fence: Fence
+) -> None:
+    with closing(connect(ledger_settings)) as held, held.cursor() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS published (id bigint); TRUNCATE published")
+        held.commit()
+        cursor.execute("INSERT INTO published VALUES (1)")
+        fenced.hold_fence(cursor)
+        assert not give_up(execute, fence)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not give_up(execute, fence):
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        with pytest.raises(psycopg2.Error):
+            held.commit()
+
+    assert execute("SELECT * FROM published") == []
 
 
 def test_rows_without_a_load_ask_too(

@@ -269,10 +269,12 @@ CREATE TABLE IF NOT EXISTS dw_etl_parallelism (
 );
 
 -- Whether the attempt with this token still owns its run: called in the transaction that publishes what it did, which
--- then commits before anybody can take the run away. Heartbeats go on meanwhile.
+-- then commits before anybody can take the run away. Heartbeats go on meanwhile. Whoever has asked and then says nothing
+-- for half a minute, as a machine that stands still, is cut off: the run is not kept from others for longer.
 CREATE OR REPLACE FUNCTION dw_etl_hold_fence(token bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
+    PERFORM set_config('idle_in_transaction_session_timeout', '30s', true);
     PERFORM FROM dw_etl_job_locks WHERE fencing_token = token AND status = 'active' FOR KEY SHARE;
     RETURN FOUND;
 END
