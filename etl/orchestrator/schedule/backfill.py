@@ -26,8 +26,8 @@ from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.database.queries import statement
 from etl.orchestrator.queue.cycles import MadeRun, NewCycle, NewRun, create_runs
 from etl.orchestrator.schedule.cron import Cron
+from etl.orchestrator.schedule.making import DISABLED, cycle_id_of
 from etl.orchestrator.schedule.members import Members, read_members
-from etl.orchestrator.schedule.ticks import DISABLED, cycle_id_of
 from etl.orchestrator.values import RunStatus, Trigger
 
 MOST_CYCLES = 10_000

@@ -15,7 +15,7 @@ import heapq
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -24,18 +24,18 @@ from psycopg2.extras import RealDictCursor
 
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.database.queries import statement
-from etl.orchestrator.queue.cycles import NewCycle, NewRun, create_runs
 from etl.orchestrator.schedule.cron import Cron
 from etl.orchestrator.schedule.due import Schedule, Tick, due_ticks
-from etl.orchestrator.schedule.members import Members, read_members
-from etl.orchestrator.values import CatchUp, RunStatus, Trigger
+from etl.orchestrator.schedule.making import make_cycle
+from etl.orchestrator.schedule.members import read_members
+from etl.orchestrator.values import CatchUp, RunStatus
 
 RUNS_AT_ONCE = 500
 
 BUSY_SECONDS = 0.25
 """Until the next look, where another scheduler is at it."""
 
-DISABLED = "its job is disabled"
+_LONGEST_GRACE = timedelta(days=36_525)
 
 log = structlog.get_logger(__name__)
 
@@ -62,10 +62,6 @@ def tick(database: OrchestratorDatabase, *, now: datetime | None = None) -> Tick
         return _make_due(cursor, now or lock["now"])
 
 
-def cycle_id_of(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 def _make_due(cursor: RealDictCursor, now: datetime) -> TickReport:
     cursor.execute(statement("due_schedules"), {"now": now})
     schedules = list(_read(cursor, cursor.fetchall(), now))
@@ -75,7 +71,7 @@ def _make_due(cursor: RealDictCursor, now: datetime) -> TickReport:
     ticks = heapq.merge(*(due_ticks(schedule, now) for schedule in schedules), key=lambda tick: tick.at)
     for instant, group in groupby(ticks, key=lambda tick: tick.at):
         together = list(group)
-        statuses += _make(cursor, members, instant, together)
+        statuses += make_cycle(cursor, members, instant, together)
         last.update((tick.schedule.schedule_id, tick) for tick in together)
         if len(statuses) >= RUNS_AT_ONCE:
             break
@@ -108,35 +104,9 @@ def schedule_of(row: Mapping[str, Any]) -> Schedule:
         cron=Cron(row["cron"], row["time_zone"]),
         catch_up=CatchUp(row["catch_up"]),
         catch_up_limit=row["catch_up_limit"],
-        grace=timedelta(seconds=min(row["grace_seconds"], timedelta.max.total_seconds() / 4)),
+        grace=min(timedelta(seconds=min(row["grace_seconds"], 1e12)), _LONGEST_GRACE),
         next_run_at=row["next_run_at"],
     )
-
-
-def _make(cursor: RealDictCursor, members: Members, instant: datetime, ticks: list[Tick]) -> list[RunStatus]:
-    """The cycle's runs: those that tick, and those that follow one that runs."""
-    begins: dict[str, datetime] = {}
-    for tick in ticks:
-        for slug in members.following(tick.schedule.slug) if tick.skipped is None else ():
-            begins[slug] = min(tick.interval_from, begins.get(slug, tick.interval_from))
-    runs = [*map(_run_of, ticks), *(_follower(members, slug, begins[slug], instant) for slug in sorted(begins))]
-    cycle = NewCycle(cycle_id_of(instant), Trigger.SCHEDULE, instant, runs, waits_outside=True)
-    return [made.status for made in create_runs(cursor, cycle) if made.is_new]
-
-
-def _run_of(tick: Tick) -> NewRun:
-    return NewRun(
-        tick.schedule.slug,
-        schedule_id=tick.schedule.schedule_id,
-        interval_from=tick.interval_from,
-        interval_until=tick.at,
-        skipped=tick.skipped,
-    )
-
-
-def _follower(members: Members, slug: str, begin: datetime, instant: datetime) -> NewRun:
-    skipped = DISABLED if slug in members.disabled else None
-    return NewRun(slug, interval_from=begin, interval_until=instant, skipped=skipped)
 
 
 def _advance(cursor: RealDictCursor, seen: list[tuple[Schedule, datetime]], *, is_tick: bool = True) -> None:

@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from etl.errors import ConnectionLostError
 from etl.orchestrator.database import database as database_module
@@ -196,7 +197,7 @@ def test_nothing_due_or_nothing_there(database: OrchestratorDatabase, execute: E
 
 
 def test_only_one_scheduler_at_a_time(database: OrchestratorDatabase, execute: Execute) -> None:
-    add_scheduled(execute, "hourly", "0 * * * *", next_run_at=at("12:00"))
+    add_scheduled(execute, "hourly", "0 * * * *", next_run_at=at("12:00"), grace_seconds=1e300)
     with database.transaction("another scheduler") as cursor:
         cursor.execute(statement("lock_ticks"))
         assert tick(database, now=NOW) == ticks.TickReport(seconds_until_next=BUSY_SECONDS)
@@ -214,6 +215,25 @@ def test_a_scheduler_that_is_stopped_in_between_holds_up_the_others_for_a_while_
             time.sleep(0.05)
         cursor.execute(statement("database_time"))
     assert told(execute) == [("hourly", "12:00", "queued")]
+
+
+def test_a_job_whose_run_cannot_be_made_holds_up_no_other(database: OrchestratorDatabase, execute: Execute) -> None:
+    add_scheduled(execute, "a_bronze", "0 * * * *", next_run_at=at("12:00"))
+    add_scheduled(execute, "inexact", "0 * * * *", next_run_at=at("12:00"))
+    add_job(execute, "a_child")
+    add_job(execute, "z_parent", ["a_bronze", "inexact"])
+    execute("INSERT INTO dw_etl_job_dependencies SELECT 4, 3")
+    execute("""UPDATE dw_etl_jobs SET parameters = '{"number": 9007199254740993}' WHERE slug = 'inexact'""")
+    with capture_logs() as logs:
+        assert tick(database, now=NOW).skipped == 2
+    (line,) = [line for line in logs if line["event"] == "run cannot be made"]
+    assert line["job"] == "inexact" and "number" in line["error"]
+    assert told(execute) == [
+        ("a_bronze", "12:00", "queued"),
+        ("a_child", "12:00", "skipped"),
+        ("z_parent", "12:00", "skipped"),  # its parent has never run
+    ]
+    assert next_run_at(execute, "inexact") == at("13:00")
 
 
 def test_a_schedule_that_is_none_is_paused_and_holds_up_no_other(
