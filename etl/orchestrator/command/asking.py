@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etl.errors import UsageError
-from etl.orchestrator.command.finding import Row, asker, find_cycle, find_run, is_run
+from etl.orchestrator.command.finding import Cycles, Row, asker, find_cycles, find_run, is_run
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.queue.asking import CancelRequest, request_cancel, retry_from_failure
 from etl.orchestrator.values import RunStatus
@@ -15,14 +15,14 @@ def cancel_runs(database: OrchestratorDatabase, named: str, reason: str) -> list
     by = asker()
     if is_run(database, named):
         return [request_cancel(database, find_run(database, named)["run_id"], by, reason)]
-    cycle_id = find_cycle(database, named)
+    cycles = find_cycles(database, named)
     # what waits first, so that nothing starts meanwhile; a run that ends in between needs no more
     done = []
-    for run in sorted(_runs(database, cycle_id), key=lambda run: (run["status"] == RunStatus.RUNNING, -run["run_id"])):
+    for run in sorted(_runs(database, cycles), key=lambda run: (run["status"] == RunStatus.RUNNING, -run["run_id"])):
         if not RunStatus(find_run(database, str(run["run_id"]))["status"]).has_ended:
             done.append(request_cancel(database, run["run_id"], by, reason))
     if not done:
-        raise UsageError(f"nothing of cycle {cycle_id} is open; what has ended cannot be cancelled")
+        raise UsageError(f"nothing of {cycles.name} is open; what has ended cannot be cancelled")
     return done
 
 
@@ -41,14 +41,14 @@ def _failures(database: OrchestratorDatabase, named: str, from_failure: bool) ->
         run = find_run(database, named)
         is_skipped = run["status"] == RunStatus.SKIPPED and run["because_run_id"]
         return [run["because_run_id"] if is_skipped and from_failure else run["run_id"]]
-    cycle_id = find_cycle(database, named)
+    cycles = find_cycles(database, named)
     if not from_failure:
         raise UsageError(f"{named!r} is a cycle: `--from-failure` goes on from each of its failures")
-    failed = [run["run_id"] for run in _runs(database, cycle_id) if run["status"] in ("failed", "cancelled")]
+    failed = [run["run_id"] for run in _runs(database, cycles) if run["status"] in ("failed", "cancelled")]
     if not failed:
-        raise UsageError(f"nothing of cycle {cycle_id} failed or was cancelled: there is nothing to go on from")
+        raise UsageError(f"nothing of {cycles.name} failed or was cancelled: there is nothing to go on from")
     return failed
 
 
-def _runs(database: OrchestratorDatabase, cycle_id: str) -> list[Row]:
-    return list(database.at_once("cycle_watched", {"cycle_id": cycle_id}))
+def _runs(database: OrchestratorDatabase, cycles: Cycles) -> list[Row]:
+    return list(database.at_once("cycle_watched", {"cycle_ids": list(cycles.ids)}))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from etl.orchestrator.command.finding import Row
+from etl.orchestrator.command.finding import Cycles, Row
 from etl.orchestrator.command.moments import clock
 from etl.orchestrator.command.rendering import layer_order
 from etl.orchestrator.database.database import OrchestratorDatabase
@@ -26,6 +26,7 @@ class Line:
 
     run_id: int
     slug: str
+    label: str
     layer: str
     state: str
     seconds: float | None
@@ -43,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Board:
-    cycle_id: str
+    name: str
     seconds: float
     lines: tuple[Line, ...]
 
@@ -71,20 +72,31 @@ class Board:
         return {name: [line for line in self.lines if line.layer == name] for name in names}
 
 
-def board_of(database: OrchestratorDatabase, cycle_id: str) -> Board:
-    return drawn(cycle_id, database.at_once("cycle_watched", {"cycle_id": cycle_id}))
+def board_of(database: OrchestratorDatabase, cycles: Cycles) -> Board:
+    return drawn(cycles.name, database.at_once("cycle_watched", {"cycle_ids": list(cycles.ids)}))
 
 
-def drawn(cycle_id: str, runs: Sequence[Row]) -> Board:
-    lines = sorted(map(_line, runs), key=lambda line: (layer_order(line.layer), line.slug))
-    return Board(cycle_id, _elapsed(runs), tuple(lines))
+def drawn(name: str, runs: Sequence[Row]) -> Board:
+    """Of several cycles each run is called by its tick, too."""
+    are_many = len({run["scheduled_at"] for run in runs}) > 1
+    lines = [_line(run, f" {run['scheduled_at']:%Y-%m-%d %H:%M}" if are_many else "") for run in runs]
+    return Board(name, _elapsed(runs), tuple(sorted(lines, key=lambda line: (layer_order(line.layer), line.label))))
 
 
-def _line(run: Row) -> Line:
+def _line(run: Row, tick: str) -> Line:
     state = state_of(run)
     attempt = f"{run['attempts']} of {run['maximum_attempts']}" if run["attempts"] > 1 or state == "again" else ""
+    told = _told(run, state)
     return Line(
-        run["run_id"], run["slug"], run["layer"], state, _seconds(run), attempt, _told(run, state), run["ended_at"]
+        run["run_id"],
+        run["slug"],
+        run["slug"] + tick,
+        run["layer"],
+        state,
+        _seconds(run),
+        attempt,
+        told,
+        run["ended_at"],
     )
 
 

@@ -6,6 +6,7 @@ import getpass
 import os
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from etl.command.typed import etl_as_typed
@@ -33,17 +34,26 @@ def find_run(database: OrchestratorDatabase, named: str) -> Row:
     return found[0]
 
 
-def find_cycle(database: OrchestratorDatabase, named: str | None) -> str:
-    """A cycle by its id or by one of its runs; None: the one under way, or the latest."""
+@dataclass(frozen=True)
+class Cycles:
+    """One, or those of a backfill, which have its name in common."""
+
+    name: str
+    ids: tuple[str, ...]
+
+
+def find_cycles(database: OrchestratorDatabase, named: str | None) -> Cycles:
+    """By a cycle's id, by one of its runs, or by a backfill's name; None: the one under way, or the latest."""
     if named is None:
-        return _latest_cycle(database)
+        return _one(_latest_cycle(database))
     if number(named) is not None:
-        return str(find_run(database, named)["cycle_id"])
-    if database.at_once("cycle_watched", {"cycle_id": named}):
-        return named
-    by_correlation = database.at_once("run_shown", {"run_id": None, "correlation_id": named})
-    if by_correlation:
-        return str(by_correlation[0]["cycle_id"])
+        return _one(find_run(database, named)["cycle_id"])
+    if database.at_once("cycle_watched", {"cycle_ids": [named]}):
+        return _one(named)
+    if made := database.at_once("cycles_of_backfill", {"prefix": f"{named}-"}):
+        return Cycles(named, tuple(row["cycle_id"] for row in made))
+    if found := database.at_once("run_shown", {"run_id": None, "correlation_id": named}):
+        return _one(found[0]["cycle_id"])
     recent = [row["cycle_id"] for row in database.at_once("cycles_like")]
     raise UsageError(f"unknown cycle {named!r}; {suggestion(named, recent, 'the latest')}")
 
@@ -66,6 +76,10 @@ def asker() -> str:
     except (KeyError, OSError):  # a container's user without a name
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
+
+
+def _one(cycle_id: str) -> Cycles:
+    return Cycles(cycle_id, (cycle_id,))
 
 
 def _latest_cycle(database: OrchestratorDatabase) -> str:

@@ -17,7 +17,7 @@ class RunFilter:
     slug: str | None = None
     statuses: tuple[RunStatus, ...] = tuple(RunStatus)
     layer: str | None = None
-    cycle_id: str | None = None
+    cycle_ids: tuple[str, ...] | None = None
     since: datetime | None = None
     after: Row | None = None
     """The last run of the page before."""
@@ -31,7 +31,7 @@ def listed(database: OrchestratorDatabase, chosen: RunFilter) -> list[dict[str, 
 
 
 def _statement(chosen: RunFilter) -> str:
-    if chosen.cycle_id is not None:
+    if chosen.cycle_ids is not None:
         return "runs_of_cycle"
     return "runs_by_status" if chosen.slug is None and chosen.layer is None else "runs_of_jobs"
 
@@ -41,7 +41,7 @@ def _values(chosen: RunFilter) -> dict[str, object]:
         "slug": chosen.slug,
         "statuses": [str(status) for status in chosen.statuses],
         "layer": chosen.layer,
-        "cycle_id": chosen.cycle_id,
+        "cycle_ids": list(chosen.cycle_ids or ()),
         "since": chosen.since,
         "before_at": chosen.after["scheduled_at"] if chosen.after else None,
         "before_run_id": chosen.after["run_id"] if chosen.after else None,

@@ -31,11 +31,11 @@ def print_end(board: Board, console: Console) -> None:
     console.print(_counts(board), soft_wrap=True)
     for line in board.lines:
         if line.state in ("failed", "cancelled"):
-            console.print(_words(line, len(line.slug), None), soft_wrap=True)
+            console.print(_words(line, len(line.label), None), soft_wrap=True)
 
 
 def _heading(board: Board, width: int) -> Iterator[RenderableType]:
-    title = Text(f"{board.cycle_id}  {clock(board.seconds)}  {board.ended} of {len(board.lines)}  ", style="bold")
+    title = Text(f"{board.name}  {clock(board.seconds)}  {board.ended} of {len(board.lines)}  ", style="bold")
     line = Table.grid(padding=0)
     line.add_column(no_wrap=True)
     line.add_column(no_wrap=True)
@@ -48,7 +48,7 @@ def _heading(board: Board, width: int) -> Iterator[RenderableType]:
 
 
 def _counts(board: Board, *, with_time: bool = True) -> Text:
-    parts = [Text(f"{board.cycle_id}  {clock(board.seconds)}", style="bold")] if with_time else []
+    parts = [Text(f"{board.name}  {clock(board.seconds)}", style="bold")] if with_time else []
     parts += [Text.assemble(mark(state), f" {count} {state}") for state, count in board.counts.items()]
     return Text("  ").join(parts)
 
@@ -74,7 +74,7 @@ def _section(name: str, lines: list[Line], width: int, room: int) -> Iterator[Te
     signs.truncate(width, overflow="ellipsis")
     yield signs
     shown = _worth(lines, room - 1)
-    longest = max((len(line.slug) for line in shown), default=0)
+    longest = max((len(line.label) for line in shown), default=0)
     for line in shown:
         yield _words(line, longest, width)
 
@@ -106,7 +106,7 @@ def _words(line: Line, longest: int, width: int | None) -> Text:
     text = Text.assemble(
         mark(line.state),
         " ",
-        (f"{line.slug:<{longest}}", style_of(line.state)),
+        (f"{line.label:<{longest}}", style_of(line.state)),
         (f"  {time:>6}" if time or width is not None else ""),
         (f"  attempt {line.attempt}" if line.attempt else "", "yellow"),
         "  ",

@@ -15,7 +15,7 @@ from etl.command.exits import Exit
 from etl.command.options import AsJson, ConfigDir
 from etl.errors import UsageError
 from etl.orchestrator.command.asking import cancel_runs, retry_runs
-from etl.orchestrator.command.finding import Row, find_cycle, find_job, find_run, is_run
+from etl.orchestrator.command.finding import Cycles, Row, find_cycles, find_job, find_run, is_run
 from etl.orchestrator.command.listing import RunFilter, listed
 from etl.orchestrator.command.logs import Output, print_output
 from etl.orchestrator.command.opening import opened
@@ -81,7 +81,7 @@ def list_runs(
     status: Annotated[list[RunStatus] | None, typer.Option(help="Only with this status; may be repeated.")] = None,
     layer: Annotated[str | None, typer.Option(help="Only runs of this layer's jobs.")] = None,
     cycle: Annotated[
-        str | None, typer.Option(metavar="CYCLE|RUN", help="Only runs of this cycle, or of that of this run.")
+        str | None, typer.Option(metavar="CYCLE|RUN", help="Only runs of this cycle, or of this backfill's.")
     ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="TIME|AGE", help="Only what was due since: 2026-11-26, 2026-11-26T02:00, 36h.")
@@ -95,9 +95,9 @@ def list_runs(
     with opened(config_dir) as at:
         if job is not None:
             find_job(at.database, job)
-        in_cycle = find_cycle(at.database, cycle) if cycle else None
+        in_cycles = find_cycles(at.database, cycle).ids if cycle else None
         after = find_run(at.database, before) if before else None
-        chosen = RunFilter(job, tuple(status or RunStatus), layer, in_cycle, _instant(since), after, limit)
+        chosen = RunFilter(job, tuple(status or RunStatus), layer, in_cycles, _instant(since), after, limit)
         runs = listed(at.database, chosen)
     if as_json:
         print_json(runs)
@@ -142,7 +142,10 @@ def logs(
 @app.command()
 def watch(
     cycle: Annotated[
-        str | None, typer.Argument(metavar="[CYCLE|RUN]", help="Default: the cycle under way, or the latest.")
+        str | None,
+        typer.Argument(
+            metavar="[CYCLE|RUN]", help="Or a backfill's name; default: the cycle under way, or the latest."
+        ),
     ] = None,
     interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two looks.")] = INTERVAL_SECONDS,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a change of state.")] = False,
@@ -150,12 +153,12 @@ def watch(
 ) -> int:
     """Watch a cycle to its end: what runs, what waits and why; exit 1 if not all of it succeeded."""
     with opened(config_dir) as at:
-        cycle_id = find_cycle(at.database, cycle)
+        cycles = find_cycles(at.database, cycle)
         try:
             board = (
-                watch_as_json(at.database, cycle_id, interval)
+                watch_as_json(at.database, cycles, interval)
                 if as_json
-                else watch_cycle(at.database, cycle_id, interval, sys.stdout)
+                else watch_cycle(at.database, cycles, interval, sys.stdout)
             )
         except Ended:  # by SIGTERM
             raise
@@ -224,7 +227,7 @@ def _followed(database: OrchestratorDatabase, asked: Asked, to: TextIO) -> Asked
     """With what has become of its runs."""
     if all(run.status.has_ended for run in asked.runs):
         return asked
-    board = watch_cycle(database, asked.cycle_id, INTERVAL_SECONDS, to)
+    board = watch_cycle(database, Cycles(asked.cycle_id, (asked.cycle_id,)), INTERVAL_SECONDS, to)
     states = {line.run_id: RunStatus(line.state) for line in board.lines}
     return replace(asked, runs=tuple(replace(run, status=states[run.run_id]) for run in asked.runs))
 

@@ -13,6 +13,7 @@ from rich.live import Live
 
 from etl.errors import TransientError
 from etl.orchestrator.command.board import Board, Line, board_of
+from etl.orchestrator.command.finding import Cycles
 from etl.orchestrator.command.moments import clock
 from etl.orchestrator.command.rendering_watch import print_end, render
 from etl.orchestrator.database.database import OrchestratorDatabase
@@ -22,29 +23,29 @@ INTERVAL_SECONDS = 1.0
 Tell = Callable[[Line], None]
 
 
-def watch(database: OrchestratorDatabase, cycle_id: str, interval: float, to: TextIO) -> Board:
+def watch(database: OrchestratorDatabase, cycles: Cycles, interval: float, to: TextIO) -> Board:
     """The cycle at its end."""
     console = Console(file=to)
     if console.is_terminal and not console.is_dumb_terminal:
-        return _drawn(database, cycle_id, interval, console)
-    board = _told(database, cycle_id, interval, lambda line: _say(_sentence(line), to))
+        return _drawn(database, cycles, interval, console)
+    board = _told(database, cycles, interval, lambda line: _say(_sentence(line), to))
     counts = ", ".join(f"{count} {state}" for state, count in board.counts.items())
-    _say(f"{cycle_id} ended after {clock(board.seconds)}: {counts}", to)
+    _say(f"{cycles.name} ended after {clock(board.seconds)}: {counts}", to)
     return board
 
 
-def watch_as_json(database: OrchestratorDatabase, cycle_id: str, interval: float) -> Board:
+def watch_as_json(database: OrchestratorDatabase, cycles: Cycles, interval: float) -> Board:
     """A line of JSON a change of state, and one for the end."""
-    board = _told(database, cycle_id, interval, lambda line: _say_json({**vars(line), "cycle_id": cycle_id}))
-    _say_json({"cycle_id": cycle_id, "seconds": board.seconds, "states": board.counts})
+    board = _told(database, cycles, interval, lambda line: _say_json({**vars(line), "cycle": cycles.name}))
+    _say_json({"cycle": cycles.name, "seconds": board.seconds, "states": board.counts})
     return board
 
 
-def boards(database: OrchestratorDatabase, cycle_id: str, interval: float) -> Iterator[Board]:
+def boards(database: OrchestratorDatabase, cycles: Cycles, interval: float) -> Iterator[Board]:
     """The last has ended. A server that is away for a moment is asked again."""
     while True:
         try:
-            board = board_of(database, cycle_id)
+            board = board_of(database, cycles)
         except TransientError:
             time.sleep(interval)
             continue
@@ -54,15 +55,15 @@ def boards(database: OrchestratorDatabase, cycle_id: str, interval: float) -> It
         time.sleep(interval)
 
 
-def _drawn(database: OrchestratorDatabase, cycle_id: str, interval: float, console: Console) -> Board:
-    last = Board(cycle_id, 0, ())
+def _drawn(database: OrchestratorDatabase, cycles: Cycles, interval: float, console: Console) -> Board:
+    last = Board(cycles.name, 0, ())
 
     def picture() -> RenderableType:
         return render(last, console.width, console.height)
 
     try:
         with Live(console=console, get_renderable=picture, auto_refresh=False, screen=True) as live:
-            for board in boards(database, cycle_id, interval):
+            for board in boards(database, cycles, interval):
                 last = board
                 live.refresh()
     finally:  # by Ctrl-C, too: the screen is again what it was before
@@ -70,10 +71,10 @@ def _drawn(database: OrchestratorDatabase, cycle_id: str, interval: float, conso
     return last
 
 
-def _told(database: OrchestratorDatabase, cycle_id: str, interval: float, tell: Tell) -> Board:
+def _told(database: OrchestratorDatabase, cycles: Cycles, interval: float, tell: Tell) -> Board:
     known: dict[int, tuple[str, str]] = {}
-    board = Board(cycle_id, 0, ())
-    for board in boards(database, cycle_id, interval):
+    board = Board(cycles.name, 0, ())
+    for board in boards(database, cycles, interval):
         for line in board.lines:
             if known.get(line.run_id) != (line.state, line.attempt):
                 known[line.run_id] = (line.state, line.attempt)
@@ -84,7 +85,7 @@ def _told(database: OrchestratorDatabase, cycle_id: str, interval: float, tell: 
 def _sentence(line: Line) -> str:
     told = ", ".join(filter(None, (f"attempt {line.attempt}" if line.attempt else "", line.told.replace("\n", " "))))
     took = f" after {clock(line.seconds)}" if line.seconds is not None and line.ended_at else ""
-    return f"{line.slug} run {line.run_id} {line.state}{took}{f': {told}' if told else ''}"
+    return f"{line.label} run {line.run_id} {line.state}{took}{f': {told}' if told else ''}"
 
 
 def _say_json(value: object) -> None:

@@ -78,7 +78,7 @@ LIMIT %(limit)s;
 SELECT runs.*, jobs.slug, jobs.layer
 FROM dw_etl_runs AS runs
 JOIN dw_etl_jobs AS jobs ON jobs.job_id = runs.job_id
-WHERE runs.cycle_id = %(cycle_id)s
+WHERE runs.cycle_id = ANY (%(cycle_ids)s::text[])
     AND runs.trigger <> 'import'
     AND runs.status = ANY (%(statuses)s::text[])
     AND runs.scheduled_at >= coalesce(%(since)s::timestamptz, '-infinity')
@@ -226,6 +226,22 @@ SELECT DISTINCT cycle_id FROM (
     SELECT cycle_id FROM dw_etl_runs WHERE trigger <> 'import' ORDER BY run_id DESC LIMIT 2000
 ) AS recent;
 
+-- name: cycles_of_backfill
+-- Those whose ids begin so, one after another by the index.
+WITH RECURSIVE found AS (
+    (
+        SELECT cycle_id FROM dw_etl_runs WHERE trigger <> 'import' AND cycle_id >= %(prefix)s
+        ORDER BY cycle_id LIMIT 1
+    )
+    UNION ALL
+    SELECT following.cycle_id FROM found CROSS JOIN LATERAL (
+        SELECT cycle_id FROM dw_etl_runs WHERE trigger <> 'import' AND cycle_id > found.cycle_id
+        ORDER BY cycle_id LIMIT 1
+    ) AS following
+    WHERE starts_with(found.cycle_id, %(prefix)s)
+)
+SELECT cycle_id FROM found WHERE starts_with(cycle_id, %(prefix)s);
+
 -- name: cycle_watched
 SELECT
     runs.run_id, jobs.slug, jobs.layer, runs.trigger, runs.status, runs.attempts, runs.maximum_attempts,
@@ -250,7 +266,7 @@ SELECT
     END AS held_by
 FROM dw_etl_runs AS runs
 JOIN dw_etl_jobs AS jobs ON jobs.job_id = runs.job_id
-WHERE runs.cycle_id = %(cycle_id)s AND runs.trigger <> 'import'
+WHERE runs.cycle_id = ANY (%(cycle_ids)s::text[]) AND runs.trigger <> 'import'
 ORDER BY runs.run_id;
 
 -- name: lock_correlation

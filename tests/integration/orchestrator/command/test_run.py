@@ -94,10 +94,11 @@ def test_lists_use_indexes_whatever_the_number_of_runs(night: Night) -> None:
         ("runs_by_status", {"statuses": ["failed"]}),
         ("runs_of_jobs", {"slug": "bronze_companies", "statuses": every}),
         ("runs_of_jobs", {"layer": "bronze", "statuses": every}),
-        ("runs_of_cycle", {"cycle_id": "c5", "statuses": every}),
+        ("runs_of_cycle", {"cycle_ids": ["c5"], "statuses": every}),
         ("run_shown", {"run_id": 5, "correlation_id": "5"}),
         ("latest_cycle", {}),
-        ("cycle_watched", {"cycle_id": "c5"}),
+        ("cycle_watched", {"cycle_ids": ["c5"]}),
+        ("cycles_of_backfill", {"prefix": "c5"}),
     ):
         plan = "\n".join(row[0] for row in night.execute("EXPLAIN " + statement(name), {**nothing, **values}))
         assert "Seq Scan on dw_etl_runs" not in plan, f"{name}\n{plan}"

@@ -177,3 +177,28 @@ def test_what_is_no_cycle_is_refused(database: object, execute: Execute, orchest
     done = orchestrate("run", "watch", "2026-11-26T02:00Z")
     assert done.code == 2
     assert f"unknown cycle '2026-11-26T02:00Z'; did you mean '{CYCLE}'?" in done.err
+
+
+def test_a_backfill_is_watched_and_cancelled_by_its_name(
+    database: object, execute: Execute, orchestrate: Orchestrate
+) -> None:
+    night = Night(execute)
+    night.job("bronze_a")
+    for day in (1, 2, 3):
+        at = f"2026-11-{day:02d}T02:00:00Z"
+        night.run("bronze_a", "success", cycle_id=f"backfill-0a1b2c3d-{at}", scheduled_at=at, trigger="backfill")
+    night.run("bronze_a", "failed", cycle_id="backfill-0a1b2c3e-2026-11-01T02:00:00Z", trigger="backfill")
+    done = orchestrate("run", "watch", "backfill-0a1b2c3d")
+    assert done.code == 0
+    assert [line.split(" run ")[0] for line in done.out.splitlines()[:-1]] == [
+        f"bronze_a 2026-11-0{day} 02:00" for day in (1, 2, 3)
+    ]
+    assert len(orchestrate("run", "list", "--cycle", "backfill-0a1b2c3d", "--json").json) == 3
+    night.execute("UPDATE dw_etl_runs SET status = 'queued', ended_at = NULL WHERE status = 'success'")
+    cancelled = orchestrate("run", "cancel", "backfill-0a1b2c3d", "--reason", "the wrong days", "--json").json
+    assert len(cancelled) == 3
+    assert night.execute("SELECT status, count(*) FROM dw_etl_runs GROUP BY status ORDER BY status") == [
+        ("cancelled", 3),
+        ("failed", 1),
+    ]
+    assert orchestrate("run", "watch", "backfill-0a1b2c3d").code == 1
