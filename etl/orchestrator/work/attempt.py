@@ -36,6 +36,7 @@ class Attempt:
         self._asked: Why | None = None
         self._why: Why | None = None
         self._began = time.monotonic()
+        self._started: float | None = None
         self._output = Output(around.secrets)
 
     # What other threads ask of it
@@ -111,17 +112,17 @@ class Attempt:
                 process.renew(self._until)
 
     def _watch(self, process: JobProcess) -> None:
-        began = time.monotonic()
         while process.ended is None:
             for line in process.told(_LOOKS_SECONDS):
                 self._hear(*line.split())
             if process.ended is None:
-                self._end_where_asked(process, began)
+                self._end_where_asked(process)
         process.last_words()
 
     def _hear(self, word: str, *values: str) -> None:
         tell = self._around.journal.tell
         if word == "started":
+            self._started = time.monotonic()
             tell(self.claim, EventType.STARTED, pid=int(values[0]))
         elif word == "terminated":
             if values[0] != "asked":
@@ -132,16 +133,20 @@ class Attempt:
         elif word == "left":
             log.warning("job left processes", **self._facts, processes=int(values[0]))
 
-    def _end_where_asked(self, process: JobProcess, began: float) -> None:
-        seconds = self.claim.timeout_seconds
-        if self._asked is None and seconds is not None and time.monotonic() - began >= seconds:
+    def _end_where_asked(self, process: JobProcess) -> None:
+        if self._asked is None and self._is_overdue:
             self._asked = Why.TIMEOUT
-            self._around.journal.tell(self.claim, EventType.TIMED_OUT, timeout_seconds=seconds)
+            self._around.journal.tell(self.claim, EventType.TIMED_OUT, timeout_seconds=self.claim.timeout_seconds)
         if self._asked is not None and (self._why is None or self._asked is Why.LEASE is not self._why):
             self._why = self._asked
             process.end(self._grace_seconds)
             # in a thread of its own, for the job's processes are watched meanwhile
             threading.Thread(target=self._end_sessions, args=(self.claim.fencing_token,), daemon=True).start()
+
+    @property
+    def _is_overdue(self) -> bool:
+        seconds = self.claim.timeout_seconds
+        return seconds is not None and self._started is not None and time.monotonic() - self._started >= seconds
 
     @property
     def _grace_seconds(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,23 +36,29 @@ def servers(
     execute("DROP TABLE public.written")
 
 
-def add_sql(execute: Execute, folder: Path, text: str, store: str = "postgresql", **columns: Any) -> None:
-    script = folder / "script.sql"
+def add_sql(
+    execute: Execute, folder: Path, text: str, store: str = "postgresql", slug: str = "a", **columns: Any
+) -> None:
+    script = folder / f"{slug}.sql"
     script.write_text(text)
     command = Json({"sql": str(script), "store": store})
-    add_job(execute, "a", **{"kind": "sql", "command": command, "retries": 0, "grace_seconds": 5, **columns})
+    add_job(execute, slug, **{"kind": "sql", "command": command, "retries": 0, "grace_seconds": 5, **columns})
 
 
-def add_python(execute: Execute, name: str, **columns: Any) -> None:
+def add_python(execute: Execute, name: str, slug: str = "a", **columns: Any) -> None:
     command = Json({"callable": f"{CALLABLES}:{name}"})
-    add_job(execute, "a", **{"kind": "python", "command": command, "retries": 0, **columns})
+    add_job(execute, slug, **{"kind": "python", "command": command, "retries": 0, **columns})
 
 
-def run(database: OrchestratorDatabase, execute: Execute, ends: str) -> Mapping[str, Any]:
-    run_id = asked(database, "a")
+def run(
+    database: OrchestratorDatabase, execute: Execute, ends: str, slugs: Sequence[str] = "a"
+) -> list[Mapping[str, Any]]:
+    """Their rows, when all have ended so."""
+    run_ids = [asked(database, slug) for slug in slugs]
     with working(database, secrets=("hunter2secret",)):
-        assert becomes(execute, run_id, ends), output(execute, run_id, "stderr")
-    return run_row(execute, run_id)
+        for run_id in run_ids:
+            assert becomes(execute, run_id, ends), output(execute, run_id, "stderr")
+    return [run_row(execute, run_id) for run_id in run_ids]
 
 
 def test_a_script_is_one_transaction_with_bound_parameters_and_counts(
@@ -66,7 +72,7 @@ def test_a_script_is_one_transaction_with_bound_parameters_and_counts(
     DO $$ BEGIN RAISE NOTICE 'half; way'; END $$
     """
     add_sql(execute, tmp_path, script, parameters=Json({"said": "it's; 100%"}))
-    row = run(database, execute, "success")
+    (row,) = run(database, execute, "success")
     assert row["records_written"] == 10 + 5 + 1
     assert execute("SELECT said FROM public.written ORDER BY id LIMIT 2") == [
         ("it's; 100%; 2026-11-26",),
@@ -82,27 +88,23 @@ def test_a_script_is_one_transaction_with_bound_parameters_and_counts(
     ]
 
 
-@pytest.mark.parametrize(
-    ("script", "error_class", "is_transient"),
-    [
-        ("INSERT INTO written VALUES (1); INSERT INTO written VALUES (1)", "23505", False),
-        ("INSERT INTO written VALUES (1); SELECT 1 FROM missing", "42P01", False),
-        ("INSERT INTO written VALUES (1); DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", "40001", True),
-        ("INSERT INTO written VALUES (1); COMMIT", "UsageError", False),
-        ("INSERT INTO written VALUES (1, %(missing)s)", "UsageError", False),
-    ],
-)
+FAILING_SCRIPTS = {
+    "twice": ("INSERT INTO written VALUES (1); INSERT INTO written VALUES (1)", "23505", False),
+    "missing": ("INSERT INTO written VALUES (2); SELECT 1 FROM missing", "42P01", False),
+    "contended": ("INSERT INTO written VALUES (3); DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", "40001", True),
+    "commits": ("INSERT INTO written VALUES (4); COMMIT", "UsageError", False),
+    "unbound": ("INSERT INTO written VALUES (5, %(missing)s)", "UsageError", False),
+}
+
+
 def test_a_script_that_fails_leaves_nothing_and_says_what_kind_of_failure_it_was(
-    database: OrchestratorDatabase,
-    execute: Execute,
-    tmp_path: Path,
-    script: str,
-    error_class: str,
-    is_transient: bool,
+    database: OrchestratorDatabase, execute: Execute, tmp_path: Path
 ) -> None:
-    add_sql(execute, tmp_path, script)
-    row = run(database, execute, "failed")
-    assert (row["error_class"], row["is_transient_error"]) == (error_class, is_transient), row["error_message"]
+    for slug, (script, _, _) in FAILING_SCRIPTS.items():
+        add_sql(execute, tmp_path, script, slug=slug)
+    rows = run(database, execute, "failed", list(FAILING_SCRIPTS))
+    for (slug, (_, *expected)), row in zip(FAILING_SCRIPTS.items(), rows, strict=True):
+        assert [row["error_class"], row["is_transient_error"]] == expected, slug
     assert execute("SELECT count(*) FROM public.written") == [(0,)]
 
 
@@ -111,11 +113,11 @@ def test_a_script_whose_attempt_was_taken_away_does_not_commit(
 ) -> None:
     add_sql(execute, tmp_path, "INSERT INTO written VALUES (1); SELECT pg_sleep(1)")
     run_id = asked(database, "a")
-    with working(database):
+    with working(database, lease_seconds=600):  # its heart beats too seldom to notice
         assert eventually(lambda: sessions(execute, run_id))
         execute("UPDATE dw_etl_job_locks SET status = 'expired', released_at = now()")
         assert eventually(lambda: events(execute, run_id)[-1] == "fenced")
-    assert "terminated" not in events(execute, run_id)  # it came to its end by itself
+    assert "terminated" not in events(execute, run_id)
     assert execute("SELECT count(*) FROM public.written") == [(0,)]
 
 
@@ -147,7 +149,7 @@ def test_a_script_on_clickhouse_has_parameters_and_counts(
     add_sql(
         execute, tmp_path, script, "clickhouse", parameters=Json({"said": "it's;\t\\", "rows": 10, "without": [3, 4]})
     )
-    row = run(database, execute, "success")
+    (row,) = run(database, execute, "success")
     assert (row["records_read"], row["records_written"]) == (10, 8)
     assert stack.settings.clickhouse is not None
     with ClickHouseDoor(stack.settings.clickhouse) as clickhouse:
@@ -185,26 +187,26 @@ def test_a_function_is_called_with_what_it_wants_and_says_what_it_did(
     database: OrchestratorDatabase, execute: Execute
 ) -> None:
     add_python(execute, "count", parameters=Json({"tables": ["x", "y"]}))
-    row = run(database, execute, "success")
+    (row,) = run(database, execute, "success")
     assert (row["records_read"], row["records_written"], row["metrics"]) == (5, 2, {"seconds": 0.5})
     assert output(execute, row["run_id"]) == f"['x', 'y'] {row['run_id']} None a\n"
 
 
-@pytest.mark.parametrize(
-    ("name", "error_class", "is_transient"),
-    [
-        ("contend", "ContentionError", True),
-        ("unreachable", "ConnectionRefusedError", True),
-        ("puzzled", "ValueError", None),
-        ("count", "TypeError", False),
-        ("wordy", "UsageError", False),
-        ("missing", "UsageError", False),
-    ],
-)
-def test_a_function_that_raises_is_judged_by_what_it_raised(
-    database: OrchestratorDatabase, execute: Execute, name: str, error_class: str, is_transient: bool | None
-) -> None:
-    add_python(execute, name)
-    row = run(database, execute, "failed")
-    assert (row["error_class"], row["is_transient_error"]) == (error_class, is_transient)
-    assert "hunter2secret" not in row["error_message"] + output(execute, row["run_id"], "stderr")
+FAILING_FUNCTIONS = {
+    "contend": ("ContentionError", True),
+    "unreachable": ("ConnectionRefusedError", True),
+    "puzzled": ("ValueError", None),
+    "count": ("TypeError", False),
+    "wordy": ("UsageError", False),
+    "missing": ("UsageError", False),
+}
+
+
+def test_a_function_that_raises_is_judged_by_what_it_raised(database: OrchestratorDatabase, execute: Execute) -> None:
+    for name in FAILING_FUNCTIONS:
+        add_python(execute, name, slug=name)
+    rows = run(database, execute, "failed", list(FAILING_FUNCTIONS))
+    for (name, expected), row in zip(FAILING_FUNCTIONS.items(), rows, strict=True):
+        assert (row["error_class"], row["is_transient_error"]) == expected, name
+        assert "hunter2secret" not in row["error_message"] + output(execute, row["run_id"], "stderr")
+    assert "password=***" in rows[0]["error_message"]

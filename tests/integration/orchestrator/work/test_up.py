@@ -41,7 +41,7 @@ def up(settings: PostgreSQLSettings, *options: str) -> Iterator[subprocess.Popen
         process.communicate()
 
 
-@pytest.mark.parametrize(("script", "code"), [("echo ran", 0), ("exit 2", 1)])
+@pytest.mark.parametrize(("script", "code"), [("echo ran", 0), pytest.param("exit 2", 1, marks=pytest.mark.slow)])
 def test_it_ends_when_nothing_is_left_to_do(
     database: OrchestratorDatabase, execute: Execute, script: str, code: int
 ) -> None:
@@ -67,6 +67,7 @@ def test_it_ends_when_nothing_is_left_to_do(
     ]
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_in_order(database: OrchestratorDatabase, execute: Execute, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     add_script(execute, "a", f"echo parent $$; while [ ! -e {gate} ]; do sleep 0.05; done; echo done")

@@ -99,7 +99,9 @@ def test_a_worker_that_drains_ends_what_runs_and_begins_nothing(
     assert execute("SELECT count(*) FROM dw_etl_processes WHERE ended_at IS NOT NULL") == [(1,)]
 
 
-@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
+@pytest.mark.parametrize(
+    "numbers", [[signal.SIGTERM], pytest.param([signal.SIGINT, signal.SIGINT], marks=pytest.mark.slow)]
+)
 def test_a_worker_that_is_told_to_end_hands_its_runs_back(
     database: OrchestratorDatabase, execute: Execute, numbers: list[signal.Signals]
 ) -> None:
@@ -118,6 +120,7 @@ def test_a_worker_that_is_told_to_end_hands_its_runs_back(
     assert active_locks(execute) == 0
 
 
+@pytest.mark.slow
 def test_output_of_an_attempt_that_was_handed_back_is_kept(database: OrchestratorDatabase, execute: Execute) -> None:
     """The next attempt has its number."""
     add_script(execute, "a", "echo parent $$; exec sleep 1000")
@@ -129,6 +132,7 @@ def test_output_of_an_attempt_that_was_handed_back_is_kept(database: Orchestrato
     assert output(execute, run_id).startswith(f"parent {first}\n")
 
 
+@pytest.mark.slow
 def test_a_server_out_of_reach_neither_ends_a_job_nor_loses_its_end(
     database: OrchestratorDatabase, execute: Execute, tmp_path: Path
 ) -> None:
@@ -174,6 +178,7 @@ def behind_a_cut(settings: PostgreSQLSettings, is_away: threading.Event) -> Iter
         yield database
 
 
+@pytest.mark.slow
 def test_workers_run_side_by_side_and_no_run_twice(database: OrchestratorDatabase, execute: Execute) -> None:
     slugs = [f"job-{number}" for number in range(24)]
     for slug in slugs:
@@ -186,6 +191,7 @@ def test_workers_run_side_by_side_and_no_run_twice(database: OrchestratorDatabas
     assert execute("SELECT count(*) FROM dw_etl_run_output WHERE text = E'ran\\n'") == [(24,)]
 
 
+@pytest.mark.slow
 def test_a_worker_behind_pgbouncer_works(database: OrchestratorDatabase, execute: Execute, tmp_path: Path) -> None:
     add_script(execute, "a", "echo ran")
     with pgbouncer(database.settings, tmp_path) as pooled, closing(OrchestratorDatabase(pooled, SCHEMA)) as behind:
