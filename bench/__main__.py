@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from bench.large import measure_large
 from bench.machine import describe_machine
 from bench.measure import Results
-from bench.orchestrator import SCENARIOS, measure_orchestrator
+from bench.orchestrator import SCENARIOS, USUAL, measure_orchestrator
 from bench.orchestrator import Plan as QueuePlan
 from bench.peers.environment import prepare_environment
 from bench.printing import print_results, write_json
@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         "--contenders", type=_contenders, default=CONTENDERS, help=f"of the uploader's: some of {','.join(CONTENDERS)}"
     )
     parser.add_argument(
-        "--scenarios", type=_scenarios, default=SCENARIOS, help=f"of the orchestrator's: some of {','.join(SCENARIOS)}"
+        "--scenarios", type=_scenarios, default=USUAL, help=f"of the orchestrator's: some of {','.join(SCENARIOS)}"
     )
     parser.add_argument("--runs", type=int, default=10_000, help="of the orchestrator's queue (10,000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg2
 
 from bench.measure import Ratio, Results, Timing
+from bench.orchestrator_queries import measure_import, measure_large_state, measure_state
 from bench.peers.environment import OF_THE_QUEUE, PeersEnvironment, prepare_environment
 from etl.config.settings import PostgreSQLSettings
 from etl.config.urls import postgresql_fields
@@ -136,8 +137,9 @@ Scenario = Callable[[Course], None]
 def measure_orchestrator(
     dsn: str, scenarios: Sequence[str], plan: Plan, results: Results, say: Say, machine: dict[str, str]
 ) -> None:
-    peers = prepare_environment(say, OF_THE_QUEUE, "bench-queue-peers")
-    machine["peers"] = ", ".join(f"{name} {peers.packages()[name]}" for name in ("procrastinate", "psycopg"))
+    if "queue" in scenarios:
+        peers = prepare_environment(say, OF_THE_QUEUE, "bench-queue-peers")
+        machine["peers"] = ", ".join(f"{name} {peers.packages()[name]}" for name in ("procrastinate", "psycopg"))
     course = Course(dsn, plan, results, say)
     for name in scenarios:
         SCENARIOS[name](course)
@@ -182,8 +184,17 @@ def measure_backlog(course: Course) -> None:
     ]
 
 
-SCENARIOS: dict[str, Scenario] = {"queue": measure_queue, "backlog": measure_backlog}
-"""By the names that `--only` takes; a new one is added here."""
+SCENARIOS: dict[str, Scenario] = {
+    "queue": measure_queue,
+    "backlog": measure_backlog,
+    "state": measure_state,
+    "large-state": measure_large_state,
+    "import": measure_import,
+}
+"""By the names that `--scenarios` takes; a new one is added here."""
+
+USUAL = tuple(name for name in SCENARIOS if name != "large-state")
+"""What is measured where nothing is named: ten million runs take half an hour, and 20 GB."""
 
 
 def _our_turn(course: Course, _peers: PeersEnvironment, topology: str) -> Turn:

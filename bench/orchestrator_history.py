@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 JOBS = 72
 
 FILL_JOBS = """
@@ -59,3 +64,32 @@ CROSS JOIN LATERAL (
             AS parameters
 ) AS made;
 """
+
+
+def write_log(file: Path, rows: int) -> Path:
+    """A log of as many runs of the same jobs, as another system may have kept it: no ids, parameters that change."""
+    begin = datetime(2024, 1, 1, tzinfo=UTC)
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(
+            ("slug", "status", "scheduled_at", "started_at", "ended_at", "parameters", "records_read", "error_class")
+        )
+        for number in range(rows):
+            job, due = number % JOBS + 1, begin + timedelta(minutes=5 * (number // JOBS))
+            is_failed = number % 40 == 0
+            times = [due + timedelta(seconds=seconds) for seconds in (0, job, 90 + job)]
+            writer.writerow(
+                (
+                    f"{_layer(job)}_job_{job:02}",
+                    "failed" if is_failed else "success",
+                    *(time.isoformat() for time in times),
+                    json.dumps({"number": job, "day": f"{due:%Y-%m-%d}"}),
+                    number,
+                    "exit 1" if is_failed else "",
+                )
+            )
+    return file
+
+
+def _layer(job: int) -> str:
+    return "bronze" if job <= 24 else "silver" if job <= 52 else "gold"

@@ -39,10 +39,18 @@ def _run(row: dict[str, Any]) -> str:
     return f"run {row['run_id']} of job {row['job_id']} {what}: cycle {row['cycle_id']} has run {row['latest']}"
 
 
+def _alert(row: dict[str, Any]) -> str:
+    return (
+        f"alert {row['alert_id']} ({row['kind']} of run {row['run_id']} to {row['channel']}) is not sent:"
+        f" {row['latest']} tells it"
+    )
+
+
 RULES = {
     "dw_etl_schedules_active_key": Rule("two_active_schedules", "keep_latest_schedule", "schedule_id", _schedule),
     "dw_etl_job_locks_active_key": Rule("two_active_locks", "keep_latest_lock", "fencing_token", _lock),
     "dw_etl_runs_cycle_key": Rule("two_runs_of_a_cycle", "keep_one_run_of_a_cycle", "run_id", _run),
+    "dw_etl_alerts_once_a_run_key": Rule("two_alerts_of_a_run", "keep_first_alert", "alert_id", _alert),
 }
 """By the index that is built afterwards."""
 

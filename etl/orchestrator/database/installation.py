@@ -88,11 +88,17 @@ def plan_migration(database: OrchestratorDatabase) -> Plan:
 
 def check_server(database: OrchestratorDatabase) -> None:
     found = surroundings(database)
-    address, user = database.settings.address, found["user_name"]
+    address = database.settings.address
     if found["version"] < OLDEST_TARGET:
         raise UsageError(f"{address}: expected PostgreSQL 16 or newer, found {found['version'] // 10000}")
     if found["is_read_only"]:
         raise UsageError(f"{address} is read-only (a standby, or default_transaction_read_only); name the primary")
+
+
+def check_rights(database: OrchestratorDatabase) -> None:
+    """To make what is missing."""
+    found = surroundings(database)
+    address, user = database.settings.address, found["user_name"]
     if not found["may_create_schema"] or not found["may_create_tables"]:
         grant = f"SCHEMA {database.schema}" if found["has_schema"] else f"DATABASE {found['database_name']}"
         raise UsageError(
@@ -112,6 +118,8 @@ def surroundings(database: OrchestratorDatabase) -> dict[str, Any]:
 
 def refuse(database: OrchestratorDatabase, plan: Plan) -> None:
     """Before anything is written."""
+    if not plan.is_empty:
+        check_rights(database)
     if plan.refusals:
         raise UsageError(told(database, plan.refusals))
     builds = any(isinstance(step, BuildIndex) for step in plan.steps)

@@ -34,7 +34,11 @@ def plan_steps(standing: Shape, wanted: Shape) -> list[Step]:
 
 
 def refusals(standing: Shape, wanted: Shape) -> list[Refusal]:
-    found = []
+    found = [
+        Refusal(name, f"it belongs to {table.owner}; connect as its owner")
+        for name in dict.fromkeys(step.table for step in plan_steps(standing, wanted))
+        if (table := standing.tables.get(name)) and not table.is_owned
+    ]
     for name, new in wanted.tables.items():
         if old := standing.tables.get(name):
             found += [Refusal(name, text) for text in _faults(old, new)]
@@ -50,8 +54,6 @@ def _faults(old: Table, new: Table) -> Iterator[str]:
     if old.kind != "r":
         yield f"expected a table, found {_KINDS.get(old.kind, 'something else')} of that name; rename it"
         return
-    if not old.is_owned:
-        yield f"it belongs to {old.owner}; connect as its owner"
     for name, column in new.columns.items():
         found = old.columns.get(name)
         if found and found.type != column.type and not _is_text(found, column):

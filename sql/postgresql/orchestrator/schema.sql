@@ -181,7 +181,9 @@ CREATE INDEX dw_etl_runs_job_id_status_ended_at_idx ON dw_etl_runs (job_id, stat
 CREATE INDEX dw_etl_runs_parameter_fingerprint_idx ON dw_etl_runs (parameter_fingerprint);
 -- most runs of a job have the same parameters: its newest with them, without a look at the others
 CREATE INDEX dw_etl_runs_fingerprint_history_idx ON dw_etl_runs (job_id, parameter_fingerprint, scheduled_at);
--- the queue: heads of each key's jobs, and of jobs without a key
+-- the queue: the best of all; then heads of each key's jobs, and of jobs without a key
+CREATE INDEX dw_etl_runs_best_idx
+    ON dw_etl_runs (priority DESC, ready_at, run_id) WHERE status = 'queued' AND ready_at IS NOT NULL;
 CREATE INDEX dw_etl_runs_ready_idx
     ON dw_etl_runs (concurrency_key, job_id, priority DESC, ready_at, run_id)
     WHERE status = 'queued' AND ready_at IS NOT NULL;

@@ -29,11 +29,17 @@ WHERE fencing_token <> latest
 ORDER BY concurrency_key, fencing_token;
 
 -- name: keep_latest_lock
--- The worker of a lock that ends here is fenced off; its run is queued again.
-WITH ended AS (
-    UPDATE dw_etl_job_locks SET status = 'expired', released_at = clock_timestamp()
+-- The worker of a lock that ends here is fenced off, after what it is just publishing; its run is queued again.
+WITH held AS MATERIALIZED (
+    SELECT fencing_token FROM dw_etl_job_locks
     WHERE fencing_token = ANY(%(ids)s) AND status = 'active'
-    RETURNING fencing_token, run_id, worker_id, attempt
+    ORDER BY fencing_token
+    FOR UPDATE
+), ended AS (
+    UPDATE dw_etl_job_locks AS locks SET status = 'expired', released_at = clock_timestamp()
+    FROM held
+    WHERE locks.fencing_token = held.fencing_token
+    RETURNING locks.fencing_token, run_id, worker_id, attempt
 ), queued AS (
     UPDATE dw_etl_runs AS runs
     SET status = 'queued', ready_at = clock_timestamp(), fencing_token = NULL, worker_id = NULL,
@@ -92,3 +98,20 @@ WITH moved AS (
 INSERT INTO dw_etl_run_events (run_id, event_type, details)
 SELECT run_id, 'cancelled', jsonb_build_object('by', 'migrate', 'reason', format('run %%s is of the same job and cycle', latest))
 FROM moved WHERE cancelled_by = 'migrate' AND status = 'cancelled';
+
+-- name: two_alerts_of_a_run
+-- the first stays
+SELECT alert_id, run_id, kind, channel, latest
+FROM (
+    SELECT *, first_value(alert_id) OVER (PARTITION BY run_id, kind, channel ORDER BY alert_id) AS latest
+    FROM dw_etl_alerts
+    WHERE kind IN ('late', 'stuck')
+) AS alerts
+WHERE alert_id <> latest
+ORDER BY alert_id;
+
+-- name: keep_first_alert
+-- The others stay as history, of a channel that nothing is sent to.
+UPDATE dw_etl_alerts
+SET channel = format('%%s#%%s', channel, alert_id), status = CASE status WHEN 'sent' THEN 'sent' ELSE 'suppressed' END
+WHERE alert_id = ANY(%(ids)s);

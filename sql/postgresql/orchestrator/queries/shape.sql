@@ -39,7 +39,7 @@ ORDER BY c.relname, a.attnum;
 SELECT
     c.relname AS table_name, k.conname AS name, k.contype::text AS kind, k.convalidated AS is_valid,
     regexp_replace(
-        replace(pg_get_constraintdef(k.oid), format('%%I.', c.relnamespace::regnamespace::text), ''), ' NOT VALID$', ''
+        replace(pg_get_constraintdef(k.oid), format('%%s.', c.relnamespace::regnamespace), ''), ' NOT VALID$', ''
     ) AS definition
 FROM pg_constraint AS k
 JOIN pg_class AS c ON c.oid = k.conrelid

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg2.errors
 import pytest
+from pydantic import SecretStr
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import TerminalError, UsageError
@@ -20,6 +22,7 @@ from etl.orchestrator.database.queries import SQL_DIRECTORY
 from etl.orchestrator.database.shape import Shape, standing_shape
 from etl.postgresql.connection import connect
 from tests.databases import Execute
+from tests.pgbouncer import pgbouncer
 
 pytestmark = pytest.mark.stack
 
@@ -213,8 +216,13 @@ def test_two_of_what_may_be_once_are_resolved_and_told(
         " (1, 1, 'k', 'w', 1, now() + interval '10 s'), (1, 2, 'k', 'w', 1, now() + interval '1 min'),"
         " (1, 1, NULL, 'w', 1, now())"
     )
+    execute(
+        "INSERT INTO dw_etl_alerts (run_id, kind, channel, dedupe_key) VALUES"
+        " (1, 'late', 'slack', 'k'), (1, 'late', 'slack', 'k'),"
+        " (1, 'failure', 'slack', 'k'), (1, 'failure', 'slack', 'k')"
+    )
     # a plan tells the same, and changes nothing
-    assert len(in_the_way(bare, plan_migration(bare))) == 3
+    assert len(in_the_way(bare, plan_migration(bare))) == 4
 
     report = migrate(bare)
 
@@ -223,6 +231,7 @@ def test_two_of_what_may_be_once_are_resolved_and_told(
         "schedule 1 of job 1",
         "lock 1 of w on k",
         "run 3 of job 1 was cancelled",
+        "alert 2",
     ]
     assert execute("SELECT schedule_id FROM dw_etl_schedules WHERE is_active ORDER BY 1") == [(2,), (3,)]
     assert execute("SELECT fencing_token FROM dw_etl_job_locks WHERE status = 'active' ORDER BY 1") == [(2,), (3,)]
@@ -233,6 +242,7 @@ def test_two_of_what_may_be_once_are_resolved_and_told(
         (4, "queued", None, 1, "two"),
     ]
     assert execute("SELECT * FROM dw_etl_run_dependencies") == [(4, 2)]
+    assert execute("SELECT alert_id, channel FROM dw_etl_alerts WHERE status = 'suppressed'") == [(2, "slack#2")]
     assert execute("SELECT run_id, event_type FROM dw_etl_run_events ORDER BY 1") == [(1, "lost"), (3, "cancelled")]
 
 
@@ -278,3 +288,52 @@ def test_refuses_tables_of_a_newer_version(other: OrchestratorDatabase, execute:
     execute("INSERT INTO dw_etl_migrations (name, sha256) VALUES ('9999_future', '')")
     with pytest.raises(TerminalError, match="9999_future"):
         install(other)
+
+
+def test_a_name_may_be_of_any_kind(
+    orchestrator_settings: PostgreSQLSettings, execute: Execute, right: dict[str, Any]
+) -> None:
+    name = 'It"s 100% mine'
+    execute('DROP SCHEMA IF EXISTS "It""s 100%% mine" CASCADE', ())
+    with closing(OrchestratorDatabase(orchestrator_settings, name)) as database:
+        install(database)
+        assert described(database) == right
+        assert plan_migration(database).is_empty
+    execute('DROP SCHEMA "It""s 100%% mine" CASCADE', ())
+
+
+def test_a_pooler_serves_where_no_index_is_to_be_built(
+    bare: OrchestratorDatabase, orchestrator_settings: PostgreSQLSettings, execute: Execute, tmp_path: Path
+) -> None:
+    with (
+        pgbouncer(orchestrator_settings, tmp_path) as through,
+        closing(OrchestratorDatabase(through, SCHEMA)) as pooled,
+    ):
+        with pytest.raises(UsageError, match="name the server itself in ETL_ORCHESTRATOR_POSTGRES_URL"):
+            install(pooled)
+        execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+        assert install(pooled) == NAMES
+        assert install(pooled) == []
+
+
+def test_who_may_create_nothing_is_told_what_to_grant(
+    bare: OrchestratorDatabase, orchestrator_settings: PostgreSQLSettings, execute: Execute
+) -> None:
+    install(bare)
+    execute("DROP ROLE IF EXISTS orchestrator_reader")
+    execute("CREATE ROLE orchestrator_reader LOGIN PASSWORD 'a-Reader-1'")
+    try:
+        grants = f"GRANT USAGE ON SCHEMA {SCHEMA} TO orchestrator_reader;"
+        execute(f"{grants} GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO orchestrator_reader")
+        changes = {"user": "orchestrator_reader", "password": SecretStr("a-Reader-1")}
+        reader = orchestrator_settings.model_copy(update=changes)
+        with closing(OrchestratorDatabase(reader, SCHEMA)) as database:
+            assert install(database) == []
+            execute(f"DROP INDEX dw_etl_jobs_slug_key; GRANT CREATE ON SCHEMA {SCHEMA} TO orchestrator_reader")
+            with pytest.raises(UsageError, match="dw_etl_jobs: it belongs to"):
+                install(database)
+            execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+            with pytest.raises(UsageError, match=r"may not create anything .* GRANT CREATE ON DATABASE"):
+                install(database)
+    finally:
+        execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; DROP ROLE orchestrator_reader")
