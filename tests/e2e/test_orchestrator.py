@@ -37,6 +37,7 @@ class Night:
     someone: Newcomer
     jobs: JobsConfiguration
     query: Callable[..., list[Any]]
+    """`cycle` is a view of the cycle's runs with their jobs."""
     seconds: float
 
     def spans(self, tag: str | None = None) -> list[tuple[float, float]]:
@@ -44,9 +45,9 @@ class Night:
         return self.query(
             """
             SELECT extract(epoch FROM acquired_at)::float8, extract(epoch FROM released_at)::float8
-            FROM dw_etl_job_locks AS locks
+            FROM dw_etl_job_locks AS locks JOIN cycle USING (run_id)
             WHERE %s::text IS NULL OR EXISTS (
-                SELECT FROM dw_etl_job_tags AS tags WHERE tags.job_id = locks.job_id AND tags.tag = %s
+                SELECT FROM dw_etl_job_tags AS tags WHERE tags.job_id = cycle.job_id AND tags.tag = %s
             )
             """,
             (tag, tag),
@@ -68,6 +69,11 @@ def night(newcomer: Newcomer) -> Iterator[Night]:
     assert settings is not None
     with statements_of(settings) as query:
         query("SET search_path = orchestrator")
+        # at the hour of its schedule, the scheduler makes one of its own beside it
+        query(
+            "CREATE TEMPORARY VIEW cycle AS SELECT runs.*, slug, layer FROM dw_etl_runs AS runs "
+            f"JOIN dw_etl_jobs USING (job_id) WHERE cycle_id = '{asked['cycle_id']}'"
+        )
         yield Night(someone, load_jobs(DEFAULT_CONFIG_DIR, {}), query, seconds)
 
 
@@ -75,7 +81,7 @@ def test_all_of_them_succeed(night: Night) -> None:
     rows = night.query(
         """
         SELECT slug, layer, status, attempts, error_message, extract(epoch FROM ended_at - started_at)::float8
-        FROM dw_etl_runs JOIN dw_etl_jobs USING (job_id)
+        FROM cycle
         """
     )
     assert {slug for slug, *_ in rows} == night.jobs.jobs.keys()
@@ -92,8 +98,8 @@ def test_no_child_begins_before_its_parents_have_succeeded(night: Night) -> None
         """
         SELECT child.started_at >= parent.ended_at AND child.cycle_id = parent.cycle_id AND parent.status = 'success'
         FROM dw_etl_run_dependencies AS waits
-        JOIN dw_etl_runs AS child USING (run_id)
-        JOIN dw_etl_runs AS parent ON parent.run_id = waits.parent_run_id
+        JOIN cycle AS child USING (run_id)
+        JOIN cycle AS parent ON parent.run_id = waits.parent_run_id
         """
     )
     assert len(rows) == sum(len(job.parents) for job in night.jobs.jobs.values())
@@ -138,7 +144,7 @@ def test_what_each_run_touched_is_known(night: Night) -> None:
     touched = night.query(
         """
         SELECT slug, ledger, table_name, destination, rows_written
-        FROM dw_etl_run_tables JOIN dw_etl_runs USING (run_id) JOIN dw_etl_jobs USING (job_id)
+        FROM dw_etl_run_tables JOIN cycle USING (run_id)
         """
     )
     by_main = Counter(destination for _, ledger, _, destination, _ in touched if ledger == "main")
@@ -156,7 +162,7 @@ def test_what_each_run_touched_is_known(night: Night) -> None:
         ("silver_page_views", "uploader"),
     }
     totals = night.query(
-        "SELECT slug FROM dw_etl_runs JOIN dw_etl_jobs USING (job_id) "
+        "SELECT slug FROM cycle "
         "WHERE records_written IS NULL AND slug NOT IN ('silver_staging_tables', 'silver_waiting_rows')"
     )
     assert totals == []
@@ -165,5 +171,6 @@ def test_what_each_run_touched_is_known(night: Night) -> None:
 def test_what_has_succeeded_is_not_done_again_where_one_asks_so(night: Night) -> None:
     """Parameters are known by their fingerprint."""
     command = (*ETL, "orchestrator", "run", "start", "gold_daily_readers", "--unless-succeeded", "--json")
+    before = night.query("SELECT count(*) FROM dw_etl_runs")
     assert json.loads(night.someone.run(*command))["started"] is False
-    assert night.query("SELECT count(*) FROM dw_etl_runs") == [(72,)]
+    assert night.query("SELECT count(*) FROM dw_etl_runs") == before
