@@ -14,14 +14,16 @@ log = structlog.get_logger(__name__)
 
 
 def write_rules(database: OrchestratorDatabase, alerts: AlertSettings) -> None:
-    """They replace those that stand: of several schedulers the last that started has the say.
+    """They replace those that stand: of several schedulers the last that started has the say. Not so where a channel
+    has no URL here: its rules are left as another with its URL wrote them.
 
-    A rule whose channel has no URL is left out; the log says so, and what rules name that no job has.
+    The log says so, and what rules name that no job has.
     """
-    for channel in sorted({rule.channel for rule in alerts.rules} - alerts.urls.keys()):
-        log.warning("alert channel has no URL, so nobody is told there", channel=channel)
-    rules = [_row(rule) for rule in alerts.rules if rule.channel in alerts.urls]
-    database.at_once("write_alert_rules", {"rules": orjson.dumps(rules).decode()})
+    left = sorted({rule.channel for rule in alerts.rules} - alerts.urls.keys())
+    for channel in left:
+        log.warning("alert channel has no URL here, so its rules are not written", channel=channel)
+    rules = [_row(rule) for rule in alerts.rules if rule.channel not in left]
+    database.at_once("write_alert_rules", {"rules": orjson.dumps(rules).decode(), "left": left})
     for named in database.at_once("alert_rules_of_nothing"):
         log.warning(f"alert rule names a {named.pop('what')} that no job has", **named)
 

@@ -14,6 +14,7 @@ from etl.command.console import print_json, table_console
 from etl.command.exits import Exit
 from etl.command.options import AsJson, ConfigDir, LogOption
 from etl.config.orchestrator.jobs import JobsConfiguration, load_jobs
+from etl.orchestrator.alerting.rules import write_rules
 from etl.orchestrator.command.import_ import RejectFile, import_files
 from etl.orchestrator.command.opening import Opened, opened
 from etl.orchestrator.command.rendering_migrate import print_differences, print_import, print_plan, print_report
@@ -42,7 +43,8 @@ def migrate(
     log_format: LogOption = None,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> int:
-    """Make the tables, or bring those that stand to their shape; then write the jobs of conf/jobs. Repeatable.
+    """Make the tables, or bring those that stand to their shape; then write the jobs of conf/jobs, and the rules of
+    alerts. Repeatable.
 
     Whoever works in the tables meanwhile goes on: locks are short, indexes are built beside them. What cannot be
     mended is told before anything is written.
@@ -63,6 +65,7 @@ def _migrate(at: Opened, wanted: JobsConfiguration, files: list[Path], rejects: 
         imported.extend(import_files(at.database, files, rejects))
 
     report = migrate_tables(at.database, tell=lambda step: log.info("migrate_step", step=step), between=fill)
+    write_rules(at.database, at.settings.alerts)
     if as_json:
         print_json({**asdict(report), "jobs": _plain(changed), "history": _plain(imported)})
     else:

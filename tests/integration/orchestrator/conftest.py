@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -46,3 +48,11 @@ def database(orchestrator_settings: PostgreSQLSettings, execute: Execute) -> Ite
     execute(EMPTY)
     with closing(OrchestratorDatabase(orchestrator_settings, SCHEMA)) as database:
         yield database
+
+
+def environment_of(settings: PostgreSQLSettings) -> dict[str, str]:
+    """Of a command's process: the tests' database, and nothing of who runs them."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETL_", "AWS_"))}
+    password = quote(settings.password.get_secret_value(), safe="")
+    url = f"postgresql://{settings.user}:{password}@{settings.host}:{settings.port}/{settings.database}"
+    return {**kept, "ETL_ORCHESTRATOR_POSTGRES_URL": url}

@@ -2,7 +2,7 @@
 
 -- name: write_alert_rules
 SELECT pg_advisory_xact_lock(hashtext('dw_etl_alert_rules'), hashtext(current_schema()));
-DELETE FROM dw_etl_alert_rules;
+DELETE FROM dw_etl_alert_rules WHERE channel <> ALL (%(left)s::text[]);
 INSERT INTO dw_etl_alert_rules (channel, kinds, layers, tags, jobs, dedupe_seconds)
 SELECT channel, kinds, layers, tags, jobs, dedupe_seconds
 FROM jsonb_to_recordset(%(rules)s::jsonb) AS rule (

@@ -20,6 +20,11 @@ SELECT
     OR EXISTS (
         SELECT FROM dw_etl_schedules AS schedule JOIN dw_etl_jobs AS job USING (job_id)
         WHERE schedule.is_active AND job.is_enabled AND schedule.next_run_at <= clock_timestamp()
+    )
+    -- a channel that refused one is waited for by whoever comes next
+    OR EXISTS (
+        SELECT FROM dw_etl_alerts
+        WHERE status = 'pending' AND last_error IS NULL AND created_at > clock_timestamp() - interval '1 minute'
     ) AS is_any;
 
 -- name: failed_since

@@ -141,12 +141,17 @@ def test_what_rules_name_and_no_job_has_is_said(database: OrchestratorDatabase, 
     ]
 
 
-def test_a_channel_without_a_url_is_told_nothing(database: OrchestratorDatabase, execute: Execute) -> None:
-    alerts = AlertSettings(channels={"ops": None}, rules=(AlertRule(channel="ops"),))
+def test_the_rules_of_a_channel_without_a_url_are_left_to_those_who_have_it(
+    database: OrchestratorDatabase, execute: Execute, rules: Rules
+) -> None:
+    here = AlertSettings(channels={"ops": None}, rules=(AlertRule(channel="ops", dedupe=5),))
     with capture_logs() as logs:
-        write_rules(database, alerts)
+        write_rules(database, here)
     assert [(line["log_level"], line["channel"]) for line in logs] == [("warning", "ops")]
-    assert execute("SELECT FROM dw_etl_alert_rules") == []
+    assert execute("SELECT channel FROM dw_etl_alert_rules") == []
+    rules({"channel": "ops", "dedupe": 7}, {"channel": "dropped"})
+    write_rules(database, here)
+    assert execute("SELECT channel, dedupe_seconds FROM dw_etl_alert_rules") == [("ops", 7)]
 
 
 def test_a_job_recovers_once_after_a_failure(database: OrchestratorDatabase, execute: Execute, rules: Rules) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 import pytest
@@ -16,6 +15,7 @@ from etl.command.edge import run_tool
 from etl.config.settings import PostgreSQLSettings
 from etl.orchestrator.__main__ import app
 from etl.orchestrator.database.database import OrchestratorDatabase
+from tests.integration.orchestrator.conftest import environment_of
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,7 @@ Orchestrate = Callable[..., Done]
 def environment(
     orchestrator_settings: PostgreSQLSettings, database: OrchestratorDatabase, tmp_path: Path
 ) -> dict[str, str]:
-    """Of a command's process: the tests' database, and nothing of who runs them."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETL_", "AWS_"))}
-    settings = orchestrator_settings
-    password = quote(settings.password.get_secret_value(), safe="")
-    url = f"postgresql://{settings.user}:{password}@{settings.host}:{settings.port}/{settings.database}"
-    return {**kept, "ETL_ORCHESTRATOR_POSTGRES_URL": url}
+    return environment_of(orchestrator_settings)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ alert rules ask of it."""
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -15,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from prometheus_client import Metric
@@ -26,7 +24,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.project import PROJECT_DIR
 from tests.databases import Execute, statements_of
-from tests.integration.orchestrator.conftest import EMPTY, SCHEMA
+from tests.integration.orchestrator.conftest import EMPTY, SCHEMA, environment_of
 from tests.integration.orchestrator.queue.queued import add_job, ask
 from tests.integration.orchestrator.schedule.scheduled import add_scheduled
 from tests.promql import alert_rules, dashboard_queries, missing
@@ -69,7 +67,7 @@ def night(orchestrator_settings: PostgreSQLSettings, tmp_path_factory: pytest.Te
         (folder / "etl.yaml").write_text(
             'alerts: {channels: {ops: "${OPS_URL}"}, rules: [{channel: ops, on: failure, dedupe: 0}]}'
         )
-        environ = {**_environment(orchestrator_settings), "OPS_URL": f"json://127.0.0.1:{web.port}/"}
+        environ = {**environment_of(orchestrator_settings), "OPS_URL": f"json://127.0.0.1:{web.port}/"}
         database = OrchestratorDatabase(orchestrator_settings, SCHEMA)
         stack.callback(database.close)
         _jobs(execute)
@@ -134,13 +132,6 @@ def _until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.1)
-
-
-def _environment(settings: PostgreSQLSettings) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETL_", "AWS_"))}
-    password = quote(settings.password.get_secret_value(), safe="")
-    url = f"postgresql://{settings.user}:{password}@{settings.host}:{settings.port}/{settings.database}"
-    return {**kept, "ETL_ORCHESTRATOR_POSTGRES_URL": url}
 
 
 @contextmanager
