@@ -35,7 +35,7 @@ def print_schedules(schedules: Sequence[Row], console: Console) -> None:
 def print_ticks(job: Row, coming: Forecast, console: Console) -> None:
     table = plain_table("UTC", "there", "zone", "schedule of")
     for tick in coming.ticks:
-        table.add_row(moment(tick.utc), _there(tick.utc, tick.time_zone), tick.time_zone, tick.schedule_of)
+        table.add_row(moment(tick.utc), _there(tick.utc, tick.time_zone), tick.time_zone, ", ".join(tick.schedules_of))
     console.print(table)
     command = f"{etl_as_typed()} orchestrator"
     print_lines(

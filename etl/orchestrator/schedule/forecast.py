@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from typing import Any
 
 from etl.command.typed import etl_as_typed
@@ -19,12 +19,12 @@ from etl.orchestrator.schedule.members import read_members
 
 @dataclass(frozen=True)
 class ComingTick:
-    """`schedule_of`: the job whose schedule it is."""
+    """`schedules_of`: the jobs whose schedules have it; `local` and `time_zone` are those of the first."""
 
     utc: datetime
     local: datetime
     time_zone: str
-    schedule_of: str
+    schedules_of: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,19 @@ def forecast(database: OrchestratorDatabase, slug: str, count: int) -> Forecast:
             f"`{etl_as_typed()} orchestrator run start {slug}` runs it"
         )
     merged = heapq.merge(*(_coming(row) for row in rows), key=lambda tick: tick.utc)
-    return Forecast(list(islice(merged, count)), [row["slug"] for row in rows if row["paused_at"]])
+    together = (_one(list(group)) for _, group in groupby(merged, key=lambda tick: tick.utc))
+    return Forecast(list(islice(together, count)), [row["slug"] for row in rows if row["paused_at"]])
+
+
+def _one(ticks: list[ComingTick]) -> ComingTick:
+    """What is due at one instant is one cycle, and in it one run."""
+    return replace(ticks[0], schedules_of=tuple(slug for tick in ticks for slug in tick.schedules_of))
 
 
 def _coming(row: Mapping[str, Any]) -> Iterator[ComingTick]:
     cron = Cron(row["cron"], row["time_zone"])
     for tick in _from_now(cron, row["now"], row["next_run_at"]):
-        yield ComingTick(tick, local(tick, cron.zone), cron.zone, row["slug"])
+        yield ComingTick(tick, local(tick, cron.zone), cron.zone, (row["slug"],))
 
 
 def _from_now(cron: Cron, now: datetime, next_run_at: datetime | None) -> Iterator[datetime]:

@@ -50,9 +50,19 @@ def test_next_shows_both_clocks(orchestrate: Orchestrate, execute: Execute) -> N
 
 def test_next_of_a_job_that_follows_another(orchestrate: Orchestrate) -> None:
     document = orchestrate("schedule", "next", "child", "--count", "1", "--json").json
-    assert document["ticks"][0]["schedule_of"] == "nightly"
+    assert document["ticks"][0]["schedules_of"] == ["nightly"]
     refused = orchestrate("schedule", "next", "alone")
     assert refused.code == 2 and "found 'alone'" in refused.err
+
+
+def test_next_of_a_job_that_follows_several_has_an_instant_once(orchestrate: Orchestrate, execute: Execute) -> None:
+    execute("UPDATE dw_etl_schedules SET next_run_at = NULL")
+    execute("UPDATE dw_etl_schedules SET cron = '30 5,6 * * *' WHERE job_id = 2")
+    add_job(execute, "between", ["nightly", "hourly"])
+    ticks = orchestrate("schedule", "next", "between", "--count", "4", "--json").json["ticks"]
+    assert len({tick["utc"] for tick in ticks}) == 4
+    together = [tick for tick in ticks if len(tick["schedules_of"]) == 2]
+    assert together and all(tick["schedules_of"] == ["hourly", "nightly"] for tick in together)
 
 
 def test_pause_and_resume(orchestrate: Orchestrate, execute: Execute) -> None:
