@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from etl.errors import UsageError
+from etl.errors import EtlError, UsageError
 from etl.orchestrator.queue.claims import Cancel
 from etl.orchestrator.values import Claim, ErrorType, EventType, Failure
 from etl.orchestrator.work import classify
@@ -101,6 +101,8 @@ class Attempt:
         ended = process.ended or Ended()
         if ended.not_started is not None:
             return failed(classify.of_start(ended.not_started, launch.words[0]))
+        if self._why is None and ended.code != 0 and self._around.stop.is_handing_back:
+            self._why = Why.HAND_BACK  # who stops services may have told the job, too
         if self._why is not None or ended.code is None:
             self._end_sessions(self.claim.fencing_token, terminates=True)
         return outcome_of(self.claim, ended, self._why, process.report, self._output.last_line())
@@ -160,7 +162,12 @@ class Attempt:
         if self.claim.attempt == 1:
             return
         values = {"run_id": self.claim.run_id, "token": self.claim.fencing_token}
-        for row in self._around.database.at_once("lost_tokens", values):
+        try:
+            lost = self._around.database.at_once("lost_tokens", values)
+        except EtlError as error:
+            log.warning("earlier sessions not looked for", **self._facts, error=error.message)
+            return
+        for row in lost:
             self._end_sessions(row["fencing_token"], terminates=True)
 
     def _end_sessions(self, token: int, *, terminates: bool = False) -> None:

@@ -42,6 +42,7 @@ class Journal:
         self._pieces: list[tuple[int, Piece]] = []
         self._woken = threading.Event()
         self._is_ended = False
+        self._is_waiting = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
     def __enter__(self) -> Self:
@@ -81,8 +82,11 @@ class Journal:
             self._woken.clear()
             try:
                 self.store()
+                self._is_waiting = False
             except TransientError as error:
-                log.warning("journal waits", error=error.message)
+                if not self._is_waiting:
+                    log.warning("events and output wait for the server", error=error.message)
+                self._is_waiting = True
                 self._woken.wait(INTERVAL_SECONDS)
             except Exception:  # no attempt ends because its output cannot be stored
                 log.exception("journal failed")

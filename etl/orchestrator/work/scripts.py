@@ -39,6 +39,15 @@ def statements_of(script: str, dialect: str) -> list[str]:
 def refuse_transactions(statements: list[str]) -> None:
     """The script is one transaction, at whose end it is asked whether the attempt still holds."""
     for statement in statements:
-        words = " ".join(token.text.upper() for token in sqlglot.tokenize(statement, read="postgres")[:2])
+        words = _first_words(statement)
         if any(words == begin or words.startswith(f"{begin} ") for begin in _OWN_TRANSACTIONS):
             raise UsageError(f"expected statements of one transaction, found {words!r}: the worker begins and ends it")
+
+
+def makes_a_temporary_table(statement: str) -> bool:
+    return _first_words(statement) in ("CREATE TEMPORARY", "CREATE TEMP")
+
+
+def _first_words(statement: str) -> str:
+    """Of PostgreSQL, without comments."""
+    return " ".join(token.text.upper() for token in sqlglot.tokenize(statement, read="postgres")[:2])

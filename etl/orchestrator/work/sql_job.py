@@ -26,7 +26,7 @@ from etl.config.settings import PostgreSQLSettings, Settings, orchestrator_setti
 from etl.errors import EtlError, UsageError
 from etl.fencing import Fence
 from etl.orchestrator.work.child import Task, run_child, tell
-from etl.orchestrator.work.scripts import read_script, refuse_transactions, statements_of
+from etl.orchestrator.work.scripts import makes_a_temporary_table, read_script, refuse_transactions, statements_of
 from etl.postgresql.connection import LOADER, connect, transaction
 from etl.postgresql.door import door
 from etl.postgresql.fence import Gate
@@ -76,8 +76,7 @@ def _in_one_transaction(
     with transaction(held, **limits, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS, settings=_CHECK_CLIENT) as work:
         for number, statement in enumerate(statements, 1):
             _execute(work, statement, values)
-            rows = _rows_written(work)
-            written += rows
+            written += _rows_written(work, statement)
             tell(f"{number}: {work.statusmessage}")
         Gate(settings).require(work, "commit the script")
     return written
@@ -92,10 +91,10 @@ def _execute(work: cursor, statement: str, values: Mapping[str, Any] | None) -> 
         raise UsageError(f"expected %% for a percent sign in a script with parameters, found: {error}") from error
 
 
-def _rows_written(work: cursor) -> int:
+def _rows_written(work: cursor, statement: str) -> int:
     """CREATE TABLE AS says SELECT, as does what only reads, which has columns."""
     word = (work.statusmessage or "").partition(" ")[0]
-    is_made = word == "SELECT" and work.description is None
+    is_made = word == "SELECT" and work.description is None and not makes_a_temporary_table(statement)
     return max(work.rowcount, 0) if word in _COUNTED or is_made else 0
 
 

@@ -121,6 +121,22 @@ def test_a_worker_that_is_told_to_end_hands_its_runs_back(
 
 
 @pytest.mark.slow
+def test_a_job_that_is_told_together_with_its_worker_is_handed_back(
+    database: OrchestratorDatabase, execute: Execute
+) -> None:
+    """As systemd tells all processes of a service at once."""
+    add_script(execute, "a", "trap 'sleep 0.5; exit 143' TERM; echo parent $$; while :; do sleep 0.05; done")
+    run_id = asked(database, "a")
+    with worker_process(database.settings) as worker:
+        pids = pids_told(execute, run_id, 1)
+        worker.send_signal(signal.SIGTERM)
+        os.kill(pids["parent"], signal.SIGTERM)
+        worker.wait(timeout=60)
+    assert events(execute, run_id)[-1] == "handed_back"
+    assert run_row(execute, run_id)["attempts"] == 0
+
+
+@pytest.mark.slow
 def test_output_of_an_attempt_that_was_handed_back_is_kept(database: OrchestratorDatabase, execute: Execute) -> None:
     """The next attempt has its number."""
     add_script(execute, "a", "echo parent $$; exec sleep 1000")
