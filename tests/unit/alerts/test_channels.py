@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
@@ -48,9 +51,30 @@ def test_whoever_does_not_answer_is_not_waited_for() -> None:
     with http_receiver() as web:
         web.hang = threading.Event()
         channels = Channels({"web": f"json://127.0.0.1:{web.port}/?rto=30"}, timeout_seconds=0.2)
-        with pytest.raises(TransientError, match="did not finish within"):
-            channels.send("web", "subject", BODY)
+        with pytest.raises(TransientError, match=r"channel 'web' did not answer within 0\.2 s"):
+            channels.send("web", "first", BODY)
+        with pytest.raises(TransientError, match="an earlier text still waits"):
+            channels.send("web", "second", BODY)
         web.hang.set()
+    assert web.tries <= 1
+
+
+def test_a_dead_channel_does_not_keep_a_program_from_ending() -> None:
+    program = textwrap.dedent("""
+        import sys
+        from etl.alerts.channels import Channels
+        from etl.errors import TransientError
+        try:
+            Channels({"web": sys.argv[1]}, timeout_seconds=0.2).send("web", "subject", "body")
+        except TransientError:
+            print("not answered")
+    """)
+    with http_receiver() as web:
+        web.hang = threading.Event()
+        url = f"json://127.0.0.1:{web.port}/?rto=600"
+        done = subprocess.run([sys.executable, "-c", program, url], capture_output=True, timeout=30, check=True)
+        web.hang.set()
+    assert done.stdout == b"not answered\n"
 
 
 def test_a_url_that_nobody_knows_is_never_tried_again() -> None:
