@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from etl.config.orchestrator.models import PLACEHOLDER
 from etl.errors import UsageError
 from etl.fencing import VARIABLE as FENCE_VARIABLE
 from etl.orchestrator.values import Claim, JobKind
-from etl.project import PROJECT_DIR
+from etl.project import DEFAULT_CONFIG_DIR, PROJECT_DIR
 
 REPORT_VARIABLE = "ETL_ORCHESTRATOR_REPORT"
 """The descriptor on which children of ours say how it went."""
@@ -28,6 +28,8 @@ COMMAND_VARIABLE = "ETL_ORCHESTRATOR_COMMAND"
 OURS = "etl"
 """The first word of a command of the house, whatever of that name stands on the machine's PATH."""
 
+_READ_A_CONFIGURATION = ("run", "staging", "rejects", "lake", "config", "orchestrator")
+_CONFIG_DIR = "--config-dir"
 _CHILDREN = {JobKind.SQL: "etl.orchestrator.work.sql_job", JobKind.PYTHON: "etl.orchestrator.work.python_job"}
 
 
@@ -45,7 +47,7 @@ def launch_of(claim: Claim, schema: str, config_dir: Path, environ: Mapping[str,
     if claim.kind in _CHILDREN:
         environment[COMMAND_VARIABLE] = _json(claim.command)
         return Launch((sys.executable, "-m", _CHILDREN[claim.kind]), environment)
-    return Launch(_words(claim), environment)
+    return Launch((*_words(claim), *_configuration(claim.command["argv"], config_dir)), environment)
 
 
 def given_parameters(claim: Claim) -> dict[str, Any]:
@@ -82,6 +84,14 @@ def _words(claim: Claim) -> tuple[str, ...]:
     first, *others = claim.command["argv"]
     begin = [sys.executable, "-m", "etl"] if first == OURS else [_filled(first, claim.slug, values)]
     return (*begin, *(_filled(word, claim.slug, values) for word in others))
+
+
+def _configuration(argv: Sequence[str], config_dir: Path) -> list[str]:
+    """Our own commands read the configuration that the worker reads, unless the job says another."""
+    is_ours = argv[0] == OURS and len(argv) > 1 and argv[1] in _READ_A_CONFIGURATION
+    says_another = any(word.partition("=")[0] == _CONFIG_DIR for word in argv)
+    is_usual = config_dir.resolve() == DEFAULT_CONFIG_DIR.resolve()
+    return [_CONFIG_DIR, str(config_dir.absolute())] if is_ours and not says_another and not is_usual else []
 
 
 def _filled(word: str, slug: str, values: Mapping[str, Any]) -> str:

@@ -119,6 +119,9 @@ class Worker:
                 log.warning("cannot claim runs; trying again every second", error=error.message)
             self._is_out_of_reach = True
             return []
+        except Exception:  # what was claimed and not understood is lost with its lease, and no other run
+            log.exception("claim failed")
+            return []
         if self._is_out_of_reach:
             log.info("claiming runs again")
         self._is_out_of_reach = False
@@ -138,7 +141,12 @@ class Worker:
 
         with self._guard:
             self._attempts[token] = attempt
-        threading.Thread(target=run, name=f"attempt {token}", daemon=True).start()
+        try:
+            threading.Thread(target=run, name=f"attempt {token}", daemon=True).start()
+        except RuntimeError as error:  # the machine has no room for it; the lease ends by itself
+            log.error("attempt not begun", job=attempt.claim.slug, run_id=attempt.claim.run_id, error=str(error))
+            with self._guard:
+                del self._attempts[token]
 
     def _wait(self, stop: Stop) -> None:
         """Until there may be something to do, but no longer than a second. Signals set flags, which are looked at."""

@@ -11,17 +11,33 @@ import pytest
 from etl.errors import UsageError
 from etl.orchestrator.values import Claim, JobKind
 from etl.orchestrator.work.launching import Launch, launch_of
+from etl.project import DEFAULT_CONFIG_DIR
 from tests.unit.orchestrator.work.claims import TICK, claim_of
 
 HERE = {"PATH": "/bin", "ETL_POSTGRES_URL": "postgresql://u:hunter2@h/d"}
 
 
 def launched(claim: Claim) -> Launch:
-    return launch_of(claim, "orchestrator", Path("conf"), HERE)
+    return launch_of(claim, "orchestrator", DEFAULT_CONFIG_DIR, HERE)
 
 
 def words(argv: list[str], **changes: Any) -> list[str]:
     return list(launched(claim_of(command={"argv": argv}, **changes)).words)
+
+
+@pytest.mark.parametrize(
+    ("argv", "added"),
+    [
+        (["etl", "run", "--tables", "a"], ["--config-dir", "/elsewhere"]),
+        (["etl", "staging", "load", "a", "--config-dir=b"], []),
+        (["etl", "upload", "--files", "a"], []),
+        (["sh", "run"], []),
+    ],
+)
+def test_a_command_of_the_house_reads_the_workers_configuration(argv: list[str], added: list[str]) -> None:
+    claim = claim_of(command={"argv": argv})
+    usual = list(launch_of(claim, "orchestrator", DEFAULT_CONFIG_DIR, HERE).words)
+    assert list(launch_of(claim, "orchestrator", Path("/elsewhere"), HERE).words) == usual + added
 
 
 def test_a_command_of_the_house_is_our_own() -> None:
@@ -76,7 +92,7 @@ def test_the_environment_tells_whose_attempt_it_is() -> None:
         "ORCHESTRATOR_INTERVAL_FROM": "2026-11-25T02:00:00+00:00",
         "ORCHESTRATOR_INTERVAL_UNTIL": "2026-11-26T02:00:00+00:00",
         "ORCHESTRATOR_PARAMETERS": '{"a":[1]}',
-        "ORCHESTRATOR_CONFIG_DIR": str(Path("conf").absolute()),
+        "ORCHESTRATOR_CONFIG_DIR": str(DEFAULT_CONFIG_DIR),
         "PYTHONUNBUFFERED": "1",
     }
     assert "ETL_ORCHESTRATOR_INTERVAL_FROM" not in launched(claim_of()).environment
