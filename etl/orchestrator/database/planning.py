@@ -28,6 +28,7 @@ def plan_steps(standing: Shape, wanted: Shape) -> list[Step]:
         *(step for old, new in both for step in _constraints(old, new, "c")),
         *_indexes(standing, wanted, are_last=False),
         *(step for old, new in both for step in _primary_key(old, new)),
+        *(step for old, new in both for step in _identities(old, new)),
         *_foreign_keys(standing, wanted),
         *_indexes(standing, wanted, are_last=True),
     ]
@@ -76,7 +77,7 @@ def _columns(old: Table, new: Table) -> Iterator[Step]:
         found = old.columns.get(name)
         if found is None:
             yield _change(Phase.TABLES, new, f"add column {name}", *_add(new, column))
-        elif texts := list(_alter(new, found, column)):
+        elif texts := list(_alter(found, column)):
             yield _change(Phase.TABLES, new, f"change column {name}", *texts)
 
 
@@ -99,16 +100,21 @@ def _add(table: Table, column: Column) -> Iterator[str]:
         yield add + _not_null(column)
 
 
-def _alter(table: Table, found: Column, column: Column) -> Iterator[str]:
+def _alter(found: Column, column: Column) -> Iterator[str]:
     alter = f"ALTER COLUMN {quoted(column.name)}"
     if found.type != column.type and _is_text(found, column):
         yield f"{alter} TYPE text"
-    if column.is_identity and not found.is_given:
-        yield f"{alter} SET NOT NULL"
-        yield f"{alter} ADD GENERATED ALWAYS AS IDENTITY"
-        yield _behind_the_last(table, column)
     if column.default and found.default != column.default and not found.is_generated:
         yield f"{alter} SET DEFAULT {column.default}"
+
+
+def _identities(old: Table, new: Table) -> Iterator[Step]:
+    """When there is an index that knows the last number."""
+    for name, column in new.columns.items():
+        if column.is_identity and name in old.columns and not old.columns[name].is_given:
+            add = f"ALTER COLUMN {quoted(name)} ADD GENERATED ALWAYS AS IDENTITY"
+            what = f"column {name}: numbers of its own"
+            yield _change(Phase.CONSTRAINTS, new, what, add, _behind_the_last(new, column))
 
 
 def _behind_the_last(table: Table, column: Column) -> str:
@@ -155,9 +161,7 @@ def unguarded(old: Table, new: Table) -> list[str]:
     return [
         name
         for name, column in new.columns.items()
-        if column.is_required
-        and (name in filled if name not in old.columns else not old.columns[name].is_required)
-        and not (column.is_identity and name in old.columns and not old.columns[name].is_given)
+        if column.is_required and (name in filled if name not in old.columns else not old.columns[name].is_required)
     ]
 
 

@@ -24,8 +24,10 @@ from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.database.queries import statement
 from etl.orchestrator.history.records import KNOWN, RejectedError, Runs
 from etl.orchestrator.history.rows import Row, rows_of
+from etl.retrying import retrying
 
 CHUNK = 10_000
+RETRIES, RETRY_FOR_SECONDS = 5, 60
 _CHUNK_SECONDS = 600.0
 
 Progress = Callable[["ImportReport"], None]
@@ -114,7 +116,9 @@ class _Writer:
         """Returns when the chunk before it is committed."""
         self.wait()
         if runs:
-            self._under_way = self._thread.submit(_write, self._database, self._file, runs)
+            # a chunk that was committed, although nobody heard of it, is already there
+            again = retrying(RETRIES, RETRY_FOR_SECONDS, "import_tries_again", file=self._file)
+            self._under_way = self._thread.submit(again, _write, self._database, self._file, runs)
 
     def wait(self) -> None:
         under_way, self._under_way = self._under_way, None
