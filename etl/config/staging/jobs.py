@@ -91,7 +91,8 @@ class StagingConfiguration:
 
     def query_server(self, source: PostgreSQLQuery) -> PostgreSQLSettings:
         if source.url is not None:
-            return _server(source.url.get_secret_value())
+            fence = self.staging_server.fence if self.staging_server else None
+            return _server(source.url.get_secret_value()).of_attempt(fence)
         if self.source_server is None:
             raise UsageError("no server to query: set ETL_SOURCE_POSTGRES_URL, `source` in etl.yaml, or the job's url")
         return self.source_server

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from pyspark.sql import SparkSession
 from structlog.testing import capture_logs
 
 from etl.config.settings import PostgreSQLSettings
@@ -21,6 +22,7 @@ from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.loader import LoadOptions, StagingLoader, Summary, new_run, target_of
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
+from etl.staging.spark import load_dataframe
 from etl.staging.watch.observers import Observer, Observers
 from etl.statements.staging.tables import StagingTable
 from tests.fences import give_up, install_orchestrator, new_attempt, renew
@@ -166,6 +168,29 @@ def test_nobody_takes_over_while_a_batch_is_being_stored(
     with pytest.raises(FencedError, match="batch 1 of run under-way"), ledger.batch_transaction() as cursor:
         ledger.complete_batch(cursor, run_id, PreparedBatch(1, {}, 100), stored, lambda _: {}, 0.1)
     assert execute("SELECT status FROM etl_run_batches ORDER BY batch_index") == [("succeeded",), ("pending",)]
+
+
+def test_partitions_of_a_frame_ask_too(
+    spark: SparkSession, fenced: StagingDatabase, job: StagingJob, execute: Execute, fence: Fence, tmp_path: Path
+) -> None:
+    """The attempt is given up by what the first batch itself does, so that none may be stored."""
+    frame = spark.range(0, 200, numPartitions=2).selectExpr("concat('k', id) AS id")
+    assert load_dataframe(
+        frame, job, fenced.settings, options=LoadOptions(run_id="held", reject_dir=tmp_path)
+    ).is_success
+    execute(
+        "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " UPDATE orchestrator.dw_etl_job_locks SET status = 'expired', released_at = now();"
+        " RETURN NULL; END $$;"
+        " TRUNCATE stg_events; CREATE TRIGGER lose AFTER INSERT ON stg_events EXECUTE FUNCTION lose()"
+    )
+
+    summary = load_dataframe(frame, job, fenced.settings, options=LoadOptions(run_id="lost", reject_dir=tmp_path))
+
+    assert summary.run.status == "failed"
+    assert f"attempt {fence.token} of the orchestrator's run" in (summary.run.failure or "")
+    assert execute("SELECT count(*) FROM stg_events") == [(0,)]
+    assert execute("SELECT DISTINCT error_code FROM etl_run_batches WHERE etl_run_id = 'lost'") == [("FencedError",)]
 
 
 def test_a_database_without_the_orchestrator_is_told_of_once(
