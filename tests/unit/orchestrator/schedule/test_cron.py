@@ -131,7 +131,7 @@ DAYS = st.sampled_from(ZONES).flatmap(
 
 
 @given(line=st.one_of(OFTEN, LINES), day=DAYS, minutes=st.integers(0, 1439))
-@examples(max_examples=150)
+@examples(max_examples=100)
 def test_no_tick_is_lost_or_doubled(line: Line, day: tuple[str, datetime], minutes: int) -> None:
     zone, start = day
     begin, end = start - DAY / 2 + MINUTE * minutes, start + DAY * 1.2
@@ -143,7 +143,7 @@ def test_no_tick_is_lost_or_doubled(line: Line, day: tuple[str, datetime], minut
 
 
 @given(line=st.one_of(OFTEN, LINES), day=DAYS, seconds=st.integers(0, 86_399), microseconds=st.integers(0, 999_999))
-@examples(max_examples=200)
+@examples(max_examples=100)
 def test_next_is_later_at_the_right_time_of_day(
     line: Line, day: tuple[str, datetime], seconds: int, microseconds: int
 ) -> None:
