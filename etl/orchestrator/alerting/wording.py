@@ -20,10 +20,10 @@ _SUBJECTS = {
     AlertKind.STUCK: "stuck: {slug} does not end",
     AlertKind.RECOVERED: "recovered: {slug}",
 }
-_NEXT = {
-    AlertKind.FAILURE: ("run logs {run_id}", "run show {run_id}", "run retry {run_id} --from-failure"),
+NEXT = {
+    AlertKind.FAILURE: ("run logs {run_id}", "run show {run_id}", "run retry {run_id}"),
     AlertKind.LATE: ("run why-not {run_id}", "lock list"),
-    AlertKind.STUCK: ("run logs {run_id}", "run cancel {run_id}"),
+    AlertKind.STUCK: ("run logs {run_id}", 'run cancel {run_id} --reason "it does not end"'),
     AlertKind.RECOVERED: ("run show {run_id}",),
 }
 
@@ -32,7 +32,7 @@ def worded(alert: Alert, surroundings: Mapping[str, Any], secrets: Iterable[str]
     """Subject and body; `surroundings` as the statement of this name has them."""
     subject = _SUBJECTS[alert.kind].format(slug=surroundings["slug"])
     lines = [f"{name + ':':<10}{text}" for name, text in _lines(alert, surroundings)]
-    commands = [f"  etl orchestrator {command.format(run_id=alert.run_id)}" for command in _NEXT[alert.kind]]
+    commands = [f"  etl orchestrator {command.format(run_id=alert.run_id)}" for command in NEXT[alert.kind]]
     body = "\n".join([*lines, "", "Next:", *commands])
     known = tuple(secrets)
     return redact(f"{subject} ({surroundings['cycle_id']})", known), redact(body, known)

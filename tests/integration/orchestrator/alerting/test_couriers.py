@@ -40,7 +40,7 @@ Skipped:  because of it 2 jobs: gold_companies, silver_companies
 Next:
   etl orchestrator run logs 1
   etl orchestrator run show 1
-  etl orchestrator run retry 1 --from-failure"""
+  etl orchestrator run retry 1"""
 
 
 def url_of(web: Receiver) -> str:
