@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from tenacity import retry_if_exception_type, wait_random_exponential
+from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
-from etl.errors import ContentionError, StoreError, TerminalError
+from etl.errors import ContentionError, StoreError
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.database.filling import fill_runs
 from etl.orchestrator.database.hygiene import RULES, resolved
@@ -46,6 +46,15 @@ class Changing:
     def do(self, step: Step) -> None:
         self._check()
         began = time.monotonic()
+        try:
+            self._do(step)
+        except ContentionError as error:
+            raise ContentionError(
+                f"{error.message}; {self._open_transactions()}; migrate again, it goes on where it stopped"
+            ) from error
+        self._tell(f"{step.table}: {step.what} ({time.monotonic() - began:.1f} s)")
+
+    def _do(self, step: Step) -> None:
         match step:
             case Change():
                 self._change(step.table, step.what, step.statements)
@@ -55,7 +64,6 @@ class Changing:
                 fill_runs(self._database)
             case BuildIndex():
                 self._build(step)
-        self._tell(f"{step.table}: {step.what} ({time.monotonic() - began:.1f} s)")
 
     def _change(self, table: str, what: str, statements: Sequence[str]) -> None:
         for attempt in self._giving_way(table, what):
@@ -80,21 +88,15 @@ class Changing:
         create = step.definition.replace("INDEX ", "INDEX CONCURRENTLY ", 1)
         if step.replaces:
             self._drop(step)
-        for _ in range(_BUILDS):
+        for last in [False] * (_BUILDS - 1) + [True]:
             self._told += resolved(self._database, step.name)
             try:
                 self._alone(step, create)
+                return
             except (ContentionError, StoreError) as error:
                 self._drop(step)
-                failure = error
-                if isinstance(error, StoreError) and (sqlstate(error) != UNIQUE_VIOLATION or step.name not in RULES):
+                if last or not _is_worth_another(error, step):
                     raise
-            else:
-                return
-        raise TerminalError(
-            f"{step.table}: {step.name} could not be built {_BUILDS} times, since others kept the table or wrote what"
-            " it does not allow; end them and migrate again, it goes on where it stopped"
-        ) from failure
 
     def _drop(self, step: BuildIndex) -> None:
         for attempt in self._giving_way(step.table, f"drop {step.name}"):
@@ -104,6 +106,21 @@ class Changing:
     def _alone(self, step: BuildIndex, text: str) -> None:
         self._database.alone(f"{step.table}: {step.what}", text, lock_timeout_seconds=_LONGEST_BUILD_WAIT_SECONDS)
 
-    def _giving_way(self, table: str, what: str):  # type: ignore[no-untyped-def]
+    def _open_transactions(self) -> str:
+        """Whom it may have waited for."""
+        rows = self._database.at_once("oldest_transactions", {"schema": self._database.schema})
+        told = [
+            f"process {row['pid']} ({row['user_name']}, {row['application_name'] or 'no name'}, {row['state']}) for"
+            f" {row['seconds']} s"
+            for row in rows
+        ]
+        return f"transactions that are open: {', '.join(told)}" if told else "no transaction is open any more"
+
+    def _giving_way(self, table: str, what: str) -> Retrying:
         again = retry_if_exception_type(ContentionError)
         return retrying(_TRIES, 0, "migrate_gives_way", again=again, waits=_WAITS, table=table, step=what)
+
+
+def _is_worth_another(error: Exception, step: BuildIndex) -> bool:
+    """Whoever was in the way may be gone; what somebody wrote meanwhile is resolved again."""
+    return isinstance(error, ContentionError) or (sqlstate(error) == UNIQUE_VIOLATION and step.name in RULES)

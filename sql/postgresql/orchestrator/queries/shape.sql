@@ -70,3 +70,20 @@ SELECT proname AS name FROM pg_proc WHERE pronamespace = %(namespace)s AND prona
 
 -- name: try_lock_migration
 SELECT pg_try_advisory_xact_lock(hashtext('dw_etl_migration'), hashtext(%(schema)s)) AS is_held;
+
+-- name: oldest_transactions
+-- Of others: the migration's own lock is a transaction that is open, too.
+SELECT
+    pid, coalesce(usename::text, backend_type) AS user_name, application_name, state,
+    extract(epoch FROM clock_timestamp() - xact_start)::integer AS seconds
+FROM pg_stat_activity
+WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+    AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL OR state LIKE 'idle in%%')
+    AND pid NOT IN (
+        SELECT pid FROM pg_locks
+        WHERE locktype = 'advisory' AND pid IS NOT NULL
+            AND classid::bigint = hashtext('dw_etl_migration')::bigint & 4294967295
+            AND objid::bigint = hashtext(%(schema)s)::bigint & 4294967295
+    )
+ORDER BY xact_start, pid
+LIMIT 3;

@@ -14,8 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from etl.config.settings import PostgreSQLSettings
-from etl.errors import TerminalError, UsageError
+from etl.errors import ContentionError, TerminalError, UsageError
 from etl.ledger.migrations import read_migrations
+from etl.orchestrator.database import changing
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.database.installation import Report, in_the_way, install, migrate, plan_migration
 from etl.orchestrator.database.queries import SQL_DIRECTORY
@@ -274,6 +275,38 @@ def test_a_table_that_somebody_holds_is_asked_for_again(
         install(bare)
         ending.join()
     assert described(bare) == right
+
+
+def test_what_others_write_while_an_index_is_built_is_resolved_too(
+    bare: OrchestratorDatabase, orchestrator_settings: PostgreSQLSettings, execute: Execute, right: dict[str, Any]
+) -> None:
+    """It was not there to be seen when the index was begun, and is committed while it waits."""
+    execute("INSERT INTO dw_etl_jobs (slug, layer, kind, command) VALUES ('a', 'gold', 'command', '{}')")
+    execute("INSERT INTO dw_etl_schedules (job_id, cron) VALUES (1, '0 1 * * *')")
+    with closing(connect(orchestrator_settings)) as held, held.cursor() as cursor:
+
+        def write(step: str) -> None:
+            if "validate dw_etl_run_output_run_id_fkey" in step:  # the last step before the last phase
+                cursor.execute(f"SET search_path = {SCHEMA}")
+                cursor.execute("INSERT INTO dw_etl_schedules (job_id, cron) VALUES (1, '0 2 * * *')")
+                threading.Timer(1.5, held.commit).start()
+
+        report = migrate(bare, tell=write)
+    assert described(bare) == right
+    assert report.resolved == ["schedule 1 of job 1 (0 1 * * * UTC) is no longer active: 2 is later"]
+
+
+def test_who_is_in_the_way_to_the_end_is_named(
+    bare: OrchestratorDatabase, orchestrator_settings: PostgreSQLSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changing, "_TRIES", 1)
+    with closing(connect(orchestrator_settings)) as held, held.cursor() as cursor:
+        cursor.execute(f"SET search_path = {SCHEMA}; LOCK TABLE dw_etl_schedules IN ROW EXCLUSIVE MODE")
+        monkeypatch.setattr(changing, "_LONGEST_BUILD_WAIT_SECONDS", 0.1)
+        monkeypatch.setattr(changing, "_BUILDS", 1)
+        with pytest.raises(ContentionError, match=r"transactions that are open: process (\d+) ") as caught:
+            install(bare)
+        assert f"process {held.info.backend_pid} " in str(caught.value)
 
 
 def test_refuses_an_edited_migration(other: OrchestratorDatabase, execute: Execute) -> None:
