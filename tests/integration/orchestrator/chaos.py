@@ -99,7 +99,7 @@ class Flock:
         chosen = self.dice.choice(self._living)
         if chosen.pid in self._stopped:
             return
-        if self.dice.random() < 0.5:
+        if self.dice.random() < 0.65:
             chosen.kill()
         else:
             chosen.send_signal(signal.SIGSTOP)

@@ -25,8 +25,8 @@ from tests.integration.orchestrator.work.working import PATIENCE_SECONDS
 from tests.stacks import own_data_dir
 
 SCHEDULERS, WORKERS, SLOTS = 3, 4, 3
-CHAOS_SECONDS = 200
-LONGEST_STOP_SECONDS = 50
+CHAOS_SECONDS = 180
+LONGEST_STOP_SECONDS = 45
 """Longer than a lease, which is 30."""
 RECOVERY_SECONDS = 300
 JOBS = 8
@@ -160,4 +160,5 @@ def judge(execute: Execute, cycles: int) -> None:
         " WHERE child.event_type = 'started' AND child.ts < parent.ended_at"
     )
     # it was no quiet night
-    assert execute("SELECT FROM dw_etl_run_events WHERE event_type = 'lost'")
+    told = dict(execute("SELECT event_type, count(*) FROM dw_etl_run_events GROUP BY 1"))
+    assert told.get("lost", 0) > 0, told
