@@ -13,7 +13,9 @@ from etl.errors import Fault
 from etl.exact_json import inexact
 from etl.nearest import suggestion
 from etl.project import PROJECT_DIR
-from etl.redaction import redact
+from etl.redaction import MASK, redact, redact_value
+
+_ELSEWHERE = "holds a secret; let the job read it from its environment"
 
 
 def entry_faults(entry: Node, own: Node, config_dir: Path) -> list[Fault]:
@@ -87,7 +89,9 @@ def _schema_faults(parameters: Node, schema: Node) -> Iterator[Fault]:
         yield schema.fault(f"parameters_schema: {first_line(error)}")
         return
     for path, message in breaches(described, parameters.plain()):
-        yield _at(parameters, path).fault(f"{_label(path)}: {message}")
+        node = _at(parameters, path)
+        said = "what a variable gave breaks parameters_schema" if node.from_environment else message
+        yield node.fault(f"{_label(path)}: {said}")
 
 
 def _block(entry: Node, key: str) -> Node:
@@ -130,7 +134,11 @@ def _secret_faults(entry: Node) -> Iterator[Fault]:
     """What stands here is kept in the database, and shown to all who list processes."""
     for word in _words(entry):
         if redact(str(word.value)) != str(word.value):
-            yield word.fault("argv: holds a secret; let the command read it from its environment")
+            yield word.fault(f"argv: {_ELSEWHERE}")
+    for name, node in _block(entry, "parameters").mapping.items():
+        said = {name: node.plain()}
+        if str(redact_value(said)).count(MASK) > str(said).count(MASK):
+            yield node.fault(f"parameters.{name}: {_ELSEWHERE}")
 
 
 def _words(entry: Node) -> tuple[Node, ...]:

@@ -269,7 +269,7 @@ def test_all_faults_of_all_files_at_once(folder: Folder) -> None:
         (["argv: [x]", "when_held: wait"], "5: job land: when_held: unknown value 'wait'; "),
         (["argv: [x]", "parents: [a, a]"], "5: job land: parents: expected each name once; found a more often"),
         (["argv: [x]", "concurrency_key: 'lake:{x}'"], "5: job land: concurrency_key: expected a plain text"),
-        (["argv: [x, 'password=hush']"], "4: job land: argv: holds a secret; let the command read it from"),
+        (["argv: [x, 'password=hush']"], "4: job land: argv: holds a secret; let the job read it from"),
         (["argv: [x, 'postgresql://u:hush@h/d']"], "4: job land: argv: holds a secret"),
         (["argv: [x]", "schedule: {cron: '0 25 * * *'}"], "5: job land: schedule.cron: expected a cron expression"),
         (["argv: [x]", "schedule: {cron: '* * * * * *'}"], "5: job land: schedule.cron: expected five fields"),
@@ -327,6 +327,22 @@ def test_parameters_are_held_against_their_schema(folder: Folder) -> None:
         'jobs/jobs.yaml:5: job land: parameters: "limit" is a required property',
         "jobs/jobs.yaml:6: job land: parameters.days: 0 is less than the minimum of 1",
         'jobs/jobs.yaml:8: job land: parameters.tables.0: ["companies"] is not of type "string"',
+    ]
+
+
+def test_what_a_variable_gave_is_never_told(folder: Folder) -> None:
+    text = "jobs: {land: {layer: b, argv: [x], parameters: {key: '${KEY}'}, parameters_schema: %s}}\n"
+    with pytest.raises(ConfigurationError) as caught:
+        load(folder, text % "{properties: {key: {type: integer}}}", {"KEY": "hunter2"})
+    assert "jobs.yaml:1: job land: parameters.key: what a variable gave breaks parameters_schema" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_parameters_hold_no_secrets(folder: Folder) -> None:
+    """They are kept in the database, and shown to all who look at a run."""
+    assert faults_of(folder, "argv: [x]", "parameters: {password: hush, url: 'postgresql://u:hush@h/d', n: 1.5}") == [
+        "jobs/jobs.yaml:5: job land: parameters.password: holds a secret; let the job read it from its environment",
+        "jobs/jobs.yaml:5: job land: parameters.url: holds a secret; let the job read it from its environment",
     ]
 
 
