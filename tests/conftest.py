@@ -61,6 +61,13 @@ def pytest_unconfigure() -> None:
         remove_stacks_of_dead_processes()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests measured (`record_property("measured", …)`), in whichever process they ran."""
+    for report in terminalreporter.getreports("passed"):
+        for line in (value for name, value in report.user_properties if name == "measured"):
+            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {line}")
+
+
 @dataclass(frozen=True)
 class RunningStack:
     """The embedded servers of this session: `environment` holds the seven variables that `etl.stack env` prints."""
