@@ -49,7 +49,7 @@ def print_differences(differences: Sequence[Difference], console: Console) -> No
     if not differences:
         print_lines(["the jobs are as their files say"], console)
         return
-    table = plain_table("", "what", "name", "field", "before", "after")
+    table = plain_table("change", "what", "name", "field", "before", "after")
     for each in differences:
         table.add_row(each.kind, each.what, each.slug, each.field, Text(_short(each.before)), Text(_short(each.after)))
     console.print(table)
