@@ -126,6 +126,14 @@ BEGIN
                 WHERE tagged.job_id = head.job_id AND 'tag:' || tagged.tag = ANY (full_scopes)
             )
         );
+        -- who is just taking this key has it, and whoever just lets it go has it still: a claim waits for nobody
+        CONTINUE WHEN head.concurrency_key IS NOT NULL AND NOT pg_try_advisory_xact_lock(
+            hashtext('dw_etl_key.' || current_schema()), hashtext(head.concurrency_key)
+        );
+        CONTINUE WHEN EXISTS (
+            SELECT FROM dw_etl_job_locks AS held
+            WHERE held.concurrency_key = head.concurrency_key AND held.status = 'active'
+        );
         IF head.concurrency_key IS NULL THEN
             -- any of its job's will do that nobody else is just taking
             SELECT * INTO run FROM dw_etl_runs
