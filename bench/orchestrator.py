@@ -17,6 +17,7 @@ import psycopg2
 
 from bench.measure import Ratio, Results, Timing
 from bench.orchestrator_queries import measure_import, measure_large_state, measure_state
+from bench.orchestrator_ticks import measure_ticks
 from bench.peers.environment import OF_THE_QUEUE, PeersEnvironment, prepare_environment
 from etl.config.settings import PostgreSQLSettings
 from etl.config.urls import postgresql_fields
@@ -184,9 +185,15 @@ def measure_backlog(course: Course) -> None:
     ]
 
 
+def measure_due_ticks(course: Course) -> None:
+    with _our_tables(course, {"keys": 0}) as (dsn, tell):
+        measure_ticks(course, tell, dsn)
+
+
 SCENARIOS: dict[str, Scenario] = {
     "queue": measure_queue,
     "backlog": measure_backlog,
+    "ticks": measure_due_ticks,
     "state": measure_state,
     "large-state": measure_large_state,
     "import": measure_import,
