@@ -35,15 +35,21 @@ def row_wanted(job: JobConfig, standing: Mapping[str, Any] | None) -> dict[str, 
 
     Whether it is enabled the file decides where it has changed; else it is as somebody left it.
     """
-    is_changed = standing is None or standing["is_enabled_by_file"] != job.enabled
     return {
         **job.row,
-        "is_enabled": job.enabled if standing is None or is_changed else standing["is_enabled"],
+        "is_enabled": standing["is_enabled"] if standing and _is_as_left(job, standing) else job.enabled,
         "is_enabled_by_file": job.enabled,
         "tags": sorted(job.tags),
         "parents": sorted(job.parents),
         "schedule": _schedule(job),
     }
+
+
+def _is_as_left(job: JobConfig, standing: Mapping[str, Any]) -> bool:
+    """Tables of an older shape do not know what the file said: what stands is taken for somebody's will."""
+    if standing["source_file"] is None:
+        return False
+    return standing["is_enabled_by_file"] in (None, job.enabled)
 
 
 def gone(wanted: JobsConfiguration, standing: Standing) -> list[str]:

@@ -162,6 +162,10 @@ def test_what_a_person_stopped_stays_so(database: OrchestratorDatabase, execute:
     assert execute("SELECT cron, paused_by, next_run_at FROM dw_etl_schedules WHERE is_active") == [
         ("0 3 * * *", "anna", None)
     ]
+    # also where the table does not know what its file said
+    execute("UPDATE dw_etl_jobs SET is_enabled_by_file = NULL WHERE slug = 'customers'")
+    seed(database, written(tmp_path, changed))
+    assert execute(enabled) == [(False,)]
     # until its file says something else than it did
     off = changed.replace("timeout: 2h", "enabled: false")
     seed(database, written(tmp_path, off))
