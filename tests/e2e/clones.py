@@ -32,9 +32,10 @@ def bare_environment() -> dict[str, str]:
     return {**named, "PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "JAVA_HOME": "/nowhere"}
 
 
-def commands_of(clone: Path, heading: str) -> list[str]:
-    """Those that README prints first under a heading."""
+def commands_of(clone: Path, heading: str, after: str = "") -> list[str]:
+    """Those that README prints first under a heading, behind some words there."""
     section = (clone / "README.md").read_text(encoding="utf-8").split(f"## {heading}", 1)[1]
+    section = section.split(after, 1)[1] if after else section
     found = re.search(r"```console\n(.*?)```", section, re.DOTALL)
     assert found is not None
     return found[1].splitlines()
