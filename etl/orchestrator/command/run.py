@@ -31,6 +31,9 @@ from etl.project import DEFAULT_CONFIG_DIR
 
 app = tool("Runs: ask for one, look at it, end it, try it again.")
 
+SHOWN_OPEN = 10
+"""Of a job's open runs so many are explained."""
+
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Its number, or its correlation id.")]
 
 
@@ -239,7 +242,9 @@ def _reasons(database: OrchestratorDatabase, what: str) -> list[Row]:
     is_open = database.at_once("open_runs_of_job", {"job_id": job["job_id"]})
     if not is_open:
         return [{"what": f"job {what}", "slug": what, "run_id": None, "reasons": why_job(database, job)}]
-    return [_why(database, find_run(database, str(row["run_id"]))) for row in is_open[:10]]
+    if len(is_open) > SHOWN_OPEN:
+        say(f"{len(is_open)}{' or more' if len(is_open) == 100 else ''} of its runs are open; the oldest:")
+    return [_why(database, find_run(database, str(row["run_id"]))) for row in is_open[:SHOWN_OPEN]]
 
 
 def _why(database: OrchestratorDatabase, run: Row) -> Row:

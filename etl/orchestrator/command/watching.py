@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 import orjson
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from etl.errors import TransientError
 from etl.orchestrator.command.board import Board, Line, board_of
@@ -19,6 +20,9 @@ from etl.orchestrator.command.rendering_watch import print_end, render
 from etl.orchestrator.database.database import OrchestratorDatabase
 
 INTERVAL_SECONDS = 1.0
+
+SILENT_SECONDS = 5.0
+"""So long without an answer, and what is drawn is said to be old."""
 
 Tell = Callable[[Line], None]
 
@@ -56,15 +60,19 @@ def boards(database: OrchestratorDatabase, cycles: Cycles, interval: float) -> I
 
 
 def _drawn(database: OrchestratorDatabase, cycles: Cycles, interval: float, console: Console) -> Board:
-    last = Board(cycles.name, 0, ())
+    last, seen_at = Board(cycles.name, 0, ()), time.monotonic()
 
     def picture() -> RenderableType:
-        return render(last, console.width, console.height)
+        silent = time.monotonic() - seen_at - interval
+        if silent < SILENT_SECONDS:
+            return render(last, console.width, console.height)
+        told = Text(f"no answer from PostgreSQL for {clock(silent)}; it is asked again", style="bold yellow")
+        return Group(told, render(last, console.width, console.height - 1))
 
     try:
-        with Live(console=console, get_renderable=picture, auto_refresh=False, screen=True) as live:
+        with Live(console=console, get_renderable=picture, refresh_per_second=1, screen=True) as live:
             for board in boards(database, cycles, interval):
-                last = board
+                last, seen_at = board, time.monotonic()
                 live.refresh()
     finally:  # by Ctrl-C, too: the screen is again what it was before
         print_end(last, console)

@@ -209,11 +209,14 @@ def test_unless_succeeded_looks_for_the_same_parameters(night: Night, orchestrat
 
 
 def test_wait_ends_with_what_became_of_the_run(night: Night, orchestrate: Orchestrate, database: Any) -> None:
-    from etl.orchestrator.queue.claims import claim, finish
+    from etl.orchestrator.queue.claims import Ending, claim, finish
     from etl.orchestrator.values import Counts, ErrorType, Failure, RunStatus
 
     failure = Failure(ErrorType.EXIT_CODE, "exit 2", "bad use", is_transient=False, exit_code=2)
-    ends = {"bronze_companies": (RunStatus.SUCCESS, None), "bronze_prices": (RunStatus.FAILED, failure)}
+    ends: dict[str, tuple[Ending, Failure | None]] = {
+        "bronze_companies": (RunStatus.SUCCESS, None),
+        "bronze_prices": (RunStatus.FAILED, failure),
+    }
 
     def work(until: threading.Event) -> None:
         while not until.wait(0.1):

@@ -108,6 +108,11 @@ def test_a_terminal_shows_the_cycle_until_it_ends(night: Night, environment: dic
         watched.until("waits for ")
         watched.until("47 of 72")
         watched.until("column amount is missing")
+        # its connection is lost meanwhile: it asks again
+        night.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         night.execute(END)
         assert watched.ended() == 1
     assert "69 success" in watched.end
