@@ -95,60 +95,56 @@ class Night:
         return int(made)
 
 
+BRONZE = [f"bronze_source_table_{n:02d}" for n in range(24)]
+SILVER = [f"silver_store_of_{n:02d}" for n in range(28)]
+GOLD = [f"gold_daily_figures_{n:02d}" for n in range(20)]
+FAILED = BRONZE[5]
+
+
 def seventy_two(night: Night) -> dict[str, int]:
     """24 bronze, 28 silver, 20 gold jobs and a night in the midst of its work; the runs by their jobs."""
-    runs: dict[str, int] = {}
-    for i in range(24):
-        night.job(f"bronze_source_table_{i:02d}")
-    for i in range(28):
-        parents = [
-            f"bronze_source_table_{i % 24:02d}",
-            *([f"bronze_source_table_{(i * 7) % 24:02d}"] if i % 3 == 0 else []),
-        ]
-        more = [f"silver_store_of_{i - 1:02d}"] if i % 5 == 4 else []
-        night.job(f"silver_store_of_{i:02d}", sorted({*parents, *more}))
-    for i in range(20):
-        night.job(f"gold_daily_figures_{i:02d}", [f"silver_store_of_{i:02d}", f"silver_store_of_{i + 8:02d}"])
-    for i in range(24):
-        status = "failed" if i == 5 else "running" if i in (20, 21) else "queued" if i > 21 else "success"
-        failure = {"error_class": "StoreError", "error_type": "exception", "error_message": "column amount is missing"}
-        ready = {"ready_at": DUE} if status == "queued" else {}
-        slug = f"bronze_source_table_{i:02d}"
-        runs[slug] = night.run(slug, status, **(failure if status == "failed" else ready))
-    for i in range(28):
-        slug = f"silver_store_of_{i:02d}"
-        parents = [
-            name
-            for (name,) in night.execute(
-                "SELECT parents.slug FROM dw_etl_job_dependencies AS edges JOIN dw_etl_jobs AS children "
-                "ON children.job_id = edges.child_job_id JOIN dw_etl_jobs AS parents "
-                "ON parents.job_id = edges.parent_job_id WHERE children.slug = %s",
-                (slug,),
-            )
-        ]
-        states = {
-            night.execute("SELECT status FROM dw_etl_runs WHERE run_id = %s", (runs[each],))[0][0] for each in parents
-        }
-        because = {"because_run_id": runs["bronze_source_table_05"]}
-        if states & {"failed", "skipped"}:
-            status, more = "skipped", because
-        elif states == {"success"}:
-            status, more = ("running", {}) if i in (10, 11) else ("success", {"records_written": 1000 * i})
-        else:
-            status, more = "queued", {}
-        runs[slug] = night.run(slug, status, [runs[each] for each in parents], **more)
-    for i in range(20):
-        slug = f"gold_daily_figures_{i:02d}"
-        parents = [f"silver_store_of_{i:02d}", f"silver_store_of_{i + 8:02d}"]
-        states = {
-            night.execute("SELECT status FROM dw_etl_runs WHERE run_id = %s", (runs[each],))[0][0] for each in parents
-        }
-        because = {"because_run_id": runs["bronze_source_table_05"]}
-        status = "skipped" if states & {"failed", "skipped"} else "success" if states == {"success"} else "queued"
-        runs[slug] = night.run(
-            slug, status, [runs[each] for each in parents], **(because if status == "skipped" else {})
-        )
-    for run_id in runs.values():
-        if night.execute("SELECT status FROM dw_etl_runs WHERE run_id = %s", (run_id,)) == [("running",)]:
+    states = {slug: _state_of_bronze(n) for n, slug in enumerate(BRONZE)}
+    for slug in BRONZE:
+        night.job(slug)
+    runs = {slug: night.run(slug, states[slug], **_columns_of_bronze(states[slug])) for slug in BRONZE}
+    for slug, parents in [*_parents_of_silver(), *_parents_of_gold()]:
+        night.job(slug, parents)
+        states[slug] = _state_of_child(slug, {states[parent] for parent in parents})
+        because = {"because_run_id": runs[FAILED]} if states[slug] == "skipped" else {}
+        rows = {"records_written": 1000 * len(runs)} if states[slug] == "success" else {}
+        runs[slug] = night.run(slug, states[slug], [runs[parent] for parent in parents], **because, **rows)
+    for slug, run_id in runs.items():
+        if states[slug] == "running":
             night.lock(run_id)
     return runs
+
+
+def _parents_of_silver() -> list[tuple[str, list[str]]]:
+    """A table, for each third another, for each fifth the job before it."""
+    found = []
+    for n, slug in enumerate(SILVER):
+        others = {BRONZE[n * 7 % 24]} if n % 3 == 0 else set()
+        before = {SILVER[n - 1]} if n % 5 == 4 else set()
+        found.append((slug, sorted({BRONZE[n % 24]} | others | before)))
+    return found
+
+
+def _parents_of_gold() -> list[tuple[str, list[str]]]:
+    return [(slug, [SILVER[n], SILVER[n + 8]]) for n, slug in enumerate(GOLD)]
+
+
+def _state_of_bronze(n: int) -> str:
+    return "failed" if BRONZE[n] == FAILED else "running" if n in (20, 21) else "queued" if n > 21 else "success"
+
+
+def _columns_of_bronze(state: str) -> dict[str, Any]:
+    failure = {"error_class": "StoreError", "error_type": "exception", "error_message": "column amount is missing"}
+    return failure if state == "failed" else {"ready_at": DUE} if state == "queued" else {}
+
+
+def _state_of_child(slug: str, of_parents: set[str]) -> str:
+    if of_parents & {"failed", "skipped"}:
+        return "skipped"
+    if of_parents != {"success"}:
+        return "queued"
+    return "running" if slug in (SILVER[10], SILVER[11]) else "success"
