@@ -58,7 +58,8 @@ FROM dw_etl_runs AS run
         ON parent.job_id = edge.parent_job_id AND parent.cycle_id = run.cycle_id AND parent.trigger <> 'import'
 WHERE run.run_id = ANY (%(run_ids)s);
 
--- For a parent that is not in the cycle: its latest run, whatever became of it.
+-- For a parent that is not in the cycle: its latest run, whatever became of it; of one tick, which may have been made
+-- again, the last that was asked for.
 -- name: wait_outside_cycle
 INSERT INTO dw_etl_run_dependencies (run_id, parent_run_id)
 SELECT run.run_id, latest.run_id
@@ -66,7 +67,7 @@ FROM dw_etl_runs AS run
     JOIN dw_etl_job_dependencies AS edge ON edge.child_job_id = run.job_id
     CROSS JOIN LATERAL (
         SELECT parent.run_id FROM dw_etl_runs AS parent WHERE parent.job_id = edge.parent_job_id
-        ORDER BY parent.scheduled_at DESC LIMIT 1
+        ORDER BY parent.scheduled_at DESC, parent.run_id DESC LIMIT 1
     ) AS latest
 WHERE run.run_id = ANY (%(run_ids)s) AND NOT EXISTS (
     SELECT FROM dw_etl_runs AS within

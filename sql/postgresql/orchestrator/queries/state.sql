@@ -82,7 +82,7 @@ LEFT JOIN (
     SELECT job_id, count(*) AS number FROM dw_etl_runs WHERE status = 'running' GROUP BY job_id
 ) AS running ON running.job_id = jobs.job_id
 LEFT JOIN LATERAL (
-    SELECT * FROM dw_etl_runs WHERE job_id = jobs.job_id ORDER BY scheduled_at DESC LIMIT 1
+    SELECT * FROM dw_etl_runs WHERE job_id = jobs.job_id ORDER BY scheduled_at DESC, run_id DESC LIMIT 1
 ) AS latest ON true
 LEFT JOIN LATERAL (
     SELECT ended_at FROM dw_etl_runs

@@ -117,6 +117,26 @@ def test_a_child_waits_for_the_latest_run_of_a_parent_outside(
         assert claim_one(database).slug == "child"
 
 
+def test_of_a_parents_tick_that_was_made_again_the_last_counts(
+    database: OrchestratorDatabase, execute: Execute
+) -> None:
+    add_job(execute, "p")
+    add_job(execute, "child", ["p"])
+    first = ask(database, "p", cycle_id="earlier")["p"]
+    fail(database, claim_one(database))
+    ask(database, "p", cycle_id="backfill")
+    succeed(database, claim_one(database))
+    # wherever its row stands in the table and its indexes
+    execute("UPDATE dw_etl_runs SET parameter_fingerprint = 'moved' WHERE run_id = %s", (first.run_id,))
+    made = ask(database, "child", waits_outside=True)
+    assert made["child"].status is RunStatus.QUEUED
+    ((latest,),) = execute(
+        "SELECT parent_run_id - %s FROM dw_etl_run_dependencies WHERE run_id = %s",
+        (first.run_id, made["child"].run_id),
+    )
+    assert latest == 1
+
+
 def test_a_missed_run_is_made_as_skipped(database: OrchestratorDatabase, execute: Execute) -> None:
     add_job(execute, "a")
     add_job(execute, "b", ["a"])
