@@ -10,17 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
 
 from etl.command.edge import Ended, say
 from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging
-from etl.config.configuration import load_settings
 from etl.config.orchestrator.models import GIVEN_PARAMETERS
-from etl.config.servers import secrets_of
-from etl.config.settings import Settings
 from etl.errors import ConfigurationError, EtlError, UsageError
 from etl.orchestrator.work import classify
 from etl.orchestrator.work.launching import (
@@ -31,6 +28,9 @@ from etl.orchestrator.work.launching import (
 )
 from etl.project import DEFAULT_CONFIG_DIR
 from etl.redaction import redact
+
+if TYPE_CHECKING:
+    from etl.config.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -58,24 +58,26 @@ class Task:
 
     @cached_property
     def settings(self) -> Settings:
+        from etl.config.configuration import load_settings  # half of the time that a child takes to start
+
         return load_settings(self.config_dir)
 
 
 def run_child(work: Callable[[Task], Mapping[str, Any]]) -> NoReturn:
-    """`work` returns records_read, records_written and metrics, as far as it knows them. Ends the process."""
-    secrets: tuple[str, ...] = ()
+    """`work` returns records_read, records_written and metrics, as far as it knows them. Ends the process.
+
+    The worker knows the secrets, and masks what is written and reported here.
+    """
     try:
-        task = Task.read(os.environ)
-        secrets = secrets_of(task.settings)
-        configure_logging(LogFormat.CONSOLE, secrets=secrets)
-        _report(work(task))
+        configure_logging(LogFormat.CONSOLE)
+        _report(work(Task.read(os.environ)))
     except KeyboardInterrupt as error:
         sys.exit(Exit.TERMINATED if isinstance(error, Ended) else Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - whatever it is, the worker is told what kind of failure it was
         failure = classify.of_exception(error)
         text = error.message if isinstance(error, EtlError) else traceback.format_exc()
-        say(redact(text, secrets))
-        _report({"failure": {**classify.as_report(failure), "message": redact(failure.message, secrets)}})
+        say(redact(text))
+        _report({"failure": classify.as_report(failure)})
         sys.exit(Exit.USAGE if isinstance(error, UsageError | ConfigurationError) else Exit.FAILED)
     sys.exit(Exit.DONE)
 

@@ -159,6 +159,7 @@ def test_a_script_on_clickhouse_has_parameters_and_counts(
     assert found == [[8, "it's;\t\\", "2026-11-26 02:00:00"]]
 
 
+@pytest.mark.slow
 def test_a_cancelled_script_on_clickhouse_is_killed_there(
     database: OrchestratorDatabase, execute: Execute, tmp_path: Path, stack: RunningStack
 ) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +15,6 @@ import pytest
 from etl.config.settings import PostgreSQLSettings
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.queue.reaping import reap
-from etl.project import PROJECT_DIR
 from tests.databases import Execute
 from tests.integration.ingestion.cutting_proxy import cutting_proxy
 from tests.integration.orchestrator.conftest import SCHEMA
@@ -215,16 +212,3 @@ def test_a_worker_behind_pgbouncer_works(database: OrchestratorDatabase, execute
         with working(behind):
             assert becomes(execute, run_id, "success")
     assert output(execute, run_id) == "ran\n"
-
-
-def test_the_command_refuses_a_database_without_tables(stack_environment: dict[str, str]) -> None:
-    told = subprocess.run(
-        [sys.executable, "-m", "etl", "orchestrator", "worker"],
-        env={**os.environ, **stack_environment},
-        cwd=PROJECT_DIR,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert told.returncode == 2
-    assert "orchestrator migrate" in told.stderr
