@@ -105,10 +105,12 @@ class JobProcess:
 
     def _start(self, launch: Launch, until: float, notice_seconds: float) -> subprocess.Popen[bytes]:
         """The job's own session begins below the guardian's: neither Ctrl-C nor the end of our group reaches them."""
-        ends = {name: os.pipe() for name in ("stdout", "stderr", "report")}
-        writing = {name: end for name, (_, end) in ends.items()}
-        orders = Orders(until, notice_seconds, writing["stdout"], writing["report"], list(launch.words))
+        ends: dict[str, tuple[int, int]] = {}
         try:
+            for name in ("stdout", "stderr", "report"):
+                ends[name] = os.pipe()
+            writing = {name: end for name, (_, end) in ends.items()}
+            orders = Orders(until, notice_seconds, writing["stdout"], writing["report"], list(launch.words))
             started = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(Path(guardian.__file__)), *orders.arguments()],
                 stdin=subprocess.PIPE,
@@ -125,7 +127,7 @@ class JobProcess:
                 os.close(reading)
             raise
         finally:
-            for end in writing.values():
+            for _, end in ends.values():
                 os.close(end)
         for name, (reading, _) in ends.items():
             self._read(reading, name)
