@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from psycopg2.extensions import connection
+from psycopg2.extensions import cursor as plain_cursor
 from psycopg2.extras import RealDictCursor
 
 from etl.config.settings import PostgreSQLSettings
@@ -46,10 +47,11 @@ class OrchestratorDatabase:
         with (
             self._database.borrowed(name) as held,
             _autocommit(held),
-            held.cursor(cursor_factory=RealDictCursor) as cursor,
+            held.cursor(cursor_factory=plain_cursor) as cursor,
         ):
             cursor.execute(text, values or {})
-            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
 
     @contextmanager
     def transaction(
