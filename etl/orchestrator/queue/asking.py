@@ -40,8 +40,8 @@ def request_cancel(
 
 
 def retry_from_failure(database: OrchestratorDatabase, run_id: int, by: str | None = None) -> list[int]:
-    """Opens a failed or cancelled run again, with all attempts of its job before it, and the runs of its cycle that
-    were skipped because of it: their ids, its own first. What succeeded is not run again."""
+    """Opens a failed or cancelled run again, with all attempts of its job before it, and the runs that were skipped
+    because of it, of other cycles too: their ids, its own first. What succeeded is not run again."""
     run = _expect_run(database, run_id)
     if run["trigger"] == Trigger.IMPORT:
         raise UsageError(f"run {run_id} ({run['slug']}) was imported, not run here; start its job instead")

@@ -504,8 +504,8 @@ BEGIN
 END
 $$;
 
--- A failed or cancelled run, and the runs of its cycle that were skipped because of it, wait anew for what they wait
--- for; with as many attempts as at first. No row where it is neither.
+-- A failed or cancelled run, and the runs that were skipped because of it, of other cycles too, wait anew for what they
+-- wait for; with as many attempts as at first. No row where it is neither.
 CREATE OR REPLACE FUNCTION dw_etl_reopen(asked bigint, who text) RETURNS SETOF bigint
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -518,8 +518,14 @@ BEGIN
         RETURN;
     END IF;
     again := asked || ARRAY(
+        WITH RECURSIVE under AS (
+            SELECT waits.run_id FROM dw_etl_run_dependencies AS waits WHERE waits.parent_run_id = asked
+            UNION
+            SELECT waits.run_id FROM under JOIN dw_etl_run_dependencies AS waits ON waits.parent_run_id = under.run_id
+        )
         SELECT skipped.run_id FROM dw_etl_runs AS skipped
-        WHERE skipped.cycle_id = root.cycle_id AND skipped.because_run_id = asked AND skipped.status = 'skipped'
+        WHERE skipped.run_id IN (SELECT under.run_id FROM under)
+            AND skipped.because_run_id = asked AND skipped.status = 'skipped'
         ORDER BY skipped.run_id FOR NO KEY UPDATE
     );
     FOR run IN

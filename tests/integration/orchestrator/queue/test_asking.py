@@ -121,6 +121,24 @@ def test_what_has_another_failed_parent_is_skipped_again(database: OrchestratorD
     assert set(statuses(execute).values()) == {"success"}
 
 
+def test_who_was_skipped_in_another_cycle_goes_on_too(database: OrchestratorDatabase, execute: Execute) -> None:
+    """As a job with a schedule of its own, which goes by the latest run of its parent."""
+    add_job(execute, "parent")
+    add_job(execute, "child", ["parent"])
+    add_job(execute, "leaf", ["child"])
+    ask(database, "parent", cycle_id="earlier")
+    failed = claim_one(database)
+    fail(database, failed)
+    made = ask(database, "child", "leaf", waits_outside=True)
+    assert statuses(execute) == {"parent": "failed", "child": "skipped", "leaf": "skipped"}
+    opened = retry_from_failure(database, failed.run_id)
+    assert opened == [failed.run_id, made["child"].run_id, made["leaf"].run_id]
+    for slug in ("parent", "child", "leaf"):
+        claimed = claim_one(database)
+        assert claimed.slug == slug
+        succeed(database, claimed)
+
+
 def test_only_what_failed_or_was_cancelled_is_retried(database: OrchestratorDatabase, execute: Execute) -> None:
     add_job(execute, "a")
     add_job(execute, "b", ["a"])
