@@ -30,7 +30,7 @@ STYLES = {
 LAYERS = ("bronze", "silver", "gold")
 """In the order in which data flows; others follow by name."""
 
-NARROW = 110
+NARROW = 150
 
 LISTED = 12
 """Runs of a cycle that are named one by one."""
@@ -96,15 +96,17 @@ def print_locks(locks: Sequence[Row], console: Console) -> None:
     if not locks:
         console.print("no lock is held")
         return
-    table = plain_table("token", "key", "held by", "worker", "since (UTC)", "held for", "lease")
+    is_wide = console.width >= NARROW
+    more = ("worker", "since (UTC)") if is_wide else ()
+    table = plain_table("token", "key", "held by", *more, "for", "lease")
     for lock in locks:
         held = clock((lock["seen_at"] - lock["acquired_at"]).total_seconds())
+        run = f"run {lock['run_id']}"
         table.add_row(
             str(lock["fencing_token"]),
             lock["concurrency_key"] or "",
-            f"run {lock['run_id']} of {lock['slug']}, attempt {lock['attempt']}",
-            lock["worker_id"],
-            moment(lock["acquired_at"]),
+            f"{run} of {lock['slug']}, attempt {lock['attempt']}" if is_wide else run,
+            *((lock["worker_id"], moment(lock["acquired_at"])) if is_wide else ()),
             held,
             lease(lock).removeprefix("its lease "),
         )

@@ -10,7 +10,7 @@ from typing import Annotated, TextIO
 import typer
 
 from etl.command.console import print_json, table_console
-from etl.command.edge import Ended, say, tool
+from etl.command.edge import Edge, Ended, say, tool
 from etl.command.exits import Exit
 from etl.command.options import AsJson, ConfigDir
 from etl.errors import UsageError
@@ -29,7 +29,10 @@ from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.values import RunStatus
 from etl.project import DEFAULT_CONFIG_DIR
 
-app = tool("Runs: ask for one, look at it, end it, try it again.")
+app = tool(
+    "Runs: ask for one, look at it, end it, try it again.",
+    Edge(what_stays="the runs themselves go on, `cancel` ends them"),
+)
 
 SHOWN_OPEN = 10
 """Of a job's open runs so many are explained."""

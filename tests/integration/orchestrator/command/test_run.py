@@ -331,6 +331,25 @@ def test_a_job_without_an_open_run_tells_of_its_schedule(night: Night, orchestra
     assert "its schedule is paused since 2026-11-26 01:00:00 by ana@host; `" in why(orchestrate, "bronze_companies")[-1]
 
 
+def test_a_job_without_an_open_run_tells_how_its_latest_ended(night: Night, orchestrate: Orchestrate) -> None:
+    failed = night.run("bronze_companies", "failed")
+    run = night.run("silver_companies", "skipped", [failed], because_run_id=failed, reason="its parent failed")
+    reasons = why(orchestrate, "silver_companies")
+    assert reasons[:2] == [
+        f"nothing of it is queued; its latest run {run}, of 2026-11-26 02:00:00:",
+        "it has ended: skipped at 2026-11-26 02:03:05: its parent failed",
+    ]
+    assert reasons[2].startswith(f"because of run {failed}; `")
+    assert reasons[-1].startswith("no scheduler is alive (there never was one)")
+
+
+def test_of_many_open_runs_the_oldest_are_explained(night: Night, orchestrate: Orchestrate) -> None:
+    made = [night.run("bronze_companies", cycle_id=f"c{n}", ready_at="2026-11-26 02:00+00") for n in range(12)]
+    done = orchestrate("run", "why-not", "bronze_companies", "--json")
+    assert [told["run_id"] for told in done.json] == made[:10]
+    assert done.err == "12 of its runs are open; the oldest:\n"
+
+
 def test_why_not_of_what_is_neither_run_nor_job_is_refused(night: Night, orchestrate: Orchestrate) -> None:
     done = orchestrate("run", "why-not", "bronze_compani")
     assert done.code == 2
