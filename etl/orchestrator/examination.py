@@ -92,7 +92,7 @@ def _migrations(plan: Plan) -> Finding:
         return Finding("migrations", State.OK, "all applied, and the tables are as they make them")
     found = "nothing stands" if plan.is_new else f"{len(plan.steps)} steps to do"
     if plan.missing and not plan.is_new:
-        found += f", {len(plan.missing)} migrations not recorded"
+        found += f", and to be run or recorded {', '.join(plan.missing)}"
     if plan.refusals:
         found = _some([f"{refusal.table}: {refusal.found}" for refusal in plan.refusals])
     return Finding("migrations", State.WRONG, found, _command("migrate"))

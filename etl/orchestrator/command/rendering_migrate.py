@@ -33,7 +33,7 @@ def print_plan(plan: Plan, in_the_way: Sequence[str], console: Console) -> None:
             print_lines([f"{words}:", *(f"  - {step.table}: {step.what}" for step in steps)], console)
     print_lines([f"  would be resolved: {text}" for text in in_the_way], console)
     if plan.missing and not plan.is_new:
-        print_lines([f"migrations to be recorded: {', '.join(plan.missing)}"], console)
+        print_lines([f"migrations to be run or recorded: {', '.join(plan.missing)}"], console)
     if plan.is_empty:
         print_lines(["the tables are as they should be"], console)
 

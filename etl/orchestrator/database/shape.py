@@ -74,6 +74,7 @@ class Shape:
     tables: Mapping[str, Table]
     indexes: Mapping[str, Index]
     functions: frozenset[str]
+    """Their names, with what tells one text from another."""
 
 
 def standing_shape(database: OrchestratorDatabase) -> Shape:

@@ -66,7 +66,8 @@ WHERE c.relnamespace = %(namespace)s AND c.relname LIKE 'dw\_etl\_%%' AND c.relk
 ORDER BY i.oid;
 
 -- name: shape_functions
-SELECT proname AS name FROM pg_proc WHERE pronamespace = %(namespace)s AND proname LIKE 'dw\_etl\_%%';
+SELECT format('%%s, md5 %%s', proname, md5(prosrc)) AS name FROM pg_proc
+WHERE pronamespace = %(namespace)s AND proname LIKE 'dw\_etl\_%%';
 
 -- name: try_lock_migration
 SELECT pg_try_advisory_xact_lock(hashtext('dw_etl_migration'), hashtext(%(schema)s)) AS is_held;

@@ -309,6 +309,20 @@ def test_who_is_in_the_way_to_the_end_is_named(
         assert f"process {held.info.backend_pid} " in str(caught.value)
 
 
+def test_a_function_that_somebody_changed_is_put_back(
+    other: OrchestratorDatabase, execute: Execute, right: dict[str, Any]
+) -> None:
+    install(other)
+    execute(
+        "CREATE OR REPLACE FUNCTION dw_etl_hold_fence(token bigint) RETURNS boolean LANGUAGE plpgsql AS"
+        " $$ BEGIN RETURN true; END $$"
+    )
+    assert plan_migration(other).missing
+    assert install(other) == []
+    assert described(other) == right
+    assert execute("SELECT dw_etl_hold_fence(1)") == [(False,)]
+
+
 def test_refuses_an_edited_migration(other: OrchestratorDatabase, execute: Execute) -> None:
     install(other)
     execute("UPDATE dw_etl_migrations SET sha256 = 'other' WHERE name = %s", (NAMES[1],))
