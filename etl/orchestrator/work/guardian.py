@@ -94,10 +94,10 @@ class Watch:
             self._reap()
             if self._kill_at is None and self._status is not None:
                 self._end_leftovers()
-            self._check_lease()
             if self._kill_at is not None and self._is_done():
                 break
             self._wait()
+            self._check_lease()  # after what was said: we may have been stopped ourselves
         status = self._status or 0
         _tell(f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit {os.WEXITSTATUS(status)}")
 

@@ -39,7 +39,7 @@ sh -c 'trap "" TERM; echo grandchild $$; sleep 1000 & wait' &
 echo parent $$
 while :; do sleep 0.1; done
 """
-LEASE_SECONDS = 2.0
+LEASE_SECONDS = 3.0
 
 
 def test_of_a_killed_worker_no_process_is_left_and_its_run_is_tried_again(

@@ -144,9 +144,12 @@ def test_a_job_that_ends_when_asked_is_not_killed_and_one_that_is_stopped_hears_
     assert "killed" not in job.lines
 
 
-def test_what_a_job_leaves_running_ends_with_it_but_daemons_stay(start: Callable[..., Job]) -> None:
-    job = start("sh", "-c", f"sh -c 'echo left $$; exec sleep 1000' & {DAEMON} sleep 0.3; exit 0")
+def test_what_a_job_leaves_running_ends_with_it_but_daemons_stay(start: Callable[..., Job], tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    waits = f"while [ ! -e {gate} ]; do sleep 0.05; done"
+    job = start("sh", "-c", f"sh -c 'echo left $$; exec sleep 1000' & {DAEMON} {waits}; exit 0")
     pids = job.until_it_says(2)
+    gate.touch()
     assert job.until_its_end() == Ended(code=0)
     assert "left 1" in job.lines
     assert not lives(pids["left"])
@@ -155,8 +158,8 @@ def test_what_a_job_leaves_running_ends_with_it_but_daemons_stay(start: Callable
 
 
 def test_the_lease_ends_the_job_before_another_may_begin(start: Callable[..., Job]) -> None:
-    job = start("sh", "-c", STUBBORN_TREE.format(daemon=""), until=1.2, notice=0.6)
-    until = machine_time() + 1.2
+    job = start("sh", "-c", STUBBORN_TREE.format(daemon=""), until=2.4, notice=0.8)
+    until = machine_time() + 2.4
     pids = job.until_it_says(2)
     assert job.until_its_end() == Ended(signal_number=9)
     assert job.lines[1:] == ["terminated lease", "killed", "signal 9"]
