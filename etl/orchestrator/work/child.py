@@ -77,7 +77,7 @@ def run_child(work: Callable[[Task], Mapping[str, Any]]) -> NoReturn:
         failure = classify.of_exception(error)
         text = error.message if isinstance(error, EtlError) else traceback.format_exc()
         say(redact(text))
-        _report({"failure": classify.as_report(failure)})
+        _report({"failure": {**classify.as_report(failure), "message": redact(failure.message)}})
         sys.exit(Exit.USAGE if isinstance(error, UsageError | ConfigurationError) else Exit.FAILED)
     sys.exit(Exit.DONE)
 

@@ -44,9 +44,13 @@ def _checked(named: str, result: Any) -> Mapping[str, Any]:
         return {}
     if not isinstance(result, Mapping):
         raise UsageError(f"{named}: expected it to return None or a mapping, found {type(result).__name__}")
-    for name in result:
+    for name, value in result.items():
         if name not in KNOWN:
             raise UsageError(f"{named}: it returned {name!r}; {suggestion(str(name), KNOWN)}")
+        is_right = isinstance(value, Mapping) if name == "metrics" else type(value) is int and value >= 0
+        if value is not None and not is_right:
+            expected = "a mapping" if name == "metrics" else "a number of rows"
+            raise UsageError(f"{named}: {name}: expected {expected}, found {value!r}")
     return result
 
 

@@ -86,7 +86,7 @@ def test_a_worker_that_drains_ends_what_runs_and_begins_nothing(
     with worker_process(database.settings) as worker:
         pids_told(execute, first, 1)
         worker.send_signal(signal.SIGINT)
-        time.sleep(0.3)  # it looks for signals ten times a second
+        time.sleep(1)  # it looks for signals ten times a second
         second = asked(database, "b")
         assert worker.poll() is None
         gate.touch()
