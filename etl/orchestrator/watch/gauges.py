@@ -15,6 +15,8 @@ from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.database.queries import statement
 
 KEPT_SECONDS = 5.0
+KEPT_TIMES_AS_LONG = 20.0
+"""And for so many times as long as the asking took: a queue of a hundred thousand runs takes its time to count."""
 ALIVE_SECONDS = 30.0
 """A process that was not heard of for so long is not counted as one."""
 STATEMENT_TIMEOUT_SECONDS = 5.0
@@ -44,14 +46,17 @@ class DatabaseGauges(Collector):
         self._database = database
         self._kept_seconds = kept_seconds
         self._guard = threading.Lock()
-        self._asked_at = float("-inf")
+        self._kept_until = float("-inf")
         self._families: list[GaugeMetricFamily] = []
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         with self._guard:
-            if time.monotonic() - self._asked_at >= self._kept_seconds:
+            began = time.monotonic()
+            if began >= self._kept_until:
                 self._families = list(self._asked())
-                self._asked_at = time.monotonic()
+                took = time.monotonic() - began
+                is_kept = self._kept_seconds > 0
+                self._kept_until = began + max(self._kept_seconds, took * KEPT_TIMES_AS_LONG) if is_kept else began
             return self._families
 
     def _asked(self) -> Iterator[GaugeMetricFamily]:

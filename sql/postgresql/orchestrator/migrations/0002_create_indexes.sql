@@ -51,6 +51,8 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_job_locks_active_idx ON dw_etl_jo
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_alerts_run_id_idx ON dw_etl_alerts (run_id);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_alerts_channel_sent_at_idx ON dw_etl_alerts (channel, sent_at);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_alerts_dedupe_key_idx ON dw_etl_alerts (dedupe_key, channel, alert_id);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_alerts_told_idx ON dw_etl_alerts (dedupe_key, channel, alert_id)
+    WHERE status IN ('pending', 'sent');
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_alerts_pending_idx ON dw_etl_alerts (channel, alert_id)
     WHERE status = 'pending';
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_alerts_given_up_idx ON dw_etl_alerts (created_at)

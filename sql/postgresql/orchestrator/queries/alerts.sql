@@ -89,29 +89,23 @@ WITH due AS (
     FOR UPDATE SKIP LOCKED
 ), judged AS (
     SELECT
-        due.alert_id,
-        due.attempts = 0 AND EXISTS (
-            SELECT FROM dw_etl_alerts AS told
-            WHERE told.dedupe_key = due.dedupe_key AND told.channel = %(channel)s AND told.alert_id < due.alert_id
-            AND told.status IN ('pending', 'sent')
-            AND told.created_at > due.created_at - due.dedupe_seconds * interval '1 second'
-            AND NOT EXISTS (
-                SELECT FROM dw_etl_alerts AS recovered
-                WHERE recovered.dedupe_key = 'recovered:' || split_part(due.dedupe_key, ':', 2)
-                AND recovered.channel = %(channel)s
-                AND recovered.alert_id BETWEEN told.alert_id AND due.alert_id
-            )
-        ) AS is_repeated,
-        (
-            SELECT count(*) FROM dw_etl_alerts AS kept
-            WHERE kept.dedupe_key = due.dedupe_key AND kept.channel = %(channel)s AND kept.status = 'suppressed'
-            AND kept.alert_id < due.alert_id AND kept.alert_id > coalesce((
-                SELECT max(told.alert_id) FROM dw_etl_alerts AS told
-                WHERE told.dedupe_key = due.dedupe_key AND told.channel = %(channel)s
-                AND told.status <> 'suppressed' AND told.alert_id < due.alert_id
-            ), 0)
-        ) AS suppressed
+        due.alert_id, coalesce(told.alert_id, 0) AS told_id,
+        due.attempts = 0 AND told.alert_id IS NOT NULL
+        AND told.created_at > due.created_at - due.dedupe_seconds * interval '1 second'
+        AND NOT EXISTS (
+            SELECT FROM dw_etl_alerts AS recovered
+            WHERE recovered.dedupe_key = 'recovered:' || split_part(due.dedupe_key, ':', 2)
+            AND recovered.channel = %(channel)s
+            AND recovered.alert_id BETWEEN told.alert_id AND due.alert_id
+        ) AS is_repeated
     FROM due
+    LEFT JOIN LATERAL (
+        SELECT before.alert_id, before.created_at FROM dw_etl_alerts AS before
+        WHERE before.dedupe_key = due.dedupe_key AND before.channel = %(channel)s
+        AND before.alert_id < due.alert_id AND before.status IN ('pending', 'sent')
+        ORDER BY before.alert_id DESC
+        LIMIT 1
+    ) AS told ON true
 )
 UPDATE dw_etl_alerts AS alert
 SET
@@ -122,8 +116,12 @@ FROM judged
 WHERE alert.alert_id = judged.alert_id
 RETURNING
     alert.alert_id, alert.run_id, alert.kind, alert.channel, alert.status, alert.attempts, alert.subject, alert.body,
-    alert.created_at, alert.facts || jsonb_build_object('suppressed', judged.suppressed) AS facts,
-    extract(epoch FROM clock_timestamp() - alert.created_at)::double precision AS age_seconds;
+    alert.created_at, extract(epoch FROM clock_timestamp() - alert.created_at)::double precision AS age_seconds,
+    alert.facts || jsonb_build_object('suppressed', CASE WHEN judged.is_repeated THEN 0 ELSE (
+        SELECT count(*) FROM dw_etl_alerts AS kept
+        WHERE kept.dedupe_key = alert.dedupe_key AND kept.channel = %(channel)s AND kept.status = 'suppressed'
+        AND kept.alert_id > judged.told_id AND kept.alert_id < alert.alert_id
+    ) END) AS facts;
 
 -- name: alert_surroundings
 -- What an alert says of its run beside the facts; `skipped`: the jobs that did not run because of it.

@@ -20,7 +20,7 @@ from tests.receivers import Receiver
 pytestmark = pytest.mark.stack
 
 
-@pytest.mark.parametrize("refusals", [0, 1])
+@pytest.mark.parametrize("refusals", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_last_failure_of_a_night_is_told_and_a_dead_channel_does_not_keep_it_up(
     database: OrchestratorDatabase,
     orchestrator_settings: PostgreSQLSettings,
