@@ -5,7 +5,13 @@ from __future__ import annotations
 from etl.errors import UsageError
 from etl.orchestrator.command.finding import Cycles, Row, asker, find_cycles, find_run, is_run
 from etl.orchestrator.database.database import OrchestratorDatabase
-from etl.orchestrator.queue.asking import CancelRequest, request_cancel, retry_from_failure
+from etl.orchestrator.queue.asking import (
+    CancelRequest,
+    cancel_if_open,
+    reopen_if_failed,
+    request_cancel,
+    retry_from_failure,
+)
 from etl.orchestrator.values import RunStatus
 
 
@@ -17,10 +23,10 @@ def cancel_runs(database: OrchestratorDatabase, named: str, reason: str) -> list
         return [request_cancel(database, find_run(database, named)["run_id"], by, reason)]
     cycles = find_cycles(database, named)
     # what waits first, so that nothing starts meanwhile; a run that ends in between needs no more
-    done = []
-    for run in sorted(_runs(database, cycles), key=lambda run: (run["status"] == RunStatus.RUNNING, -run["run_id"])):
-        if not RunStatus(find_run(database, str(run["run_id"]))["status"]).has_ended:
-            done.append(request_cancel(database, run["run_id"], by, reason))
+    open_runs = [run for run in _runs(database, cycles) if not RunStatus(run["status"]).has_ended]
+    open_runs.sort(key=lambda run: (run["status"] == RunStatus.RUNNING, -run["run_id"]))
+    asked = (cancel_if_open(database, run["run_id"], by, reason) for run in open_runs)
+    done = [each for each in asked if each is not None]
     if not done:
         raise UsageError(f"nothing of {cycles.name} is open; what has ended cannot be cancelled")
     return done
@@ -29,18 +35,21 @@ def cancel_runs(database: OrchestratorDatabase, named: str, reason: str) -> list
 def retry_runs(database: OrchestratorDatabase, named: str, *, from_failure: bool) -> list[Row]:
     """The runs that are open again, as they stand now."""
     by = asker()
-    opened: dict[int, None] = {}
-    for run_id in _failures(database, named, from_failure):
-        if run_id not in opened:
-            opened.update(dict.fromkeys(retry_from_failure(database, run_id, by)))
-    return [find_run(database, str(run_id)) for run_id in opened]
+    if is_run(database, named):
+        opened = retry_from_failure(database, _failure(database, named, from_failure), by)
+    else:
+        failures = _failures(database, named, from_failure)
+        opened = [run_id for failed in failures for run_id in reopen_if_failed(database, failed, by)]
+    return [find_run(database, str(run_id)) for run_id in dict.fromkeys(opened)]
+
+
+def _failure(database: OrchestratorDatabase, named: str, from_failure: bool) -> int:
+    run = find_run(database, named)
+    is_skipped = run["status"] == RunStatus.SKIPPED and run["because_run_id"]
+    return int(run["because_run_id"] if is_skipped and from_failure else run["run_id"])
 
 
 def _failures(database: OrchestratorDatabase, named: str, from_failure: bool) -> list[int]:
-    if is_run(database, named):
-        run = find_run(database, named)
-        is_skipped = run["status"] == RunStatus.SKIPPED and run["because_run_id"]
-        return [run["because_run_id"] if is_skipped and from_failure else run["run_id"]]
     cycles = find_cycles(database, named)
     if not from_failure:
         raise UsageError(f"{named!r} is a cycle: `--from-failure` goes on from each of its failures")

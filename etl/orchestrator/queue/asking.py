@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from etl.command.typed import etl_as_typed
 from etl.errors import UsageError
 from etl.nearest import suggestion
 from etl.orchestrator.database.database import OrchestratorDatabase
@@ -29,14 +30,22 @@ def request_cancel(
     database: OrchestratorDatabase, run_id: int, by: str | None = None, reason: str | None = None
 ) -> CancelRequest:
     """Who asked first, and why, is kept. UsageError where the run has ended already, or is none."""
-    was = database.at_once("request_cancel", {"run_id": run_id, "by": by, "reason": reason})[0]["was"]
-    if was not in (RunStatus.QUEUED, RunStatus.RUNNING):
+    asked = cancel_if_open(database, run_id, by, reason)
+    if asked is None:
         run = _expect_run(database, run_id)
         raise UsageError(
             f"run {run_id} ({run['slug']}): expected one that is queued or running, found {run['status']}; "
             "what has ended cannot be cancelled"
         )
-    return CancelRequest(run_id, was == RunStatus.QUEUED)
+    return asked
+
+
+def cancel_if_open(
+    database: OrchestratorDatabase, run_id: int, by: str | None = None, reason: str | None = None
+) -> CancelRequest | None:
+    """The same for one of many, of which some may just end by themselves: None."""
+    was = database.at_once("request_cancel", {"run_id": run_id, "by": by, "reason": reason})[0]["was"]
+    return CancelRequest(run_id, was == RunStatus.QUEUED) if was in (RunStatus.QUEUED, RunStatus.RUNNING) else None
 
 
 def retry_from_failure(database: OrchestratorDatabase, run_id: int, by: str | None = None) -> list[int]:
@@ -45,10 +54,15 @@ def retry_from_failure(database: OrchestratorDatabase, run_id: int, by: str | No
     run = _expect_run(database, run_id)
     if run["trigger"] == Trigger.IMPORT:
         raise UsageError(f"run {run_id} ({run['slug']}) was imported, not run here; start its job instead")
-    opened = [row["run_id"] for row in database.at_once("reopen", {"run_id": run_id, "by": by})]
+    opened = reopen_if_failed(database, run_id, by)
     if not opened:
         raise _not_to_be_retried(_expect_run(database, run_id))
     return opened
+
+
+def reopen_if_failed(database: OrchestratorDatabase, run_id: int, by: str | None = None) -> list[int]:
+    """The same for one of many, which others may just have opened: none."""
+    return [row["run_id"] for row in database.at_once("reopen", {"run_id": run_id, "by": by})]
 
 
 def release_lock(
@@ -80,6 +94,13 @@ def _expect_run(database: OrchestratorDatabase, run_id: int) -> Mapping[str, Any
 
 
 def _not_to_be_retried(run: Mapping[str, Any]) -> UsageError:
-    of_whom = f"; retry run {run['because_run_id']}, for which it was skipped" if run["because_run_id"] else ""
     expected = "expected one that failed or was cancelled"
-    return UsageError(f"run {run['run_id']} ({run['slug']}): {expected}, found {run['status']}{of_whom}")
+    return UsageError(f"run {run['run_id']} ({run['slug']}): {expected}, found {run['status']}; {_instead(run)}")
+
+
+def _instead(run: Mapping[str, Any]) -> str:
+    if run["because_run_id"]:
+        return f"retry run {run['because_run_id']}, for which it was skipped"
+    if not RunStatus(run["status"]).has_ended:
+        return f"`{etl_as_typed()} orchestrator run why-not {run['run_id']}` says what it waits for"
+    return f"`{etl_as_typed()} orchestrator run start {run['slug']}` asks for another"

@@ -143,13 +143,16 @@ def test_only_what_failed_or_was_cancelled_is_retried(database: OrchestratorData
     add_job(execute, "a")
     add_job(execute, "b", ["a"])
     made = ask(database, "a", "b")
-    with pytest.raises(UsageError, match="expected one that failed or was cancelled, found queued"):
+    with pytest.raises(UsageError, match=r"expected one that failed or was cancelled, found queued; .* run why-not 1"):
         retry_from_failure(database, made["a"].run_id)
     fail(database, claim_one(database))
     with pytest.raises(UsageError, match="found skipped; retry run 1, for which it was skipped"):
         retry_from_failure(database, made["b"].run_id)
     with pytest.raises(UsageError, match="there is no run 9; `etl orchestrator run list`"):
         retry_from_failure(database, 9)
+    execute("UPDATE dw_etl_runs SET status = 'success' WHERE run_id = %s", (made["a"].run_id,))
+    with pytest.raises(UsageError, match=r"found success; .* orchestrator run start a` asks for another"):
+        retry_from_failure(database, made["a"].run_id)
     execute("UPDATE dw_etl_runs SET trigger = 'import'")
     with pytest.raises(UsageError, match="was imported"):
         retry_from_failure(database, made["a"].run_id)
