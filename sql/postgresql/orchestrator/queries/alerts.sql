@@ -78,12 +78,18 @@ RETURNING alert_id, channel, run_id, last_error;
 
 -- name: claim_alert
 -- The oldest that is due, for whoever asks first; nobody else gets it before the lease has ended. Where the channel was
--- told the same of the job a short time ago, it is suppressed instead: unless the job had recovered in between.
+-- told the same of the job a short time ago, it is suppressed instead: unless the job had recovered in between. A
+-- recovery waits for the failures before it: the last that is told of a job is how it stands.
 SELECT pg_advisory_xact_lock(hashtext('dw_etl_alerts'), hashtext(current_schema() || '/' || %(channel)s));
 WITH due AS (
     SELECT alert_id, dedupe_key, dedupe_seconds, created_at, attempts
-    FROM dw_etl_alerts
+    FROM dw_etl_alerts AS next
     WHERE channel = %(channel)s AND status = 'pending' AND next_attempt_at <= clock_timestamp()
+    AND NOT (kind = 'recovered' AND EXISTS (
+        SELECT FROM dw_etl_alerts AS failure
+        WHERE failure.dedupe_key = 'failure:' || split_part(next.dedupe_key, ':', 2)
+        AND failure.channel = %(channel)s AND failure.alert_id < next.alert_id AND failure.status = 'pending'
+    ))
     ORDER BY alert_id
     LIMIT 1
     FOR UPDATE SKIP LOCKED

@@ -179,6 +179,24 @@ def test_a_recovery_ends_the_time_in_which_the_same_is_not_told(
     assert statuses(execute) == ["sent", "suppressed", "sent", "sent", "suppressed"]
 
 
+def test_a_recovery_is_told_after_the_failure_that_a_channel_had_refused(
+    database: OrchestratorDatabase, execute: Execute, rules: Rules, web: Receiver
+) -> None:
+    rules()
+    add_job(execute, "a")
+    fail_one(database, "1")
+    courier = Courier(database, Channels({"ops": url_of(web)}), "ops")
+    web.refusals = 1
+    assert courier.deliver() == 0
+    execute("UPDATE dw_etl_alerts SET next_attempt_at = clock_timestamp() + interval '1 hour'")
+    ask(database, "a", cycle_id="2")
+    succeed(database, claim_one(database))
+    assert courier.deliver() == 0
+    make_due(execute)
+    assert courier.deliver() == 2
+    assert [subject for subject, _ in web.taken] == ["failed: a (1)", "recovered: a (2)"]
+
+
 def test_other_jobs_and_other_channels_have_times_of_their_own(
     database: OrchestratorDatabase, execute: Execute, rules: Rules, web: Receiver
 ) -> None:
