@@ -58,6 +58,7 @@ def list_alerts(
 @app.command()
 def test(
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="As etl.yaml names it in `alerts.channels`.")],
+    as_json: AsJson = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Send a text to a channel, to see whether it arrives."""
@@ -69,7 +70,10 @@ def test(
     sender = f"{getpass.getuser()} on {socket.gethostname()}"
     text = f"So alerts of etl orchestrator arrive in channel {channel}. Sent by {sender}; nothing has happened."
     Channels(settings.alerts.urls).send(channel, "test: etl orchestrator", text)
-    typer.echo(f"channel {channel} took it")
+    if as_json:
+        print_json({"channel": channel, "taken": True})
+    else:
+        typer.echo(f"channel {channel} took it")
 
 
 def _check_channel(name: str, channels: Any) -> None:

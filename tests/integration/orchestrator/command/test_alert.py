@@ -28,11 +28,13 @@ def test_a_channel_is_tried(orchestrate: Orchestrate, monkeypatch: pytest.Monkey
         monkeypatch.setenv("OPS_URL", f"json://u:hunter22@127.0.0.1:{web.port}/hooks/s3cr3t-hook-0")
         refused = orchestrate("alert", "test", "ops")
         taken = orchestrate("alert", "test", "ops")
+        as_json = orchestrate("alert", "test", "ops", "--json")
     assert (refused.code, taken.code) == (1, 0)
     assert refused.err.startswith("channel 'ops' did not take it: Failed to send JSON POST notification: ")
     assert "error=503" in refused.err
     assert taken.out == "channel ops took it\n"
-    ((subject, body),) = web.taken
+    assert as_json.json == {"channel": "ops", "taken": True}
+    ((subject, body), _) = web.taken
     assert subject == "test: etl orchestrator"
     assert body.startswith("So alerts of etl orchestrator arrive in channel ops. Sent by ")
     assert not [secret for secret in ("hunter22", "s3cr3t-hook-0") if secret in refused.err + taken.err]
