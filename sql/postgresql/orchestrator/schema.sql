@@ -287,6 +287,8 @@ CREATE TABLE dw_etl_alerts (
 CREATE INDEX dw_etl_alerts_run_id_idx ON dw_etl_alerts (run_id);
 CREATE INDEX dw_etl_alerts_channel_sent_at_idx ON dw_etl_alerts (channel, sent_at);
 CREATE INDEX dw_etl_alerts_dedupe_key_idx ON dw_etl_alerts (dedupe_key, channel, alert_id);
+CREATE INDEX dw_etl_alerts_told_idx
+    ON dw_etl_alerts (dedupe_key, channel, alert_id) WHERE status IN ('pending', 'sent');
 CREATE INDEX dw_etl_alerts_pending_idx ON dw_etl_alerts (channel, alert_id) WHERE status = 'pending';
 CREATE INDEX dw_etl_alerts_given_up_idx ON dw_etl_alerts (created_at) WHERE status = 'given_up';
 CREATE UNIQUE INDEX dw_etl_alerts_once_a_run_key
