@@ -31,14 +31,20 @@ class Row(NamedTuple):
 
 def rows_of(path: Path) -> Iterator[Row]:
     """In the order of the file. UsageError where it is no such file, SourceError where it cannot be read to its end."""
+    is_csv = check_log(path) in CSV_SUFFIXES
+    lines = _lines(path)
+    return _csv_rows(path, lines) if is_csv else _json_rows(lines)
+
+
+def check_log(path: Path) -> str:
+    """Its kind, by its name; UsageError where it is no log that could be read."""
     suffix = (path.with_suffix("") if codec_of(path) else path).suffix.lower()
     if suffix not in (*CSV_SUFFIXES, *JSON_SUFFIXES):
         expected = ", ".join((*CSV_SUFFIXES, *JSON_SUFFIXES))
         raise UsageError(f"expected a file of {expected} (or packed: .gz, .bz2, .zst), found {path}")
     if not path.is_file():
         raise UsageError(f"expected a file, found none of that name: {path}")
-    lines = _lines(path)
-    return _csv_rows(path, lines) if suffix in CSV_SUFFIXES else _json_rows(lines)
+    return suffix
 
 
 def _json_rows(lines: Iterator[bytes]) -> Iterator[Row]:
