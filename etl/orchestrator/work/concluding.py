@@ -20,7 +20,7 @@ from etl.orchestrator.values import Claim, Counts, Failure, JobKind, RunStatus
 from etl.orchestrator.work import classify
 from etl.orchestrator.work.process import Ended
 from etl.orchestrator.work.surroundings import Surroundings
-from etl.redaction import redact
+from etl.redaction import redact, redact_value
 
 _TRIES_AGAIN_SECONDS = 0.5
 _LONGEST_LINE = 500
@@ -107,8 +107,21 @@ def _counts(claim: Claim, reported: Mapping[str, Any], around: Surroundings) -> 
     return Counts(
         _first(found.records_read, reported.get("records_read")),
         _first(found.records_written, reported.get("records_written")),
-        {**(reported.get("metrics") or {}), **found.metrics},
+        {**_stored(reported.get("metrics") or {}, around.secrets), **found.metrics},
     )
+
+
+def _stored(metrics: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
+    """Without secrets, and without what PostgreSQL cannot store: an end that it refuses would be a lost attempt."""
+    return dict(_without_nul(redact_value(metrics, secrets)))
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name.replace("\0", ""): _without_nul(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_nul(entry) for entry in value]
+    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 def _collected(claim: Claim, around: Surroundings) -> Counts:

@@ -17,6 +17,7 @@ from etl.nearest import suggestion
 from etl.orchestrator.work.child import Task, run_child
 
 KNOWN = ("records_read", "records_written", "metrics")
+_TOO_MANY = 2**63
 
 
 def call(task: Task) -> Mapping[str, Any]:
@@ -47,7 +48,7 @@ def _checked(named: str, result: Any) -> Mapping[str, Any]:
     for name, value in result.items():
         if name not in KNOWN:
             raise UsageError(f"{named}: it returned {name!r}; {suggestion(str(name), KNOWN)}")
-        is_right = isinstance(value, Mapping) if name == "metrics" else type(value) is int and value >= 0
+        is_right = isinstance(value, Mapping) if name == "metrics" else type(value) is int and 0 <= value < _TOO_MANY
         if value is not None and not is_right:
             expected = "a mapping" if name == "metrics" else "a number of rows"
             raise UsageError(f"{named}: {name}: expected {expected}, found {value!r}")

@@ -13,6 +13,11 @@ def count(tables: list[str], run_id: int, interval_from: str | None = None) -> d
     return {"records_read": 5, "records_written": len(tables), "metrics": {"seconds": 0.5}}
 
 
+def odd() -> dict[str, Any]:
+    metrics = {"of": "postgresql://etl:hunter2secret@host/db", "text": "a\0b", "list": ["\0"], "share": float("nan")}
+    return {"records_read": 2**63 - 1, "records_written": 0, "metrics": metrics}
+
+
 def nothing() -> None:
     return None
 

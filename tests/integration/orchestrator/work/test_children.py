@@ -194,6 +194,15 @@ def test_a_function_is_called_with_what_it_wants_and_says_what_it_did(
     assert output(execute, row["run_id"]) == f"['x', 'y'] {row['run_id']} None a\n"
 
 
+def test_whatever_a_function_measures_is_stored_without_secrets(
+    database: OrchestratorDatabase, execute: Execute
+) -> None:
+    add_python(execute, "odd")
+    (row,) = run(database, execute, "success")
+    assert (row["records_read"], row["records_written"]) == (2**63 - 1, 0)
+    assert row["metrics"] == {"of": "postgresql://etl:***@host/db", "text": "ab", "list": [""], "share": None}
+
+
 FAILING_FUNCTIONS = {
     "contend": ("ContentionError", True),
     "unreachable": ("ConnectionRefusedError", True),

@@ -53,6 +53,7 @@ def test_what_it_may_return(result: Any, monkeypatch: pytest.MonkeyPatch) -> Non
         ("done", "None or a mapping, found str"),
         ({"records_writen": 1}, "did you mean 'records_written'"),
         ({"records_read": -1}, "records_read: expected a number of rows, found -1"),
+        ({"records_read": 2**63}, "records_read: expected a number of rows, found 9223372036854775808"),
         ({"records_read": True}, "records_read: expected a number of rows, found True"),
         ({"records_written": "5"}, "records_written: expected a number of rows"),
         ({"metrics": [1]}, "metrics: expected a mapping"),
