@@ -18,7 +18,7 @@ from etl.files.finding import each_once, named
 from etl.orchestrator.command.opening import opened
 from etl.orchestrator.command.rendering_migrate import print_import
 from etl.orchestrator.database.database import OrchestratorDatabase
-from etl.orchestrator.history import ImportReport, import_history
+from etl.orchestrator.history import ImportReport, check_log, import_history
 from etl.project import DEFAULT_CONFIG_DIR
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ def import_(
 
     A second time adds nothing. Exit 1 where rows were rejected; the others are imported.
     """
-    paths = each_once(path for pattern in files for path in named(pattern))
+    paths = logs_named(files, reject_file)
     with opened(config_dir, log_format) as at:
         reports = import_files(at.database, paths, reject_file)
     if as_json:
@@ -57,9 +57,19 @@ def import_(
     return Exit.FAILED if any(report.rejected for report in reports) else Exit.DONE
 
 
-def import_files(database: OrchestratorDatabase, paths: Sequence[Path], reject_file: Path | None) -> list[ImportReport]:
+def logs_named(files: Sequence[str], reject_file: Path | None) -> list[Path]:
+    """Before anything is written."""
+    paths = each_once(path for pattern in files for path in named(pattern))
+    if files and not paths:
+        raise UsageError(f"expected a file, found none that matches {', '.join(files)}")
     if reject_file and len(paths) > 1:
         raise UsageError(f"expected one file for --reject-file, found {len(paths)}; import them one by one")
+    for path in paths:
+        check_log(path)
+    return paths
+
+
+def import_files(database: OrchestratorDatabase, paths: Sequence[Path], reject_file: Path | None) -> list[ImportReport]:
     return [import_history(database, path, reject_file=reject_file, progress=_tell) for path in paths]
 
 

@@ -15,7 +15,7 @@ from etl.command.exits import Exit
 from etl.command.options import AsJson, ConfigDir, LogOption
 from etl.config.orchestrator.jobs import JobsConfiguration, load_jobs
 from etl.orchestrator.alerting.rules import write_rules
-from etl.orchestrator.command.import_ import RejectFile, import_files
+from etl.orchestrator.command.import_ import RejectFile, import_files, logs_named
 from etl.orchestrator.command.opening import Opened, opened
 from etl.orchestrator.command.rendering_migrate import print_differences, print_import, print_plan, print_report
 from etl.orchestrator.database.installation import check_server, in_the_way, plan_migration
@@ -50,10 +50,11 @@ def migrate(
     mended is told before anything is written.
     """
     wanted = load_jobs(config_dir, os.environ)
+    logs = logs_named(history or (), reject_file)
     with opened(config_dir, log_format, needs_tables=False) as at:
         if dry_run:
             return _show(at, wanted, as_json)
-        return _migrate(at, wanted, [Path(file) for file in history or ()], reject_file, as_json)
+        return _migrate(at, wanted, logs, reject_file, as_json)
 
 
 def _migrate(at: Opened, wanted: JobsConfiguration, files: list[Path], rejects: Path | None, as_json: bool) -> int:

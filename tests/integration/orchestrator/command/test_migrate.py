@@ -91,6 +91,16 @@ def test_faults_of_the_files_come_before_anything(folder: Path, orchestrate: Orc
     assert execute(f"SELECT to_regnamespace('{SCHEMA}')") == [(None,)]
 
 
+def test_a_log_that_is_not_there_comes_before_anything(
+    folder: Path, orchestrate: Orchestrate, execute: Execute
+) -> None:
+    for file, told in (("none.csv", "found none of that name"), ("*.jsonl", "found none that matches")):
+        done = orchestrate("migrate", "--import", str(folder / file))
+        assert done.code == 2
+        assert told in done.err
+    assert execute(f"SELECT to_regnamespace('{SCHEMA}')") == [(None,)]
+
+
 def test_a_log_is_imported_once(folder: Path, orchestrate: Orchestrate) -> None:
     orchestrate("migrate")
     (folder / "night.csv").write_text(LOG + NIGHT)
