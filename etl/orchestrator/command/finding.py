@@ -25,7 +25,8 @@ def find_job(database: OrchestratorDatabase, slug: str) -> Row:
 
 
 def find_run(database: OrchestratorDatabase, named: str) -> Row:
-    found = database.at_once("run_shown", {"run_id": number(named), "correlation_id": named})
+    run_id = number(named)
+    found = database.at_once("run_shown", {"run_id": run_id, "correlation_id": named if run_id is None else None})
     if not found:
         raise UsageError(
             f"expected the number or the correlation id of a run, found {named!r}; "

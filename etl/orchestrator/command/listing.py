@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from etl.errors import UsageError
 from etl.nearest import suggestion
 from etl.orchestrator.command.finding import Row
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.values import RunStatus
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,20 @@ def listed(database: OrchestratorDatabase, chosen: RunFilter) -> list[dict[str, 
     if chosen.layer is not None:
         _check_layer(database, chosen.layer)
     return database.at_once(_statement(chosen), _values(chosen))
+
+
+def since_when(written: str | None) -> datetime | None:
+    """A moment, in UTC where it names no zone, or how long ago."""
+    if written is None:
+        return None
+    amount, unit = written[:-1], written[-1:]
+    if unit in _UNITS and amount.isascii() and amount.isdigit() and len(amount) < 7:
+        return datetime.now(UTC) - timedelta(**{_UNITS[unit]: int(amount)})
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError as error:
+        raise UsageError(f"--since: expected a time (2026-11-26T02:00) or an age (36h), found {written!r}") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _statement(chosen: RunFilter) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,29 +10,12 @@ from rich.console import Console
 from rich.text import Text
 
 from etl.command.typed import etl_as_typed
+from etl.orchestrator.command.facts import RunFacts
 from etl.orchestrator.command.finding import Row
 from etl.orchestrator.command.moments import between, clock, moment
 from etl.orchestrator.command.rendering import shown_status, state, written
 
 _LABEL = 14
-
-
-@dataclass(frozen=True)
-class RunFacts:
-    """A run with what hangs on it."""
-
-    run: Row
-    parents: Sequence[Row]
-    children: Sequence[Row]
-    events: Sequence[Row]
-    tables: Sequence[Row]
-    alerts: Sequence[Row]
-
-    @property
-    def json(self) -> dict[str, Any]:
-        ties = {"parents": self.parents, "children": self.children}
-        short = {name: [_tie(row) for row in rows] for name, rows in ties.items()}
-        return {**self.run, **short, "events": self.events, "tables": self.tables, "alerts": self.alerts}
 
 
 def print_job(job: Row, console: Console) -> None:
@@ -133,10 +115,6 @@ def _next(run: Row) -> str:
 
 def _ties(rows: Sequence[Row]) -> str:
     return ", ".join(f"{row['slug']} (run {row['run_id']}, {shown_status(row)})" for row in rows)
-
-
-def _tie(row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in ("run_id", "slug", "status", "ready_at", "started_at", "ended_at")}
 
 
 def _print_tables(tables: Sequence[Row], console: Console) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, TextIO
 
 import typer
@@ -15,16 +14,17 @@ from etl.command.exits import Exit
 from etl.command.options import AsJson, ConfigDir
 from etl.errors import UsageError
 from etl.orchestrator.command.asking import cancel_runs, retry_runs
-from etl.orchestrator.command.finding import Cycles, Row, find_cycles, find_job, find_run, is_run
-from etl.orchestrator.command.listing import RunFilter, listed
+from etl.orchestrator.command.facts import facts_of
+from etl.orchestrator.command.finding import Cycles, find_cycles, find_job, find_run
+from etl.orchestrator.command.listing import RunFilter, listed, since_when
 from etl.orchestrator.command.logs import Output, print_output
 from etl.orchestrator.command.opening import opened
 from etl.orchestrator.command.rendering import print_asked, print_lines, print_reopened, print_runs
-from etl.orchestrator.command.rendering_run import RunFacts, print_run
+from etl.orchestrator.command.rendering_run import print_run
 from etl.orchestrator.command.starting import Asked, Wanted, ask
 from etl.orchestrator.command.watching import INTERVAL_SECONDS, watch_as_json
 from etl.orchestrator.command.watching import watch as watch_cycle
-from etl.orchestrator.command.why_not import nobody_works, why_job, why_run
+from etl.orchestrator.command.why_not import nobody_works, reasons
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.values import RunStatus
 from etl.project import DEFAULT_CONFIG_DIR
@@ -33,9 +33,6 @@ app = tool(
     "Runs: ask for one, look at it, end it, try it again.",
     Edge(what_stays="the runs themselves go on, `cancel` ends them"),
 )
-
-SHOWN_OPEN = 10
-"""Of a job's open runs so many are explained."""
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Its number, or its correlation id.")]
 
@@ -103,7 +100,7 @@ def list_runs(
             find_job(at.database, job)
         in_cycles = find_cycles(at.database, cycle).ids if cycle else None
         after = find_run(at.database, before) if before else None
-        chosen = RunFilter(job, tuple(status or RunStatus), layer, in_cycles, _instant(since), after, limit)
+        chosen = RunFilter(job, tuple(status or RunStatus), layer, in_cycles, since_when(since), after, limit)
         runs = listed(at.database, chosen)
     if as_json:
         print_json(runs)
@@ -117,7 +114,7 @@ def list_runs(
 def show(run: RunName, as_json: AsJson = False, config_dir: ConfigDir = DEFAULT_CONFIG_DIR) -> None:
     """Show all that is known of a run: what it waited for, its attempts, what it touched, why it ended so."""
     with opened(config_dir) as at:
-        facts = _facts(at.database, find_run(at.database, run))
+        facts = facts_of(at.database, find_run(at.database, run))
     if as_json:
         print_json(facts.json)
     else:
@@ -220,7 +217,7 @@ def why_not(
 ) -> None:
     """Say why a run has not started, or why a job does not run."""
     with opened(config_dir) as at:
-        told = _reasons(at.database, what)
+        told = reasons(at.database, what)
     if as_json:
         print_json(told)
         return
@@ -236,43 +233,3 @@ def _followed(database: OrchestratorDatabase, asked: Asked, to: TextIO) -> Asked
     board = watch_cycle(database, Cycles(asked.cycle_id, (asked.cycle_id,)), INTERVAL_SECONDS, to)
     states = {line.run_id: RunStatus(line.state) for line in board.lines}
     return replace(asked, runs=tuple(replace(run, status=states[run.run_id]) for run in asked.runs))
-
-
-def _reasons(database: OrchestratorDatabase, what: str) -> list[Row]:
-    if is_run(database, what):
-        return [_why(database, find_run(database, what))]
-    job = find_job(database, what)
-    is_open = database.at_once("open_runs_of_job", {"job_id": job["job_id"]})
-    if not is_open:
-        return [{"what": f"job {what}", "slug": what, "run_id": None, "reasons": why_job(database, job)}]
-    if len(is_open) > SHOWN_OPEN:
-        say(f"{len(is_open)}{' or more' if len(is_open) == 100 else ''} of its runs are open; the oldest:")
-    return [_why(database, find_run(database, str(row["run_id"]))) for row in is_open[:SHOWN_OPEN]]
-
-
-def _why(database: OrchestratorDatabase, run: Row) -> Row:
-    what = f"run {run['run_id']} of {run['slug']}, cycle {run['cycle_id']}"
-    return {"what": what, "slug": run["slug"], "run_id": run["run_id"], "reasons": why_run(database, run)}
-
-
-def _facts(database: OrchestratorDatabase, run: Row) -> RunFacts:
-    names = ("parents_of_run", "children_of_run", "events_of_run", "tables_of_run", "alerts_of_run")
-    shown = {name: value for name, value in run.items() if name != "seen_at"}
-    return RunFacts(shown, *(database.at_once(name, {"run_id": run["run_id"]}) for name in names))
-
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _instant(written: str | None) -> datetime | None:
-    """A moment, in UTC where it names no zone, or how long ago."""
-    if written is None:
-        return None
-    amount, unit = written[:-1], written[-1:]
-    if unit in _UNITS and amount.isascii() and amount.isdigit() and len(amount) < 7:
-        return datetime.now(UTC) - timedelta(**{_UNITS[unit]: int(amount)})
-    try:
-        at = datetime.fromisoformat(written)
-    except ValueError as error:
-        raise UsageError(f"--since: expected a time (2026-11-26T02:00) or an age (36h), found {written!r}") from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

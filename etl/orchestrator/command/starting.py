@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from etl.orchestrator.database.queries import statement
 from etl.orchestrator.fingerprint import fingerprint
 from etl.orchestrator.queue.cycles import MadeRun, NewCycle, NewRun, create_runs
 from etl.orchestrator.values import RunStatus, Trigger
+
+_ID = re.compile(r"(?!\d+\Z)[\w.:@/+-]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,11 @@ def _check(wanted: Wanted) -> None:
     if len(selections) != 1:
         found = " and ".join(selections) or "none of them"
         raise UsageError(f"expected a job's SLUG, or --all, or --layer or --tag; found {found}")
+    if wanted.correlation_id is not None and not _ID.fullmatch(wanted.correlation_id):
+        raise UsageError(
+            "--correlation-id: expected 1 to 200 letters, digits and . _ : @ / + -, and not a number alone, which "
+            f"means a run; found {wanted.correlation_id!r}"
+        )
     of_one = {
         "--param": wanted.has_parameters,
         "--correlation-id": wanted.correlation_id is not None,

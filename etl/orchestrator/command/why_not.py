@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+from etl.command.edge import say
 from etl.command.typed import etl_as_typed
-from etl.orchestrator.command.finding import Row, find_run
+from etl.orchestrator.command.finding import Row, find_job, find_run, is_run
 from etl.orchestrator.command.moments import clock, moment
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.values import EventType, RunStatus
 
 SILENT_SECONDS = 30.0
 """As long as a lease: a process that has not been heard for so long may be dead."""
+
+SHOWN_OPEN = 10
+"""Of a job's open runs so many are explained."""
+
+
+def reasons(database: OrchestratorDatabase, what: str) -> list[dict[str, Any]]:
+    """Of a run, or of a job: then of its runs that are open."""
+    if is_run(database, what):
+        return [_why(database, find_run(database, what))]
+    job = find_job(database, what)
+    is_open = database.at_once("open_runs_of_job", {"job_id": job["job_id"]})
+    if not is_open:
+        return [{"what": f"job {what}", "slug": what, "run_id": None, "reasons": why_job(database, job)}]
+    if len(is_open) > SHOWN_OPEN:
+        say(f"{len(is_open)}{' or more' if len(is_open) == 100 else ''} of its runs are open; the oldest:")
+    return [_why(database, find_run(database, str(row["run_id"]))) for row in is_open[:SHOWN_OPEN]]
 
 
 def why_run(database: OrchestratorDatabase, run: Row) -> list[str]:
@@ -21,8 +39,8 @@ def why_run(database: OrchestratorDatabase, run: Row) -> list[str]:
         return [_running(database, run)]
     if status.has_ended:
         return list(_ended(run))
-    reasons = list(_queued(database, run))
-    return reasons or ["nothing holds it up: a worker takes it at its next look, within a second"]
+    found = list(_queued(database, run))
+    return found or ["nothing holds it up: a worker takes it at its next look, within a second"]
 
 
 def why_job(database: OrchestratorDatabase, job: Row) -> list[str]:
@@ -33,6 +51,11 @@ def why_job(database: OrchestratorDatabase, job: Row) -> list[str]:
 def nobody_works(database: OrchestratorDatabase) -> list[str]:
     """Where what was asked for would not be done by anybody."""
     return list(_dead(database, "worker"))
+
+
+def _why(database: OrchestratorDatabase, run: Row) -> dict[str, Any]:
+    what = f"run {run['run_id']} of {run['slug']}, cycle {run['cycle_id']}"
+    return {"what": what, "slug": run["slug"], "run_id": run["run_id"], "reasons": why_run(database, run)}
 
 
 def _running(database: OrchestratorDatabase, run: Row) -> str:

@@ -127,6 +127,8 @@ def test_parameters_are_put_over_the_jobs_own(
         (["bronze_companies", "--all"], "found 'bronze_companies' and --all"),
         (["--all", "--param", "limit=1"], "--param is for one job: name it by its SLUG instead of --all"),
         (["--layer", "bronze", "--unless-succeeded"], "--unless-succeeded is for one job"),
+        (["bronze_companies", "--correlation-id", "4711"], "--correlation-id: expected 1 to 200 letters"),
+        (["bronze_companies", "--correlation-id", ""], "--correlation-id: expected 1 to 200 letters"),
         (["--tag", "sparc"], "--tag: no job has the tag 'sparc'; did you mean 'spark'?"),
         (["--layer", "bronz"], "--layer: no job is of layer 'bronz'; did you mean 'bronze'?"),
         (["--layer", "silver", "--tag", "spark"], "there are no such jobs"),
