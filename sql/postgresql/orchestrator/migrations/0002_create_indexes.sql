@@ -29,10 +29,10 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_fingerprint_history_idx
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_best_idx ON dw_etl_runs (priority DESC, ready_at, run_id)
     WHERE status = 'queued' AND ready_at IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_ready_idx
-    ON dw_etl_runs (concurrency_key, job_id, priority DESC, ready_at, run_id)
+    ON dw_etl_runs (concurrency_key DESC, job_id DESC, priority DESC, ready_at, run_id)
     WHERE status = 'queued' AND ready_at IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_ready_without_key_idx
-    ON dw_etl_runs (job_id, priority DESC, ready_at, run_id)
+    ON dw_etl_runs (job_id DESC, priority DESC, ready_at, run_id)
     WHERE status = 'queued' AND ready_at IS NOT NULL AND concurrency_key IS NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dw_etl_runs_impatient_idx ON dw_etl_runs (concurrency_key)
     WHERE status = 'queued' AND ready_at IS NOT NULL AND when_held <> 'queue';

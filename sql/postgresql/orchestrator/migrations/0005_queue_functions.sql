@@ -38,7 +38,7 @@ $$;
 
 -- At most so many ready runs and their locks, best first: by priority, then age. The first few of all are looked at, of
 -- which mostly one is free; then, of each key, and of each job without one, only the heads, however many wait behind
--- them. `candidates` does no more than it is asked for.
+-- them or for their time. `candidates` does no more than it is asked for.
 CREATE OR REPLACE FUNCTION dw_etl_claim(worker text, at_most integer, lease_seconds double precision)
 RETURNS TABLE (
     run_id bigint, job_id bigint, slug text, layer text, kind text, command jsonb, parameters jsonb, attempt integer,
@@ -50,58 +50,62 @@ RETURNS TABLE (
 SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
+    -- an index is asked for what is due by a value, not by a function whose value changes
+    moment timestamptz;
     candidates CURSOR FOR (
-        SELECT run_id, job_id, concurrency_key FROM (
-            SELECT run_id, job_id, concurrency_key, ready_at FROM dw_etl_runs
+        SELECT run_id, job_id, concurrency_key, priority FROM (
+            SELECT run_id, job_id, concurrency_key, priority, ready_at FROM dw_etl_runs
             WHERE status = 'queued' AND ready_at IS NOT NULL
             ORDER BY priority DESC, ready_at, run_id LIMIT 64
         ) AS best
         -- subqueries, not joins: in this order, and only as far as is fetched
-        WHERE ready_at <= clock_timestamp() AND (
+        WHERE ready_at <= moment AND (
             SELECT held.fencing_token FROM dw_etl_job_locks AS held
             WHERE held.concurrency_key = best.concurrency_key AND held.status = 'active'
         ) IS NULL
     ) UNION ALL (
         WITH RECURSIVE first_of_each AS (
+            -- of each key, job and priority the one that is ready first: if its time has not come, no other's has
             (
                 SELECT concurrency_key, job_id, priority, ready_at, run_id FROM dw_etl_runs
                 WHERE status = 'queued' AND ready_at IS NOT NULL AND concurrency_key IS NOT NULL
-                ORDER BY concurrency_key, job_id, priority DESC, ready_at, run_id LIMIT 1
+                ORDER BY concurrency_key DESC, job_id DESC, priority DESC, ready_at, run_id LIMIT 1
             )
             UNION ALL
             SELECT next.* FROM first_of_each AS seen CROSS JOIN LATERAL (
                 SELECT concurrency_key, job_id, priority, ready_at, run_id FROM dw_etl_runs
                 WHERE status = 'queued' AND ready_at IS NOT NULL
-                    AND (concurrency_key, job_id) > (seen.concurrency_key, seen.job_id)
-                ORDER BY concurrency_key, job_id, priority DESC, ready_at, run_id LIMIT 1
+                    AND (concurrency_key, job_id, priority) < (seen.concurrency_key, seen.job_id, seen.priority)
+                ORDER BY concurrency_key DESC, job_id DESC, priority DESC, ready_at, run_id LIMIT 1
             ) AS next
-        ), of_free_keys AS (
-            SELECT * FROM first_of_each AS each
-            WHERE NOT EXISTS (
+        ), first_without_key AS (
+            (
+                SELECT job_id, priority FROM dw_etl_runs
+                WHERE status = 'queued' AND ready_at IS NOT NULL AND concurrency_key IS NULL
+                ORDER BY job_id DESC, priority DESC, ready_at, run_id LIMIT 1
+            )
+            UNION ALL
+            SELECT next.* FROM first_without_key AS seen CROSS JOIN LATERAL (
+                SELECT job_id, priority FROM dw_etl_runs
+                WHERE status = 'queued' AND ready_at IS NOT NULL AND concurrency_key IS NULL
+                    AND (job_id, priority) < (seen.job_id, seen.priority)
+                ORDER BY job_id DESC, priority DESC, ready_at, run_id LIMIT 1
+            ) AS next
+        ), due AS (
+            SELECT concurrency_key, job_id, priority, ready_at, run_id FROM first_of_each AS each
+            WHERE ready_at <= moment AND NOT EXISTS (
                 SELECT FROM dw_etl_job_locks AS held
                 WHERE held.concurrency_key = each.concurrency_key AND held.status = 'active'
             )
-        ), due AS (
-            SELECT * FROM of_free_keys WHERE ready_at <= clock_timestamp()
             UNION ALL
-            -- the first waits for its time: the first of those that do not
-            SELECT next.* FROM of_free_keys AS each CROSS JOIN LATERAL (
-                SELECT concurrency_key, job_id, priority, ready_at, run_id FROM dw_etl_runs
-                WHERE status = 'queued' AND ready_at IS NOT NULL
-                    AND concurrency_key = each.concurrency_key AND job_id = each.job_id
-                    AND ready_at <= clock_timestamp()
-                ORDER BY priority DESC, ready_at, run_id LIMIT 1
-            ) AS next
-            WHERE each.ready_at > clock_timestamp()
-            UNION ALL
-            SELECT next.* FROM dw_etl_jobs AS job CROSS JOIN LATERAL (
+            SELECT next.* FROM first_without_key AS each CROSS JOIN LATERAL (
                 SELECT concurrency_key, job_id, priority, ready_at, run_id FROM dw_etl_runs
                 WHERE status = 'queued' AND ready_at IS NOT NULL AND concurrency_key IS NULL
-                    AND job_id = job.job_id AND ready_at <= clock_timestamp()
-                ORDER BY priority DESC, ready_at, run_id LIMIT at_most
+                    AND job_id = each.job_id AND priority = each.priority AND ready_at <= moment
+                ORDER BY ready_at, run_id LIMIT at_most
             ) AS next
         )
-        SELECT run_id, job_id, concurrency_key FROM due ORDER BY priority DESC, ready_at, run_id
+        SELECT run_id, job_id, concurrency_key, priority FROM due ORDER BY priority DESC, ready_at, run_id
     );
     is_bounded boolean := EXISTS (SELECT FROM dw_etl_parallelism);
     full_scopes text[] := '{}';
@@ -117,6 +121,7 @@ BEGIN
             RETURN;
         END IF;
     END IF;
+    moment := clock_timestamp();
     FOR head IN candidates LOOP
         SELECT * INTO job FROM dw_etl_jobs WHERE job_id = head.job_id AND is_enabled;
         CONTINUE WHEN NOT FOUND OR full_scopes <> '{}' AND (
@@ -138,13 +143,13 @@ BEGIN
             -- any of its job's will do that nobody else is just taking
             SELECT * INTO run FROM dw_etl_runs
             WHERE status = 'queued' AND ready_at IS NOT NULL AND concurrency_key IS NULL
-                AND job_id = head.job_id AND ready_at <= clock_timestamp()
-            ORDER BY priority DESC, ready_at, run_id LIMIT 1
+                AND job_id = head.job_id AND priority = head.priority AND ready_at <= moment
+            ORDER BY ready_at, run_id LIMIT 1
             FOR NO KEY UPDATE SKIP LOCKED;
         ELSE
             SELECT * INTO run FROM dw_etl_runs WHERE run_id = head.run_id FOR NO KEY UPDATE SKIP LOCKED;
         END IF;
-        CONTINUE WHEN run.status IS DISTINCT FROM 'queued' OR run.ready_at > clock_timestamp();
+        CONTINUE WHEN run.status IS DISTINCT FROM 'queued' OR run.ready_at > moment;
         INSERT INTO dw_etl_job_locks (job_id, run_id, concurrency_key, worker_id, attempt, expires_at)
         VALUES (run.job_id, run.run_id, run.concurrency_key, worker, run.attempts + 1,
                 clock_timestamp() + make_interval(secs => lease_seconds))
