@@ -7,6 +7,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ class JobProcess:
         self._said = b""
         self._selector = selectors.DefaultSelector()
         self._guardian = self._start(launch, until, notice_seconds)
-        self._orders = os.dup(self._guardian.stdin.fileno())  # type: ignore[union-attr]
+        self._guard = threading.Lock()
+        self._orders: int | None = os.dup(self._guardian.stdin.fileno())  # type: ignore[union-attr]
         self._guardian.stdin.close()  # type: ignore[union-attr]
         self._read(self._guardian.stdout.fileno(), "guardian")  # type: ignore[union-attr]
 
@@ -61,13 +63,14 @@ class JobProcess:
         """The guardian takes the end of its orders for the worker's, and ends what is left."""
         if self.ended is None:
             self.end(0)
-        with suppress(OSError):
-            os.close(self._orders)
-        self._orders = -1
+        with self._guard:
+            orders, self._orders = self._orders, None
+            if orders is not None:
+                os.close(orders)
         self._guardian.wait()
-        self._guardian.stdout.close()  # type: ignore[union-attr]
         for key in list(self._selector.get_map().values()):
-            self._let_go(key.fd)
+            self._let_go(key.fd, key.data)
+        self._guardian.stdout.close()  # type: ignore[union-attr]
         self._selector.close()
 
     def renew(self, until: float) -> None:
@@ -85,12 +88,10 @@ class JobProcess:
             if key.data == "guardian":
                 *said, self._said = (self._said + data).split(b"\n")
                 lines += [line.decode() for line in said]
-                if not data:
-                    self._selector.unregister(key.fd)
             elif data:
                 self._take(key.data, data)
-            else:
-                self._let_go(key.fd)
+            if not data:
+                self._let_go(key.fd, key.data)
         for line in lines:
             self._hear(*line.split())
         if self.ended is None and self._is_guardian_gone:
@@ -136,9 +137,11 @@ class JobProcess:
     def _read(self, descriptor: int, name: str) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, name)
 
-    def _let_go(self, descriptor: int) -> None:
+    def _let_go(self, descriptor: int, name: str) -> None:
+        """The guardian's is closed with it: a number that is closed twice may be another thread's by then."""
         self._selector.unregister(descriptor)
-        os.close(descriptor)
+        if name != "guardian":
+            os.close(descriptor)
 
     def _take(self, stream: str, data: bytes) -> None:
         if stream == "report":
@@ -168,5 +171,6 @@ class JobProcess:
         self.ended = Ended()
 
     def _order(self, line: str) -> None:
-        with suppress(OSError):  # it is at its end
-            os.write(self._orders, f"{line}\n".encode())
+        with self._guard, suppress(OSError):  # it may be at its end
+            if self._orders is not None:
+                os.write(self._orders, f"{line}\n".encode())

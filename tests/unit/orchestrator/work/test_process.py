@@ -181,6 +181,19 @@ def test_a_guardian_that_is_killed_takes_the_job_along(start: Callable[..., Job]
     assert eventually(lambda: not any(lives(pid) for pid in pids.values()))
 
 
+def test_each_descriptor_is_closed_once() -> None:
+    """Left before the guardian's last word was read to its end, too."""
+    before = set(Path("/proc/self/fd").iterdir())
+    for reads in (False, True):
+        with Job("sh", "-c", "echo out; exec sleep 1000").process as process:
+            while process.pid is None:
+                process.told(0.05)
+            process.end(0)
+            if reads:
+                process.last_words()
+    assert set(Path("/proc/self/fd").iterdir()) == before
+
+
 def test_nothing_is_left_of_a_job_whose_worker_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "job.sh"
     script.write_text(STUBBORN_TREE.format(daemon=DAEMON))
