@@ -34,6 +34,8 @@ class Line:
     attempt: str
     told: str
     ended_at: datetime | None = None
+    because: int | None = None
+    """The run that it was skipped for."""
 
     @property
     def urgency(self) -> tuple[int, float]:
@@ -63,8 +65,13 @@ class Board:
 
     @property
     def is_success(self) -> bool:
-        """Nothing failed, and nothing was left out because something had."""
-        return all(line.state == "success" for line in self.lines)
+        """Nothing failed, was cancelled, or was left out for a run of another cycle that had. What was skipped for a
+        reason of its own (its job is disabled, its tick was missed) is no failure."""
+        own = {line.run_id for line in self.lines}
+        return not any(
+            line.state in ("failed", "cancelled") or (line.because is not None and line.because not in own)
+            for line in self.lines
+        )
 
     @property
     def layers(self) -> dict[str, list[Line]]:
@@ -97,6 +104,7 @@ def _line(run: Row, tick: str) -> Line:
         attempt,
         told,
         run["ended_at"],
+        run["because_run_id"],
     )
 
 

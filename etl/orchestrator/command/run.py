@@ -34,6 +34,9 @@ app = tool(
     Edge(what_stays="the runs themselves go on, `cancel` ends them"),
 )
 
+WATCHED = 500
+"""So many cycles of a backfill at once."""
+
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Its number, or its correlation id.")]
 
 
@@ -154,9 +157,11 @@ def watch(
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a change of state.")] = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> int:
-    """Watch a cycle to its end: what runs, what waits and why; exit 1 if not all of it succeeded."""
+    """Watch a cycle to its end: what runs, what waits and why; exit 1 if something failed."""
     with opened(config_dir) as at:
         cycles = find_cycles(at.database, cycle)
+        if len(cycles.ids) > WATCHED:
+            raise UsageError(f"{cycles.name} has {len(cycles.ids):,} cycles; watch one of them, or list its runs")
         try:
             board = (
                 watch_as_json(at.database, cycles, interval)

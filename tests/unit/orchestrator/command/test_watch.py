@@ -138,9 +138,26 @@ def test_it_ends_with_how_it_stands_and_what_failed() -> None:
     assert "run 5 failed: StoreError: no column" in failed
 
 
-def test_a_cycle_has_ended_when_all_has_and_succeeded_when_nothing_was_left_out() -> None:
+def test_a_cycle_has_ended_when_all_its_runs_have() -> None:
     done = drawn("c", [run(1, status="success", **ENDED), run(2, "silver_a", status="success", **ENDED)])
     assert (done.has_ended, done.is_success, done.seconds) == (True, True, 133)
-    skipped = drawn("c", [run(1, status="success", **ENDED), run(2, status="skipped", ended_at=NOW, reason="r")])
-    assert (skipped.has_ended, skipped.is_success) == (True, False)
     assert not night().has_ended
+    assert not night().is_success
+
+
+@pytest.mark.parametrize(
+    ("others", "is_success"),
+    [
+        ([{"status": "skipped", "reason": "its job is disabled"}], True),
+        (
+            [{"status": "skipped", "reason": "disabled"}, {"status": "skipped", "reason": "r", "because_run_id": 2}],
+            True,
+        ),
+        ([{"status": "skipped", "reason": "r", "because_run_id": 99}], False),
+        ([{"status": "cancelled", "reason": "r"}], False),
+        ([{"status": "failed", **BEGUN}, {"status": "skipped", "reason": "r", "because_run_id": 2}], False),
+    ],
+)
+def test_what_was_skipped_for_a_reason_of_its_own_is_no_failure(others: list[dict[str, Any]], is_success: bool) -> None:
+    runs = [run(1, status="success", **ENDED), *(run(n, ended_at=NOW, **each) for n, each in enumerate(others, 2))]
+    assert drawn("c", runs).is_success is is_success
