@@ -19,6 +19,7 @@ from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging
 from etl.config.orchestrator.models import GIVEN_PARAMETERS
 from etl.errors import ConfigurationError, EtlError, UsageError
+from etl.fencing import Fence, read_fence
 from etl.orchestrator.work import classify
 from etl.orchestrator.work.launching import (
     COMMAND_VARIABLE,
@@ -43,6 +44,8 @@ class Task:
     given: Mapping[str, Any]
     """What each run has: scheduled_at, interval_from, interval_until, cycle, run_id; None where this one has not."""
     config_dir: Path
+    fence: Fence | None = None
+    """The attempt's, whatever servers are configured."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Task:
@@ -54,6 +57,7 @@ class Task:
             orjson.loads(environ.get(PARAMETERS_VARIABLE, "{}")),
             {**given, "run_id": int(given["run_id"] or 0)},
             Path(environ.get(CONFIG_DIR_VARIABLE, DEFAULT_CONFIG_DIR)),
+            read_fence(environ),
         )
 
     @cached_property

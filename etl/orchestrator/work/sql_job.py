@@ -22,7 +22,7 @@ from etl.clickhouse.door import ClickHouseDoor
 from etl.command.edge import Ended
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.orchestrator.checks import sql_path
-from etl.config.settings import PostgreSQLSettings, Settings, orchestrator_settings
+from etl.config.settings import PostgreSQLSettings, orchestrator_settings
 from etl.errors import EtlError, UsageError
 from etl.fencing import Fence
 from etl.orchestrator.work.child import Task, run_child, tell
@@ -117,13 +117,12 @@ def _on_clickhouse(script: str, task: Task) -> dict[str, Any]:
     settings = task.settings.clickhouse
     if settings is None:
         raise UsageError("expected a ClickHouse database for the script, found none; set ETL_CLICKHOUSE_URL")
-    fence = task.settings.postgresql.fence if task.settings.postgresql else None
     values = _clickhouse_values(task)
     read = written = 0
     with ClickHouseDoor(settings) as clickhouse:
         for number, statement in enumerate(statements_of(script, "clickhouse"), 1):
-            _require_fence(task.settings, f"statement {number} of {task.command['sql']}")
-            told_by = query_id(fence, number) if fence else ""
+            _require_fence(task, f"statement {number} of {task.command['sql']}")
+            told_by = query_id(task.fence, number) if task.fence else ""
             signal.signal(signal.SIGTERM, _killing(settings, told_by))
             told = clickhouse.told(statement, parameters=values, query_id=told_by)
             read, written = read + told.read_rows, written + told.written_rows
@@ -145,11 +144,11 @@ def _killing(settings: ClickHouseSettings, told_by: str) -> Any:
     return kill
 
 
-def _require_fence(settings: Settings, doing: str) -> None:
+def _require_fence(task: Task, doing: str) -> None:
     """Of PostgreSQL: ClickHouse knows nothing of it, and a statement that has begun goes on."""
-    if settings.postgresql is None or settings.postgresql.fence is None:
+    if task.fence is None:
         return
-    server = orchestrator_settings(settings).of_attempt(settings.postgresql.fence)
+    server = orchestrator_settings(task.settings).of_attempt(task.fence)
     with door(server, doing), closing(connect(server, LOADER, cursor)) as held, transaction(held) as work:
         Gate(server).require(work, doing)
 

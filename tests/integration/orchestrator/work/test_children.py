@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,6 +158,16 @@ def test_a_script_on_clickhouse_has_parameters_and_counts(
         found = clickhouse.query("SELECT count(), any(said), toString(any(at)) FROM orchestrated")
         clickhouse.execute("DROP TABLE orchestrated")
     assert found == [[8, "it's;\t\\", "2026-11-26 02:00:00"]]
+
+
+def test_a_script_on_clickhouse_knows_its_attempt_where_no_store_in_postgresql_is_configured(
+    database: OrchestratorDatabase, execute: Execute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETL_ORCHESTRATOR_POSTGRES_URL", os.environ["ETL_POSTGRES_URL"])
+    monkeypatch.delenv("ETL_POSTGRES_URL")
+    add_sql(execute, tmp_path, "SELECT queryID()", "clickhouse")
+    (row,) = run(database, execute, "success")
+    assert f"ownlens-etl run {row['run_id']}/{row['fencing_token']} 1" in output(execute, row["run_id"])
 
 
 @pytest.mark.slow
