@@ -27,6 +27,7 @@ from etl.project import PROJECT_DIR
 from tests.databases import drop_database
 
 Say = Callable[[str], None]
+Tell = Callable[..., Any]
 
 SECTION = "orchestrator"
 WORKERS, KEYS = 16, 72
@@ -168,9 +169,12 @@ def measure_backlog(course: Course) -> None:
     seconds: list[float] = []
     for number in range(course.plan.rounds):
         with _our_tables(course, {"keys": FREE}) as (dsn, tell):
-            tell(ADD_RUNS, {"runs": FREE})
-            tell(ADD_BACKLOG, {"behind": BEHIND})
-            turn = _race(OURS, dsn, 1, WORKERS)
+
+            def fill(tell: Tell = tell) -> None:
+                tell(ADD_RUNS, {"runs": FREE})
+                tell(ADD_BACKLOG, {"behind": BEHIND})
+
+            turn = _race(OURS, dsn, 1, WORKERS, fill)
             found = tell("SELECT count(*) FROM dw_etl_runs WHERE status = 'success'")
             if found[0][0] != FREE:
                 raise RuntimeError(f"expected the {FREE} free runs to have succeeded, found {found[0][0]}")
@@ -206,8 +210,7 @@ USUAL = tuple(name for name in SCENARIOS if name != "large-state")
 
 def _our_turn(course: Course, _peers: PeersEnvironment, topology: str) -> Turn:
     with _our_tables(course, {"keys": KEYS}) as (dsn, tell):
-        tell(ADD_RUNS, {"runs": course.plan.runs})
-        turn = _race(OURS, dsn, *TOPOLOGIES[topology])
+        turn = _race(OURS, dsn, *TOPOLOGIES[topology], lambda: tell(ADD_RUNS, {"runs": course.plan.runs}))
         _prove(tell(PROOF)[0], course.plan.runs, "the orchestrator")
         return turn
 
@@ -222,9 +225,6 @@ def _their_turn(course: Course, peers: PeersEnvironment, topology: str) -> Turn:
             cursor.execute(THEIR_PROOF)
             _prove(cursor.fetchall()[0], course.plan.runs, "procrastinate")
         return turn
-
-
-Tell = Callable[..., Any]
 
 
 @contextmanager
@@ -244,8 +244,10 @@ def _our_tables(course: Course, jobs: Mapping[str, int]) -> Iterator[tuple[str, 
             yield dsn, tell
 
 
-def _race(command: Sequence[str], dsn: str, processes: int, lanes: int) -> Turn:
-    """Starts them all, and the clock when each is ready."""
+def _race(
+    command: Sequence[str], dsn: str, processes: int, lanes: int, fill: Callable[[], object] = lambda: None
+) -> Turn:
+    """Starts them all; when each is ready the queue is filled, then the clock starts."""
     environment = {**os.environ, "BENCH_DSN": dsn}
     started = [
         subprocess.Popen(
@@ -262,6 +264,7 @@ def _race(command: Sequence[str], dsn: str, processes: int, lanes: int) -> Turn:
         assert process.stdout is not None
         if process.stdout.readline().strip() != "ready":
             raise RuntimeError(f"expected a worker that is ready, it ended with {process.wait()}")
+    fill()
     for process in started:
         assert process.stdin is not None
         process.stdin.write("go\n")

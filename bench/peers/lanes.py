@@ -44,8 +44,10 @@ def _is_any_left(database: OrchestratorDatabase) -> bool:
 
 
 def _connected(settings: PostgreSQLSettings) -> OrchestratorDatabase:
+    """As a worker that has looked at an empty queue before."""
     database = OrchestratorDatabase(settings)
-    _is_any_left(database)
+    if claim(database, "nobody"):
+        raise RuntimeError("expected no run before the race begins")
     return database
 
 
