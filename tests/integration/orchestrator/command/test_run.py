@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from etl.project import PROJECT_DIR
 from tests.databases import Execute
 from tests.integration.orchestrator.command.conftest import Orchestrate
 from tests.integration.orchestrator.command.nights import CYCLE, Night
@@ -221,6 +225,26 @@ def test_logs_are_those_of_the_latest_attempt_and_the_others_are_named(night: Ni
     assert [piece["text"] for piece in orchestrate("run", "logs", str(run), "--json").json][:1] == ["reading\n"]
     # it has ended: there is nothing to wait for
     assert orchestrate("run", "logs", str(run), "--follow").out == "reading\na warning\ndone\n"
+
+
+def test_logs_are_followed_through_the_attempts_to_the_runs_end(
+    night: Night, environment: dict[str, str], tmp_path: Path
+) -> None:
+    run = night.run("bronze_companies", "running")
+    night.output(run, "first try\n", 1)
+    command = [sys.executable, "-m", "etl.orchestrator", "run", "logs", str(run), "--follow"]
+    with subprocess.Popen(
+        [*command, "--config-dir", str(tmp_path)], cwd=PROJECT_DIR, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "first try\n"
+        night.output(run, "second ", 2, 0)
+        night.output(run, "try\n", 2, 1)
+        assert process.stdout.readline() == "second try\n"
+        night.output(run, "done", 2, 2)
+        night.execute("UPDATE dw_etl_runs SET status = 'success', ended_at = clock_timestamp()")
+        assert process.stdout.read() == "done\n"
+    assert process.returncode == 0
 
 
 def test_logs_that_are_not_there_are_said_to_be_so(night: Night, orchestrate: Orchestrate) -> None:
