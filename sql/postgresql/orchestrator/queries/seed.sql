@@ -1,7 +1,9 @@
 -- Jobs, and all that belongs to them, from conf/jobs.
 
 -- name: lock_seed
+-- Whoever disables a job meanwhile is waited for, or waits.
 SELECT pg_advisory_xact_lock(hashtext('dw_etl_seed'), hashtext(current_schema()));
+SELECT FROM dw_etl_jobs ORDER BY job_id FOR NO KEY UPDATE;
 
 -- name: seeded_jobs
 SELECT

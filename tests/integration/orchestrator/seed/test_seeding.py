@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from etl.config.orchestrator.jobs import JobsConfiguration, load_jobs
+from etl.config.settings import PostgreSQLSettings
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.schedule.clocks import pause
 from etl.orchestrator.seed import Difference, differences, seed
+from etl.postgresql.connection import connect
 from tests.databases import Execute
 
 pytestmark = pytest.mark.stack
+
+PATIENCE_SECONDS = 60
 
 JOBS = """
 parallelism: {all: 8, "layer:gold": 2}
@@ -175,3 +182,22 @@ def test_what_a_person_stopped_stays_so(database: OrchestratorDatabase, execute:
     execute("UPDATE dw_etl_jobs SET is_enabled = false WHERE slug = 'customers'")
     seed(database, written(tmp_path, changed))
     assert execute(enabled) == [(True,)]
+
+
+def test_a_job_that_is_just_being_disabled_stays_so(
+    database: OrchestratorDatabase, execute: Execute, orchestrator_settings: PostgreSQLSettings, tmp_path: Path
+) -> None:
+    seed(database, written(tmp_path, JOBS))
+    changed = written(tmp_path, JOBS.replace("timeout: 1h", "timeout: 2h"))
+    with ThreadPoolExecutor(1) as thread, closing(connect(orchestrator_settings, cursors=None)) as other:
+        with other.cursor() as cursor:
+            cursor.execute("UPDATE orchestrator.dw_etl_jobs SET is_enabled = false WHERE slug = 'customers'")
+        seeded = thread.submit(seed, database, changed)
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not execute("SELECT 1 FROM pg_locks WHERE NOT granted") and not seeded.done():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        other.commit()
+        assert [each.field for each in seeded.result()] == ["timeout_seconds"]
+    found = execute("SELECT is_enabled, timeout_seconds FROM dw_etl_jobs WHERE slug = 'customers'")
+    assert found == [(False, 7200)]
