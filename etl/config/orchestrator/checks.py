@@ -15,7 +15,7 @@ from etl.nearest import suggestion
 from etl.project import PROJECT_DIR
 from etl.redaction import MASK, redact, redact_value
 
-_ELSEWHERE = "holds a secret; let the job read it from its environment"
+ELSEWHERE = "holds a secret; let the job read it from its environment"
 
 
 def entry_faults(entry: Node, own: Node, config_dir: Path) -> list[Fault]:
@@ -134,11 +134,16 @@ def _secret_faults(entry: Node) -> Iterator[Fault]:
     """What stands here is kept in the database, and shown to all who list processes."""
     for word in _words(entry):
         if redact(str(word.value)) != str(word.value):
-            yield word.fault(f"argv: {_ELSEWHERE}")
+            yield word.fault(f"argv: {ELSEWHERE}")
     for name, node in _block(entry, "parameters").mapping.items():
-        said = {name: node.plain()}
-        if str(redact_value(said)).count(MASK) > str(said).count(MASK):
-            yield node.fault(f"parameters.{name}: {_ELSEWHERE}")
+        if holds_secret(name, node.plain()):
+            yield node.fault(f"parameters.{name}: {ELSEWHERE}")
+
+
+def holds_secret(name: str, value: object) -> bool:
+    """As far as its name or its form gives it away."""
+    said = {name: value}
+    return str(redact_value(said)).count(MASK) > str(said).count(MASK)
 
 
 def _words(entry: Node) -> tuple[Node, ...]:

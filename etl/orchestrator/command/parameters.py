@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from etl.config.json_schema import breaches
+from etl.config.orchestrator.checks import ELSEWHERE, holds_secret
 from etl.errors import UsageError
 from etl.exact_json import as_json_path, inexact
 from etl.nearest import suggestion
@@ -20,6 +21,7 @@ def given_parameters(job: Row, pairs: Sequence[str], document: str | None) -> di
     merged = {**job["parameters"], **given}
     _check_names(job, given)
     faults = [f"{as_json_path(path)} {reason}" for path, reason in inexact(merged)]
+    faults += [f"$.{name} {ELSEWHERE}" for name, value in given.items() if holds_secret(name, value)]
     plain = _plain(merged)
     faults = faults or [f"{as_json_path(path)}: {reason}" for path, reason in breaches(job["parameters_schema"], plain)]
     if faults:

@@ -117,6 +117,10 @@ def test_parameters_are_put_over_the_jobs_own(
         ),
         (["bronze_companies", "--param", "tables=prices"], "$.tables[0]: "),
         (["bronze_companies", "--param", "tabels=brands"], "has no parameter 'tabels'; did you mean 'tables'?"),
+        (
+            ["bronze_companies", "--param", "day=postgresql://etl:hunter2@host/db"],
+            "parameters of bronze_companies: $.day holds a secret; let the job read it from its environment",
+        ),
         (["bronze_companies", "--param", "limit"], "--param: expected KEY=VALUE, found 'limit'"),
         (["bronze_companies", "--parameters", "{"], "--parameters: expected a JSON object, found what is no JSON"),
         (["bronze_companies", "--parameters", "[1]"], "--parameters: expected a JSON object, found [1]"),
