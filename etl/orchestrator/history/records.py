@@ -15,6 +15,7 @@ from etl.errors import EtlError
 from etl.nearest import suggestion
 from etl.orchestrator.database.filling import fingerprint_of_text
 from etl.orchestrator.values import ErrorType, RunStatus
+from etl.redaction import redact
 
 COLUMNS = (
     "line",
@@ -102,11 +103,11 @@ class Runs:
             _number(row, "exit_code", _LONGEST_CODE, at_least=-_LONGEST_CODE),
             texts["error_class"],
             _error_type(texts["error_type"]),
-            texts["error_message"],
+            _masked(texts["error_message"]),
             _flag(row, "is_transient_error"),
             texts["worker_id"],
             texts["requested_by"],
-            texts["reason"] or ("skipped, as its log has it" if status == "skipped" else None),
+            _masked(texts["reason"]) or ("skipped, as its log has it" if status == "skipped" else None),
             _object(row, "metrics"),
         )
 
@@ -131,6 +132,11 @@ _TEXTS = (
     "requested_by",
     "reason",
 )
+
+
+def _masked(text: str | None) -> str | None:
+    """Others did not keep secrets out of their logs."""
+    return redact(text) if text else text
 
 
 def _status(row: Mapping[str, Any]) -> str:

@@ -49,6 +49,13 @@ def test_all_that_is_said_is_kept() -> None:
     assert found["parameters"] == '{"a":1}'
 
 
+def test_what_others_told_is_kept_without_its_secrets() -> None:
+    told = "no answer from postgresql://etl:hunter2@host/db, password=hunter2"
+    found = run(status="failed", error_message=told, reason=told)
+    masked = "no answer from postgresql://etl:***@host/db, password=***"
+    assert (found["error_message"], found["reason"]) == (masked, masked)
+
+
 def test_the_same_row_has_the_same_correlation_id() -> None:
     one = run(parameters='{"b": 1.0, "a": 2}', attempts="1")["correlation_id"]
     assert run(parameters={"a": 2, "b": 1}, started_at="2026-11-01 03:00:00+01:00")["correlation_id"] == one
