@@ -13,12 +13,11 @@ from etl.orchestrator.queue.asking import (
     retry_from_failure,
 )
 from etl.orchestrator.values import RunStatus
+from etl.redaction import redact
 
 
 def cancel_runs(database: OrchestratorDatabase, named: str, reason: str) -> list[CancelRequest]:
-    if not reason.strip():
-        raise UsageError("--reason: expected words for whoever wonders later, found nothing")
-    by = asker()
+    reason, by = kept_reason(reason), asker()
     if is_run(database, named):
         return [request_cancel(database, find_run(database, named)["run_id"], by, reason)]
     cycles = find_cycles(database, named)
@@ -30,6 +29,13 @@ def cancel_runs(database: OrchestratorDatabase, named: str, reason: str) -> list
     if not done:
         raise UsageError(f"nothing of {cycles.name} is open; what has ended cannot be cancelled")
     return done
+
+
+def kept_reason(reason: str) -> str:
+    """As it may be stored and shown."""
+    if not reason.strip():
+        raise UsageError("--reason: expected words for whoever wonders later, found nothing")
+    return redact(reason.strip())
 
 
 def retry_runs(database: OrchestratorDatabase, named: str, *, from_failure: bool) -> list[Row]:

@@ -9,6 +9,7 @@ import typer
 from etl.command.console import print_json, table_console
 from etl.command.edge import tool
 from etl.command.options import AsJson, ConfigDir
+from etl.orchestrator.command.asking import kept_reason
 from etl.orchestrator.command.finding import asker
 from etl.orchestrator.command.opening import opened
 from etl.orchestrator.command.rendering import print_locks
@@ -39,7 +40,7 @@ def release(
 ) -> None:
     """Take a lock from whoever holds it, as if its lease had run out; its run is tried again if it may be."""
     with opened(config_dir) as at:
-        taken = release_lock(at.database, key, asker(), reason)
+        taken = release_lock(at.database, key, asker(), kept_reason(reason))
     if as_json:
         print_json(vars(taken))
     else:

@@ -147,6 +147,19 @@ def test_what_cannot_be_meant_is_refused_and_nothing_is_made(
     assert runs(night) == []
 
 
+def test_a_secret_is_no_parameter_and_is_not_repeated(night: Night, orchestrate: Orchestrate) -> None:
+    night.job("bronze_open", parameters_schema={"additionalProperties": True})
+    for given in ("password=hunter2hunter2", "source=postgresql://me:hunter2hunter2@host/db"):
+        done = orchestrate("run", "start", "bronze_open", "--param", given)
+        assert (done.code, done.out) == (2, "")
+        assert "expected no secret" in done.err
+        assert "hunter2" not in done.err
+    assert runs(night) == []
+    run = night.run("bronze_open")
+    orchestrate("run", "cancel", str(run), "--reason", "postgresql://me:hunter2hunter2@host/db was away")
+    assert night.execute("SELECT reason FROM dw_etl_runs") == [("postgresql://me:***@host/db was away",)]
+
+
 # the same id twice
 
 
