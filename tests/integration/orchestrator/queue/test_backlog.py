@@ -13,9 +13,9 @@ from etl.orchestrator.database.queries import statement
 from tests.databases import Execute
 from tests.integration.orchestrator.queue.queued import add_job, ask
 
-BEHIND = 20_000
-AT_MOST = 1_000
-"""Rows and entries of indexes that are looked at, of three jobs' runs and 20,000 that wait."""
+BEHIND = 5_000
+AT_MOST = 500
+"""Rows and entries of indexes that are looked at, of three jobs' runs and 5,000 that wait."""
 
 LOOKED_AT = """
 SELECT sum(pg_stat_get_xact_tuples_returned(each.oid))::integer AS entries
