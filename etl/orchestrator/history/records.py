@@ -134,8 +134,9 @@ _TEXTS = (
 )
 
 
+@lru_cache(maxsize=10_000)
 def _masked(text: str | None) -> str | None:
-    """Others did not keep secrets out of their logs."""
+    """Others did not keep secrets out of their logs. Which say the same again and again."""
     return redact(text) if text else text
 
 
