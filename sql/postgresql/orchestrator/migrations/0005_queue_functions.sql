@@ -187,7 +187,29 @@ BEGIN
 END
 $$;
 
--- Takes an attempt's run from its worker, its key with it; no row where it was the worker's no longer, and an event.
+-- What became of the run when its worker had ended this attempt itself; NULL where it was taken away, or is under way.
+CREATE OR REPLACE FUNCTION dw_etl_ended_as(token bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT CASE told.event_type
+            WHEN 'succeeded' THEN 'success' WHEN 'retry_scheduled' THEN 'queued' ELSE told.event_type
+        END
+        FROM dw_etl_job_locks AS ended JOIN dw_etl_run_events AS told
+            ON told.run_id = ended.run_id AND told.fencing_token = ended.fencing_token
+        WHERE ended.fencing_token = token AND ended.status = 'released'
+            AND told.event_type IN ('succeeded', 'failed', 'cancelled', 'retry_scheduled')
+            AND NOT EXISTS (
+                SELECT FROM dw_etl_run_events AS other
+                WHERE other.run_id = ended.run_id AND other.fencing_token = token
+                    AND other.event_type IN ('lock_released', 'handed_back')
+            )
+        ORDER BY told.event_id LIMIT 1
+    );
+END
+$$;
+
+-- Takes an attempt's run from its worker, its key with it; no row where it was the worker's no longer, and an event:
+-- but not where the worker says again how it ended, because it had no answer.
 CREATE OR REPLACE FUNCTION dw_etl_end_attempt(token bigint, ends_as text, doing text)
 RETURNS dw_etl_runs LANGUAGE plpgsql AS $$
 DECLARE
@@ -199,7 +221,8 @@ BEGIN
     IF NOT FOUND THEN
         INSERT INTO dw_etl_run_events (run_id, event_type, attempt, worker_id, fencing_token, details)
         SELECT ended.run_id, 'fenced', ended.attempt, ended.worker_id, token, jsonb_build_object('doing', doing)
-        FROM dw_etl_job_locks AS ended WHERE ended.fencing_token = token;
+        FROM dw_etl_job_locks AS ended
+        WHERE ended.fencing_token = token AND (doing <> 'finish' OR dw_etl_ended_as(token) IS NULL);
         RETURN NULL;
     END IF;
     SELECT * INTO run FROM dw_etl_runs WHERE run_id = attempted.run_id FOR NO KEY UPDATE;
@@ -391,7 +414,7 @@ BEGIN
 END
 $$;
 
--- What the run is now; NULL where it was the worker's no longer.
+-- What the run is now; NULL where it was the worker's no longer. Said again, it changes nothing.
 CREATE OR REPLACE FUNCTION dw_etl_finish(
     token bigint, outcome text, failure jsonb, counts jsonb, retry_in_seconds double precision
 ) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -399,7 +422,7 @@ DECLARE
     run dw_etl_runs := dw_etl_end_attempt(token, 'released', 'finish');
 BEGIN
     IF run.run_id IS NULL THEN
-        RETURN NULL;
+        RETURN dw_etl_ended_as(token);
     END IF;
     RETURN dw_etl_conclude(run, outcome, failure, counts, retry_in_seconds);
 END

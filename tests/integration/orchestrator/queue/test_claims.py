@@ -198,6 +198,22 @@ def test_a_worker_that_lost_its_run_changes_nothing(database: OrchestratorDataba
     succeed(database, own)
 
 
+def test_an_end_that_is_said_again_for_want_of_an_answer_is_one_end(
+    database: OrchestratorDatabase, execute: Execute
+) -> None:
+    add_job(execute, "a")
+    ask(database, "a")
+    first = claim_one(database)
+    assert finish(database, first, RunStatus.FAILED, NO_COUNTS, TRANSIENT, 0) is RunStatus.QUEUED
+    second = claim_one(database)
+    assert finish(database, first, RunStatus.FAILED, NO_COUNTS, TRANSIENT, 0) is RunStatus.QUEUED
+    assert statuses(execute) == {"a": "running"}
+    for _ in range(2):
+        assert finish(database, second, RunStatus.SUCCESS, NO_COUNTS) is RunStatus.SUCCESS
+    told = events(execute, first.run_id)
+    assert (told.count("retry_scheduled"), told.count("succeeded"), told.count("fenced")) == (1, 1, 0)
+
+
 def test_a_renewal_keeps_what_is_the_workers_own(database: OrchestratorDatabase, execute: Execute) -> None:
     for slug in "ab":
         add_job(execute, slug)
