@@ -158,10 +158,10 @@ def _alerts(database: OrchestratorDatabase) -> Finding:
     why = f" ({row['last_error']})" if row["last_error"] else ""
     if row["waiting"]:
         found = f"{row['waiting']} have waited for more than five minutes{why}"
-        return Finding("alerts", State.WRONG, found, _command("alert test"))
+        return Finding("alerts", State.WRONG, found, _command("alert list --status pending"))
     if row["given_up"]:
         found = f"{row['given_up']} of the last day were given up{why}"
-        return Finding("alerts", State.WARNING, found, _command("alert test"))
+        return Finding("alerts", State.WARNING, found, _command("alert list --status given_up"))
     return Finding("alerts", State.OK, "all delivered")
 
 

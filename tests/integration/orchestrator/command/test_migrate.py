@@ -182,4 +182,7 @@ def test_doctor_finds_what_is_wrong(folder: Path, orchestrate: Orchestrate, exec
         " have ended"
     )
     assert found["alerts"] == "1 have waited for more than five minutes (refused)"
+    (next_step,) = [each["next_step"] for each in ill.json["checks"] if each["check"] == "alerts"]
+    words = next_step.split(" orchestrator ")[1].split()
+    assert [each["channel"] for each in orchestrate(*words, "--json").json] == ["slack"]
     assert "what to do" in orchestrate("doctor").out
