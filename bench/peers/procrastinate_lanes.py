@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import time
@@ -66,5 +67,7 @@ async def work(lanes: int) -> None:
 
 
 if __name__ == "__main__":
+    # that its application stands in the main module, which no other worker has to import
+    logging.getLogger("procrastinate").setLevel(logging.ERROR)
     verb, *numbers = sys.argv[1:]
     asyncio.run({"fill": fill, "work": work}[verb](*map(int, numbers)))
