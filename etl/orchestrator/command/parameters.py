@@ -13,7 +13,6 @@ from etl.errors import UsageError
 from etl.exact_json import as_json_path, inexact
 from etl.nearest import suggestion
 from etl.orchestrator.command.finding import Row
-from etl.redaction import MASK, redact_value
 
 
 def given_parameters(job: Row, pairs: Sequence[str], document: str | None) -> dict[str, Any]:
@@ -21,7 +20,6 @@ def given_parameters(job: Row, pairs: Sequence[str], document: str | None) -> di
     given = {**_document(document), **dict(_pair(job, pair) for pair in pairs)}
     merged = {**job["parameters"], **given}
     _check_names(job, given)
-    _check_secrets(given)
     faults = [f"{as_json_path(path)} {reason}" for path, reason in inexact(merged)]
     faults += [f"$.{name} {ELSEWHERE}" for name, value in given.items() if holds_secret(name, value)]
     plain = _plain(merged)
@@ -83,16 +81,6 @@ def _check_names(job: Row, given: Mapping[str, Any]) -> None:
     for name in given:
         if name not in known and not job["parameters_schema"].get("additionalProperties"):
             raise UsageError(f"job {job['slug']} has no parameter {name!r}; {suggestion(name, known, 'it has')}")
-
-
-def _check_secrets(given: Mapping[str, Any]) -> None:
-    for name, value in given.items():
-        said = {name: _plain(value)}
-        if str(redact_value(said)).count(MASK) > str(said).count(MASK):
-            raise UsageError(
-                f"expected no secret among the parameters, found one in {name!r}; parameters are stored and shown, so "
-                "let the job read it from its environment"
-            )
 
 
 def _plain(value: Any) -> Any:

@@ -152,7 +152,7 @@ def test_a_secret_is_no_parameter_and_is_not_repeated(night: Night, orchestrate:
     for given in ("password=hunter2hunter2", "source=postgresql://me:hunter2hunter2@host/db"):
         done = orchestrate("run", "start", "bronze_open", "--param", given)
         assert (done.code, done.out) == (2, "")
-        assert "expected no secret" in done.err
+        assert "holds a secret; let the job read it from its environment" in done.err
         assert "hunter2" not in done.err
     assert runs(night) == []
     run = night.run("bronze_open")
