@@ -466,7 +466,8 @@ BEGIN
 END
 $$;
 
--- One ready run that is not to wait while another holds its key: skipped, or failed. NULL: there is none.
+-- One ready run that is not to wait while another holds its key: skipped, or failed. NULL: there is none. A run that has
+-- begun waits for its next attempt as others do: how it failed is not forgotten.
 CREATE OR REPLACE FUNCTION dw_etl_settle_held() RETURNS bigint
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -477,7 +478,7 @@ BEGIN
     EXECUTE $find$
         SELECT * FROM dw_etl_runs AS waiting
         WHERE waiting.status = 'queued' AND waiting.ready_at IS NOT NULL AND waiting.when_held <> 'queue'
-            AND waiting.ready_at <= clock_timestamp() AND EXISTS (
+            AND waiting.attempts = 0 AND waiting.ready_at <= clock_timestamp() AND EXISTS (
                 SELECT FROM dw_etl_job_locks AS held
                 WHERE held.concurrency_key = waiting.concurrency_key AND held.status = 'active'
             )

@@ -17,6 +17,7 @@ from etl.postgresql.connection import connect
 from tests.databases import Execute
 from tests.integration.orchestrator.queue.queued import (
     NO_COUNTS,
+    TRANSIENT,
     active_locks,
     add_job,
     ask,
@@ -25,6 +26,7 @@ from tests.integration.orchestrator.queue.queued import (
     events,
     run_row,
     statuses,
+    succeed,
 )
 
 EXPIRE = "UPDATE dw_etl_job_locks SET expires_at = clock_timestamp() - interval '1 second' WHERE status = 'active'"
@@ -107,6 +109,22 @@ def test_what_becomes_of_a_run_whose_key_is_held(
         assert row["error_type"] == ("held" if policy == "fail" else None)
     assert claim(database, "worker") == []
     assert active_locks(execute) == 1
+
+
+@pytest.mark.parametrize("policy", ["skip", "fail"])
+def test_a_run_that_has_begun_waits_for_its_key(database: OrchestratorDatabase, execute: Execute, policy: str) -> None:
+    add_job(execute, "impatient", concurrency_key="shared", when_held=policy, priority=1)
+    add_job(execute, "holder", concurrency_key="shared")
+    ask(database, "impatient", "holder")
+    failed = claim_one(database)
+    assert finish(database, failed, RunStatus.FAILED, NO_COUNTS, TRANSIENT, 60) is RunStatus.QUEUED
+    holder = claim_one(database)
+    execute("UPDATE dw_etl_runs SET ready_at = clock_timestamp() WHERE run_id = %s", (failed.run_id,))
+    assert settle_held(database) == []
+    assert statuses(execute) == {"impatient": "queued", "holder": "running"}
+    succeed(database, holder)
+    again = claim_one(database)
+    assert (again.run_id, again.attempt) == (failed.run_id, 2)
 
 
 def test_a_lock_row_keeps_its_invariants(database: OrchestratorDatabase, execute: Execute) -> None:
