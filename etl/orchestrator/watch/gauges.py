@@ -22,7 +22,7 @@ ALIVE_SECONDS = 30.0
 STATEMENT_TIMEOUT_SECONDS = 5.0
 
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "queue_runs": ("Runs that wait: ready, for their next attempt, or for other runs.", ("state",)),
+    "queue_runs": ("Runs that wait: ready, for their next attempt, or for other runs or an enabled job.", ("state",)),
     "queue_seconds": ("How long the run that has been ready longest waits for a worker.", ()),
     "lock_wait_runs": ("Ready runs whose concurrency key another run holds.", ()),
     "lock_wait_seconds": ("How long the first of them waits.", ()),

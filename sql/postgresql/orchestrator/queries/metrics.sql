@@ -1,5 +1,6 @@
 -- What stands in the database, for Prometheus: asked every few seconds, so of indexes alone where runs are many.
 
+-- Nobody takes a run of a disabled job: it is not ready, it waits.
 -- name: metrics
 WITH now AS MATERIALIZED (
     SELECT clock_timestamp() AS at
@@ -8,7 +9,8 @@ WITH now AS MATERIALIZED (
         count(*) FILTER (WHERE ready_at <= now.at) AS runs,
         count(*) FILTER (WHERE ready_at > now.at) AS retrying,
         coalesce(extract(epoch FROM now.at - min(ready_at) FILTER (WHERE ready_at <= now.at)), 0) AS seconds
-    FROM now LEFT JOIN dw_etl_runs ON status = 'queued' AND ready_at IS NOT NULL
+    FROM now LEFT JOIN (dw_etl_runs AS run JOIN dw_etl_jobs AS job ON job.job_id = run.job_id AND job.is_enabled)
+        ON run.status = 'queued' AND run.ready_at IS NOT NULL
     GROUP BY now.at
 ), held AS MATERIALIZED (
     SELECT
@@ -20,6 +22,7 @@ WITH now AS MATERIALIZED (
     FROM now CROSS JOIN held
     JOIN dw_etl_runs AS run ON run.concurrency_key = held.concurrency_key
         AND run.status = 'queued' AND run.ready_at IS NOT NULL AND run.ready_at <= now.at
+    JOIN dw_etl_jobs AS job ON job.job_id = run.job_id AND job.is_enabled
     GROUP BY now.at
 ), pending AS (
     SELECT count(alert_id) AS alerts, coalesce(extract(epoch FROM now.at - min(created_at)), 0) AS seconds

@@ -60,6 +60,19 @@ def test_the_queue_is_told_by_what_its_runs_wait_for(database: OrchestratorDatab
     assert found["lock_wait_seconds",] > 0
 
 
+def test_runs_of_a_disabled_job_are_not_ready(database: OrchestratorDatabase, execute: Execute) -> None:
+    for slug in ("holder", "behind"):
+        add_job(execute, slug, concurrency_key="shared")
+    add_job(execute, "free")
+    ask(database, "holder", "behind", "free")
+    execute("UPDATE dw_etl_jobs SET is_enabled = slug = 'holder'")
+    claim_one(database)
+    found = values(DatabaseGauges(database))
+    queue = {state: found["queue_runs", state] for state in ("ready", "retrying", "waiting")}
+    assert queue == {"ready": 0, "retrying": 0, "waiting": 2}
+    assert (found["queue_seconds",], found["lock_wait_runs",], found["lock_wait_seconds",]) == (0, 0, 0)
+
+
 def test_what_was_asked_is_kept_for_a_moment(database: OrchestratorDatabase, execute: Execute) -> None:
     kept, fresh = DatabaseGauges(database, kept_seconds=3600), DatabaseGauges(database, kept_seconds=0)
     before = (values(kept)["queue_runs", "ready"], values(fresh)["queue_runs", "ready"])
