@@ -20,7 +20,8 @@ class RunFilter:
     statuses: tuple[RunStatus, ...] = tuple(RunStatus)
     layer: str | None = None
     cycle_ids: tuple[str, ...] | None = None
-    since: datetime | None = None
+    since: datetime | timedelta | None = None
+    """An age is counted from the database's now."""
     after: Row | None = None
     """The last run of the page before."""
     limit: int = 30
@@ -32,13 +33,13 @@ def listed(database: OrchestratorDatabase, chosen: RunFilter) -> list[dict[str, 
     return database.at_once(_statement(chosen), _values(chosen))
 
 
-def since_when(written: str | None) -> datetime | None:
+def since_when(written: str | None) -> datetime | timedelta | None:
     """A moment, in UTC where it names no zone, or how long ago."""
     if written is None:
         return None
     amount, unit = written[:-1], written[-1:]
     if unit in _UNITS and amount.isascii() and amount.isdigit() and len(amount) < 7:
-        return datetime.now(UTC) - timedelta(**{_UNITS[unit]: int(amount)})
+        return timedelta(**{_UNITS[unit]: int(amount)})
     try:
         at = datetime.fromisoformat(written)
     except ValueError as error:
@@ -58,7 +59,8 @@ def _values(chosen: RunFilter) -> dict[str, object]:
         "statuses": [str(status) for status in chosen.statuses],
         "layer": chosen.layer,
         "cycle_ids": list(chosen.cycle_ids or ()),
-        "since": chosen.since,
+        "since": chosen.since if isinstance(chosen.since, datetime) else None,
+        "age": chosen.since.total_seconds() if isinstance(chosen.since, timedelta) else None,
         "before_at": chosen.after["scheduled_at"] if chosen.after else None,
         "before_run_id": chosen.after["run_id"] if chosen.after else None,
         "limit": chosen.limit,

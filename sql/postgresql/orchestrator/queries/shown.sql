@@ -38,13 +38,14 @@ WHERE slug = %(slug)s AND is_enabled <> %(is_enabled)s
 RETURNING slug;
 
 -- name: runs_by_status
--- The newest of these statuses: each status by its own index, whatever the number of runs.
+-- The newest of these statuses: each status by its own index, whatever the number of runs. An age is counted from now()
+-- and not from clock_timestamp(), which no index can be asked with.
 SELECT runs.*, jobs.slug, jobs.layer
 FROM unnest(%(statuses)s::text[]) AS wanted (status)
 CROSS JOIN LATERAL (
     SELECT * FROM dw_etl_runs
     WHERE status = wanted.status
-        AND scheduled_at >= coalesce(%(since)s::timestamptz, '-infinity')
+        AND scheduled_at >= coalesce(%(since)s::timestamptz, now() - make_interval(secs => %(age)s), '-infinity')
         AND scheduled_at <= coalesce(%(before_at)s::timestamptz, 'infinity')
         AND (scheduled_at, run_id)
             < (coalesce(%(before_at)s::timestamptz, 'infinity'), coalesce(%(before_run_id)s, 9223372036854775807))
@@ -63,7 +64,7 @@ CROSS JOIN LATERAL (
     SELECT * FROM dw_etl_runs
     WHERE job_id = jobs.job_id
         AND status = ANY (%(statuses)s::text[])
-        AND scheduled_at >= coalesce(%(since)s::timestamptz, '-infinity')
+        AND scheduled_at >= coalesce(%(since)s::timestamptz, now() - make_interval(secs => %(age)s), '-infinity')
         AND scheduled_at <= coalesce(%(before_at)s::timestamptz, 'infinity')
         AND (scheduled_at, run_id)
             < (coalesce(%(before_at)s::timestamptz, 'infinity'), coalesce(%(before_run_id)s, 9223372036854775807))
@@ -81,7 +82,7 @@ JOIN dw_etl_jobs AS jobs ON jobs.job_id = runs.job_id
 WHERE runs.cycle_id = ANY (%(cycle_ids)s::text[])
     AND runs.trigger <> 'import'
     AND runs.status = ANY (%(statuses)s::text[])
-    AND runs.scheduled_at >= coalesce(%(since)s::timestamptz, '-infinity')
+    AND runs.scheduled_at >= coalesce(%(since)s::timestamptz, now() - make_interval(secs => %(age)s), '-infinity')
     AND (%(slug)s::text IS NULL OR jobs.slug = %(slug)s)
     AND (%(layer)s::text IS NULL OR jobs.layer = %(layer)s)
     AND (runs.scheduled_at, runs.run_id)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
 
+from etl.orchestrator.command import listing
 from etl.project import PROJECT_DIR
 from tests.databases import Execute
 from tests.integration.orchestrator.command.conftest import Orchestrate
@@ -51,10 +52,24 @@ def test_runs_are_listed_by_what_is_asked_for(night: Night, orchestrate: Orchest
     assert listed(orchestrate, "--job", "bronze_companies", "--since", "2026-11-25") == [failed]
 
 
-def test_the_age_of_since_is_counted_from_now(night: Night, orchestrate: Orchestrate) -> None:
-    recent = night.run("bronze_companies", scheduled_at=datetime.now(UTC) - timedelta(hours=30))
-    night.run("bronze_prices", scheduled_at=datetime.now(UTC) - timedelta(hours=50))
-    assert listed(orchestrate, "--since", "36h") == [recent]
+class ElsewhereInTime(datetime):
+    """The clock of a machine that is half a day ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) + timedelta(hours=12)
+
+
+@pytest.mark.parametrize("by", [[], ["--job", "bronze_companies"], ["--cycle", CYCLE]])
+def test_the_age_of_since_is_counted_from_the_databases_now(
+    night: Night, orchestrate: Orchestrate, monkeypatch: pytest.MonkeyPatch, by: list[str]
+) -> None:
+    monkeypatch.setattr(listing, "datetime", ElsewhereInTime)
+    ((now,),) = night.execute("SELECT clock_timestamp()")
+    recent = night.run("bronze_companies", scheduled_at=now - timedelta(hours=30))
+    night.run("bronze_companies", cycle_id="before", scheduled_at=now - timedelta(hours=50))
+    night.run("bronze_prices", scheduled_at=now - timedelta(hours=40))
+    assert listed(orchestrate, "--since", "36h", *by) == [recent]
 
 
 @pytest.mark.parametrize("by", [[], ["--job", "bronze_companies"], ["--layer", "bronze"], ["--status", "success"]])
@@ -91,11 +106,13 @@ def test_lists_use_indexes_whatever_the_number_of_runs(night: Night) -> None:
         (),
     )
     night.execute("ANALYZE dw_etl_runs")
-    nothing = {"slug": None, "layer": None, "since": None, "before_at": None, "before_run_id": None, "limit": 30}
+    names = ("slug", "layer", "since", "age", "before_at", "before_run_id")
+    nothing = {**dict.fromkeys(names), "limit": 30}
     every = ["queued", "running", "success", "failed", "skipped", "cancelled"]
     for name, values in (
         ("runs_by_status", {"statuses": every}),
         ("runs_by_status", {"statuses": ["failed"]}),
+        ("runs_by_status", {"statuses": every, "age": 3600}),
         ("runs_of_jobs", {"slug": "bronze_companies", "statuses": every}),
         ("runs_of_jobs", {"layer": "bronze", "statuses": every}),
         ("runs_of_cycle", {"cycle_ids": ["c5"], "statuses": every}),
