@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from etl.command.edge import say
 from etl.errors import UsageError
 from etl.orchestrator.command.finding import find_run
+from etl.orchestrator.command.looking import looks
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.values import RunStatus
 
@@ -30,13 +30,15 @@ class Output:
     def pieces(self) -> list[dict[str, Any]]:
         """Those that have come since the last call."""
         found: list[dict[str, Any]] = []
+        seen = self._seen
         for attempt in self._attempts():
-            after = self._seen[1] if attempt == self._seen[0] else -1
+            after = seen[1] if attempt == seen[0] else -1
             values = {"run_id": self.run_id, "attempt": attempt, "after": after}
             pieces = self.database.at_once("output_of_run", values)
             if pieces:
-                self._seen = (attempt, pieces[-1]["piece"])
+                seen = (attempt, pieces[-1]["piece"])
             found += pieces
+        self._seen = seen  # not before all is here: a server that goes away meanwhile is asked for all of it again
         return [piece for piece in found if not self.only_stderr or piece["stream"] == "stderr"]
 
     def _attempts(self) -> list[int]:
@@ -67,18 +69,25 @@ def print_output(output: Output, *, follow: bool) -> None:
         say(_nothing(output))
     elif not last.endswith("\n"):
         sys.stdout.write("\n")
-    earlier = [attempt for attempt in output.attempts() if attempt < output.latest]
-    if output.attempt is None and earlier and not follow:
+    if output.attempt is None and not follow:
+        _say_earlier(output)
+
+
+def _say_earlier(output: Output) -> None:
+    if earlier := [attempt for attempt in output.attempts() if attempt < output.latest]:
         say(f"of attempt {output.latest}; --attempt {earlier[-1]} shows the one before")
 
 
 def _followed(output: Output) -> Iterator[dict[str, Any]]:
-    while True:
+    def look() -> tuple[bool, list[dict[str, Any]]]:
+        """Whether it has ended is asked first: nothing is written afterwards."""
         has_ended = RunStatus(find_run(output.database, str(output.run_id))["status"]).has_ended
-        yield from output.pieces()
+        return has_ended, output.pieces()
+
+    for has_ended, pieces in looks(look, INTERVAL_SECONDS):
+        yield from pieces
         if has_ended:
             return
-        time.sleep(INTERVAL_SECONDS)
 
 
 def _nothing(output: Output) -> str:

@@ -12,9 +12,9 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from etl.errors import TransientError
 from etl.orchestrator.command.board import Board, Line, board_of
 from etl.orchestrator.command.finding import Cycles
+from etl.orchestrator.command.looking import looks
 from etl.orchestrator.command.moments import clock
 from etl.orchestrator.command.rendering_watch import print_end, render
 from etl.orchestrator.database.database import OrchestratorDatabase
@@ -46,17 +46,11 @@ def watch_as_json(database: OrchestratorDatabase, cycles: Cycles, interval: floa
 
 
 def boards(database: OrchestratorDatabase, cycles: Cycles, interval: float) -> Iterator[Board]:
-    """The last has ended. A server that is away for a moment is asked again."""
-    while True:
-        try:
-            board = board_of(database, cycles)
-        except TransientError:
-            time.sleep(interval)
-            continue
+    """The last has ended."""
+    for board in looks(lambda: board_of(database, cycles), interval):
         yield board
         if board.has_ended:
             return
-        time.sleep(interval)
 
 
 def _drawn(database: OrchestratorDatabase, cycles: Cycles, interval: float, console: Console) -> Board:

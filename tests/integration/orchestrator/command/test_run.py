@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
 
+from etl.config.settings import PostgreSQLSettings
 from etl.orchestrator.command import listing
+from etl.postgresql.connection import connect
 from etl.project import PROJECT_DIR
-from tests.databases import Execute
+from tests.databases import PATIENCE_SECONDS, Execute
 from tests.integration.orchestrator.command.conftest import Orchestrate
 from tests.integration.orchestrator.command.nights import CYCLE, Night
 
 pytestmark = pytest.mark.stack
+
+END_WHO_WAITS = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE NOT granted AND relation = 'orchestrator.dw_etl_run_output'::regclass
+"""
 
 
 @pytest.fixture
@@ -261,6 +270,30 @@ def test_logs_are_followed_through_the_attempts_to_the_runs_end(
         night.output(run, "done", 2, 2)
         night.execute("UPDATE dw_etl_runs SET status = 'success', ended_at = clock_timestamp()")
         assert process.stdout.read() == "done\n"
+    assert process.returncode == 0
+
+
+def test_logs_are_followed_further_when_their_connection_was_lost(
+    night: Night, environment: dict[str, str], orchestrator_settings: PostgreSQLSettings, tmp_path: Path
+) -> None:
+    run = night.run("bronze_companies", "running")
+    night.output(run, "before\n", 1, 0)
+    command = [sys.executable, "-m", "etl.orchestrator", "run", "logs", str(run), "--follow"]
+    with subprocess.Popen(
+        [*command, "--config-dir", str(tmp_path)], cwd=PROJECT_DIR, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "before\n"
+        with closing(connect(orchestrator_settings, cursors=None)) as holding, holding.cursor() as cursor:
+            cursor.execute("LOCK orchestrator.dw_etl_run_output")
+            until = time.monotonic() + PATIENCE_SECONDS
+            while not night.execute(END_WHO_WAITS):  # in the middle of a statement
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            holding.commit()
+        night.output(run, "after\n", 1, 1)
+        night.execute("UPDATE dw_etl_runs SET status = 'success', ended_at = clock_timestamp()")
+        assert process.stdout.read() == "after\n"
     assert process.returncode == 0
 
 
