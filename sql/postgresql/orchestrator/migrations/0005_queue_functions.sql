@@ -208,6 +208,17 @@ BEGIN
 END
 $$;
 
+-- Whether its worker had handed this attempt's run back itself.
+CREATE OR REPLACE FUNCTION dw_etl_was_handed_back(token bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM dw_etl_job_locks AS ended JOIN dw_etl_run_events AS told
+            ON told.run_id = ended.run_id AND told.fencing_token = ended.fencing_token
+        WHERE ended.fencing_token = token AND told.event_type = 'handed_back'
+    );
+END
+$$;
+
 -- Takes an attempt's run from its worker, its key with it; no row where it was the worker's no longer, and an event:
 -- but not where the worker says again how it ended, because it had no answer.
 CREATE OR REPLACE FUNCTION dw_etl_end_attempt(token bigint, ends_as text, doing text)
@@ -222,7 +233,11 @@ BEGIN
         INSERT INTO dw_etl_run_events (run_id, event_type, attempt, worker_id, fencing_token, details)
         SELECT ended.run_id, 'fenced', ended.attempt, ended.worker_id, token, jsonb_build_object('doing', doing)
         FROM dw_etl_job_locks AS ended
-        WHERE ended.fencing_token = token AND (doing <> 'finish' OR dw_etl_ended_as(token) IS NULL);
+        WHERE ended.fencing_token = token AND NOT CASE doing
+            WHEN 'finish' THEN dw_etl_ended_as(token) IS NOT NULL
+            WHEN 'hand back' THEN dw_etl_was_handed_back(token)
+            ELSE false
+        END;
         RETURN NULL;
     END IF;
     SELECT * INTO run FROM dw_etl_runs WHERE run_id = attempted.run_id FOR NO KEY UPDATE;
@@ -428,14 +443,15 @@ BEGIN
 END
 $$;
 
--- Its attempt is not counted, and the next may begin at once.
+-- Its attempt is not counted, and the next may begin at once. False where it was the worker's no longer; said again, it
+-- changes nothing.
 CREATE OR REPLACE FUNCTION dw_etl_hand_back(token bigint, why text) RETURNS boolean
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     run dw_etl_runs := dw_etl_end_attempt(token, 'released', 'hand back');
 BEGIN
     IF run.run_id IS NULL THEN
-        RETURN false;
+        RETURN dw_etl_was_handed_back(token);
     END IF;
     PERFORM dw_etl_tell(run, 'handed_back', jsonb_build_object('reason', why));
     IF run.cancel_requested_at IS NOT NULL THEN

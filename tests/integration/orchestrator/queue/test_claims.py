@@ -9,6 +9,7 @@ import pytest
 
 from etl.config.settings import PostgreSQLSettings
 from etl.orchestrator.database.database import OrchestratorDatabase
+from etl.orchestrator.queue.asking import release_lock, request_cancel
 from etl.orchestrator.queue.claims import claim, finish, hand_back, record, renew
 from etl.orchestrator.values import Counts, EventType, JobKind, RunStatus
 from tests.databases import Execute
@@ -179,10 +180,10 @@ def test_what_is_handed_back_is_ready_at_once_and_not_counted(database: Orchestr
 
 
 def test_a_worker_that_lost_its_run_changes_nothing(database: OrchestratorDatabase, execute: Execute) -> None:
-    add_job(execute, "a")
+    add_job(execute, "a", backoff_seconds=0, backoff_limit_seconds=0)
     ask(database, "a")
     claimed = claim_one(database)
-    assert hand_back(database, claimed, "told to end")
+    release_lock(database, "a", "ann", "its machine is gone")
     own = claim_one(database, "other")
     before = run_row(execute, claimed.run_id)
 
@@ -212,6 +213,29 @@ def test_an_end_that_is_said_again_for_want_of_an_answer_is_one_end(
         assert finish(database, second, RunStatus.SUCCESS, NO_COUNTS) is RunStatus.SUCCESS
     told = events(execute, first.run_id)
     assert (told.count("retry_scheduled"), told.count("succeeded"), told.count("fenced")) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_run_that_is_handed_back_again_for_want_of_an_answer_is_handed_back_once(
+    database: OrchestratorDatabase, execute: Execute, is_cancelled: bool
+) -> None:
+    add_job(execute, "a")
+    ask(database, "a")
+    first = claim_one(database)
+    if is_cancelled:
+        request_cancel(database, first.run_id)
+    for _ in range(2):
+        assert hand_back(database, first, "told to end")
+    told = events(execute, first.run_id)
+    assert (told.count("handed_back"), told.count("fenced")) == (1, 0)
+    assert statuses(execute) == {"a": "cancelled" if is_cancelled else "queued"}
+    if not is_cancelled:
+        second = claim_one(database)
+        assert hand_back(database, first, "told to end")
+        assert (statuses(execute), second.attempt) == ({"a": "running"}, 1)
+        # who says something else than he did is fenced
+        assert finish(database, first, RunStatus.SUCCESS, NO_COUNTS) is None
+        assert events(execute, first.run_id).count("fenced") == 1
 
 
 def test_a_renewal_keeps_what_is_the_workers_own(database: OrchestratorDatabase, execute: Execute) -> None:
