@@ -292,6 +292,25 @@ BEGIN
 END
 $$;
 
+-- These runs, all that waits for them, however far, and what that waits for: locked by run_id before one of them is
+-- changed, where several may be changed that do not stand one below the other.
+CREATE OR REPLACE FUNCTION dw_etl_lock_around(run_ids bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    around bigint[] := ARRAY(
+        WITH RECURSIVE under AS (
+            SELECT unnest(run_ids) AS run_id
+            UNION
+            SELECT waits.run_id FROM under JOIN dw_etl_run_dependencies AS waits ON waits.parent_run_id = under.run_id
+        )
+        SELECT under.run_id FROM under
+        UNION
+        SELECT waits.parent_run_id FROM under JOIN dw_etl_run_dependencies AS waits ON waits.run_id = under.run_id
+    );
+BEGIN
+    PERFORM FROM dw_etl_runs WHERE run_id = ANY (around) ORDER BY run_id FOR NO KEY UPDATE;
+END
+$$;
+
 -- All that waits for a run, however far, is skipped because of `cause`. Again until nothing is left: who is just being
 -- added below one of them is seen when its row is locked.
 CREATE OR REPLACE FUNCTION dw_etl_skip_descendants(above bigint, cause bigint) RETURNS void LANGUAGE plpgsql AS $$
@@ -558,6 +577,8 @@ DECLARE
     run dw_etl_runs;
     again bigint[];
 BEGIN
+    -- two that were asked for at once may have dependents in common
+    PERFORM dw_etl_lock_around(ARRAY[asked]);
     SELECT * INTO root FROM dw_etl_runs WHERE run_id = asked FOR NO KEY UPDATE;
     IF NOT FOUND OR root.status NOT IN ('failed', 'cancelled') THEN
         RETURN;

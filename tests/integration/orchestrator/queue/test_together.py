@@ -17,6 +17,7 @@ from etl.orchestrator.queue.asking import request_cancel, retry_from_failure
 from etl.orchestrator.queue.claims import claim, finish, hand_back
 from etl.orchestrator.queue.reaping import reap, settle_held
 from etl.orchestrator.values import Claim, RunStatus
+from etl.postgresql.connection import connect
 from tests.databases import Execute
 from tests.integration.orchestrator.conftest import SCHEMA
 from tests.integration.orchestrator.queue.queued import (
@@ -28,6 +29,7 @@ from tests.integration.orchestrator.queue.queued import (
     ask,
     claim_one,
     events,
+    run_row,
     statuses,
     succeed,
 )
@@ -232,6 +234,36 @@ def test_of_all_that_end_a_run_at_once_one_does(crowd: Crowd, database: Orchestr
         while claims := claim(database, "worker"):
             succeed(database, claims[0])
         assert execute("SELECT count(*) FROM dw_etl_runs WHERE ended_at IS NULL") == [(0,)]
+
+
+def test_two_failed_parents_of_the_same_children_are_reopened_at_once(
+    crowd: Crowd, database: OrchestratorDatabase, execute: Execute, orchestrator_settings: PostgreSQLSettings
+) -> None:
+    """Both get as far as the children before either is done: one was skipped for p, the other for q."""
+    for slug, parents in {"p": [], "q": [], "c": ["p", "q"], "d": ["p", "q"]}.items():
+        add_job(execute, slug, parents)
+    made = ask(database, "p", "q", "d")
+    first, second = sorted(claim(database, "worker", at_most=2), key=lambda claimed: claimed.slug)
+    ended(RunStatus.FAILED, second)(database)
+    ended(RunStatus.FAILED, first)(database)
+    made |= ask(database, "c", cycle_id="later", waits_outside=True)
+    assert [run_row(execute, made[slug].run_id)["because_run_id"] for slug in "cd"] == [first.run_id, second.run_id]
+
+    with closing(connect(orchestrator_settings, cursors=None)) as holding, ThreadPoolExecutor(1) as pool:
+        with holding.cursor() as cursor:
+            cursor.execute(
+                "SELECT FROM orchestrator.dw_etl_runs WHERE run_id = ANY (%s) FOR UPDATE",
+                ([made["c"].run_id, made["d"].run_id],),
+            )
+        both = [lambda own, run=each.run_id: retry_from_failure(own, run) for each in (first, second)]
+        reopened = pool.submit(crowd.together, *both)
+        end = time.monotonic() + 60
+        while execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted") != [(2,)]:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        holding.commit()
+        assert [run_ids[0] for run_ids in reopened.result(timeout=60)] == [first.run_id, second.run_id]
+    assert statuses(execute) == dict.fromkeys("pqcd", "queued")
 
 
 def quietly(database: OrchestratorDatabase, claimed: Claim) -> None:
