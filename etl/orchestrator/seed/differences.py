@@ -9,7 +9,7 @@ from typing import Any, Literal
 from etl.config.orchestrator.jobs import JobConfig, JobsConfiguration
 
 Standing = Mapping[str, Mapping[str, Any]]
-"""The jobs' rows by slug, each with its `tags`, `parents` and `schedule`."""
+"""The jobs' rows by slug, each with its `tags`, `parents`, `schedule` and `queued_runs`."""
 
 OF_TABLES_OF_THEIR_OWN = ("tags", "parents", "schedule")
 
@@ -68,6 +68,8 @@ def _of_jobs(wanted: JobsConfiguration, standing: Standing) -> Iterator[Differen
                 yield Difference("changed", "job", slug, name, before[name], value)
     for slug in gone(wanted, standing):
         yield Difference("removed", "job", slug, before=standing[slug]["source_file"])
+        if queued := standing[slug]["queued_runs"]:
+            yield Difference("removed", "job", slug, "queued_runs", queued, "cancelled")
 
 
 def _of_scopes(wanted: Mapping[str, int], standing: Mapping[str, int]) -> Iterator[Difference]:

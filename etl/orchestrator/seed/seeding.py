@@ -1,8 +1,8 @@
 """Writes conf/jobs into the tables. As often as one likes; nothing that ran is deleted.
 
 The files win, with two exceptions: a job that somebody disabled stays so until its file says something else than it
-did, and a paused schedule stays paused. A job that no file has any more is disabled, its schedule ends, and nothing
-depends on it.
+did, and a paused schedule stays paused. A job that no file has any more is disabled, its schedule ends, nothing
+depends on it, and its queued runs, which would wait for ever, are cancelled.
 """
 
 from __future__ import annotations
@@ -35,9 +35,12 @@ def seed(database: OrchestratorDatabase, wanted: JobsConfiguration) -> list[Diff
         standing, scopes = _standing(cursor)
         found = all_differences(wanted, standing, scopes)
         _write_jobs(cursor, wanted, standing)
-        for slug in gone(wanted, standing):
-            _retire(cursor, slug, standing[slug]["job_id"])
+        retired = {slug: standing[slug]["job_id"] for slug in gone(wanted, standing)}
+        for slug, job_id in retired.items():
+            _retire(cursor, slug, job_id)
         _write_parallelism(cursor, wanted.parallelism, scopes)
+        if retired:
+            cursor.execute(statement("cancel_queued_runs"), {"job_ids": list(retired.values())})
     return found
 
 

@@ -25,8 +25,12 @@ SELECT
         WHERE schedules.job_id = jobs.job_id AND is_active = true
         ORDER BY created_at DESC, schedule_id DESC
         LIMIT 1
-    ) AS schedule
+    ) AS schedule,
+    coalesce(queued.runs, 0) AS queued_runs
 FROM dw_etl_jobs AS jobs
+LEFT JOIN (
+    SELECT job_id, count(*) AS runs FROM dw_etl_runs WHERE status = 'queued' GROUP BY job_id
+) AS queued ON queued.job_id = jobs.job_id
 ORDER BY jobs.slug;
 
 -- name: seeded_parallelism
@@ -62,6 +66,16 @@ WHERE slug = %(slug)s;
 UPDATE dw_etl_jobs SET
     is_enabled = false, is_enabled_by_file = NULL, source_file = NULL, updated_at = clock_timestamp()
 WHERE slug = %(slug)s;
+
+-- name: cancel_queued_runs
+-- After all else that is locked: whoever makes runs locks schedules first, then runs.
+SELECT dw_etl_lock_around(ARRAY(
+    SELECT run_id FROM dw_etl_runs WHERE job_id = ANY (%(job_ids)s::bigint[]) AND status = 'queued'
+));
+SELECT dw_etl_cancel(waiting.run_id, 'migrate', 'its job is in no file any more')
+FROM (
+    SELECT run_id FROM dw_etl_runs WHERE job_id = ANY (%(job_ids)s::bigint[]) AND status = 'queued' ORDER BY run_id
+) AS waiting;
 
 -- name: set_tags
 WITH gone AS (

@@ -17,6 +17,7 @@ from etl.orchestrator.schedule.clocks import pause
 from etl.orchestrator.seed import Difference, differences, seed
 from etl.postgresql.connection import connect
 from tests.databases import Execute
+from tests.integration.orchestrator.queue.queued import ask
 
 pytestmark = pytest.mark.stack
 
@@ -154,6 +155,36 @@ def test_a_job_that_is_gone_keeps_its_history(database: OrchestratorDatabase, ex
     assert execute("SELECT is_enabled, source_file FROM dw_etl_jobs WHERE slug = 'orders'") == [(True, "jobs/all.yaml")]
     assert execute("SELECT count(*) FROM dw_etl_schedules WHERE is_active") == [(1,)]
     assert len(graph(execute)) == 2
+
+
+def test_what_is_queued_of_a_job_that_is_gone_is_cancelled(
+    database: OrchestratorDatabase, execute: Execute, tmp_path: Path
+) -> None:
+    seed(database, written(tmp_path, JOBS))
+    ask(database, "orders", "customers", "revenue")
+    ask(database, "orders", cycle_id="running")
+    execute(
+        "UPDATE dw_etl_runs SET status = 'running', started_at = now(), fencing_token = 1, worker_id = 'w'"
+        " WHERE cycle_id = 'running'"
+    )
+    begin = JOBS.index("  orders:")
+    less = JOBS[:begin] + JOBS[JOBS.index("  customers:") :].replace("[orders, customers]", "[customers]")
+    told = Difference("removed", "job", "orders", "queued_runs", 1, "cancelled")
+    assert told in differences(database, written(tmp_path, less))
+    assert execute("SELECT count(*) FROM dw_etl_runs WHERE status = 'cancelled'") == [(0,)]
+
+    assert told in seed(database, written(tmp_path, less))
+
+    assert execute(
+        "SELECT slug, status, cancelled_by, reason FROM dw_etl_runs JOIN dw_etl_jobs USING (job_id)"
+        " ORDER BY slug, status"
+    ) == [
+        ("customers", "queued", None, None),
+        ("orders", "cancelled", "migrate", "its job is in no file any more"),
+        ("orders", "running", None, None),
+        ("revenue", "skipped", None, "orders (run 1) was cancelled"),
+    ]
+    assert seed(database, written(tmp_path, less)) == []
 
 
 def test_what_a_person_stopped_stays_so(database: OrchestratorDatabase, execute: Execute, tmp_path: Path) -> None:
