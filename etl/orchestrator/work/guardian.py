@@ -203,7 +203,8 @@ def _become_the_job(orders: Orders, guardian: int) -> None:
     _prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != guardian:
         os._exit(127)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
+    # whatever Python, or whoever started the worker (a shell in the background), ignores
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(orders.output, 1)
