@@ -14,7 +14,7 @@ from tests.e2e.conftest import Newcomer
 from tests.e2e.counting import clickhouse_counts, lake_counts, postgresql_counts
 
 # whole runs of the job: minutes each, and several times that on a busy machine
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 EXAMPLE = PROJECT_DIR / "conf" / "examples" / "nycflights"
 TABLES = ("flights", "weather", "airports", "airlines", "planes")

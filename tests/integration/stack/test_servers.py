@@ -84,6 +84,7 @@ def running(shell: Shell) -> Shell:
     return shell
 
 
+@pytest.mark.slow
 def test_a_start_killed_half_way_is_made_good_by_the_next(shell: Shell) -> None:
     first = shell.start("up")
     _wait_for(lambda: _is_initialising_a_database(first))
@@ -95,6 +96,7 @@ def test_a_start_killed_half_way_is_made_good_by_the_next(shell: Shell) -> None:
     assert _marks(shell) == ["in PostgreSQL", "in ClickHouse", "in S3"]
 
 
+@pytest.mark.slow
 def test_two_shells_at_once_start_each_server_once(shell: Shell) -> None:
     shell.run("down")
     for process in [shell.start("up") for _ in range(3)]:
@@ -122,6 +124,7 @@ def test_killed_servers_come_back_with_their_data(running: Shell) -> None:
     assert _marks(running) == ["in PostgreSQL", "in ClickHouse", "in S3"]
 
 
+@pytest.mark.slow
 def test_ports_that_others_took_are_left_to_them(running: Shell) -> None:
     before = running.env()
     running.run("down")
@@ -141,6 +144,7 @@ def test_ports_that_others_took_are_left_to_them(running: Shell) -> None:
     assert _marks(running) == ["in PostgreSQL", "in ClickHouse", "in S3"]
 
 
+@pytest.mark.slow
 def test_a_pid_file_that_names_a_stranger_is_no_obstacle(running: Shell) -> None:
     [postmaster] = running.pids()["postgresql"]
     folder = _postgresql_data(postmaster)
@@ -203,6 +207,7 @@ def test_down_leaves_nothing_running(running: Shell) -> None:
     assert running.run("status", expected=3).count(" down ") == 3
 
 
+@pytest.mark.slow
 def test_a_folder_deleted_under_its_servers_is_made_anew(running: Shell) -> None:
     _leave_marks(running)
     before = running.pids()

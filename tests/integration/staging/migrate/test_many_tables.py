@@ -47,6 +47,7 @@ def _create(cursor: Any, table: LegacyTable) -> None:
             cursor.execute(broken)
 
 
+@pytest.mark.slow
 def test_106_tables_are_migrated_under_writers_and_every_row_is_accounted_for(
     database: PostgreSQLSettings, execute: Execute, settings: MigrationSettings, silenced_triggers: None
 ) -> None:
