@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -15,21 +13,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from etl.config.settings import PostgreSQLSettings
 from etl.errors import ConnectionLostError, ContentionError, TransientError
 from etl.ingestion.model import FileStatus, Mode, UploadReport
 from etl.ingestion.uploader import async_upsert
 from etl.ingestion.watch.observers import BatchDone
 from etl.postgresql.connection import connect
-from etl.project import PROJECT_DIR
-from etl.stack import environment
 from etl.stack.embedded import Stack
-from etl.stack.layout import DATA_DIR_VARIABLE, Layout
-from tests.conftest import RunningStack
+from etl.stack.layout import Layout
 from tests.databases import PATIENCE_SECONDS
 from tests.integration.ingestion.conftest import Silent, Uploads, dsn_of, locked_table, told, wait_until
 from tests.integration.ingestion.cutting_proxy import Says, after_bytes, at_commits, cutting_proxy
-from tests.stacks import own_data_dir, remove_stack
+from tests.restarting import own_postgresql, server_of, start
 
 pytestmark = pytest.mark.stack
 
@@ -218,26 +212,8 @@ def test_a_lock_that_is_not_given_up_in_time(uploads: Uploads) -> None:
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Layout]:
     """PostgreSQL alone, to be restarted."""
-    layout = Layout(own_data_dir("restarted"))
-    try:
-        start(layout)
+    with own_postgresql("restarted") as layout:
         yield layout
-    finally:
-        remove_stack(layout.data_dir)
-
-
-def start(layout: Layout) -> None:
-    """In a process of its own: the server must not be our child."""
-    command = [sys.executable, "-m", "etl.stack", "up", "postgresql"]
-    variables = {**os.environ, DATA_DIR_VARIABLE: str(layout.data_dir)}
-    subprocess.run(command, cwd=PROJECT_DIR, env=variables, check=True, stdout=subprocess.DEVNULL)
-
-
-def server_of(layout: Layout) -> PostgreSQLSettings:
-    stack = Stack(layout, say=print)
-    credentials = stack.credentials()
-    assert credentials is not None
-    return RunningStack(layout.data_dir, environment.variables(stack.ports(), credentials)).settings.postgresql
 
 
 def test_a_server_that_breaks_down_and_comes_back_under_the_load(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,19 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from etl.config.settings import PostgreSQLSettings
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.database.installation import install
-from etl.project import PROJECT_DIR
-from etl.stack import environment
 from etl.stack.embedded import Stack
-from etl.stack.layout import DATA_DIR_VARIABLE, Layout
-from tests.conftest import RunningStack
+from etl.stack.layout import Layout
 from tests.databases import PATIENCE_SECONDS, statements_of
 from tests.integration.orchestrator.conftest import SCHEMA
 from tests.integration.orchestrator.queue.queued import active_locks, add_job, ask, events, statuses
 from tests.integration.orchestrator.work.working import add_script, becomes, eventually, output, working
-from tests.stacks import own_data_dir, remove_stack
+from tests.restarting import own_postgresql, server_of, start
 
 pytestmark = pytest.mark.slow
 
@@ -33,28 +27,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def layout() -> Iterator[Layout]:
     """PostgreSQL alone, to be restarted."""
-    layout = Layout(own_data_dir("restarted-orchestrator"))
-    try:
-        start(layout)
+    with own_postgresql("restarted-orchestrator") as layout:
         yield layout
-    finally:
-        remove_stack(layout.data_dir)
-
-
-def start(layout: Layout) -> None:
-    """In a process of its own: the server must not be our child."""
-    command = [sys.executable, "-m", "etl.stack", "up", "postgresql"]
-    variables = {**os.environ, DATA_DIR_VARIABLE: str(layout.data_dir)}
-    subprocess.run(command, cwd=PROJECT_DIR, env=variables, check=True, stdout=subprocess.DEVNULL)
-
-
-def server_of(layout: Layout) -> PostgreSQLSettings:
-    stack = Stack(layout, say=print)
-    credentials = stack.credentials()
-    assert credentials is not None
-    settings = RunningStack(layout.data_dir, environment.variables(stack.ports(), credentials)).settings.postgresql
-    assert settings is not None
-    return settings
 
 
 def test_jobs_go_on_and_their_ends_are_written_when_the_server_is_back(layout: Layout, tmp_path: Path) -> None:
