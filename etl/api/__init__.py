@@ -1,0 +1,1 @@
+"""The Data Loader page and its API, over the staging loader's ledger."""
