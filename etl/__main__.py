@@ -14,7 +14,7 @@ from etl.command.edge import Tool, not_installed, run_tool, tool
 from etl.errors import UsageError
 
 ALL = "scripts/setup.sh"
-UPLOADER, STAGING, ORCHESTRATOR = (f"{ALL} --{each}" for each in ("uploader", "staging", "orchestrator"))
+UPLOADER, STAGING, ORCHESTRATOR, PAGE = (f"{ALL} --{each}" for each in ("uploader", "staging", "orchestrator", "page"))
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Room:
 ROOMS = {
     "run": Room("etl.submission:app", "Load the configured tables into lake, PostgreSQL and ClickHouse (Spark)."),
     "staging": Room("etl.staging.__main__:app", "Upsert JSON records into stg_* tables of PostgreSQL.", STAGING),
+    "api": Room("etl.api.__main__:app", "Serve the Data Loader page: configure, start, watch and mend loads.", PAGE),
     "upload": Room("etl.ingestion.command.app:app", "Load CSV and Parquet files into a table of PostgreSQL.", UPLOADER),
     "orchestrator": Room(
         "etl.orchestrator.__main__:app", "Run jobs when they are due, in the order of their dependencies.", ORCHESTRATOR

@@ -327,6 +327,10 @@ class WorkerList(Model):
     workers: list[Worker]
 
 
+class Health(Model):
+    status: str
+
+
 # --- what is asked --------------------------------------------------------------------------------------------------
 
 
@@ -382,7 +386,8 @@ class Problem(Model):
     code: str
     """For programs: `unknown_run`, `unknown_job`, `run_id_taken`, `job_is_running`, `run_is_running`, `run_has_ended`,
     `nothing_to_retry`, `no_permission`, `not_signed_in`, `bad_credentials`, `too_many_attempts`, `forged_request`,
-    `invalid`, `idempotency_key_reused`, `database_unavailable`, `ledger_missing`."""
+    `invalid`, `idempotency_key_reused`, `database_unavailable`, `ledger_missing`, `not_found`, `method_not_allowed`,
+    `internal`."""
     detail: str
     next_step: str | None = None
     fields: dict[str, str] = {}

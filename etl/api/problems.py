@@ -1,0 +1,109 @@
+"""Whatever goes wrong becomes application/problem+json (RFC 9457), here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from etl.api.models import Problem
+from etl.errors import EtlError, TransientError, UsageError
+from etl.redaction import redact
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+log = structlog.get_logger(__name__)
+
+_CODES = {
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.BAD_REQUEST: "invalid",
+}
+
+
+class ProblemError(Exception):
+    """An answer other than the one that was asked for; a route raises it."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        next_step: str | None = None,
+        fields: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.problem = Problem(
+            title=HTTPStatus(status).phrase,
+            status=status,
+            code=code,
+            detail=detail,
+            next_step=next_step,
+            fields=dict(fields or {}),
+        )
+        self.headers = dict(headers or {})
+
+    @property
+    def response(self) -> Response:
+        body = self.problem.model_dump_json().encode()
+        headers = {"Cache-Control": "no-store", **self.headers}
+        return Response(body, self.problem.status, headers, MEDIA_TYPE)
+
+
+def database_unavailable(error: TransientError) -> ProblemError:
+    return ProblemError(
+        503,
+        "database_unavailable",
+        redact(error.message),
+        "it is tried again by itself",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Every way out of the app that is none of a route's own."""
+
+    @app.exception_handler(ProblemError)
+    async def of_a_route(_: Request, error: ProblemError) -> Response:
+        return error.response
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        fields = {_place(fault["loc"]): str(fault["msg"]) for fault in error.errors()}
+        told = "; ".join(f"{place}: {message}" for place, message in fields.items())
+        return ProblemError(422, "invalid", told, "correct what is named", fields).response
+
+    @app.exception_handler(HTTPException)
+    async def of_the_framework(request: Request, error: HTTPException) -> Response:
+        code = _CODES.get(HTTPStatus(error.status_code), "invalid")
+        detail = f"{request.method} {request.url.path}: {error.detail}"
+        return ProblemError(error.status_code, code, detail, headers=error.headers).response
+
+    @app.exception_handler(TransientError)
+    async def transient(_: Request, error: TransientError) -> Response:
+        return database_unavailable(error).response
+
+    @app.exception_handler(EtlError)
+    async def of_ours(_: Request, error: EtlError) -> Response:
+        if isinstance(error, UsageError):
+            return ProblemError(409, "invalid", redact(error.message)).response
+        log.error("request failed", error=error.message)
+        return ProblemError(500, "internal", redact(error.message), "the log of the API has the details").response
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> Response:
+        log.error("unexpected error", exc_info=error)
+        return ProblemError(500, "internal", "something unexpected happened", "the log of the API has it").response
+
+
+def _place(location: Sequence[Any]) -> str:
+    """Of a body its field, of anything else its name: `batch_size`, `limit`."""
+    return ".".join(str(part) for part in (location[1:] or location))

@@ -1,0 +1,1 @@
+"""The routes under /api: thin, typed, in the order of the page."""

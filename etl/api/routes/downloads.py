@@ -1,0 +1,56 @@
+"""Files of a run, streamed as they are read: whatever their size, memory holds a page."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from etl.api.routes.access import Asked, RunIdPath, Viewer
+
+router = APIRouter(prefix="/runs/{etl_run_id}", tags=["downloads"])
+
+
+class FileFormat(StrEnum):
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+
+Format = Annotated[
+    FileFormat, Query(description="CSV: cells that a spreadsheet would take for a formula begin with '.")
+]
+
+_TEXT: dict[str, Any] = {"schema": {"type": "string"}}
+NDJSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": _TEXT}}}
+CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": _TEXT}}}
+EITHER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": _TEXT, "text/csv": _TEXT}}}
+
+
+@router.get("/logs", response_class=StreamingResponse, responses=NDJSON)
+def download_logs(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> StreamingResponse:
+    """The log of the run and of all its batches, a line an entry."""
+    raise NotImplementedError
+
+
+@router.get("/metrics", response_class=StreamingResponse, responses=CSV)
+def download_metrics(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> StreamingResponse:
+    """A line a batch."""
+    raise NotImplementedError
+
+
+@router.get("/rejects", response_class=StreamingResponse, responses=EITHER)
+def download_rejects(
+    etl_run_id: RunIdPath, services: Asked, _: Viewer, format: Format = FileFormat.NDJSON
+) -> StreamingResponse:
+    """Records that could not be stored, with their place and the reason."""
+    raise NotImplementedError
+
+
+@router.get("/invalid", response_class=StreamingResponse, responses=EITHER)
+def download_invalid_records(
+    etl_run_id: RunIdPath, services: Asked, _: Viewer, format: Format = FileFormat.NDJSON
+) -> StreamingResponse:
+    """Records of this run that are stored and invalid, with their faults."""
+    raise NotImplementedError

@@ -1,0 +1,51 @@
+"""Jobs, their history, and a new run of one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from etl.api.models import Job, JobPage, Run, RunPage, StartRun
+from etl.api.reading import jobs, runs
+from etl.api.routes.access import LARGEST_BIGINT, Asked, IdempotencyKey, JobIdPath, Operator, Viewer
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+
+@router.get("")
+def list_jobs(
+    services: Asked,
+    _: Viewer,
+    query: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> JobPage:
+    """Jobs whose id or description has `query` in it; those that begin with it first."""
+    return jobs.find_jobs(services, query, limit, offset)
+
+
+@router.get("/{etl_job_id}")
+def get_job(etl_job_id: JobIdPath, services: Asked, _: Viewer) -> Job:
+    """One job as it is configured, or as the ledger knows it."""
+    return jobs.get_job(services, etl_job_id)
+
+
+@router.get("/{etl_job_id}/runs")
+def list_runs(
+    etl_job_id: JobIdPath,
+    services: Asked,
+    _: Viewer,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[int | None, Query(ge=0, le=LARGEST_BIGINT)] = None,
+) -> RunPage:
+    """The job's history, the latest first; `before`: what the page before called `next_before`."""
+    return runs.runs_of_job(services, etl_job_id, limit, before)
+
+
+@router.post("/{etl_job_id}/runs", status_code=202)
+def start_run(
+    etl_job_id: JobIdPath, asked: StartRun, services: Asked, operator: Operator, idempotency_key: IdempotencyKey
+) -> Run:
+    """Queues a load; a worker (`etl staging worker`) begins it."""
+    raise NotImplementedError

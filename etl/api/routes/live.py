@@ -1,0 +1,33 @@
+"""A run's changes as they happen: server-sent events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+
+from etl.api.routes.access import Asked, RunIdPath, Viewer
+
+router = APIRouter(prefix="/runs/{etl_run_id}", tags=["runs"])
+
+LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,19}$")]
+
+
+class EventStream(StreamingResponse):
+    media_type = "text/event-stream"
+
+
+@router.get("/events", response_class=EventStream)
+def watch_run(
+    etl_run_id: RunIdPath,
+    services: Asked,
+    _: Viewer,
+    last_event_id: LastEventId = None,
+    last_seen: Annotated[
+        str | None, Query(alias="last_event_id", pattern=r"^[0-9]{1,19}$", description="As the header's.")
+    ] = None,
+) -> EventStream:
+    """Events: `change` (a Change), `ping` ({"at"}), `trouble` ({"detail"}), `end`. Begins with the run as it stands, or
+    with all that has changed since Last-Event-ID."""
+    raise NotImplementedError

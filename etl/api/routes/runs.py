@@ -1,0 +1,63 @@
+"""One run: as it stands, its batches, and what can be done about it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from etl.api.models import Batch, BatchPage, BatchStatus, Change, RetryRun, Run
+from etl.api.reading import batches, changes, runs
+from etl.api.routes.access import LARGEST_INTEGER, Asked, IdempotencyKey, Operator, RunIdPath, Viewer
+
+router = APIRouter(prefix="/runs/{etl_run_id}", tags=["runs"])
+
+EventId = Annotated[str, Query(pattern=r"^[0-9]{1,19}$", description="`id` of a change that was seen.")]
+
+
+@router.get("")
+def get_run(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> Run:
+    """The run as it stands."""
+    return runs.get_run(services, etl_run_id)
+
+
+@router.get("/batches")
+def list_batches(
+    etl_run_id: RunIdPath,
+    services: Asked,
+    _: Viewer,
+    after: Annotated[int, Query(ge=-1, le=LARGEST_INTEGER)] = -1,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    status: Annotated[list[BatchStatus] | None, Query(max_length=5)] = None,
+    text: Annotated[str | None, Query(max_length=200, description="In the error's code or message.")] = None,
+) -> BatchPage:
+    """A page of the run's batches; `after`: what the page before called `next_after`."""
+    return batches.page_of_batches(services, etl_run_id, after, limit, status, text)
+
+
+@router.get("/batches/{index}")
+def get_batch(
+    etl_run_id: RunIdPath, index: Annotated[int, Path(ge=0, le=LARGEST_INTEGER)], services: Asked, _: Viewer
+) -> Batch:
+    """One batch with its log, its retries and its first invalid records."""
+    return batches.get_batch(services, etl_run_id, index)
+
+
+@router.get("/changes")
+def get_changes(etl_run_id: RunIdPath, services: Asked, _: Viewer, since: EventId | None = None) -> Change:
+    """What has changed since an event's id; without one the run with all its batches. For who cannot keep a stream."""
+    return changes.changes_since(services, etl_run_id, since)
+
+
+@router.post("/retry", status_code=202)
+def retry_run(
+    etl_run_id: RunIdPath, asked: RetryRun, services: Asked, operator: Operator, idempotency_key: IdempotencyKey
+) -> Run:
+    """Queues a retry of what the run has left."""
+    raise NotImplementedError
+
+
+@router.post("/cancel", status_code=202)
+def cancel_run(etl_run_id: RunIdPath, services: Asked, operator: Operator, idempotency_key: IdempotencyKey) -> Run:
+    """Ends the run after the batches in flight; one that is queued at once."""
+    raise NotImplementedError
