@@ -57,6 +57,9 @@ IDENTIFIER_BYTES = 63
 COLUMNS_OF_A_TABLE = 1_600
 """The server's limit; dropped columns count, too."""
 
+COLUMNS_OF_A_LOAD = COLUMNS_OF_A_TABLE - 4
+"""Of the main job: a staging table has them all, and our own beside them."""
+
 EXACT = frozenset(
     {
         "bigint", "bit", "bit varying", "boolean", "bytea", "character varying", "cidr", "date", "inet", "integer",

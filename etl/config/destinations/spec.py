@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,10 @@ def _no_column_faults(entry: Entry, load: Any, columns: Sequence[str]) -> Iterab
     return ()
 
 
+def _holds_all(load: Any, columns: Mapping[str, str]) -> Iterable[str]:
+    return ()
+
+
 def _no_common_faults(entries: Sequence[Entry], settings: Settings) -> Iterable[Fault]:
     return ()
 
@@ -63,6 +67,9 @@ class DestinationSpec:
     """Faults of one enabled block that need no schema."""
     column_faults: Callable[[Entry, Any, Sequence[str]], Iterable[Fault]] = _no_column_faults
     """The same once the columns are known that transform leaves."""
+    refused_columns: Callable[[Any, Mapping[str, str]], Iterable[str]] = _holds_all
+    """What the store cannot hold of these columns (name → PostgreSQL type, empty where transform makes it), and what to
+    do, in sentences: asked by `etl config check`, before a run reads the table, and by the loader of its frame."""
     common_faults: Callable[[Sequence[Entry], Settings], Iterable[Fault]] = _no_common_faults
     """Between tables: two that would write into each other's place."""
     require_settings: Callable[[Settings], None] = _no_refusal

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from etl.config.destinations.load_config import WithDecimals
 from etl.config.destinations.registry import known_destinations
-from etl.config.tables.column_names import absent, expression_faults
+from etl.config.tables.column_names import absent, expression_faults, impossible_at_the_source
 from etl.config.tables.entry import Entry
+from etl.config.tables.models import TransformConfig
 from etl.config.tables.modes import replaces_partitions
 from etl.errors import Fault
-from etl.model import ExtractMode, TableDefinition
+from etl.model import HIDDEN, ExtractMode, TableDefinition
 from etl.postgresql_types import WATERMARK_TYPES, is_watermark_type
 
 DATE_TYPES = ("date", "timestamp")
@@ -20,6 +21,9 @@ def column_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
     """Every name in the entry that no column has: key, dates, watermark, transform, destinations."""
     config, transform = entry.config, entry.config.transform
     source = list(definition.column_names)
+    if names := list(_name_faults(entry, source)):
+        yield from names  # each store would say it again
+        return
     yield from absent(entry, ("transform", "rename"), transform.rename, source)
     if config.extract.mode is ExtractMode.INCREMENTAL and config.extract.watermark:
         yield from absent(entry, ("extract", "watermark"), [config.extract.watermark], source)
@@ -28,13 +32,29 @@ def column_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
     yield from absent(entry, ("transform", "default"), transform.default, renamed)
     if not isinstance(transform.trim, bool):
         yield from absent(entry, ("transform", "trim"), transform.trim, renamed)
-    derived = list(dict.fromkeys([*renamed, *transform.derive]))
     yield from _derive_faults(entry, renamed)
-    yield from _transform_faults(entry, derived)
-    yield from _target_faults(entry, [name for name in derived if name not in transform.drop])
+    yield from _transform_faults(entry, list(dict.fromkeys([*renamed, *transform.derive])))
+    yield from _target_faults(entry, columns_left(config.transform, definition))
     yield from _date_faults(entry, definition)
     yield from _watermark_faults(entry, definition)
     yield from _touched_faults(entry)
+
+
+def columns_left(transform: TransformConfig, definition: TableDefinition) -> dict[str, str]:
+    """The columns that the steps of `transform` leave, but for what a class of the user's adds: name → PostgreSQL type,
+    which is empty where a step may have made another of it."""
+    renamed = {transform.rename.get(column.name, column.name): column.type for column in definition.columns}
+    made = dict.fromkeys([*transform.cast, *transform.hash, *transform.mask, *transform.derive], "")
+    kept = {name: kind for name, kind in made.items() if name in renamed or name in transform.derive}
+    return {name: kind for name, kind in (renamed | kept).items() if name not in transform.drop}
+
+
+def _name_faults(entry: Entry, source: Sequence[str]) -> Iterator[Fault]:
+    if found := impossible_at_the_source(source):
+        yield entry.node.fault(
+            f"table {entry.name}: expected column names that differ by more than case and do not begin with {HIDDEN}, "
+            f"found {'; '.join(found)}; rename them at the source, or read the table through a view that does"
+        )
 
 
 def _derive_faults(entry: Entry, renamed: list[str]) -> Iterator[Fault]:
@@ -68,9 +88,9 @@ def _transform_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
         yield from expression_faults(entry, ("transform", step, name), sql, "spark", columns)
 
 
-def _target_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
+def _target_faults(entry: Entry, left: Mapping[str, str]) -> Iterator[Fault]:
     """A transformer class may add columns, so only the key and the date column are sure to be missing then."""
-    config = entry.config
+    config, columns = entry.config, list(left)
     yield from absent(entry, ("key",), config.key, columns)
     if config.date_column:
         yield from absent(entry, ("date_column",), [config.date_column], columns)
@@ -82,7 +102,11 @@ def _target_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
                 yield from absent(entry, ("loads", destination, field), names, columns)
         if isinstance(load, WithDecimals) and isinstance(load.numeric_as, dict):
             yield from absent(entry, ("loads", destination, "numeric_as"), load.numeric_as, columns)
-        yield from known_destinations()[destination].column_faults(entry, load, columns)
+        spec = known_destinations()[destination]
+        yield from spec.column_faults(entry, load, columns)
+        if load.enabled:
+            for reason in spec.refused_columns(load, left):
+                yield entry.at("loads", destination).fault(f"{destination}: table {entry.name}: {reason}")
 
 
 def _date_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 
 from etl.config.settings import PostgreSQLSettings
+from etl.config.tables.column_names import impossible_at_the_source
 from etl.errors import ContentionError, SourceError
 from etl.extract.postgresql.door import source_door
 from etl.model import HIDDEN, ColumnDefinition, ForeignKey, TableDefinition
@@ -121,19 +122,9 @@ def _missing_tables(missing: Sequence[str], existing: Iterable[str]) -> SourceEr
 
 
 def _refuse_names(table: SourceTable) -> None:
-    """Spark and the lake know no letter case in names, and columns of our own travel beside the table's."""
-    faults = [f"{' and '.join(map(repr, names))}, which differ in case only" for names in _twins(table)]
-    faults += [repr(name) for name in table.definition.column_names if name.casefold().startswith(HIDDEN)]
-    if faults:
+    if faults := impossible_at_the_source(list(table.definition.column_names)):
         raise SourceError(
             f"{table.qualified_name}: expected column names that differ by more than case and do not begin with "
             f"{HIDDEN}, found {'; '.join(faults)}; read the table through a view that renames them",
             table=table.definition.name,
         )
-
-
-def _twins(table: SourceTable) -> list[list[str]]:
-    by_folded: dict[str, list[str]] = {}
-    for name in table.definition.column_names:
-        by_folded.setdefault(name.casefold(), []).append(name)
-    return [names for names in by_folded.values() if len(names) > 1]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.errors import SchemaMismatchError
-from etl.load.clickhouse.column_names import refuse_impossible_names
 from etl.load.clickhouse.column_types import Fit, bare, fit, is_nullable, spark_type_that_fits, widened
 from etl.load.clickhouse.target import TargetTable, wanted_shape
+from etl.load.columns import refuse_columns
 from etl.model import Column, Destination, SchemaContract
 from etl.statements.clickhouse.tables import VERSION_COLUMN, ColumnShape, TableShape
 from etl.statements.quoting import clickhouse_column, clickhouse_literal
@@ -63,7 +63,7 @@ class _Differences:
 
 def plan_schema(columns: Sequence[Column], config: ClickHouseTableLoadConfig, target: TargetTable | None) -> SchemaPlan:
     """Raises SchemaMismatchError with every difference that the table's schema contract does not allow."""
-    refuse_impossible_names(columns, config)
+    refuse_columns(config, columns)
     wanted = wanted_shape(columns, config)
     if target is None:
         return SchemaPlan(wanted, tuple(columns))

@@ -22,6 +22,8 @@ from pyspark.sql.types import (
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.errors import DataError, DuplicateKeyError, NullKeyError, SchemaMismatchError
 from etl.load.base import LoadFacts
+from etl.load.columns import refuse_columns
+from etl.load.frames import columns_of
 from etl.model import PARTITION_DATE, Destination
 from etl.statements.quoting import spark_identifier
 from etl.statements.spark_values import identity
@@ -45,7 +47,8 @@ def column(name: str, alias: str | None = None) -> Column:
 
 def prepare(df: DataFrame, config: S3TableLoadConfig) -> DataFrame:
     """Settles types that no lake table holds and adds `partition_date` as the last column of a partitioned table."""
-    _refuse_names(df.schema, config)
+    refuse_columns(config, columns_of(df))
+    _refuse_missing(df.schema, config)
     settled = df.select(*[_settled(field) for field in df.schema.fields])
     if not config.partition_by:
         return settled
@@ -130,19 +133,11 @@ def _day_of(schema: StructType, config: S3TableLoadConfig) -> Column:
     return F.to_date(column(config.date_column or ""))
 
 
-def _refuse_names(schema: StructType, config: S3TableLoadConfig) -> None:
-    by_lower: dict[str, list[str]] = {}
-    for name in schema.names:
-        by_lower.setdefault(name.lower(), []).append(name)
-    faults = [f"{' and '.join(names)} differ in case only" for names in by_lower.values() if len(names) > 1]
-    if PARTITION_DATE in by_lower:
-        faults.append(f"{by_lower[PARTITION_DATE][0]} is the name of the lake's own partition column")
-    missing = [name for name in config.key if name not in schema.names]
-    if missing:
-        faults.append(f"key columns {', '.join(missing)} are missing (present: {', '.join(schema.names)})")
-    if faults:
+def _refuse_missing(schema: StructType, config: S3TableLoadConfig) -> None:
+    if missing := [name for name in config.key if name not in schema.names]:
         raise SchemaMismatchError(
-            f"expected columns that a lake table can hold: {'; '.join(faults)}; rename them in transform",
+            f"expected the key columns {', '.join(missing)} in the frame, found {', '.join(schema.names)}; "
+            "check `key` and the table's `transform` entry",
             table=config.table_name,
             destination=Destination.S3,
         )

@@ -9,7 +9,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import DataType, StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.config.destinations.s3.rules import illegal_names
 from etl.config.tables.modes import MODES, deletes_vanished
 from etl.errors import SchemaMismatchError
 from etl.load.frames import Misfits
@@ -56,7 +55,6 @@ class Fitted:
 
 def fit(frame: DataFrame, stored: StructType | None, config: S3TableLoadConfig) -> Fitted:
     """Applies the contract; names all differences at once where it refuses."""
-    _refuse_illegal_names(frame.schema, config)
     if stored is None:
         return Fitted(frame, Difference((), (), (), ()))
     difference = differences(frame.schema, stored)
@@ -147,13 +145,3 @@ def _mismatch(difference: Difference, config: S3TableLoadConfig) -> SchemaMismat
         table=config.table_name,
         destination=Destination.S3,
     )
-
-
-def _refuse_illegal_names(schema: StructType, config: S3TableLoadConfig) -> None:
-    if illegal := illegal_names(config, schema.names):
-        raise SchemaMismatchError(
-            f"expected column names without spaces and ,;{{}}()=, which Delta refuses; found "
-            f"{', '.join(repr(name) for name in illegal)}: rename them in transform, or choose format: parquet",
-            table=config.table_name,
-            destination=Destination.S3,
-        )

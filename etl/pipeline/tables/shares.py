@@ -12,9 +12,11 @@ import structlog
 from pyspark.sql import DataFrame
 
 from etl.config.destinations.load_config import TableLoadConfig
+from etl.config.tables.columns import columns_left
 from etl.config.tables.modes import deletes_vanished, replaces_partitions
 from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
+from etl.load.columns import refuse_known_columns
 from etl.model import ColumnDefinition, Destination, TableDefinition, VanishedRows
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.options import RunOptions
@@ -83,6 +85,7 @@ def plan_shares(context: RunContext, work: Work) -> list[Share]:
 def plan_share(context: RunContext, work: Work, destination: Destination, measured: Measured) -> Share:
     """What this destination lacks, measured in the run's snapshot; `measured` keeps what was measured already."""
     require_key(work.table, work.load_config(destination))
+    _refuse_columns(context, work, destination)
     watermark = _watermark_of(context, work, destination)
     frozen = context.frozen.get(work.table.name)
     bounds = bounds_for(
@@ -108,6 +111,13 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
         watermark is not None
         and watermark.config_hash != config_hash(work, config, _as_taken(definition, watermark), salt),
     )
+
+
+def _refuse_columns(context: RunContext, work: Work, destination: Destination) -> None:
+    """Before anything is read, where the source's columns are known; else the loader says it of its frame."""
+    definition = context.definitions.get(work.table.name)
+    if definition is not None and not work.table.transform.transformer:
+        refuse_known_columns(work.load_config(destination), columns_left(work.table.transform, definition))
 
 
 def _source_changes(

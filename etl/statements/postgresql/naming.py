@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from etl.postgresql_types import COLUMNS_OF_A_TABLE, EXACT, base_type, declared_digits
+from etl.postgresql_types import EXACT, base_type, declared_digits
 from etl.statements.quoting import postgresql_column, postgresql_identifier, postgresql_name
 
 STAGING_SCHEMA = "etl_staging"
@@ -19,9 +19,6 @@ RULE = "_etl_rule"
 
 REASON = "_etl_reason"
 STATUS = "_etl_status"
-
-COLUMNS_OF_A_LOAD = COLUMNS_OF_A_TABLE - len((ATTEMPT, RULE, REASON, STATUS))
-"""A staging table has them all, and our own beside them."""
 
 _IDENTICAL = (EXACT | {"character"}) - {"time with time zone", "bit", "bit varying", "macaddr8"}
 """What is padded, or has a fixed number of digits, is the same once it is stored; what has several spellings or a zone

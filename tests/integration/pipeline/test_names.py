@@ -151,6 +151,36 @@ def test_names_that_are_taken_are_refused_by_name(shop: Shop) -> None:
     assert load_of(report, "dated", "postgresql")["status"] == "success"
 
 
+def test_what_a_store_cannot_hold_is_said_before_anything_is_read(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the live schema: the view could not be read at all."""
+    many = ", ".join(f"1 AS c{place}" for place in range(1_597))
+    shop.source(
+        'CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE VIEW odd AS SELECT id, 1 / (id - 1) AS "a b",'
+        f' 2 AS "a b.null" FROM t; CREATE VIEW wide AS SELECT id, 1 / (id - 1) AS broken, {many} FROM t'
+    )
+    shop.tables(
+        f"tables: {{odd: {{s3: {{format: delta}}, clickhouse: {{target_name: {shop.name}}}}},"
+        " wide: {s3: {enabled: false}, clickhouse: {enabled: false}}}"
+    )
+    blanks = "odd: format delta has no names with blanks or any of ,;{}()=, found 'a b', 'a b.null'; rename them"
+    parts = "odd: clickhouse takes for its own 'a b.null' beside 'a b', whose part it would be: rename them"
+    columns = "wide: postgresql takes at most 1,596 columns (a table has 1,600, and the staging table four of our own),"
+    said = {("odd", "s3"): blanks, ("odd", "clickhouse"): parts, ("wide", "postgresql"): columns}
+    exit_code, report = shop.run(destinations="s3,postgresql,clickhouse")
+    assert exit_code == 1
+    for (table, store), message in said.items():
+        load = load_of(report, table, store)
+        assert load["error"].startswith(message), load["error"]
+    assert "division by zero" in load_of(report, "odd", "postgresql")["error"]
+    capsys.readouterr()
+    for store, message in (("s3", blanks), ("clickhouse", parts), ("postgresql", columns)):
+        tables = ("--tables", "wide" if store == "postgresql" else "odd")
+        assert shop.run("--dry-run", *tables, destinations=store)[0] == 1
+        assert f"would fail: {message}" in capsys.readouterr().out
+
+
 def test_names_that_statements_use_themselves(shop: Shop, stack: RunningStack) -> None:
     """As keys and marks too: every column is compared and kept, and none stands for its row."""
     assert stack.settings.clickhouse is not None

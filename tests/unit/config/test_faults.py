@@ -652,10 +652,89 @@ def test_names_that_delta_refuses(folder: Folder) -> None:
     delta = "s3: {format: delta, mode: merge}"
     folder.tables(f"tables:\n  one: {{{entry}}}\n  two: {{{entry}, {delta}}}\n")
     assert folder.faults() == [
-        "tables/shop.yaml:3: s3.format delta: table two has columns whose names Delta refuses (blanks and ,;{}()=): "
+        "tables/shop.yaml:3: s3: table two: format delta has no names with blanks or any of ,;{}()=, found "
         "'a b'; rename them in transform, or choose format: parquet"
     ]
     folder.tables(f"tables:\n  two: {{{entry}, {delta}, transform: {{rename: {{a b: a_b}}}}}}\n")
+    assert folder.faults() == []
+
+
+def _of_file(columns: str, more: str = "") -> str:
+    source = f"{{type: file, format: csv, path: f.csv, columns: {{id: int, {columns}}}}}"
+    return f"tables:\n  one: {{kind: reference, key: id, source: {source}{more}}}\n"
+
+
+NAMES_TAKEN = {
+    "the part of a column in ClickHouse": (
+        "a: text, a.null: text",
+        "clickhouse: table one: clickhouse takes for its own 'a.null' beside 'a', whose part it would be: "
+        "rename them in transform",
+    ),
+    "the size of an array in ClickHouse": (
+        "'a': 'int[]', a.size0: text",
+        "clickhouse: table one: clickhouse takes for its own 'a.size0' beside 'a', whose part it would be: "
+        "rename them in transform",
+    ),
+    "a nested structure of ClickHouse": (
+        "n: text, n.a: 'int[]'",
+        "clickhouse: table one: clickhouse takes for its own the array 'n.a', one of a nested structure 'n', whose "
+        "arrays are of one length: rename them in transform",
+    ),
+    "a column of every table of ClickHouse": (
+        "_partition_id: int",
+        "clickhouse: table one: clickhouse takes for its own '_partition_id', a column that every table of the server "
+        "has: rename them in transform",
+    ),
+    "the lake's partition column": (
+        "Partition_Date: date",
+        "s3: table one: Partition_Date is the name of the lake's own partition column; rename it in transform",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMES_TAKEN)
+def test_names_that_a_store_has_taken(folder: Folder, name: str) -> None:
+    columns, message = NAMES_TAKEN[name]
+    folder.tables(_of_file(columns))
+    assert folder.faults() == [f"tables/shop.yaml:2: {message}"]
+    store = message.split(":")[0]
+    folder.tables(_of_file(columns, f", {store}: {{enabled: false}}"))
+    assert folder.faults() == []
+    taken = columns.rsplit(", ", 1)[-1].split(":")[0]
+    for step in (f"rename: {{{taken}: other}}", f"drop: [{taken}]"):
+        folder.tables(_of_file(columns, f", transform: {{{step}}}"))
+        assert folder.faults() == []
+
+
+def test_names_that_only_look_taken(folder: Folder) -> None:
+    folder.tables(_of_file("a: text, a.size0: text, b.null: text, n.a: 'int[]', c.keys: text, c: text"))
+    assert folder.faults() == []
+
+
+def test_names_that_no_reader_can_tell_apart(folder: Folder) -> None:
+    folder.write("schema.sql", 'CREATE TABLE t (id int PRIMARY KEY, "Name" text, name text, _etl_x int);')
+    folder.tables("tables:\n  t: {kind: reference}\n")
+    assert folder.faults() == [
+        "tables/shop.yaml:2: table t: expected column names that differ by more than case and do not begin with _etl_, "
+        "found 'Name' and 'name', which differ in case only; '_etl_x'; rename them at the source, or read the table "
+        "through a view that does"
+    ]
+
+
+def test_more_columns_than_postgresql_takes(folder: Folder) -> None:
+    def wide(columns: int) -> str:
+        listed = ", ".join(f"c{place} int" for place in range(1, columns))
+        return f"CREATE TABLE wide (id int PRIMARY KEY, {listed});"
+
+    folder.tables("tables:\n  wide: {kind: reference}\n").write("schema.sql", wide(1_596))
+    assert folder.faults() == []
+    folder.write("schema.sql", wide(1_597))
+    assert folder.faults() == [
+        "tables/shop.yaml:2: postgresql: table wide: postgresql takes at most 1,596 columns (a table has 1,600, and "
+        "the staging table four of our own), found 1,597; drop some in transform, or write "
+        "`postgresql: {enabled: false}`"
+    ]
+    folder.tables("tables:\n  wide: {kind: reference, transform: {drop: c7}}\n")
     assert folder.faults() == []
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
 from etl.config.destinations.collisions import same_targets
@@ -14,6 +15,9 @@ from etl.errors import Fault
 from etl.model import Destination
 
 _PARTITION = re.compile(r"^toYYYYMM(?:DD)?\((\w+)\)$")
+_OF_THE_SERVER = frozenset({"_row_exists", "_block_number", "_block_offset", "_partition_id"})
+"""Columns of every MergeTree table; by the last of them a load counts what it staged."""
+_SUBCOLUMN = re.compile(r"(.+)\.(null|size0)", re.DOTALL)
 
 
 def table_faults(entry: Entry, load: ClickHouseTableLoadConfig, at: Locator) -> Iterator[Fault]:
@@ -35,6 +39,40 @@ def column_faults(entry: Entry, load: ClickHouseTableLoadConfig, columns: Sequen
     yield from absent(entry, (*path, "version"), filter(None, [load.version]), columns)
     if load.ttl:
         yield from expression_faults(entry, (*path, "ttl"), load.ttl, "clickhouse", columns)
+
+
+def refused_columns(load: ClickHouseTableLoadConfig, columns: Mapping[str, str]) -> Iterator[str]:
+    """Names that ClickHouse reads as something else."""
+    if faults := list(_misread(columns)):
+        yield f"clickhouse takes for its own {'; '.join(faults)}: rename them in transform"
+
+
+def _misread(columns: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(columns):
+        if name in _OF_THE_SERVER:
+            yield f"{name!r}, a column that every table of the server has"
+        match = _SUBCOLUMN.fullmatch(name)
+        if match and match[1] in columns and (match[2] == "null" or _may_be_array(columns[match[1]])):
+            yield f"{name!r} beside {match[1]!r}, whose part it would be"
+    dotted = [name for name, kind in columns.items() if _is_array(kind) and _prefix(name)]
+    prefixes = Counter(map(_prefix, dotted))
+    for name in sorted(dotted):
+        if _prefix(name) in columns or prefixes[_prefix(name)] > 1:
+            yield f"the array {name!r}, one of a nested structure {_prefix(name)!r}, whose arrays are of one length"
+
+
+def _is_array(kind: str) -> bool:
+    return kind.endswith("[]")
+
+
+def _may_be_array(kind: str) -> bool:
+    return _is_array(kind) or not kind
+
+
+def _prefix(name: str) -> str:
+    """What the server takes for the structure that an array is part of; empty where it takes it for itself."""
+    prefix, dot, rest = name.partition(".")
+    return prefix if dot and rest else ""
 
 
 def common_faults(entries: Sequence[Entry], settings: Settings) -> Iterator[Fault]:

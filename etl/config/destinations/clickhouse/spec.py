@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
-from etl.config.destinations.clickhouse.rules import column_faults, common_faults, table_faults
+from etl.config.destinations.clickhouse.rules import (
+    column_faults,
+    common_faults,
+    refused_columns,
+    table_faults,
+)
 from etl.config.destinations.clickhouse.server import read_server
 from etl.config.destinations.spec import DestinationSpec, Holding
 from etl.model import Destination
@@ -21,5 +26,6 @@ CLICKHOUSE = DestinationSpec(
     holds=Holding(first_day="1900-01-01", last_day="2299-12-31"),
     table_faults=table_faults,
     column_faults=column_faults,
+    refused_columns=refused_columns,
     common_faults=common_faults,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from etl.config.destinations.collisions import same_targets
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
@@ -11,7 +11,7 @@ from etl.config.tables.entry import Entry, Locator
 from etl.config.tables.models import PostgreSQLSource
 from etl.errors import Fault, UsageError
 from etl.model import Destination
-from etl.postgresql_types import IDENTIFIER_BYTES
+from etl.postgresql_types import COLUMNS_OF_A_LOAD, COLUMNS_OF_A_TABLE, IDENTIFIER_BYTES
 
 
 def table_faults(entry: Entry, load: PostgreSQLTableLoadConfig, at: Locator) -> Iterator[Fault]:
@@ -26,6 +26,15 @@ def table_faults(entry: Entry, load: PostgreSQLTableLoadConfig, at: Locator) -> 
         yield at("conflict_target").fault(
             f"postgresql.conflict_target ({', '.join(load.conflict_target)}) is not unique in table {entry.name}; "
             f"valid: {'; '.join(', '.join(columns) for columns in unique if columns)}"
+        )
+
+
+def refused_columns(load: PostgreSQLTableLoadConfig, columns: Mapping[str, str]) -> Iterator[str]:
+    if len(columns) > COLUMNS_OF_A_LOAD:
+        yield (
+            f"postgresql takes at most {COLUMNS_OF_A_LOAD:,} columns (a table has {COLUMNS_OF_A_TABLE:,}, and the "
+            f"staging table four of our own), found {len(columns):,}; drop some in transform, or write "
+            "`postgresql: {enabled: false}`"
         )
 
 

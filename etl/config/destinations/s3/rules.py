@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import Settings
+from etl.config.tables.column_names import same_but_for_case
 from etl.config.tables.entry import Entry, Locator
 from etl.config.tables.modes import MODES
 from etl.errors import Fault
@@ -34,17 +35,17 @@ def table_faults(entry: Entry, load: S3TableLoadConfig, at: Locator) -> Iterator
         yield at("retention_days").fault("s3.retention_days deletes expired partitions and needs partition_by")
 
 
-def column_faults(entry: Entry, load: S3TableLoadConfig, columns: Sequence[str]) -> Iterator[Fault]:
-    if load.enabled and (found := illegal_names(load, columns)):
-        yield entry.at("loads", Destination.S3, "format").fault(
-            f"s3.format delta: table {entry.name} has columns whose names Delta refuses (blanks and ,;{{}}()=): "
-            f"{', '.join(map(repr, found))}; rename them in transform, or choose format: parquet"
+def refused_columns(load: S3TableLoadConfig, columns: Mapping[str, str]) -> Iterator[str]:
+    # Delta takes them by column mapping alone, which many readers lack
+    if illegal := [name for name in columns if load.facts.illegal_in_names.intersection(name)]:
+        yield (
+            f"format {load.format} has no names with blanks or any of ,;{{}}()=, found "
+            f"{', '.join(map(repr, illegal))}; rename them in transform, or choose format: parquet"
         )
-
-
-def illegal_names(load: S3TableLoadConfig, names: Iterable[str]) -> list[str]:
-    """Those that Delta takes by column mapping alone, which many readers lack."""
-    return [name for name in names if load.facts.illegal_in_names.intersection(name)]
+    for one, *others in same_but_for_case(columns):
+        yield f"{' and '.join(map(repr, [one, *others]))} differ in case only; rename them in transform"
+    if taken := [name for name in columns if name.casefold() == PARTITION_DATE]:
+        yield f"{taken[0]} is the name of the lake's own partition column; rename it in transform"
 
 
 def path_collisions(entries: Sequence[Entry], settings: Settings) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.config.destinations.s3.rules import column_faults, path_collisions, table_faults
+from etl.config.destinations.s3.rules import path_collisions, refused_columns, table_faults
 from etl.config.destinations.s3.server import read_server
 from etl.config.destinations.spec import DestinationSpec
 from etl.model import Destination
@@ -18,6 +18,6 @@ S3 = DestinationSpec(
     read_server=read_server,
     aliases=("minio",),
     table_faults=table_faults,
-    column_faults=column_faults,
+    refused_columns=refused_columns,
     common_faults=path_collisions,
 )

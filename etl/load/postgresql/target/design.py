@@ -11,10 +11,10 @@ from pyspark.sql.types import StructType
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.tables.models import TableConfig
 from etl.errors import SchemaMismatchError
+from etl.load.columns import refuse_columns
 from etl.load.postgresql.target.catalog import TargetColumn, TargetTable, UniqueKey
 from etl.model import POSTGRESQL_TYPE, Column, Destination, ForeignKey, TableDefinition
-from etl.postgresql_types import COLUMNS_OF_A_TABLE
-from etl.statements.postgresql.naming import COLUMNS_OF_A_LOAD, Table
+from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.tables import ForeignKeyLink, NewColumn
 from etl.statements.types import column_of, is_wide_numeric, spark_type_of
 
@@ -49,6 +49,7 @@ def design_target(
     tables: Mapping[str, TableConfig] = NO_TABLES,
 ) -> Design:
     columns = frame_columns(schema)
+    refuse_columns(config, columns)
     match = config.conflict_target or config.key
     _refuse_missing(config, columns, (*config.key, *match))
     definition = definitions.get(config.table_name)
@@ -119,13 +120,6 @@ def _refuse_missing(config: PostgreSQLTableLoadConfig, columns: tuple[Column, ..
         raise SchemaMismatchError(
             f"expected the key columns {', '.join(missing)} in the frame of {config.table_name}, "
             f"found {', '.join(present)}; check `key`, `conflict_target` and the table's `transform` entry",
-            table=config.table_name,
-        )
-    if len(columns) > COLUMNS_OF_A_LOAD:
-        raise SchemaMismatchError(
-            f"{config.table_name}: expected at most {COLUMNS_OF_A_LOAD} columns (a table of PostgreSQL has "
-            f"{COLUMNS_OF_A_TABLE}, and the staging table four of our own), found {len(columns)}; drop some in "
-            "transform, or disable postgresql for this table",
             table=config.table_name,
         )
 

@@ -212,7 +212,7 @@ def test_rows_that_a_contract_discards_are_kept_with_rule_and_reason(lake: Lake,
 
 
 def test_names_that_differ_in_case_only_are_refused(lake: Lake) -> None:
-    with pytest.raises(SchemaMismatchError, match="name and NAME differ in case only"):
+    with pytest.raises(SchemaMismatchError, match="'name' and 'NAME' differ in case only"):
         lake.loader().load(lake.frame(ONE).selectExpr("id", "name", "day", "name as NAME"), lake.config())
 
 
