@@ -11,6 +11,7 @@ from etl.postgresql.sqlstates import (
     LOCK_NOT_AVAILABLE,
     SERIALIZATION_FAILURE,
     TOO_MANY_CONNECTIONS,
+    is_row_too_big,
 )
 
 _BY_USER = "user request"
@@ -19,11 +20,13 @@ _BY_USER = "user request"
 @dataclass(frozen=True)
 class Advice:
     """`statement`, `lock`: where a limit is too short; `connections`: where the server takes no more of them;
-    `refused`: where no retry helps; `row_security` goes on where policies would hide rows."""
+    `page`: where a row is larger than one; `refused`: where no retry helps; `row_security` goes on where policies would
+    hide rows."""
 
     statement: str
     lock: str
     connections: str
+    page: str = "load fewer columns at once"
     refused: str = "the server's log has the details"
     row_security: str = ""
 
@@ -33,6 +36,11 @@ MAIN_JOB = Advice(
     lock="try again",
     connections="lower --parallelism",
 )
+
+
+def lasting_step(code: str, said: str, advice: Advice) -> str:
+    """What to do about an error that no retry mends; empty where nobody knows."""
+    return f"a row has to fit a page: {advice.page}" if is_row_too_big(code, said) else advice.refused
 
 
 def next_step(kind: type[TransientError], code: str, said: str, advice: Advice) -> str:

@@ -16,7 +16,8 @@ UNIQUE_VIOLATION = "23505"
 CHECK_VIOLATION = "23514"
 EXCLUSION_VIOLATION = "23P01"
 INSUFFICIENT_PRIVILEGE = "42501"
-ROW_TOO_BIG = "54000"
+
+_LIMIT_EXCEEDED = "54000"
 
 _CONTENTION = frozenset({SERIALIZATION_FAILURE, DEADLOCK, LOCK_NOT_AVAILABLE, CANCELED})
 _OVERLOADED = frozenset({"53000", "53200", TOO_MANY_CONNECTIONS, "53400"})
@@ -28,6 +29,11 @@ _FINAL = re.compile(
     r"|certificate|does not support SSL|SCRAM",
     re.IGNORECASE,
 )
+
+
+def is_row_too_big(code: str | None, said: str) -> bool:
+    """For a page. Keys that no index takes, and other limits, have the same SQLSTATE."""
+    return code == _LIMIT_EXCEEDED and said.startswith("row is too big")
 
 
 def transient_kind(code: str | None, said: str, error_class: type[BaseException]) -> type[TransientError] | None:

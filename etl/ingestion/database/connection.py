@@ -12,21 +12,20 @@ import asyncpg
 
 from etl.errors import ConnectionLostError, EtlError, StoreError, TransientError, UsageError
 from etl.ingestion.database.settings import Dsn
-from etl.postgresql.next_steps import Advice, next_step
-from etl.postgresql.sqlstates import INSUFFICIENT_PRIVILEGE, ROW_TOO_BIG, transient_kind
+from etl.postgresql.next_steps import Advice, lasting_step, next_step
+from etl.postgresql.sqlstates import INSUFFICIENT_PRIVILEGE, is_row_too_big, transient_kind
 from etl.postgresql_types import OLDEST_TARGET
 from etl.redaction import redact
 
-_PAGE = (
-    "; a row has to fit a page: load fewer columns at once, or bring them in the table's own types (typed Parquet, or "
-    "CSV without --copy records, --whole-floats and --strict-decimals)"
-)
 APPLICATION_NAME = "ownlens-uploader"
 
 ADVICE = Advice(
     statement="raise --statement-timeout",
     lock="end it, or raise --lock-timeout",
     connections="lower --concurrency",
+    page="load fewer columns at once, or bring them in the table's own types (typed Parquet, or CSV without --copy "
+    "records, --whole-floats and --strict-decimals)",
+    refused="",
 )
 
 _OF_NAMES = frozenset({"42704", "42883", "42P01", "42725", "42602", "3F000", "0A000"})
@@ -39,8 +38,11 @@ Connection = Any
 class UploadStoreError(StoreError):
     """PostgreSQL refused a statement. `code` is its SQLSTATE, `where` the CONTEXT (which may quote a value)."""
 
-    def __init__(self, message: str, *, code: str, where: str = "", constraint: str = "", detail: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: str, said: str = "", where: str = "", constraint: str = "", detail: str = ""
+    ) -> None:
         super().__init__(message)
+        self.is_row_too_big = is_row_too_big(code, said)
         self.code = code
         self.where = where
         self.constraint = constraint
@@ -204,9 +206,11 @@ def _translated(error: asyncpg.PostgresError, dsn: Dsn, doing: str) -> EtlError:
     code = error.sqlstate or ""
     constraint = getattr(error, "constraint_name", None) or ""
     said = redact(error.message if hasattr(error, "message") and error.message else str(error), dsn.secrets)
-    message = f"{doing}: {said} (SQLSTATE {code or 'none'}){_PAGE if code == ROW_TOO_BIG else ''}"
+    message = f"{doing}: {said} (SQLSTATE {code or 'none'})"
     kind: type[TransientError] | None = transient_kind(code, said, type(error))
     if kind:
         return _passing(kind, message, code, said)
     where, detail = getattr(error, "context", None) or "", getattr(error, "detail", None) or ""
-    return UploadStoreError(message, code=code, where=where, constraint=constraint, detail=detail)
+    if step := lasting_step(code, said, ADVICE):
+        message = f"{message}; {step}"
+    return UploadStoreError(message, code=code, said=said, where=where, constraint=constraint, detail=detail)

@@ -12,7 +12,6 @@ from etl.ingestion.source import Source, row_of
 from etl.ingestion.upload.batch import BadValue, stage
 from etl.ingestion.upload.plan import WritePlan
 from etl.ingestion.upload.temporary_table import Staging, loosened, staging_of
-from etl.postgresql.sqlstates import ROW_TOO_BIG
 from etl.statements.uploader.checks import Checks, bad_values_sql
 
 LONGEST_VALUE = 100
@@ -40,7 +39,7 @@ async def find_bad_values(
         try:
             return await _ask(connection, plan, worker, batch, loose), loose
         except UploadStoreError as error:
-            if loose is None and error.code == ROW_TOO_BIG:
+            if loose is None and error.is_row_too_big:
                 loose = frozenset()
                 continue
             found = _CONTEXT.search(error.where)

@@ -15,6 +15,7 @@ _ADVICE = Advice(
     statement="raise postgresql.statement_timeout_seconds",
     lock="end that session, or raise run.lock_timeout_seconds",
     connections="lower --parallelism or `writers`",
+    page="drop columns in transform, cast them to smaller types, or write `postgresql: {enabled: false}`",
     refused="",
 )
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from etl.errors import ConnectionLostError, ContentionError, OverloadedError, TransientError
-from etl.postgresql.next_steps import MAIN_JOB, next_step
+from etl.postgresql.next_steps import MAIN_JOB, lasting_step, next_step
 from etl.staging.database.database import ADVICE
 
 TIMEOUT, BY_USER = "canceling statement due to statement timeout", "canceling statement due to user request"
@@ -43,3 +43,12 @@ def test_what_to_do_next_is_of_the_error_and_of_the_tool(
 ) -> None:
     assert next_step(kind, code, said, ADVICE) == step
     assert ("--parallelism" in next_step(kind, code, said, MAIN_JOB)) == ("workers" in step)
+
+
+def test_what_no_retry_mends() -> None:
+    """A row and a key that are too large have one SQLSTATE."""
+    assert lasting_step("54000", "row is too big: size 8984, maximum size 8160", ADVICE) == (
+        "a row has to fit a page: load fewer columns at once"
+    )
+    key = 'index row size 3016 exceeds btree version 4 maximum 2704 for index "t_pkey"'
+    assert lasting_step("54000", key, ADVICE) == ADVICE.refused == "the server's log has the details"
