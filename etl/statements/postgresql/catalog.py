@@ -27,6 +27,7 @@ def _collation(which: str) -> str:
 DESCRIBE_TABLE = f"""
 SELECT jsonb_build_object(
     'kind', c.relkind,
+    'columns_ever', c.relnatts,
     'columns', (
         SELECT jsonb_agg(jsonb_build_object(
             'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,

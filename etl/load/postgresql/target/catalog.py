@@ -83,6 +83,8 @@ class TargetTable:
     checks: tuple[CheckConstraint, ...] = ()
     exclusions: tuple[ExclusionConstraint, ...] = ()
     sequences: tuple[OwnSequence, ...] = ()
+    columns_ever: int = 0
+    """Dropped ones keep their places."""
 
     def column(self, name: str) -> TargetColumn | None:
         return next((column for column in self.columns if column.name == name), None)
@@ -107,6 +109,7 @@ def describe(cursor: Any, table: Table) -> TargetTable | None:
         checks=tuple(_check(entry) for entry in found["checks"] or []),
         exclusions=tuple(_exclusion(entry) for entry in found["exclusions"] or []),
         sequences=tuple(_sequence(entry) for entry in found["sequences"] or []),
+        columns_ever=found["columns_ever"],
     )
 
 

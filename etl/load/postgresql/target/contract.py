@@ -127,10 +127,12 @@ def _faults(
         for column in target.columns
         if column.must_be_given and column.name not in present
     ]
-    together = len(target.columns) + len(missing)
+    dropped = max(0, target.columns_ever - len(target.columns))
+    together = len(target.columns) + dropped + len(missing)
     if contract is SchemaContract.EVOLVE and missing and together > COLUMNS_OF_A_TABLE:
         most = f"more than a table of PostgreSQL has ({COLUMNS_OF_A_TABLE:,})"
-        faults.append(f"{len(missing)} new columns would make {together}, {most}")
+        counted = f" with {dropped:,} dropped ones, which keep their places until the table is made anew"
+        faults.append(f"{len(missing):,} new columns would make {together:,}{counted if dropped else ''}, {most}")
     if contract is SchemaContract.FREEZE:
         faults += [f"missing column {column.name} ({column.postgresql_type})" for column in missing]
     for column in design.columns:

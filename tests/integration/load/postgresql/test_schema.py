@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import SecretStr
 
-from etl.errors import DataError, RejectedRowsError, SchemaMismatchError
+from etl.errors import DataError, RejectedRowsError, SchemaMismatchError, StoreError
 from etl.load.base import LoadFacts
 from etl.model import ColumnDefinition, SchemaContract, TableDefinition
 from etl.statements.postgresql.naming import Table, staging_table
@@ -196,6 +196,25 @@ def test_evolve_adds_and_widens(database: Database) -> None:
     ]
     of_n = "SELECT collation_name FROM information_schema.columns WHERE table_name = 'items' AND column_name = 'n'"
     assert database.execute(of_n) == [("C",)]
+
+
+def test_dropped_columns_keep_their_places(database: Database) -> None:
+    many = ", ".join(f"c{place} smallint" for place in range(1_598))
+    database.execute(f"CREATE TABLE items (id int PRIMARY KEY, {many})")
+    database.execute("ALTER TABLE items DROP COLUMN c7, DROP COLUMN c8")
+    df, config = database.frame("id int, one string, two string", [(1, "a", "b")]), table_config("items")
+    said = "2 new columns would make 1,601 with 2 dropped ones, which keep their places until the table is made anew"
+    for ask in (database.loader().plan, database.load):
+        with pytest.raises(SchemaMismatchError, match=said):
+            ask(df, config)
+
+
+def test_a_row_that_no_page_holds_says_so(database: Database) -> None:
+    names = [f"c{place}" for place in range(1_100)]
+    df = database.frame(", ".join(["id int", *(f"{name} double" for name in names)]), [(1, *[0.5] * 1_100)])
+    said = "row is too big: .*; a row has to fit a page: drop columns in transform, cast them to smaller types"
+    with pytest.raises(StoreError, match=said):
+        database.load(df, table_config("items"))
 
 
 def test_discard_row_rejects_rows_that_need_what_the_target_lacks(database: Database) -> None:

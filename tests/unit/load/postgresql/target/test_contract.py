@@ -86,7 +86,7 @@ def test_evolve_adds_and_widens() -> None:
 
 def test_evolve_refuses_more_columns_than_a_table_has() -> None:
     many = tuple(TargetColumn(f"c{place}", "smallint") for place in range(1_599))
-    with pytest.raises(SchemaMismatchError, match="2 new columns would make 1601, more than a table of PostgreSQL has"):
+    with pytest.raises(SchemaMismatchError, match=r"2 new columns would make 1,601, more than a table .* \(1,600\)"):
         agree(DESIGN, replace(TARGET, columns=many), config())
 
 
