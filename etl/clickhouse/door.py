@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import ssl
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -13,6 +10,7 @@ from urllib.parse import urlencode
 import orjson
 import urllib3
 
+from etl.clickhouse.connections import network_errors, pool_of
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.errors import (
     ConnectionLostError,
@@ -62,8 +60,6 @@ _NEXT_STEPS = {
     "516": "; check user and password in ETL_CLICKHOUSE_URL",
 }
 _DATA = {"69", "321", "349", "407", "131"}
-CONNECT_SECONDS, _SERVER_FIRST_SECONDS = 10, 5
-"""The server ends a statement before we stop waiting for it: one that nobody waits for would go on."""
 _GATEWAY_STATUSES = {429, 502, 503, 504}
 
 SESSION_SETTINGS: Mapping[str, str | int] = {
@@ -110,7 +106,7 @@ class ClickHouseDoor:
     def __init__(self, settings: ClickHouseSettings, *, lock_timeout_seconds: int = 30) -> None:
         self._settings = settings
         self._lock_timeout_seconds = lock_timeout_seconds
-        self._pool = _pool(settings)
+        self._pool = pool_of(settings)
 
     def __enter__(self) -> ClickHouseDoor:
         return self
@@ -161,59 +157,11 @@ class ClickHouseDoor:
             **extra,
             **{f"param_{name}": _parameter(value) for name, value in parameters.items()},
         }
-        with network_errors(self._settings, statement):
+        with network_errors(self._settings, _title(statement)):
             response = self._pool.request("POST", f"/?{urlencode(fields)}", body=body)
         if response.status != 200 or "X-ClickHouse-Exception-Code" in response.headers:
             raise _refusal(response, self._settings, statement)
         return response
-
-
-@contextmanager
-def network_errors(settings: ClickHouseSettings, statement: str) -> Iterator[None]:
-    """Whatever happens to the connection is transient, but for a certificate that does not convince."""
-    try:
-        yield
-    except urllib3.exceptions.SSLError as error:
-        raise StoreError(
-            f"expected a trusted TLS certificate at {settings.address}, found: {error}; "
-            "set the server's certificate authority (ca_file) in the ClickHouse settings",
-            statement=_title(statement),
-            destination="clickhouse",
-        ) from error
-    except urllib3.exceptions.HTTPError as error:
-        raise ConnectionLostError(
-            f"expected an answer from ClickHouse at {settings.address}, found {type(error).__name__} "
-            f"during {_title(statement)}; is the server up, are {settings.timeout_seconds} s enough?",
-            destination="clickhouse",
-        ) from error
-
-
-def _pool(settings: ClickHouseSettings) -> urllib3.HTTPConnectionPool:
-    credentials = f"{settings.user}:{settings.password.get_secret_value()}".encode()
-    headers = {
-        "Authorization": f"Basic {base64.b64encode(credentials).decode()}",
-        "Content-Type": "application/octet-stream",
-    }
-    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=settings.timeout_seconds + _SERVER_FIRST_SECONDS)
-    if not settings.secure:
-        return urllib3.HTTPConnectionPool(
-            settings.host, settings.port, timeout=timeout, retries=False, headers=headers, maxsize=2
-        )
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    if not settings.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        # asked for by `verify: false`; urllib3 would say it at every statement
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    return urllib3.HTTPSConnectionPool(
-        settings.host,
-        settings.port,
-        timeout=timeout,
-        retries=False,
-        headers=headers,
-        maxsize=2,
-        ssl_context=context,
-    )
 
 
 def _refusal(response: urllib3.BaseHTTPResponse, settings: ClickHouseSettings, statement: str) -> EtlError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import SecretStr
 
+from etl.clickhouse import connections
 from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.errors import (
@@ -29,8 +32,10 @@ class Answers(BaseHTTPRequestHandler):
     code = ""
     body = b""
     seen: list[Any]
+    pause_seconds = 0.0
 
     def do_POST(self) -> None:
+        time.sleep(self.pause_seconds)
         length = self.headers.get("Content-Length")
         sent = self.rfile.read(int(length)) if length else b"".join(self._chunks())
         self.seen.append((urlsplit(self.path), dict(self.headers), sent))
@@ -57,8 +62,11 @@ Serve = Callable[..., tuple[ClickHouseSettings, list[Any]]]
 def serve() -> Iterator[Serve]:
     servers = []
 
-    def start(status: int = 200, code: str = "", body: bytes = b"") -> tuple[ClickHouseSettings, list[Any]]:
-        answers = type("Answering", (Answers,), {"status": status, "code": code, "body": body, "seen": []})
+    def start(
+        status: int = 200, code: str = "", body: bytes = b"", pause_seconds: float = 0
+    ) -> tuple[ClickHouseSettings, list[Any]]:
+        says = {"status": status, "code": code, "body": body, "seen": [], "pause_seconds": pause_seconds}
+        answers = type("Answering", (Answers,), says)
         server = ThreadingHTTPServer(("127.0.0.1", 0), answers)
         servers.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -136,10 +144,49 @@ def test_an_insert_streams_its_body(serve: Serve) -> None:
     assert parse_qs(url.query)["query"] == ["INSERT INTO t FORMAT ArrowStream"]
 
 
+@pytest.mark.parametrize("kind", [iter, b"".join], ids=["in pieces", "as one"])
+def test_a_server_may_take_rows_as_slowly_as_it_answers(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, kind: Callable[[list[bytes]], Any]
+) -> None:
+    """The limit of connecting is no limit of sending."""
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.2)
+    settings, seen = serve(pause_seconds=0.6)
+    with ClickHouseDoor(settings) as door:
+        door.insert("INSERT INTO t FORMAT ArrowStream", kind([b"x" * 16 * 1024 * 1024] * 2))
+        door.insert("INSERT INTO t FORMAT ArrowStream", kind([b"x" * 16 * 1024 * 1024] * 2))
+    assert [len(sent) for _, _, sent in seen] == [32 * 1024 * 1024] * 2
+
+
+@pytest.mark.parametrize("rows", [b"x", b"x" * 64 * 1024 * 1024], ids=["answers nothing", "takes nothing"])
+def test_a_server_that_stands_still_is_given_up_in_its_time(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, rows: bytes
+) -> None:
+    monkeypatch.setattr(connections, "_SERVER_FIRST_SECONDS", 0)
+    settings, _ = serve(pause_seconds=2)
+    said = r"during INSERT INTO t FORMAT, found none within 1 s; .*\(clickhouse\.timeout_seconds\)\?$"
+    with (
+        ClickHouseDoor(settings.model_copy(update={"timeout_seconds": 1})) as door,
+        pytest.raises(ConnectionLostError, match=said),
+    ):
+        door.insert("INSERT INTO t FORMAT ArrowStream", rows)
+
+
 def test_a_server_that_is_not_there_is_a_lost_connection() -> None:
     settings = ClickHouseSettings(host="127.0.0.1", port=1, password=SecretStr("s3cret"))
 
-    with ClickHouseDoor(settings) as door, pytest.raises(ConnectionLostError, match=r"http://127\.0\.0\.1:1/default"):
+    with ClickHouseDoor(settings) as door, pytest.raises(ConnectionLostError) as caught:
+        door.execute("SELECT 1")
+    assert caught.value.message == (
+        "expected an answer from ClickHouse at http://127.0.0.1:1/default during SELECT 1, the connection failed: "
+        "Connection refused; is the server up?"
+    )
+
+
+def test_a_server_that_ends_the_connection_is_said_to_have(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, _ = serve()
+    monkeypatch.setattr(Answers, "send_response", lambda self, *_: self.connection.shutdown(socket.SHUT_RDWR))
+    monkeypatch.setattr(Answers, "end_headers", lambda self: None)
+    with ClickHouseDoor(settings) as door, pytest.raises(ConnectionLostError, match=r"it ended before the answer; is"):
         door.execute("SELECT 1")
 
 

@@ -16,7 +16,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql.functions import expr, monotonically_increasing_id
 
-from etl.clickhouse.door import CONNECT_SECONDS, server_error
+from etl.clickhouse.connections import CONNECT_SECONDS
+from etl.clickhouse.door import server_error
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.urls import bracketed
 from etl.errors import ConnectionLostError, StoreError
