@@ -73,7 +73,7 @@ def facts_without(facts: LoadFacts | None, rejected: int, settled: Settled) -> L
     """What is still known of the frame once its numerics have become decimals."""
     if facts is None or not settled.types:
         return facts
-    return LoadFacts(facts.rows - rejected, None, facts.rows_read, facts.rows_rejected + rejected)
+    return replace(facts, rows=facts.rows - rejected, checksums=None, rows_rejected=facts.rows_rejected + rejected)
 
 
 def _is_wide(column: FrameColumn) -> bool:

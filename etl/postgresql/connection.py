@@ -20,6 +20,10 @@ from etl.statements.postgresql import row_security
 LOADER, LEDGER, EXTRACT = "", "ledger", "extract"
 """Whose session it is, as pg_stat_activity shows it behind the product's name."""
 
+_GONE_SECONDS, _BUSY_SECONDS = 30, 300
+"""How long a server may take nothing of what is sent to it. One that stores what a COPY has brought so far takes no
+more meanwhile, and is not gone."""
+
 TEXTS = (
     "SET LOCAL TimeZone = 'UTC'",
     "SET LOCAL DateStyle = 'ISO, YMD'",
@@ -45,7 +49,7 @@ def connect(
         "keepalives_interval": 5,
         "keepalives_count": 3,
         # what is sent to a server that is gone is not waited for either
-        "tcp_user_timeout": 30_000,
+        "tcp_user_timeout": 1_000 * (_BUSY_SECONDS if part == LOADER else _GONE_SECONDS),
         "cursor_factory": cursors,
     }
     opened: connection = psycopg2.connect(**parameters)

@@ -1,16 +1,17 @@
-"""What an executor does with one partition: one COPY in one transaction, and a receipt."""
+"""What an executor does with one partition: COPY after COPY in one transaction, and a receipt."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import psycopg2
 import pyarrow as pa
 
 from etl.config.settings import PostgreSQLSettings
-from etl.errors import EtlError, ReconciliationError
+from etl.errors import ReconciliationError
 from etl.load.executors import Attempt, Receipt
 from etl.load.postgresql.door import transaction
 from etl.load.postgresql.transfer.encoding import encode
@@ -18,6 +19,10 @@ from etl.statements.postgresql.naming import StagedColumn, Table
 from etl.statements.postgresql.run_table import copy_into
 
 _READ_BYTES = 1 << 20
+COPY_BYTES = 16 << 20
+"""After so many a COPY ends and the next begins. PostgreSQL keeps a thousand rows of a binary COPY in memory, however
+long they are, before it stores any, and takes no more from us as long as it does: of rows of a megabyte that was a
+gigabyte, and minutes."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +44,43 @@ def copy_partition(batches: Iterator[pa.RecordBatch], attempt: Attempt, config: 
 
 
 def _copy(batches: Iterator[pa.RecordBatch], attempt: Attempt, config: CopyConfig) -> Receipt:
-    stream = ByteStream(encode(_counted(batches, counts := [0]), config.columns, attempt.number, config.copy_format))
+    rows = size = 0
+    with transaction(config.settings, f"copy into {config.staging}") as cursor:
+        for piece in _pieces(batches):
+            copied, sent = _copy_piece(cursor, piece, attempt, config)
+            rows, size = rows + copied, size + sent
+    return Receipt(attempt.part, attempt.number, rows=rows, bytes=size)
+
+
+def _copy_piece(
+    cursor: Any, batches: Iterator[pa.RecordBatch], attempt: Attempt, config: CopyConfig
+) -> tuple[int, int]:
+    """How many rows, and bytes, went in."""
+    counts = [0]
+    stream = ByteStream(encode(_counted(batches, counts), config.columns, attempt.number, config.copy_format))
     try:
-        with transaction(config.settings, f"copy into {config.staging}") as cursor:
-            cursor.copy_expert(copy_into(config.staging, config.columns, config.copy_format), stream, _READ_BYTES)
-            if cursor.rowcount != counts[0]:
-                raise ReconciliationError(
-                    f"expected {counts[0]} rows copied into {config.staging}, found {cursor.rowcount}"
-                )
-    except EtlError:
+        cursor.copy_expert(copy_into(config.staging, config.columns, config.copy_format), stream, _READ_BYTES)
+    except psycopg2.Error:
         if stream.failure is not None:  # psycopg2 reports it as a COPY that somebody cancelled
             raise stream.failure from None
         raise
-    return Receipt(attempt.part, attempt.number, rows=counts[0], bytes=stream.size)
+    if cursor.rowcount != counts[0]:
+        raise ReconciliationError(f"expected {counts[0]} rows copied into {config.staging}, found {cursor.rowcount}")
+    return counts[0], stream.size
+
+
+def _pieces(batches: Iterator[pa.RecordBatch]) -> Iterator[Iterator[pa.RecordBatch]]:
+    """Each is to be read to its end before the next is asked for."""
+    for first in batches:
+        yield _up_to(COPY_BYTES, itertools.chain([first], batches))
+
+
+def _up_to(size: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch
+        size -= batch.nbytes
+        if size <= 0:
+            return
 
 
 def _counted(batches: Iterator[pa.RecordBatch], counts: list[int]) -> Iterator[pa.RecordBatch]:
