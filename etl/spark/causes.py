@@ -33,7 +33,8 @@ _BY_TEXT: tuple[tuple[type[EtlError], tuple[str, ...]], ...] = (
     (OverloadedError, ("SlowDown", "Status Code: 503", "TooManyRequests")),
     (ConnectionLostError, ("Unable to execute HTTP request", "Connection refused", "ConnectException",
                            "SocketTimeoutException", "SocketException", "UnknownHostException", "Connection reset",
-                           "ConnectTimeoutException", "Status Code: 500", "Status Code: 502", "Status Code: 504")),
+                           "ConnectTimeoutException", "ApiCallTimeoutException", "ApiCallAttemptTimeoutException",
+                           "Status Code: 500", "Status Code: 502", "Status Code: 504")),
 )  # fmt: skip
 
 _IN_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -62,6 +63,11 @@ _IN_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
         ("canceling statement due to statement timeout",),
         "the source ended a statement that took longer than it may (canceling statement due to statement timeout); "
         "raise source.statement_timeout_seconds, or `partitions` of the table's `extract`",
+    ),
+    (
+        ("ApiCallTimeoutException", "ApiCallAttemptTimeoutException", "Unable to execute HTTP request: Read timed out"),
+        "the object store gave no answer in time; does it still answer, and if so, does it need longer "
+        "(s3.timeout_seconds)?",
     ),
     (("No space left on device",), "the disk that Spark spills to is full; free it or name another in spark.local.dir"),
 )

@@ -72,7 +72,14 @@ def configure_s3(spark: SparkSession, s3: S3Settings, trust_stores: Path = TRUST
 
 def s3_options(s3: S3Settings) -> dict[str, str]:
     """Hadoop's settings of this store, per bucket, so that a second store of a session keeps its endpoint and keys."""
-    options = {"path.style.access": str(s3.path_style).lower(), "endpoint.region": s3.region}
+    answer = f"{s3.timeout_seconds}s"
+    options = {
+        "path.style.access": str(s3.path_style).lower(),
+        "endpoint.region": s3.region,
+        # of one read of a socket; of a request with all that the SDK tries again
+        "connection.timeout": answer,
+        "connection.request.timeout": answer,
+    }
     if s3.endpoint:
         options["endpoint"] = s3.endpoint
         options["connection.ssl.enabled"] = str(s3.uses_tls).lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, ReadTimeoutError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
@@ -33,7 +33,7 @@ def s3_door(doing: str, table: str | None = None) -> Iterator[None]:
         message = f"expected the object store to {doing}, it answered {code}: {_first_line(error)}"
         raise _of_code(code, message, doing, table) from error
     except (ConnectionError, HTTPClientError) as error:
-        message = f"expected the object store to {doing}, the connection failed: {_first_line(error)}; is it up?"
+        message = f"expected the object store to {doing}, the connection failed: {_first_line(error)}; {_ask(error)}"
         raise ConnectionLostError(message, table=table, destination=Destination.S3) from error
     except BotoCoreError as error:
         message = f"expected the object store to {doing}, boto3 refused: {_first_line(error)}"
@@ -74,6 +74,12 @@ _HINTS = {
     "InvalidAccessKeyId": "; check AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "; check AWS_SECRET_ACCESS_KEY",
 }
+
+
+def _ask(error: Exception) -> str:
+    if isinstance(error, ReadTimeoutError):
+        return "does it still answer, and if so, does it need longer (s3.timeout_seconds)?"
+    return "is it up?"
 
 
 def _first_line(error: BaseException) -> str:

@@ -37,6 +37,7 @@ class StoreAddress:
     access_key: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
+    timeout_seconds: int = 60
 
     @classmethod
     def of(cls, settings: S3Settings) -> StoreAddress:
@@ -53,6 +54,7 @@ class StoreAddress:
             access_key=reveal(settings.access_key),
             secret_key=reveal(settings.secret_key),
             session_token=reveal(settings.session_token),
+            timeout_seconds=settings.timeout_seconds,
         )
 
 
@@ -184,7 +186,7 @@ def client_of(address: StoreAddress) -> Any:
         s3={"addressing_style": "path" if address.path_style else "auto"},
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         connect_timeout=10,
-        read_timeout=120,
+        read_timeout=address.timeout_seconds,
         max_pool_connections=16,
     )
     client = boto3.session.Session().client(

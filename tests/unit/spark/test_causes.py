@@ -121,6 +121,12 @@ Driver stacktrace:
 Caused by: org.postgresql.util.PSQLException: ERROR: division by zero
 \t... 1 more
 """  # noqa: E501
+STORE_SILENT = """An error occurred while calling o86.collectToPython.
+: org.apache.hadoop.fs.s3a.AWSApiCallTimeoutException: getFileStatus on s3a://lake/x: software.amazon.awssdk.core.exception.ApiCallTimeoutException: Client execution did not complete before the specified timeout configuration: 60000 millis
+\tat org.apache.hadoop.fs.s3a.S3AUtils.translateException(S3AUtils.java:224)
+Caused by: software.amazon.awssdk.core.exception.ApiCallTimeoutException: Client execution did not complete before the specified timeout configuration: 60000 millis
+\t... 30 more
+"""  # noqa: E501
 GONE = "An error occurred while calling z:py4j.reflection.TypeUtil.isInstanceOf"
 
 MEMORY = "give it more (spark.driver.memory"
@@ -130,6 +136,11 @@ FAULTS: dict[str, tuple[str, type[EtlError], str]] = {
     "another type": (MISMATCH, SourceError, "/in/p.parquet: column: [id], physicalType: BINARY, logicalType: int"),
     "a forbidden store": (FORBIDDEN, SourceError, "s3a://lake/x: Forbidden (Service: S3, Status Code: 403)"),
     "a store that is down": (STORE_DOWN, ConnectionLostError, "Connect to 127.0.0.1:1 failed: Connection refused"),
+    "a store that stands still": (
+        STORE_SILENT,
+        ConnectionLostError,
+        "the object store gave no answer in time; does it",
+    ),
     "a worker that died": (WORKER_DIED, TerminalError, "a Python worker of Spark died"),
     "a lost executor": (EXECUTOR_LOST, TerminalError, "an executor was lost: Container killed by the node"),
     "a full heap": (HEAP, TerminalError, f"Spark ran out of memory; {MEMORY}"),

@@ -17,7 +17,7 @@ _VARIABLES = {
 _CA_BUNDLE = ("AWS_CA_BUNDLE",)
 """Many companies set it everywhere: it speaks of a store only where that is reached by TLS."""
 
-_KEPT = ("access_key", "secret_key", "session_token", "bucket", "prefix", "region")
+_KEPT = ("access_key", "secret_key", "session_token", "bucket", "prefix", "region", "timeout_seconds")
 
 
 def read_server(reader: ServerReader) -> S3Settings | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from etl.config.frozen import FrozenModel
 
@@ -20,6 +20,7 @@ class S3Settings(FrozenModel):
     verify: bool = True
     ca_file: str | None = None
     path_style: bool = True
+    timeout_seconds: int = Field(default=60, ge=1)
 
     @property
     def uses_tls(self) -> bool:

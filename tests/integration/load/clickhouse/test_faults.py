@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,7 +21,9 @@ from etl.load.clickhouse.transfer import run_table as staging
 from etl.load.clickhouse.transfer.arrow_writer import ArrowWriterConfig, write_arrow_partition
 from etl.load.executors import Attempt, Receipt, write_partitions
 from etl.model import Checksums
+from tests.conftest import RunningStack
 from tests.integration.load.clickhouse.conftest import ClickHouse, FrameOf, LoaderOf, entry
+from tests.stopping import stopped_server
 
 pytestmark = pytest.mark.stack
 
@@ -292,3 +294,18 @@ class _running:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join(timeout=30)
+
+
+def test_a_server_that_stands_still_ends_the_load_in_its_time(
+    stack: RunningStack, clickhouse: ClickHouse, table: str, loader_of: LoaderOf, frame_of: FrameOf
+) -> None:
+    """It keeps its connections and says nothing, as one whose disk hangs does."""
+    impatient = loader_of(1)
+    settings = impatient.config.settings
+    seconds = clickhouse.settings.model_copy(update={"timeout_seconds": 1})
+    impatient.config = replace(impatient.config, settings=settings.model_copy(update={"clickhouse": seconds}))
+    said = r"found none within 6 s; does the server still answer, .* \(clickhouse\.timeout_seconds\)\?$"
+    with stopped_server(stack.data_dir, "clickhouse"), pytest.raises(ConnectionLostError, match=said):
+        impatient.load(frame_of(*FIRST), entry(table))
+    loader_of(2).load(frame_of(*FIRST), entry(table))
+    assert clickhouse.query(f"SELECT count() FROM {table}") == [[2]]

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from pyspark.errors import PySparkException
 
 from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError
@@ -40,6 +40,12 @@ def test_a_request_is_sent_again_where_the_store_may_answer_then(code: str, stat
     assert may_pass(ClientError(answer, "PutObject")) is expected
     assert may_pass(EndpointConnectionError(endpoint_url="http://127.0.0.1:1"))
     assert not may_pass(NoCredentialsError())
+
+
+def test_a_store_that_says_nothing_is_told_with_the_setting() -> None:
+    said = r"expected the object store to list t/, .*Read timeout .*\(s3\.timeout_seconds\)\?$"
+    with pytest.raises(ConnectionLostError, match=said), s3_door("list t/"):
+        raise ReadTimeoutError(endpoint_url="http://127.0.0.1:1")
 
 
 def test_a_refused_connection_may_be_tried_again() -> None:
