@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    readonly "/api/health": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Health
+         * @description 503 where the database does not.
+         */
+        readonly get: operations["get_health"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/jobs": {
         readonly parameters: {
             readonly query?: never;
@@ -11,8 +31,11 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** List Jobs */
-        readonly get: operations["list_jobs_api_jobs_get"];
+        /**
+         * List Jobs
+         * @description Jobs whose id or description has `query` in it; those that begin with it first.
+         */
+        readonly get: operations["list_jobs"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -28,8 +51,11 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Get Job */
-        readonly get: operations["get_job_api_jobs__etl_job_id__get"];
+        /**
+         * Get Job
+         * @description One job as it is configured, or as the ledger knows it.
+         */
+        readonly get: operations["get_job"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -45,11 +71,17 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** List Runs */
-        readonly get: operations["list_runs_api_jobs__etl_job_id__runs_get"];
+        /**
+         * List Runs
+         * @description The job's history, the latest first; `before`: what the page before called `next_before`.
+         */
+        readonly get: operations["list_runs"];
         readonly put?: never;
-        /** Start Run */
-        readonly post: operations["start_run_api_jobs__etl_job_id__runs_post"];
+        /**
+         * Start Run
+         * @description Queues a load; a worker (`etl staging worker`) begins it.
+         */
+        readonly post: operations["start_run"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -63,8 +95,11 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Get Run */
-        readonly get: operations["get_run_api_runs__etl_run_id__get"];
+        /**
+         * Get Run
+         * @description The run as it stands.
+         */
+        readonly get: operations["get_run"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -80,8 +115,11 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** List Batches */
-        readonly get: operations["list_batches_api_runs__etl_run_id__batches_get"];
+        /**
+         * List Batches
+         * @description A page of the run's batches; `after`: what the page before called `next_after`.
+         */
+        readonly get: operations["list_batches"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -97,8 +135,11 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Get Batch */
-        readonly get: operations["get_batch_api_runs__etl_run_id__batches__index__get"];
+        /**
+         * Get Batch
+         * @description One batch with its log, its retries and its first invalid records.
+         */
+        readonly get: operations["get_batch"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -116,8 +157,11 @@ export interface paths {
         };
         readonly get?: never;
         readonly put?: never;
-        /** Cancel Run */
-        readonly post: operations["cancel_run_api_runs__etl_run_id__cancel_post"];
+        /**
+         * Cancel Run
+         * @description Ends the run after the batches in flight; one that is queued at once.
+         */
+        readonly post: operations["cancel_run"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -131,8 +175,112 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** List Changes */
-        readonly get: operations["list_changes_api_runs__etl_run_id__changes_get"];
+        /**
+         * Get Changes
+         * @description What has changed since an event's id; without one the run with all its batches. For who cannot keep a stream.
+         */
+        readonly get: operations["get_changes"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/runs/{etl_run_id}/events": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Watch Run
+         * @description Events: `change` (a Change), `ping` ({"at"}), `trouble` ({"detail"}), `end`. Begins with the run as it stands, or
+         *     with all that has changed since Last-Event-ID.
+         */
+        readonly get: operations["watch_run"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/runs/{etl_run_id}/invalid": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Download Invalid Records
+         * @description Records of this run that are stored and invalid, with their faults.
+         */
+        readonly get: operations["download_invalid_records"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/runs/{etl_run_id}/logs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Download Logs
+         * @description The log of the run and of all its batches, a line an entry.
+         */
+        readonly get: operations["download_logs"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/runs/{etl_run_id}/metrics": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Download Metrics
+         * @description A line a batch.
+         */
+        readonly get: operations["download_metrics"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/runs/{etl_run_id}/rejects": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Download Rejects
+         * @description Records that could not be stored, with their place and the reason.
+         */
+        readonly get: operations["download_rejects"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -150,8 +298,11 @@ export interface paths {
         };
         readonly get?: never;
         readonly put?: never;
-        /** Retry Run */
-        readonly post: operations["retry_run_api_runs__etl_run_id__retry_post"];
+        /**
+         * Retry Run
+         * @description Queues a retry of what the run has left.
+         */
+        readonly post: operations["retry_run"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -165,13 +316,22 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Get Session */
-        readonly get: operations["get_session_api_session_get"];
+        /**
+         * Get Session
+         * @description Whether somebody is signed in, and how one can.
+         */
+        readonly get: operations["get_session"];
         readonly put?: never;
-        /** Sign In */
-        readonly post: operations["sign_in_api_session_post"];
-        /** Sign Out */
-        readonly delete: operations["sign_out_api_session_delete"];
+        /**
+         * Sign In
+         * @description Begins a session: sets its cookie.
+         */
+        readonly post: operations["sign_in"];
+        /**
+         * Sign Out
+         * @description Ends it.
+         */
+        readonly delete: operations["sign_out"];
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -184,8 +344,11 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** List Workers */
-        readonly get: operations["list_workers_api_workers_get"];
+        /**
+         * List Workers
+         * @description Processes of `etl staging worker`, the latest heard of first.
+         */
+        readonly get: operations["list_workers"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -332,6 +495,16 @@ export interface components {
             /** Key */
             readonly key: string;
         };
+        /**
+         * FileFormat
+         * @enum {string}
+         */
+        readonly FileFormat: "ndjson" | "csv";
+        /** Health */
+        readonly Health: {
+            /** Status */
+            readonly status: string;
+        };
         /** Job */
         readonly Job: {
             /** Batch Size */
@@ -423,8 +596,11 @@ export interface components {
             readonly fields: {
                 readonly [key: string]: string;
             };
-            /** Next Step */
-            readonly next_step?: string | null;
+            /**
+             * Next Step
+             * @default null
+             */
+            readonly next_step: string | null;
             /** Status */
             readonly status: number;
             /** Title */
@@ -785,7 +961,36 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    readonly list_jobs_api_jobs_get: {
+    readonly get_health: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description What went wrong instead */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly list_jobs: {
         readonly parameters: {
             readonly query?: {
                 readonly limit?: number;
@@ -807,18 +1012,18 @@ export interface operations {
                     readonly "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_job_api_jobs__etl_job_id__get: {
+    readonly get_job: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -838,18 +1043,18 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly list_runs_api_jobs__etl_job_id__runs_get: {
+    readonly list_runs: {
         readonly parameters: {
             readonly query?: {
                 readonly before?: number | null;
@@ -872,21 +1077,22 @@ export interface operations {
                     readonly "application/json": components["schemas"]["RunPage"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly start_run_api_jobs__etl_job_id__runs_post: {
+    readonly start_run: {
         readonly parameters: {
             readonly query?: never;
             readonly header: {
+                /** @description Made by whoever asks, one for each wish: asked twice with one key, it is done once. */
                 readonly "Idempotency-Key": string;
             };
             readonly path: {
@@ -909,18 +1115,18 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_run_api_runs__etl_run_id__get: {
+    readonly get_run: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -940,23 +1146,24 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly list_batches_api_runs__etl_run_id__batches_get: {
+    readonly list_batches: {
         readonly parameters: {
             readonly query?: {
-                readonly after?: number | null;
+                readonly after?: number;
                 readonly limit?: number;
-                readonly status?: components["schemas"]["BatchStatus"] | null;
+                readonly status?: readonly components["schemas"]["BatchStatus"][] | null;
+                /** @description In the error's code or message. */
                 readonly text?: string | null;
             };
             readonly header?: never;
@@ -976,18 +1183,18 @@ export interface operations {
                     readonly "application/json": components["schemas"]["BatchPage"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_batch_api_runs__etl_run_id__batches__index__get: {
+    readonly get_batch: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -1008,21 +1215,22 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly cancel_run_api_runs__etl_run_id__cancel_post: {
+    readonly cancel_run: {
         readonly parameters: {
             readonly query?: never;
             readonly header: {
+                /** @description Made by whoever asks, one for each wish: asked twice with one key, it is done once. */
                 readonly "Idempotency-Key": string;
             };
             readonly path: {
@@ -1041,18 +1249,18 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly list_changes_api_runs__etl_run_id__changes_get: {
+    readonly get_changes: {
         readonly parameters: {
             readonly query?: {
                 readonly since?: string | null;
@@ -1074,21 +1282,190 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Change"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly retry_run_api_runs__etl_run_id__retry_post: {
+    readonly watch_run: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description As the header's. */
+                readonly last_event_id?: string | null;
+            };
+            readonly header?: {
+                readonly "Last-Event-ID"?: string | null;
+            };
+            readonly path: {
+                readonly etl_run_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/event-stream": string;
+                };
+            };
+            /** @description What went wrong instead */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly download_invalid_records: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description CSV: cells that a spreadsheet would take for a formula begin with '. */
+                readonly format?: components["schemas"]["FileFormat"];
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-ndjson": string;
+                    readonly "text/csv": string;
+                };
+            };
+            /** @description What went wrong instead */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly download_logs: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-ndjson": string;
+                };
+            };
+            /** @description What went wrong instead */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly download_metrics: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/csv": string;
+                };
+            };
+            /** @description What went wrong instead */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly download_rejects: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description CSV: cells that a spreadsheet would take for a formula begin with '. */
+                readonly format?: components["schemas"]["FileFormat"];
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-ndjson": string;
+                    readonly "text/csv": string;
+                };
+            };
+            /** @description What went wrong instead */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly retry_run: {
         readonly parameters: {
             readonly query?: never;
             readonly header: {
+                /** @description Made by whoever asks, one for each wish: asked twice with one key, it is done once. */
                 readonly "Idempotency-Key": string;
             };
             readonly path: {
@@ -1111,18 +1488,18 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_session_api_session_get: {
+    readonly get_session: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -1140,18 +1517,18 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly sign_in_api_session_post: {
+    readonly sign_in: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -1173,18 +1550,18 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly sign_out_api_session_delete: {
+    readonly sign_out: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -1200,18 +1577,18 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly list_workers_api_workers_get: {
+    readonly list_workers: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -1229,13 +1606,13 @@ export interface operations {
                     readonly "application/json": components["schemas"]["WorkerList"];
                 };
             };
-            /** @description What went wrong (RFC 9457). */
+            /** @description What went wrong instead */
             readonly default: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
