@@ -25,13 +25,14 @@ from etl.config.staging.jobs import StagingJob
 from etl.errors import EtlError, SourceError, UsageError
 from etl.staging.batch.records import PreparedBatch, RawBatch
 from etl.staging.batch.rules import rules_of, tolerances_of
-from etl.staging.batch.store import BatchStore, failure_of
+from etl.staging.batch.store import BatchStore
 from etl.staging.batch.upsert import Target
 from etl.staging.command.reject_file import check_reject_directory, write_reject_file
 from etl.staging.database.checks import check_database, check_table
 from etl.staging.database.database import StagingDatabase
 from etl.staging.engine import Engine
 from etl.staging.ledger.batch_events import batch_failed
+from etl.staging.ledger.failures import failure_of
 from etl.staging.ledger.heartbeat import Watch
 from etl.staging.ledger.journal import Journal
 from etl.staging.ledger.ledger import StagingLedger, asking_again

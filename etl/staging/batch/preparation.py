@@ -6,7 +6,7 @@ A record that PostgreSQL could not hold is a reject; one that merely breaks the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import md5 as _md5
@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 
 from etl.nearest import suggestion
-from etl.staging.batch.paths import MISSING, Getter, neighbours, obstacle
-from etl.staging.batch.records import Faults, PreparedBatch, RawBatch, Reject, RejectReason
-from etl.staging.batch.shapes import Shape, ShapeError
+from etl.staging.batch.paths import MISSING, Getter, neighbours, obstacle, steps_of
+from etl.staging.batch.records import Faults, PreparedBatch, RawBatch, Reject, RejectReason, RuleError
+from etl.staging.batch.shapes import Shape
 
 MAXIMUM_SOURCE_ID_BYTES = 2000
 """A key of PostgreSQL's btree holds about 2,700."""
@@ -75,17 +75,22 @@ def prepare(batch: RawBatch, rules: Rules) -> PreparedBatch:
 def _judge(ordinal: int, text: bytes, rules: Rules) -> _Judged:
     record = _read(text, rules)
     source_id = _source_id(record, rules)
-    errors: list[dict[str, Any]] = []
+    errors: list[RuleError] = []
     updated_at = _source_updated_at(record, rules, errors) if rules.source_updated_at else None
     missing = _check_required(record, rules, errors) if rules.required else 0
     misshapen = _check_shape(record, rules, errors) if rules.shape else 0
     # a raw newline is white space in JSON, and here the separator of documents
     document = text.replace(b"\n", b" ") if b"\n" in text else text
     digest = _md5(text, usedforsecurity=False).hexdigest()
-    row = source_id, document, ordinal, updated_at, digest, orjson.dumps(errors) if errors else None
+    row = source_id, document, ordinal, updated_at, digest, _stored(errors) if errors else None
     # as `time_fault` finds it in the table
-    has_unreadable_time = updated_at is None and any(each["path"] == rules.source_updated_at_path for each in errors)
-    return row, Faults(missing, misshapen) if missing or misshapen else None, has_unreadable_time
+    has_unreadable_time = updated_at is None and any(each.path == rules.source_updated_at_path for each in errors)
+    return row, Faults(errors, missing, misshapen) if errors else None, has_unreadable_time
+
+
+def _stored(errors: list[RuleError]) -> bytes:
+    """`validation_errors` of the table."""
+    return orjson.dumps([{"path": each.path, "message": each.message, "sample": each.sample} for each in errors])
 
 
 # --- can it be stored? ----------------------------------------------------------------------------------------------
@@ -166,7 +171,7 @@ def _nothing_at(path: str, record: dict[str, Any]) -> str:
 # --- is it valid? ---------------------------------------------------------------------------------------------------
 
 
-def _source_updated_at(record: dict[str, Any], rules: Rules, errors: list[dict[str, Any]]) -> datetime | None:
+def _source_updated_at(record: dict[str, Any], rules: Rules, errors: list[RuleError]) -> datetime | None:
     if rules.source_updated_at is None:
         return None
     value = rules.source_updated_at(record)
@@ -175,29 +180,37 @@ def _source_updated_at(record: dict[str, Any], rules: Rules, errors: list[dict[s
             raise ValueError(f"expected an object on the way there, found {kind(value)}")
         return None if value is MISSING or value is None else rules.parse_instant(value)
     except (ValueError, TypeError, OverflowError) as error:
-        errors.append(
-            {"path": rules.source_updated_at_path, "message": f"expected an instant: {error}", "sample": _sample(value)}
-        )
+        path = rules.source_updated_at_path
+        errors.append(_broken("instant", path, _steps(record, path), f"expected an instant: {error}", value))
         return None
 
 
-def _check_required(record: dict[str, Any], rules: Rules, errors: list[dict[str, Any]]) -> int:
+def _check_required(record: dict[str, Any], rules: Rules, errors: list[RuleError]) -> int:
     missing = 0
     for path, get in rules.required:
         value = get(record)
         if value is MISSING or value is None:
             found = "nothing" if value is MISSING else "null"
-            errors.append({"path": path, "message": f"required, found {found}", "sample": None})
+            errors.append(_broken("required", path, _steps(record, path), f"required, found {found}", value))
             missing += 1
     return missing
 
 
-def _check_shape(record: dict[str, Any], rules: Rules, errors: list[dict[str, Any]]) -> int:
+def _check_shape(record: dict[str, Any], rules: Rules, errors: list[RuleError]) -> int:
     if rules.shape is None or rules.shape.is_valid(record):
         return 0
-    found: list[ShapeError] = rules.shape.errors(record)
-    errors += [{"path": each.path, "message": each.message, "sample": _sample(each.value)} for each in found]
+    found = rules.shape.errors(record)
+    errors += [_broken("shape", each.path, each.steps, each.message, each.value) for each in found]
     return len(found)
+
+
+def _broken(kind: str, path: str, steps: Sequence[str | int], message: str, value: Any) -> RuleError:
+    return RuleError(kind, path, steps, message, _sample(value), value is not MISSING, isinstance(value, str))
+
+
+def _steps(record: dict[str, Any], path: str) -> Sequence[str]:
+    """As `getter` goes."""
+    return (path,) if path in record else steps_of(path)
 
 
 # --- each source_id once --------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 RUN_POSITIONS = 1 << 40
 """An input position is run_number x this + ordinal: later runs follow earlier ones, records keep their order."""
@@ -49,10 +49,27 @@ class RawBatch:
         return sum(map(len, self.records))
 
 
-@dataclass(frozen=True)
-class Faults:
-    """How often a record breaks the job's rules."""
+class RuleError(NamedTuple):
+    """How a record breaks one of the job's rules. `kind`: required, shape, or instant (its `source_updated_at`).
 
+    `path` is dotted, `steps` are its keys and indexes. `sample`: the value where it is small, else the beginning of it
+    (`is_text`) or of its JSON.
+    """
+
+    kind: str
+    path: str
+    steps: Sequence[str | int]
+    message: str
+    sample: Any
+    has_value: bool = True
+    is_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Why a record is invalid, and how often it breaks the rules of each kind."""
+
+    errors: Sequence[RuleError]
     required_fields: int = 0
     shape: int = 0
 

@@ -13,9 +13,13 @@ MAXIMUM_ERRORS = 20
 
 @dataclass(frozen=True)
 class ShapeError:
-    path: str
+    steps: list[str | int]
     message: str
     value: Any
+
+    @property
+    def path(self) -> str:
+        return ".".join(map(str, self.steps)) or "."
 
 
 class Shape:
@@ -35,12 +39,8 @@ class Shape:
         try:
             found = list(islice(self._validator.iter_errors(record), MAXIMUM_ERRORS))
         except ValueError:  # of a record nested over 255 deep the library says that it breaks the schema, and not where
-            return [ShapeError(".", "breaks the shape; it is nested too deeply to say where", None)]
-        return [ShapeError(_dotted(each.instance_path), _short(each.message), each.instance) for each in found]
-
-
-def _dotted(path: list[str | int]) -> str:
-    return ".".join(map(str, path)) or "."
+            return [ShapeError([], "breaks the shape; it is nested too deeply to say where", None)]
+        return [ShapeError(each.instance_path, _short(each.message), each.instance) for each in found]
 
 
 def _short(message: str, longest: int = 300) -> str:

@@ -15,13 +15,13 @@ from psycopg2.extensions import cursor as Cursor
 from tenacity import Retrying
 
 from etl.errors import EtlError, FencedError, TerminalError
-from etl.postgresql.door import sqlstate
 from etl.retrying import OF_STAGING, Retry, retrying
 from etl.staging.batch.fill import copy_lines, fill_rows
 from etl.staging.batch.isolation import is_data_fault, unstorable
 from etl.staging.batch.records import PreparedBatch, Reject, RejectReason
 from etl.staging.batch.upsert import Stored, Target, store_rows, without_rows
-from etl.staging.ledger.batch_events import Failure, batch_failed, batch_retried
+from etl.staging.ledger.batch_events import batch_failed, batch_retried
+from etl.staging.ledger.failures import Failure, failure_of
 from etl.staging.ledger.journal import Journal
 from etl.staging.ledger.ledger import Locate, StagingLedger
 from etl.staging.watch.observers import Observer
@@ -93,8 +93,7 @@ class BatchStore:
         try:
             batch, stored = self._retrying(batch)(self._attempt, batch, locate, started)
         except Exception as error:
-            failure = failure_of(error) if isinstance(error, EtlError) else _unexpected(error)
-            self._record_failure(batch, failure, time.perf_counter() - started)
+            self._record_failure(batch, failure_of(error), time.perf_counter() - started)
             if isinstance(error, FencedError):
                 raise
             return False
@@ -163,9 +162,8 @@ class BatchStore:
     def _record_retry(self, batch: PreparedBatch, retry: Retry) -> None:
         run_id, error = self.target.run_id, retry.error
         retry.say("batch retried", run_id=run_id, job=self.target.job_id, batch=batch.index)
-        failure = failure_of(error) if isinstance(error, EtlError) else Failure("unknown", str(error))
         self.observer.batch_retried(batch)
-        self.journal.add(batch_retried(run_id, batch.index, retry.attempt, failure, retry.wait_seconds))
+        self.journal.add(batch_retried(run_id, batch.index, retry.attempt, failure_of(error), retry.wait_seconds))
 
     def _record_failure(self, batch: PreparedBatch, failure: Failure, seconds: float) -> None:
         log.error(
@@ -179,15 +177,6 @@ class BatchStore:
         )
         self.observer.batch_failed(batch, failure)
         self.journal.add(batch_failed(self.target.run_id, batch, failure, seconds))
-
-
-def failure_of(error: EtlError) -> Failure:
-    """Its SQLSTATE where the database gave one, else the name of its class."""
-    return Failure(sqlstate(error) or type(error).__name__, error.message)
-
-
-def _unexpected(error: Exception) -> Failure:
-    return Failure(type(error).__name__, f"expected to store the batch, found {type(error).__name__}: {error}")
 
 
 def is_data_error(error: EtlError) -> bool:

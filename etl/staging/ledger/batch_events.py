@@ -6,17 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from etl.staging.batch.records import PreparedBatch
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an attempt at a batch failed."""
-
-    code: str
-    message: str
+from etl.staging.ledger.batch_log import as_json, entry
+from etl.staging.ledger.failures import Failure
 
 
 @dataclass(frozen=True)
@@ -29,31 +21,36 @@ class BatchEvent:
 
 def batch_retried(run_id: str, batch_index: int, attempt: int, failure: Failure, wait_seconds: float) -> BatchEvent:
     """As of now."""
-    at = datetime.now(UTC).isoformat()
-    entry = {
-        "attempt": attempt,
-        "at": at,
-        "error_code": failure.code,
-        "error_message": failure.message,
-        "wait_seconds": round(wait_seconds, 3),
+    at, waits = datetime.now(UTC), {"wait_seconds": round(wait_seconds, 3)}
+    told = {"error_code": failure.code, "error_message": failure.message, **waits}
+    parameters = {
+        "run_id": run_id,
+        "batch_index": batch_index,
+        "entry": as_json({"attempt": attempt, "at": at.isoformat(), **told}),
+        "log": as_json({**entry("warning", "retried", told, at), "attempt": attempt}),
+        **_failure(failure),
     }
-    parameters = {"run_id": run_id, "batch_index": batch_index, "entry": orjson.dumps(entry).decode()}
-    parameters |= {"logs": f"{at} attempt {attempt}: {failure.message}\n", **_failure(failure)}
     return BatchEvent("retry_batch", parameters)
 
 
 def batch_failed(run_id: str, batch: PreparedBatch, failure: Failure, seconds: float) -> BatchEvent:
     """As of now."""
+    told = {"error_code": failure.code, "error_message": failure.message, "is_permanent": failure.is_permanent}
     parameters = {
         "run_id": run_id,
         "batch_index": batch.index,
         "rows_attempted": batch.rows_attempted,
         "duration_ms": seconds * 1000,
-        "logs": f"{datetime.now(UTC).isoformat()} failed: {failure.message}\n",
+        "log": as_json(entry("error", "failed", told)),
         **_failure(failure),
     }
     return BatchEvent("fail_batch", parameters)
 
 
 def _failure(failure: Failure) -> dict[str, Any]:
-    return {"error_code": failure.code, "error_message": failure.message}
+    return {
+        "error_code": failure.code,
+        "error_message": failure.message,
+        "error_stack": failure.stack,
+        "error_is_permanent": failure.is_permanent,
+    }

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from psycopg2.extensions import cursor as Cursor
 from tenacity import Retrying
 
@@ -15,10 +13,12 @@ from etl.config.staging.models import DEFAULT_RETRIES
 from etl.errors import LockedError, UsageError
 from etl.postgresql.fence import Gate
 from etl.retrying import OF_STAGING, retrying
+from etl.staging.batch.examples import examples_of
 from etl.staging.batch.records import PreparedBatch, RawBatch, Reject
 from etl.staging.batch.upsert import Stored
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.batch_events import BatchEvent
+from etl.staging.ledger.batch_log import as_json, entry
 from etl.staging.ledger.ending import SILENT_SECONDS, bury_dead_runs, end_run, how_to_end, sum_up, this_process
 from etl.staging.ledger.queries import statement
 from etl.staging.ledger.values import Batch, BatchPlace, NewRun, RejectedRecord, Run, of_row
@@ -62,7 +62,7 @@ class StagingLedger:
                     "target_table": run.target_table,
                     "batch_size": run.batch_size,
                     "workers": run.workers,
-                    "parameters": _json(run.parameters or {}),
+                    "parameters": as_json(run.parameters or {}),
                     "fencing_token": self._gate.token,
                     **this_process(),
                 },
@@ -196,7 +196,7 @@ class StagingLedger:
             for batch in batches
         ]
         with self._database.transaction("register batches") as cursor:
-            cursor.execute(statement("register_batches"), {"run_id": run_id, "batches": _json(registered)})
+            cursor.execute(statement("register_batches"), {"run_id": run_id, "batches": as_json(registered)})
 
     def mark_running(self, run_id: str, batch_indexes: Sequence[int]) -> None:
         parameters = {"run_id": run_id, "batch_indexes": list(batch_indexes)}
@@ -215,7 +215,7 @@ class StagingLedger:
         raises FencedError; else nobody is given the orchestrator's run until the transaction has ended."""
         if batch.rejects:
             rejects = [_reject(each, locate(each.ordinal)) for each in batch.rejects]
-            parameters = {"run_id": run_id, "batch_index": batch.index, "rejects": _json(rejects)}
+            parameters = {"run_id": run_id, "batch_index": batch.index, "rejects": as_json(rejects)}
             cursor.execute(statement("add_rejects"), parameters)
         fence = self._gate.fence(cursor)
         cursor.execute(
@@ -233,7 +233,8 @@ class StagingLedger:
                 "required_field_errors": batch.required_field_errors,
                 "shape_errors": batch.shape_errors,
                 "duration_ms": seconds * 1000,
-                "logs": f"{datetime.now(UTC).isoformat()} stored: {stored}\n",
+                "examples": as_json(examples_of(batch)),
+                "log": as_json(entry("info", "stored", _told(stored))),
             },
         )
         row = cursor.fetchone()
@@ -283,6 +284,15 @@ class StagingLedger:
             cursor.execute(statement(name), parameters)
 
 
+def _told(stored: Stored) -> dict[str, int]:
+    return {
+        "rows_inserted": stored.rows_inserted,
+        "rows_updated": stored.rows_updated,
+        "rows_unchanged": stored.rows_unchanged,
+        "rows_deduplicated": stored.rows_deduplicated,
+    }
+
+
 def _reject(reject: Reject, position: dict[str, Any]) -> dict[str, Any]:
     text = reject.record.decode(errors="backslashreplace").replace("\0", "\\x00")
     return {
@@ -292,7 +302,3 @@ def _reject(reject: Reject, position: dict[str, Any]) -> dict[str, Any]:
         "message": reject.message,
         "record": text[:_RECORD_CHARACTERS],
     }
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()

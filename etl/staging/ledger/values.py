@@ -1,6 +1,7 @@
 """What the staging ledger holds of runs, batches and rejects: its columns, in their order.
 
-`status` of a run: pending, running, success, partial, failed; of a batch: pending, running, retried, succeeded, failed.
+`status` of a run: pending, running, success, partial, failed, canceled;
+of a batch: pending, running, retried, succeeded, failed.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ class Run:
     resumed_at: datetime | None
     silent_seconds: float | None
     fencing_token: int | None = None
+    requested_by: str | None = None
+    revision: int = 1
 
     @property
     def ended_at(self) -> datetime:
@@ -100,7 +103,11 @@ class Batch:
     error_code: str | None
     error_message: str | None
     retry_timeline: list[dict[str, Any]]
-    logs_fragment: str
+    logs_fragment: list[dict[str, Any]]
+    error_stack: str | None
+    error_is_permanent: bool | None
+    examples: list[dict[str, Any]]
+    revision: int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from etl.command.metrics import RunMetrics
 from etl.retrying import RETRIES
 from etl.staging.batch.records import PreparedBatch
 from etl.staging.batch.upsert import Stored
-from etl.staging.ledger.batch_events import Failure
+from etl.staging.ledger.failures import Failure
 from etl.staging.ledger.values import Run
 
 _LABELS = ("staging_job",)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from etl.staging.batch.records import PreparedBatch
 from etl.staging.batch.upsert import Stored
-from etl.staging.ledger.batch_events import Failure
+from etl.staging.ledger.failures import Failure
 from etl.staging.ledger.values import Run
 
 

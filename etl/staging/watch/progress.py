@@ -10,7 +10,7 @@ from rich.console import Console
 from etl.command.bars import NO_ROWS, counted, rate, spinning
 from etl.staging.batch.records import PreparedBatch
 from etl.staging.batch.upsert import Stored
-from etl.staging.ledger.batch_events import Failure
+from etl.staging.ledger.failures import Failure
 from etl.staging.ledger.values import Run
 
 

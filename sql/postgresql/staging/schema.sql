@@ -55,10 +55,16 @@ CREATE TABLE etl_runs (
     resumed_at            timestamptz,
     -- which attempt of an orchestrator it is, where one started it
     fencing_token         bigint,
+    requested_by          text,
+    -- grows with each change; of two states of a row the one with the larger is newer
+    revision              bigint NOT NULL DEFAULT 1,
+    -- who has seen a snapshot asks for what has changed since by its xmin
+    changed_xid           xid8 NOT NULL DEFAULT pg_current_xact_id(),
     CONSTRAINT etl_runs_run_number_key UNIQUE (run_number),
     CONSTRAINT etl_runs_etl_job_id_fkey FOREIGN KEY (etl_job_id) REFERENCES etl_jobs (id),
     CONSTRAINT etl_runs_id_check CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$'),
-    CONSTRAINT etl_runs_status_check CHECK (status IN ('pending', 'running', 'success', 'failed', 'partial')),
+    CONSTRAINT etl_runs_status_check
+        CHECK (status IN ('pending', 'running', 'success', 'failed', 'partial', 'canceled')),
     CONSTRAINT etl_runs_phase_check CHECK (phase IN ('queued', 'validating', 'loading', 'committing')),
     CONSTRAINT etl_runs_finished_check CHECK ((status IN ('pending', 'running')) = (finished_at IS NULL)),
     CONSTRAINT etl_runs_cancelled_check CHECK ((cancelled_at IS NULL) = (cancelled_by IS NULL)),
@@ -92,7 +98,15 @@ CREATE TABLE etl_run_batches (
     error_message         text,
     -- [{"attempt": 1, "at": …, "error_code": …, "error_message": …, "wait_seconds": …}, …]
     retry_timeline        jsonb NOT NULL DEFAULT '[]',
-    logs_fragment         text NOT NULL DEFAULT '',
+    -- [{"at", "level", "event", "attempt", "detail": {…}}, …], the oldest entries dropped where it grows too long
+    logs_fragment         jsonb NOT NULL DEFAULT '[]',
+    error_stack           text,
+    -- trying again alone will not help
+    error_is_permanent    boolean,
+    -- the first invalid records: [{"kind", "path", "message", "sample_value", "source_id", "ordinal"}, …]
+    examples              jsonb NOT NULL DEFAULT '[]',
+    revision              bigint NOT NULL DEFAULT 1,
+    changed_xid           xid8 NOT NULL DEFAULT pg_current_xact_id(),
     PRIMARY KEY (etl_run_id, batch_index),
     CONSTRAINT etl_run_batches_etl_run_id_fkey FOREIGN KEY (etl_run_id) REFERENCES etl_runs (id) ON DELETE CASCADE,
     CONSTRAINT etl_run_batches_status_check CHECK (status IN ('pending', 'running', 'retried', 'succeeded', 'failed')),
@@ -101,9 +115,14 @@ CREATE TABLE etl_run_batches (
         status <> 'succeeded'
         OR rows_attempted = rows_inserted + rows_updated + rows_unchanged + rows_deduplicated + rows_rejected
     ),
-    CONSTRAINT etl_run_batches_logs_fragment_check CHECK (length(logs_fragment) <= 8192)
+    CONSTRAINT etl_run_batches_logs_fragment_check
+        CHECK (jsonb_typeof(logs_fragment) = 'array' AND octet_length(logs_fragment::text) <= 16384),
+    CONSTRAINT etl_run_batches_error_stack_check CHECK (length(error_stack) <= 16384),
+    CONSTRAINT etl_run_batches_examples_check
+        CHECK (jsonb_typeof(examples) = 'array' AND jsonb_array_length(examples) <= 10)
 );
 CREATE INDEX etl_run_batches_status_idx ON etl_run_batches (etl_run_id, status) WHERE status <> 'succeeded';
+CREATE INDEX etl_run_batches_changed_xid_idx ON etl_run_batches (etl_run_id, changed_xid);
 
 -- Records that could not be stored at all; `record` is the beginning of what was read, as text PostgreSQL can hold.
 CREATE TABLE etl_run_rejects (
@@ -133,6 +152,58 @@ CREATE TABLE etl_staging_archive (
         CHECK (reason IN ('duplicate', 'no_source_id', 'bad_source_id', 'no_data', 'unreadable'))
 );
 CREATE INDEX etl_staging_archive_table_name_idx ON etl_staging_archive (table_name, reason);
+
+-- The queue of loads and retries, and the audit of who asked for what; cancels are done at once. Of a request that was
+-- refused when it was made (`refusal_code`), and of a run that was deleted since, there is no run.
+CREATE TABLE etl_run_requests (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    etl_run_id      text NOT NULL,
+    etl_job_id      text NOT NULL,
+    action          text NOT NULL,
+    -- of a load {"batch_size", "force"}, of a retry {"batch_indexes", "includes_permanent"}
+    parameters      jsonb NOT NULL DEFAULT '{}',
+    idempotency_key text NOT NULL,
+    request_hash    text NOT NULL,
+    requested_by    text NOT NULL,
+    requested_from  text,
+    requested_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    status          text NOT NULL DEFAULT 'queued',
+    worker_id       uuid,
+    claimed_at      timestamptz,
+    -- the process that began the run
+    host            text,
+    process_id      integer,
+    started_at      timestamptz,
+    finished_at     timestamptz,
+    exit_code       integer,
+    refusal_code    text,
+    refusal         text,
+    output_tail     text,
+    CONSTRAINT etl_run_requests_idempotency_key_key UNIQUE (idempotency_key),
+    CONSTRAINT etl_run_requests_action_check CHECK (action IN ('load', 'retry', 'cancel')),
+    CONSTRAINT etl_run_requests_status_check CHECK (status IN ('queued', 'claimed', 'started', 'done', 'refused')),
+    CONSTRAINT etl_run_requests_claimed_check CHECK (status NOT IN ('claimed', 'started') OR worker_id IS NOT NULL),
+    CONSTRAINT etl_run_requests_finished_check CHECK ((status IN ('done', 'refused')) = (finished_at IS NOT NULL)),
+    CONSTRAINT etl_run_requests_refusal_check CHECK ((status = 'refused') = (refusal IS NOT NULL)),
+    CONSTRAINT etl_run_requests_idempotency_key_check CHECK (length(idempotency_key) BETWEEN 1 AND 200)
+);
+-- one that waits at a time for each run
+CREATE UNIQUE INDEX etl_run_requests_open_idx ON etl_run_requests (etl_run_id) WHERE status IN ('queued', 'claimed');
+CREATE INDEX etl_run_requests_unfinished_idx ON etl_run_requests (id) WHERE status IN ('queued', 'claimed', 'started');
+CREATE INDEX etl_run_requests_etl_run_id_idx ON etl_run_requests (etl_run_id, id);
+
+-- The processes of `etl staging worker`.
+CREATE TABLE etl_workers (
+    id            uuid PRIMARY KEY,
+    host          text NOT NULL,
+    process_id    integer NOT NULL,
+    started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    heartbeat_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    maximum_loads integer NOT NULL,
+    loads         integer NOT NULL DEFAULT 0,
+    stopped_at    timestamptz,
+    CONSTRAINT etl_workers_maximum_loads_check CHECK (maximum_loads > 0)
+);
 
 -- A run that has ended has no batch but succeeded and failed ones, whoever writes.
 -- The lock makes an end that is under way be waited for. The table's own schema is looked in, whatever search_path says.
@@ -171,3 +242,64 @@ $$;
 
 CREATE TRIGGER etl_runs_end_check AFTER UPDATE ON etl_runs FOR EACH ROW
     WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL) EXECUTE FUNCTION etl_runs_refuse_end();
+
+CREATE FUNCTION etl_staging_count_revision() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.revision := OLD.revision + 1;
+    NEW.changed_xid := pg_current_xact_id();
+    RETURN NEW;
+END
+$$;
+
+-- A heartbeat alone changes nothing that is shown.
+CREATE TRIGGER etl_runs_revision BEFORE UPDATE ON etl_runs FOR EACH ROW
+    WHEN ((to_jsonb(OLD) - 'heartbeat_at') IS DISTINCT FROM (to_jsonb(NEW) - 'heartbeat_at'))
+    EXECUTE FUNCTION etl_staging_count_revision();
+
+CREATE TRIGGER etl_run_batches_revision BEFORE UPDATE ON etl_run_batches FOR EACH ROW
+    EXECUTE FUNCTION etl_staging_count_revision();
+
+-- A log with one entry more.
+CREATE FUNCTION etl_staging_appended(log jsonb, entry jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    log := log || jsonb_build_array(entry);
+    WHILE octet_length(log::text) > 16384 AND jsonb_array_length(log) > 1 LOOP
+        log := log - 0;
+    END LOOP;
+    RETURN log;
+END
+$$;
+
+-- What happens to its request is shown with the run. The table's own schema is looked in, whatever search_path says.
+CREATE FUNCTION etl_run_requests_touch_run() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('UPDATE %I.etl_runs SET changed_xid = pg_current_xact_id() WHERE id = $1', TG_TABLE_SCHEMA)
+        USING NEW.etl_run_id;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER etl_run_requests_run AFTER INSERT OR UPDATE OF status ON etl_run_requests FOR EACH ROW
+    EXECUTE FUNCTION etl_run_requests_touch_run();
+
+-- A hint for those who wait. Lost behind a pooler, so nobody may count on it. Batches that are stored give none: NOTIFY makes all COMMITs of the
+-- server wait for one another, and the run's totals follow within a second.
+CREATE FUNCTION etl_staging_notify() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    run_id text;
+BEGIN
+    IF TG_TABLE_NAME = 'etl_runs' THEN
+        run_id := NEW.id;
+    ELSE
+        run_id := NEW.etl_run_id;
+    END IF;
+    PERFORM pg_notify('etl_staging', jsonb_build_object('schema', TG_TABLE_SCHEMA, 'etl_run_id', run_id)::text);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER etl_runs_insert_hint AFTER INSERT ON etl_runs FOR EACH ROW EXECUTE FUNCTION etl_staging_notify();
+CREATE TRIGGER etl_runs_update_hint AFTER UPDATE ON etl_runs FOR EACH ROW
+    WHEN (OLD.revision <> NEW.revision) EXECUTE FUNCTION etl_staging_notify();
+CREATE TRIGGER etl_run_batches_hint AFTER UPDATE OF status ON etl_run_batches FOR EACH ROW
+    WHEN (NEW.status IN ('retried', 'failed')) EXECUTE FUNCTION etl_staging_notify();

@@ -28,11 +28,15 @@ TRIGGERS = """
 SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(pg_trigger.oid), prosrc
 FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal ORDER BY 1, 2
 """
+FUNCTIONS = """
+SELECT oid::regprocedure::text, prosrc, provolatile::text FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace ORDER BY 1
+"""
 INDEXES = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
 
 
 def describe(execute: Execute) -> list[list[Any]]:
-    return [execute(query) for query in (COLUMNS, CONSTRAINTS, INDEXES, TRIGGERS)]
+    return [execute(query) for query in (COLUMNS, CONSTRAINTS, INDEXES, FUNCTIONS, TRIGGERS)]
 
 
 def test_schema_sql_is_what_the_migrations_make(database: StagingDatabase, execute: Execute) -> None:
@@ -42,7 +46,7 @@ def test_schema_sql_is_what_the_migrations_make(database: StagingDatabase, execu
     execute((SQL_DIRECTORY / "schema.sql").read_text())
     assert describe(execute) == migrated
     assert len(migrated[0]) > 40
-    assert len(migrated[-1]) == 2
+    assert len(migrated[-1]) == 8
 
 
 def test_the_contract_of_a_table(database: StagingDatabase, execute: Execute) -> None:

@@ -21,7 +21,8 @@ from etl.ledger.migrations import Migration, migrate, read_migrations
 from etl.staging.batch.records import PreparedBatch, RawBatch
 from etl.staging.database.database import StagingDatabase
 from etl.staging.database.installation import Transactions, install_ledger
-from etl.staging.ledger.batch_events import Failure, batch_failed, batch_retried
+from etl.staging.ledger.batch_events import batch_failed, batch_retried
+from etl.staging.ledger.failures import Failure
 from etl.staging.ledger.journal import Journal
 from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.ledger.queries import SQL_DIRECTORY, statement
@@ -95,7 +96,7 @@ def test_what_is_open_when_a_run_ends_has_failed(ledger: StagingLedger, run: str
     assert execute(BATCHES) == [
         (0, *not_stored),
         (1, "failed", "40P01", "deadlock detected"),
-        (2, "failed", *FAILURE.__dict__.values()),
+        (2, "failed", FAILURE.code, FAILURE.message),
         (3, *not_stored),
     ]
     assert (ended.status, ended.batches, ended.batches_failed, ended.retries) == ("failed", 4, 4, 1)
@@ -136,14 +137,14 @@ def test_a_ledger_of_an_older_version_is_healed(
         migrate(Transactions(database), older(migrations), statement)
         execute("INSERT INTO etl_jobs (id, target_table) VALUES ('events', 'stg_events')")
         execute(
-            "INSERT INTO etl_runs (id, etl_job_id, target_table, batch_size, status, finished_at, batches, "
-            "batches_failed) VALUES ('ended', 'events', 'stg_events', 100, 'failed', now(), 3, 1),"
-            " ('live', 'events', 'stg_events', 100, 'running', NULL, 1, 0)"
+            "INSERT INTO etl_runs (id, etl_job_id, target_table, batch_size, status, heartbeat_at, finished_at,"
+            " batches, batches_failed) VALUES ('ended', 'events', 'stg_events', 100, 'failed', now(), now(), 3, 1),"
+            " ('silent', 'events', 'stg_events', 100, 'running', now() - interval '1 hour', NULL, 1, 0)"
         )
         execute(
             "INSERT INTO etl_run_batches (etl_run_id, batch_index, status, source_position, first_ordinal) VALUES"
             " ('ended', 0, 'running', '{}', 0), ('ended', 1, 'failed', '{}', 0), ('ended', 2, 'pending', '{}', 0),"
-            " ('live', 0, 'running', '{}', 0)"
+            " ('silent', 0, 'running', '{}', 0)"
         )
         with pytest.raises(UsageError, match=f"of an older version; run `{re.escape(etl_as_typed())} staging init`"):
             StagingLoader(database).load(JOB, FileSource(NdjsonFormat(1 << 20), ()))
@@ -346,8 +347,8 @@ def test_a_run_that_was_taken_over_is_told_so(
 @pytest.mark.parametrize(
     ("table", "kind", "but"),
     [
-        ("etl_runs", Run, {"silent_seconds"}),
-        ("etl_run_batches", Batch, set()),
+        ("etl_runs", Run, {"silent_seconds", "changed_xid"}),
+        ("etl_run_batches", Batch, {"changed_xid"}),
         ("etl_run_rejects", RejectedRecord, {"etl_run_id", "created_at"}),
     ],
 )

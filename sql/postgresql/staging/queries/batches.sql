@@ -33,13 +33,16 @@ WHERE etl_run_id = run.id AND batch_index = ANY (%(batch_indexes)s) AND status I
 -- In the transaction that stores the rows. Answers nothing where the batch is stored already: the answer to an earlier
 -- COMMIT was lost, and the transaction must be given up.
 UPDATE etl_run_batches SET status = 'succeeded', committed_at = clock_timestamp(), attempts = attempts + 1,
-    error_code = NULL, error_message = NULL,
+    error_code = NULL, error_message = NULL, error_stack = NULL, error_is_permanent = NULL,
     started_at = coalesce(started_at, clock_timestamp() - make_interval(secs => %(duration_ms)s / 1000)),
     rows_attempted = %(rows_attempted)s, rows_inserted = %(rows_inserted)s,
     rows_updated = %(rows_updated)s, rows_unchanged = %(rows_unchanged)s, rows_deduplicated = %(rows_deduplicated)s,
     rows_rejected = %(rows_rejected)s, rows_invalid = %(rows_invalid)s,
     required_field_errors = %(required_field_errors)s, shape_errors = %(shape_errors)s,
-    duration_ms = %(duration_ms)s, logs_fragment = right(logs_fragment || %(logs)s, 8192)
+    duration_ms = %(duration_ms)s, examples = %(examples)s::jsonb,
+    logs_fragment = etl_staging_appended(
+        logs_fragment, jsonb_set(%(log)s::jsonb, '{attempt}', to_jsonb(attempts + 1))
+    )
 WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded'
 RETURNING batch_index;
 
@@ -50,19 +53,26 @@ UPDATE etl_run_batches SET attempts = attempts + 1,
     status = CASE WHEN status IN ('succeeded', 'failed') THEN status ELSE 'retried' END,
     error_code = CASE WHEN status IN ('succeeded', 'failed') THEN error_code ELSE %(error_code)s END,
     error_message = CASE WHEN status IN ('succeeded', 'failed') THEN error_message ELSE %(error_message)s END,
+    error_stack = CASE WHEN status IN ('succeeded', 'failed') THEN error_stack ELSE %(error_stack)s END,
+    error_is_permanent = CASE WHEN status IN ('succeeded', 'failed') THEN error_is_permanent
+        ELSE %(error_is_permanent)s END,
     started_at = coalesce(started_at, clock_timestamp()),
-    retry_timeline = retry_timeline || %(entry)s::jsonb, logs_fragment = right(logs_fragment || %(logs)s, 8192)
+    retry_timeline = retry_timeline || %(entry)s::jsonb,
+    logs_fragment = etl_staging_appended(logs_fragment, %(log)s::jsonb)
 WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s
     AND NOT retry_timeline @> jsonb_build_array(%(entry)s::jsonb);
 
 -- name: fail_batch
--- Told twice it counts once: the line of its log has its time.
+-- Told twice it counts once: the entry in its log has its time. The first to tell knows the attempt.
 UPDATE etl_run_batches SET status = 'failed', attempts = attempts + 1,
     started_at = coalesce(started_at, clock_timestamp()), error_code = %(error_code)s, error_message = %(error_message)s,
+    error_stack = %(error_stack)s, error_is_permanent = %(error_is_permanent)s,
     rows_attempted = %(rows_attempted)s, duration_ms = %(duration_ms)s,
-    logs_fragment = right(logs_fragment || %(logs)s, 8192)
+    logs_fragment = etl_staging_appended(
+        logs_fragment, jsonb_set(%(log)s::jsonb, '{attempt}', to_jsonb(attempts + 1))
+    )
 WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 'succeeded'
-    AND strpos(logs_fragment, %(logs)s) = 0;
+    AND NOT logs_fragment @> jsonb_build_array(%(log)s::jsonb);
 
 -- name: open_batches
 SELECT batch_index, source_position, status FROM etl_run_batches

@@ -6,7 +6,7 @@ SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS
     to_regclass('etl_runs') IS NOT NULL AND to_regclass('etl_run_batches') IS NOT NULL AS has_ledger,
     -- made by the last migration
     EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = to_regclass('etl_runs') AND attname = 'fencing_token'
+        SELECT FROM pg_attribute WHERE attrelid = to_regclass('etl_runs') AND attname = 'changed_xid'
     ) AS is_ledger_current;
 
 -- name: missing_privileges

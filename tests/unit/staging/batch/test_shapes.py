@@ -11,8 +11,8 @@ def test_faults_are_named_with_path_and_value() -> None:
     assert shape.is_valid({"id": 1, "user": {"age": 3}})
     record = {"user": {"age": "x"}}
     assert sorted(shape.errors(record), key=lambda error: error.path) == [
-        ShapeError(".", '"id" is a required property', record),
-        ShapeError("user.age", '"x" is not of type "integer"', "x"),
+        ShapeError([], '"id" is a required property', record),
+        ShapeError(["user", "age"], '"x" is not of type "integer"', "x"),
     ]
 
 
