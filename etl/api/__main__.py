@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from etl.api.app import create_app
+from etl.api.configured import ConfiguredJobs
 from etl.api.openapi import as_file, document_of
 from etl.api.services import Services
 from etl.command.edge import run_tool, tool
@@ -37,8 +38,9 @@ def serve(
     import uvicorn
 
     configuration = load_staging_configuration(config_dir, os.environ)
+    configured = ConfiguredJobs(configuration, bool(os.environ.get("ETL_BATCH_SIZE")))
     configure_logging(log_format or default_log_format(), secrets=(configuration.database.password.get_secret_value(),))
-    uvicorn.run(create_app(Services.of(configuration)), host=host, port=port, log_config=None, access_log=False)
+    uvicorn.run(create_app(Services.of(configured)), host=host, port=port, log_config=None, access_log=False)
 
 
 @app.command("openapi")

@@ -259,12 +259,15 @@ class Change(Model):
     """What has changed since an event's id: the data of the event `change`, and the answer of `changes`.
 
     Batches may come twice; the larger revision counts. `is_last`: the run has ended, nothing else will come.
+    `is_complete`: what was known of the run and its batches is to be forgotten: these are all, or the next changes
+    bring the others. So after the database was away, which may have forgotten its last moments.
     """
 
     id: str
     run: Run
     batches: list[BatchRow]
     is_last: bool
+    is_complete: bool
 
 
 # --- jobs -----------------------------------------------------------------------------------------------------------
@@ -384,10 +387,10 @@ class Problem(Model):
     title: str
     status: int
     code: str
-    """For programs: `unknown_run`, `unknown_job`, `run_id_taken`, `job_is_running`, `run_is_running`, `run_has_ended`,
-    `nothing_to_retry`, `no_permission`, `not_signed_in`, `bad_credentials`, `too_many_attempts`, `forged_request`,
-    `invalid`, `idempotency_key_reused`, `database_unavailable`, `ledger_missing`, `not_found`, `method_not_allowed`,
-    `internal`."""
+    """For programs: `unknown_run`, `unknown_job`, `unknown_batch`, `run_id_taken`, `job_is_running`, `run_is_running`,
+    `run_has_ended`, `nothing_to_retry`, `no_permission`, `not_signed_in`, `bad_credentials`, `too_many_attempts`,
+    `forged_request`, `invalid`, `idempotency_key_reused`, `database_unavailable`, `ledger_missing`, `table_missing`,
+    `too_many_streams`, `not_found`, `method_not_allowed`, `internal`."""
     detail: str
     next_step: str | None = None
     fields: dict[str, str] = {}

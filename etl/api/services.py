@@ -1,26 +1,39 @@
-"""What the routes answer with: the configured jobs and the staging database."""
+"""What the routes answer with: the configured jobs, the staging database, and who watches it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from etl.config.staging.jobs import StagingConfiguration
+from etl.api.configured import ConfiguredJobs
+from etl.api.live.hub import Hub
 from etl.staging.database.database import StagingDatabase, Timeouts
 
 CONNECTIONS = 12
 TIMEOUTS = Timeouts(statement=15, lock=5, pool=10)
 """Somebody waits before a screen."""
+DOWNLOADS = 4
+"""At once: each holds a connection as long as its reader takes."""
+TIMEOUTS_OF_DOWNLOADS = Timeouts(statement=300, lock=5, pool=10)
 
 
 @dataclass(frozen=True)
 class Services:
-    configuration: StagingConfiguration
+    configured: ConfiguredJobs
     database: StagingDatabase
+    downloads: StagingDatabase
+    hub: Hub
 
     @classmethod
-    def of(cls, configuration: StagingConfiguration) -> Services:
-        database = StagingDatabase(configuration.database, configuration.schema_name, CONNECTIONS, TIMEOUTS)
-        return cls(configuration, database)
+    def of(cls, configured: ConfiguredJobs) -> Services:
+        server, schema = configured.configuration.database, configured.configuration.schema_name
+        return cls(
+            configured,
+            StagingDatabase(server, schema, CONNECTIONS, TIMEOUTS),
+            StagingDatabase(server, schema, DOWNLOADS, TIMEOUTS_OF_DOWNLOADS),
+            Hub(StagingDatabase(server, schema, 1, TIMEOUTS)),
+        )
 
     def close(self) -> None:
+        self.hub.close()
         self.database.close()
+        self.downloads.close()

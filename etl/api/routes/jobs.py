@@ -22,13 +22,13 @@ def list_jobs(
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> JobPage:
     """Jobs whose id or description has `query` in it; those that begin with it first."""
-    return jobs.find_jobs(services, query, limit, offset)
+    return jobs.find_jobs(services.database, services.configured, query, limit, offset)
 
 
 @router.get("/{etl_job_id}")
 def get_job(etl_job_id: JobIdPath, services: Asked, _: Viewer) -> Job:
     """One job as it is configured, or as the ledger knows it."""
-    return jobs.get_job(services, etl_job_id)
+    return jobs.get_job(services.database, services.configured, etl_job_id)
 
 
 @router.get("/{etl_job_id}/runs")
@@ -40,7 +40,9 @@ def list_runs(
     before: Annotated[int | None, Query(ge=0, le=LARGEST_BIGINT)] = None,
 ) -> RunPage:
     """The job's history, the latest first; `before`: what the page before called `next_before`."""
-    return runs.runs_of_job(services, etl_job_id, limit, before)
+    return runs.runs_of_job(
+        services.database, etl_job_id, limit, before, is_configured=etl_job_id in services.configured.jobs
+    )
 
 
 @router.post("/{etl_job_id}/runs", status_code=202)

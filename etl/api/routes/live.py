@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from fastapi.responses import StreamingResponse
 
+from etl.api.live.stream import EventStream
+from etl.api.reading.runs import require_run
 from etl.api.routes.access import Asked, RunIdPath, Viewer
 
 router = APIRouter(prefix="/runs/{etl_run_id}", tags=["runs"])
 
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,19}$")]
-
-
-class EventStream(StreamingResponse):
-    media_type = "text/event-stream"
 
 
 @router.get("/events", response_class=EventStream)
@@ -30,4 +27,6 @@ def watch_run(
 ) -> EventStream:
     """Events: `change` (a Change), `ping` ({"at"}), `trouble` ({"detail"}), `end`. Begins with the run as it stands, or
     with all that has changed since Last-Event-ID."""
-    raise NotImplementedError
+    require_run(services.database, etl_run_id)
+    services.hub.require_room()
+    return EventStream(services.hub, etl_run_id, last_event_id or last_seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from etl.api.models import Batch, BatchPage, BatchStatus, Change, RetryRun, Run
 from etl.api.reading import batches, changes, runs
@@ -18,10 +18,16 @@ EventId = Annotated[str, Query(pattern=r"^[0-9]{1,19}$", description="`id` of a 
 @router.get("")
 def get_run(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> Run:
     """The run as it stands."""
-    return runs.get_run(services, etl_run_id)
+    return runs.get_run(services.database, etl_run_id)
 
 
-@router.get("/batches")
+class Json(Response):
+    """What is JSON already."""
+
+    media_type = "application/json"
+
+
+@router.get("/batches", response_model=BatchPage)
 def list_batches(
     etl_run_id: RunIdPath,
     services: Asked,
@@ -30,9 +36,9 @@ def list_batches(
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
     status: Annotated[list[BatchStatus] | None, Query(max_length=5)] = None,
     text: Annotated[str | None, Query(max_length=200, description="In the error's code or message.")] = None,
-) -> BatchPage:
+) -> Json:
     """A page of the run's batches; `after`: what the page before called `next_after`."""
-    return batches.page_of_batches(services, etl_run_id, after, limit, status, text)
+    return Json(batches.page_of_batches(services.database, etl_run_id, after, limit, status, text))
 
 
 @router.get("/batches/{index}")
@@ -40,13 +46,13 @@ def get_batch(
     etl_run_id: RunIdPath, index: Annotated[int, Path(ge=0, le=LARGEST_INTEGER)], services: Asked, _: Viewer
 ) -> Batch:
     """One batch with its log, its retries and its first invalid records."""
-    return batches.get_batch(services, etl_run_id, index)
+    return batches.get_batch(services.database, etl_run_id, index)
 
 
-@router.get("/changes")
-def get_changes(etl_run_id: RunIdPath, services: Asked, _: Viewer, since: EventId | None = None) -> Change:
+@router.get("/changes", response_model=Change)
+def get_changes(etl_run_id: RunIdPath, services: Asked, _: Viewer, since: EventId | None = None) -> Json:
     """What has changed since an event's id; without one the run with all its batches. For who cannot keep a stream."""
-    return changes.changes_since(services, etl_run_id, since)
+    return Json(changes.changes_since(services.database, etl_run_id, since))
 
 
 @router.post("/retry", status_code=202)

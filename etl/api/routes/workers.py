@@ -14,4 +14,4 @@ router = APIRouter(tags=["workers"])
 @router.get("/workers")
 def list_workers(services: Asked, _: Viewer) -> WorkerList:
     """Processes of `etl staging worker`, the latest heard of first."""
-    return workers.list_workers(services)
+    return workers.list_workers(services.database)

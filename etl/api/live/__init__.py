@@ -1,0 +1,1 @@
+"""Runs as they happen: one poll a watched run, whoever watches."""
