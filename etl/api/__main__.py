@@ -9,17 +9,22 @@ import os
 import sys
 from typing import Annotated
 
+import structlog
 import typer
 
 from etl.api.app import create_app
 from etl.api.configured import ConfiguredJobs
 from etl.api.openapi import as_file, document_of
+from etl.api.server import PageServer, listening
 from etl.api.services import Services
 from etl.command.edge import run_tool, tool
 from etl.command.logging import configure_logging, default_log_format
 from etl.command.options import ConfigDir, LogOption
 from etl.config.staging.jobs import load_staging_configuration
+from etl.config.urls import bracketed
 from etl.project import DEFAULT_CONFIG_DIR
+
+log = structlog.get_logger(__name__)
 
 app = tool(__doc__, no_args_is_help=False)
 
@@ -35,12 +40,13 @@ def serve(
     """Serve the page until Ctrl-C or SIGTERM."""
     if context.invoked_subcommand is not None:
         return
-    import uvicorn
-
     configuration = load_staging_configuration(config_dir, os.environ)
     configured = ConfiguredJobs(configuration, bool(os.environ.get("ETL_BATCH_SIZE")))
     configure_logging(log_format or default_log_format(), secrets=(configuration.database.password.get_secret_value(),))
-    uvicorn.run(create_app(Services.of(configured)), host=host, port=port, log_config=None, access_log=False)
+    services = Services.of(configured)
+    with listening(host, port) as held:
+        log.info("page serves", url=f"http://{bracketed(host)}:{held.getsockname()[1]}")
+        PageServer(create_app(services), services.hub).run(sockets=[held])
 
 
 @app.command("openapi")

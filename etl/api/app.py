@@ -17,7 +17,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from etl import __version__
-from etl.api import problems
+from etl.api import problems, static
 from etl.api.openapi import document_of
 from etl.api.routes import downloads, health, jobs, live, runs, session, workers
 from etl.api.services import Services
@@ -50,6 +50,7 @@ def create_app(services: Services | None = None) -> FastAPI:
     for router in ROUTERS:
         api.include_router(router)
     app.include_router(api)
+    static.install(app)
     problems.install(app)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app

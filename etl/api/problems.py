@@ -18,6 +18,8 @@ from etl.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+LEFT_OVER = "page"
+"""The name of the route that takes what all others leave."""
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +70,18 @@ def database_unavailable(error: TransientError) -> ProblemError:
     )
 
 
+def is_of_api(request: Request) -> bool:
+    return request.url.path == "/api" or request.url.path.startswith("/api/")
+
+
+def no_such_route(request: Request) -> ProblemError:
+    """Of the API, where only the page would have taken it."""
+    path = request.url.path
+    if request.method == "HEAD":
+        return ProblemError(405, "method_not_allowed", f"HEAD {path}: ask by GET", headers={"Allow": "GET"})
+    return ProblemError(404, "not_found", f"the API has no {path}", "/api/openapi.json has all that there is")
+
+
 def install(app: FastAPI) -> None:
     """Every way out of the app that is none of a route's own."""
 
@@ -83,6 +97,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_the_framework(request: Request, error: HTTPException) -> Response:
+        is_left_over = getattr(request.scope.get("route"), "name", "") == LEFT_OVER
+        if is_left_over and is_of_api(request):
+            return no_such_route(request).response
         code = _CODES.get(HTTPStatus(error.status_code), "invalid")
         detail = f"{request.method} {request.url.path}: {error.detail}"
         return ProblemError(error.status_code, code, detail, headers=error.headers).response

@@ -25,6 +25,8 @@ INTERVAL_SECONDS = 0.4
 SHORTEST_SECONDS = 0.1
 """Between two looks, whatever is hinted at."""
 MAXIMUM_STREAMS = 1000
+PATIENCE_SECONDS = 20
+"""With a look that is under way when all ends."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,17 +71,20 @@ class Hub:
             self._outboxes.discard(outbox)
             outbox.close()
 
-    def close(self) -> None:
-        """Ends all streams at once."""
+    def end_streams(self) -> None:
+        """At once: their readers come again by themselves, to another process or the next."""
         with self._changed:
             self._is_closed = True
             for outbox in self._outboxes:
                 outbox.close()
             self._changed.notify()
-            thread = self._thread
+
+    def close(self) -> None:
+        self.end_streams()
         self._hints.close()
-        if thread is not None:
-            thread.join(timeout=20)
+        if self._thread is not None:
+            self._thread.join(timeout=PATIENCE_SECONDS)
+        self._database.close()
 
     # The thread
 

@@ -36,6 +36,14 @@ class Look:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
 
+    def execute(self, text: str, **parameters: Any) -> None:
+        """For what is made here, not named: a table's own name."""
+        self._cursor.execute(text, parameters)
+
+    def fetch(self, text: str) -> list[tuple[Any, ...]]:
+        self._cursor.execute(text)
+        return self._cursor.fetchall()
+
     def tuples(self, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
         self._cursor.execute(statement(name), parameters)
         return self._cursor.fetchall()

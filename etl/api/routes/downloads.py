@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import StreamingResponse
 
+from etl.api.downloads import Download
+from etl.api.reading import files
 from etl.api.routes.access import Asked, RunIdPath, Viewer
 
 router = APIRouter(prefix="/runs/{etl_run_id}", tags=["downloads"])
@@ -28,29 +30,35 @@ CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": _TEXT}}}
 EITHER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": _TEXT, "text/csv": _TEXT}}}
 
 
-@router.get("/logs", response_class=StreamingResponse, responses=NDJSON)
-def download_logs(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> StreamingResponse:
+@router.get("/logs", response_class=Download, responses=NDJSON)
+def download_logs(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> Download:
     """The log of the run and of all its batches, a line an entry."""
-    raise NotImplementedError
+    return Download(files.logs(services.downloads, etl_run_id), f"{etl_run_id}-logs", None)
 
 
-@router.get("/metrics", response_class=StreamingResponse, responses=CSV)
-def download_metrics(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> StreamingResponse:
+@router.get("/metrics", response_class=Download, responses=CSV)
+def download_metrics(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> Download:
     """A line a batch."""
-    raise NotImplementedError
+    return Download(files.metrics(services.downloads, etl_run_id), f"{etl_run_id}-metrics", files.METRICS)
 
 
-@router.get("/rejects", response_class=StreamingResponse, responses=EITHER)
-def download_rejects(
-    etl_run_id: RunIdPath, services: Asked, _: Viewer, format: Format = FileFormat.NDJSON
-) -> StreamingResponse:
+@router.get("/rejects", response_class=Download, responses=EITHER)
+def download_rejects(etl_run_id: RunIdPath, services: Asked, _: Viewer, format: Format = FileFormat.NDJSON) -> Download:
     """Records that could not be stored, with their place and the reason."""
-    raise NotImplementedError
+    return Download(
+        files.rejects(services.downloads, etl_run_id), f"{etl_run_id}-rejects", _columns(format, files.REJECTS)
+    )
 
 
-@router.get("/invalid", response_class=StreamingResponse, responses=EITHER)
+@router.get("/invalid", response_class=Download, responses=EITHER)
 def download_invalid_records(
     etl_run_id: RunIdPath, services: Asked, _: Viewer, format: Format = FileFormat.NDJSON
-) -> StreamingResponse:
+) -> Download:
     """Records of this run that are stored and invalid, with their faults."""
-    raise NotImplementedError
+    return Download(
+        files.invalid_records(services.downloads, etl_run_id), f"{etl_run_id}-invalid", _columns(format, files.INVALID)
+    )
+
+
+def _columns(format: FileFormat, columns: Sequence[str]) -> Sequence[str] | None:
+    return columns if format is FileFormat.CSV else None

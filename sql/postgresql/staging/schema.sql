@@ -71,6 +71,8 @@ CREATE TABLE etl_runs (
     CONSTRAINT etl_runs_batch_size_check CHECK (batch_size BETWEEN 100 AND 10000)
 );
 CREATE INDEX etl_runs_etl_job_id_started_at_idx ON etl_runs (etl_job_id, started_at);
+CREATE INDEX etl_runs_etl_job_id_run_number_idx ON etl_runs (etl_job_id, run_number);
+CREATE INDEX etl_runs_success_idx ON etl_runs (etl_job_id, run_number) WHERE status = 'success';
 CREATE INDEX etl_runs_live_idx ON etl_runs (heartbeat_at) WHERE status IN ('pending', 'running');
 CREATE INDEX etl_runs_fencing_token_idx ON etl_runs (fencing_token) WHERE fencing_token IS NOT NULL;
 
@@ -123,6 +125,7 @@ CREATE TABLE etl_run_batches (
 );
 CREATE INDEX etl_run_batches_status_idx ON etl_run_batches (etl_run_id, status) WHERE status <> 'succeeded';
 CREATE INDEX etl_run_batches_changed_xid_idx ON etl_run_batches (etl_run_id, changed_xid);
+CREATE INDEX etl_run_batches_examples_idx ON etl_run_batches (etl_run_id, batch_index) WHERE examples <> '[]';
 
 -- Records that could not be stored at all; `record` is the beginning of what was read, as text PostgreSQL can hold.
 CREATE TABLE etl_run_rejects (

@@ -139,3 +139,9 @@ FROM etl_run_requests WHERE etl_run_id = %(run_id)s ORDER BY id;
 -- A page at a time.
 SELECT batch_index, logs_fragment FROM etl_run_batches
 WHERE etl_run_id = %(run_id)s AND batch_index > %(after)s ORDER BY batch_index LIMIT %(limit)s;
+
+-- name: page_table
+-- Whether it stands and marks what is invalid.
+SELECT count(*) = 4 AS has_invalid FROM pg_attribute
+WHERE attrelid = to_regclass(quote_ident(%(table)s)) AND NOT attisdropped
+    AND attname IN ('source_id', 'data', 'validation_errors', 'is_valid');
