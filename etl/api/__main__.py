@@ -24,7 +24,7 @@ from etl.config.staging.jobs import load_staging_configuration
 from etl.config.urls import bracketed
 from etl.project import DEFAULT_CONFIG_DIR
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger("etl.api")
 
 app = tool(__doc__, no_args_is_help=False)
 
