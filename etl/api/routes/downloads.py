@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
 from etl.api.downloads import Download
 from etl.api.reading import files
@@ -30,19 +31,19 @@ CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": _TEXT}}}
 EITHER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": _TEXT, "text/csv": _TEXT}}}
 
 
-@router.get("/logs", response_class=Download, responses=NDJSON)
+@router.get("/logs", response_class=StreamingResponse, responses=NDJSON)
 def download_logs(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> Download:
     """The log of the run and of all its batches, a line an entry."""
     return Download(files.logs(services.downloads, etl_run_id), f"{etl_run_id}-logs", None)
 
 
-@router.get("/metrics", response_class=Download, responses=CSV)
+@router.get("/metrics", response_class=StreamingResponse, responses=CSV)
 def download_metrics(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> Download:
     """A line a batch."""
     return Download(files.metrics(services.downloads, etl_run_id), f"{etl_run_id}-metrics", files.METRICS)
 
 
-@router.get("/rejects", response_class=Download, responses=EITHER)
+@router.get("/rejects", response_class=StreamingResponse, responses=EITHER)
 def download_rejects(etl_run_id: RunIdPath, services: Asked, _: Viewer, format: Format = FileFormat.NDJSON) -> Download:
     """Records that could not be stored, with their place and the reason."""
     return Download(
@@ -50,7 +51,7 @@ def download_rejects(etl_run_id: RunIdPath, services: Asked, _: Viewer, format: 
     )
 
 
-@router.get("/invalid", response_class=Download, responses=EITHER)
+@router.get("/invalid", response_class=StreamingResponse, responses=EITHER)
 def download_invalid_records(
     etl_run_id: RunIdPath, services: Asked, _: Viewer, format: Format = FileFormat.NDJSON
 ) -> Download:

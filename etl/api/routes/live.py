@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
 
 from etl.api.live.stream import EventStream
 from etl.api.reading.runs import require_run
@@ -15,7 +16,10 @@ router = APIRouter(prefix="/runs/{etl_run_id}", tags=["runs"])
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,19}$")]
 
 
-@router.get("/events", response_class=EventStream)
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {EventStream.media_type: {"schema": {"type": "string"}}}}}
+
+
+@router.get("/events", response_class=StreamingResponse, responses=EVENTS)
 def watch_run(
     etl_run_id: RunIdPath,
     services: Asked,

@@ -473,12 +473,16 @@ export interface components {
          * @description What has changed since an event's id: the data of the event `change`, and the answer of `changes`.
          *
          *     Batches may come twice; the larger revision counts. `is_last`: the run has ended, nothing else will come.
+         *     `is_complete`: what was known of the run and its batches is to be forgotten: these are all, or the next changes
+         *     bring the others. So after the database was away, which may have forgotten its last moments.
          */
         readonly Change: {
             /** Batches */
             readonly batches: readonly components["schemas"]["BatchRow"][];
             /** Id */
             readonly id: string;
+            /** Is Complete */
+            readonly is_complete: boolean;
             /** Is Last */
             readonly is_last: boolean;
             readonly run: components["schemas"]["Run"];
