@@ -15,6 +15,7 @@ from psycopg2.extensions import connection, cursor
 from psycopg2.extras import RealDictCursor
 
 from etl.config.settings import PostgreSQLSettings
+from etl.postgresql.silence import WatchedConnection, answering
 from etl.statements.postgresql import row_security
 
 LOADER, LEDGER, EXTRACT = "", "ledger", "extract"
@@ -36,7 +37,7 @@ TEXTS = (
 
 def connect(
     settings: PostgreSQLSettings, part: str = LEDGER, cursors: type[cursor] | None = RealDictCursor
-) -> connection:
+) -> WatchedConnection:
     """A connection of its own; the caller closes it. Raises psycopg2's errors: call it inside `door`.
 
     `part` of the product and run name its session. No startup options: PgBouncer ignores or refuses them.
@@ -50,9 +51,10 @@ def connect(
         "keepalives_count": 3,
         # what is sent to a server that is gone is not waited for either
         "tcp_user_timeout": 1_000 * (_BUSY_SECONDS if part == LOADER else _GONE_SECONDS),
+        "connection_factory": WatchedConnection,
         "cursor_factory": cursors,
     }
-    opened: connection = psycopg2.connect(**parameters)
+    opened: WatchedConnection = psycopg2.connect(**parameters)
     return opened
 
 
@@ -81,13 +83,17 @@ def opening(statement_timeout_seconds: float, lock_timeout_seconds: float, setti
 
 @contextmanager
 def transaction(
-    held: connection, *, statement_timeout_seconds: float = 60, lock_timeout_seconds: float = 15, settings: str = ""
+    held: WatchedConnection,
+    *,
+    statement_timeout_seconds: float = 60,
+    lock_timeout_seconds: float = 15,
+    settings: str = "",
 ) -> Iterator[cursor]:
     """One short transaction: commits, or rolls back and raises. Limits are set inside it, since sessions are not ours.
 
     `settings`: further SET LOCAL statements, sent along with these.
     """
-    with committed(held), held.cursor() as work:
+    with answering(held, statement_timeout_seconds), committed(held), held.cursor() as work:
         work.execute(opening(statement_timeout_seconds, lock_timeout_seconds, settings))
         yield work
 
@@ -109,7 +115,7 @@ class Kept:
 
     def __init__(self, settings: PostgreSQLSettings) -> None:
         self._settings = settings
-        self._held: connection | None = None
+        self._held: WatchedConnection | None = None
 
     def transaction(
         self, *, statement_timeout_seconds: float, lock_timeout_seconds: float = 15

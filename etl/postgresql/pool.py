@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from etl.config.settings import PostgreSQLSettings
 from etl.postgresql.connection import connect, transaction
 from etl.postgresql.door import door
 from etl.postgresql.next_steps import MAIN_JOB, Advice
+from etl.postgresql.silence import WatchedConnection
 
 IDLE_SECONDS = 60.0
 """An idle connection older than this is not used again: poolers and firewalls drop such connections silently."""
@@ -31,7 +32,7 @@ class Database:
         self.settings = settings
         self.advice = advice
         self.maximum_idle = maximum_idle
-        self._idle: list[tuple[float, connection]] = []
+        self._idle: list[tuple[float, WatchedConnection]] = []
         self._guard = threading.Lock()
 
     @contextmanager
@@ -41,7 +42,7 @@ class Database:
             yield work
 
     @contextmanager
-    def borrowed(self, name: str) -> Iterator[connection]:
+    def borrowed(self, name: str) -> Iterator[WatchedConnection]:
         """For a caller who ends the transactions himself; one left open is given up."""
         with door(self.settings, name, self.advice):
             held = self._borrow()
@@ -57,7 +58,7 @@ class Database:
         for _, held in idle:
             held.close()
 
-    def _borrow(self) -> connection:
+    def _borrow(self) -> WatchedConnection:
         while True:
             with self._guard:
                 if not self._idle:
@@ -68,7 +69,7 @@ class Database:
             held.close()
         return connect(self.settings)
 
-    def _give_back(self, held: connection) -> None:
+    def _give_back(self, held: WatchedConnection) -> None:
         is_clean = not held.closed and held.info.transaction_status == TRANSACTION_STATUS_IDLE
         with self._guard:
             if is_clean and len(self._idle) < self.maximum_idle:
@@ -77,7 +78,7 @@ class Database:
         held.close()
 
 
-def _has_ended(held: connection) -> bool:
+def _has_ended(held: WatchedConnection) -> bool:
     """An idle server says nothing: what can be read is its farewell."""
     if held.closed:
         return True

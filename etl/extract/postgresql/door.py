@@ -38,4 +38,5 @@ def connect(settings: PostgreSQLSettings) -> Connection:
     """An autocommit connection: transactions are begun in words, since the snapshot's needs a mode of its own."""
     opened = connection.connect(settings, connection.EXTRACT, cursors=None)
     opened.autocommit = True
+    opened.limit_seconds = settings.statement_timeout_seconds
     return opened

@@ -161,7 +161,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         rows = facts.rows if facts else None
         frame, settings = spread(prepared, rows, self.config.settings.run), self._settings(job.config)
         is_jdbc = job.config.writer == "jdbc"
-        staged = stage_jdbc(frame, job, settings, rows) if is_jdbc else stage_arrow(frame, job, settings, facts)
+        staged = stage_jdbc(frame, job, settings, facts) if is_jdbc else stage_arrow(frame, job, settings, facts)
         rejected = (df.count() if rows is None else rows) - staged.rows if job.plan.discards else 0
         if rows is not None and rows != staged.rows + rejected:
             raise ReconciliationError(

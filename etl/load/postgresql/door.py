@@ -10,6 +10,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.postgresql.connection import LOADER, committed, connect, reading
 from etl.postgresql.door import door
 from etl.postgresql.next_steps import Advice
+from etl.postgresql.silence import answering
 
 _ADVICE = Advice(
     statement="raise postgresql.statement_timeout_seconds",
@@ -26,6 +27,7 @@ def transaction(settings: PostgreSQLSettings, statement: str, *, lock_timeout_se
     with (
         door(settings, statement, _ADVICE),
         closing(connect(settings, LOADER, cursors=None)) as held,
+        answering(held, settings.statement_timeout_seconds),
         committed(held),
         held.cursor() as cursor,
     ):

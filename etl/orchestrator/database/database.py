@@ -15,6 +15,7 @@ from etl.orchestrator.database.queries import statement
 from etl.postgresql.connection import opening
 from etl.postgresql.next_steps import Advice
 from etl.postgresql.pool import Database
+from etl.postgresql.silence import answering
 from etl.statements.quoting import postgresql_identifier
 
 ADVICE = Advice(
@@ -46,6 +47,7 @@ class OrchestratorDatabase:
         text = f"{self._opening()}; {statement(name)}"
         with (
             self._database.borrowed(name) as held,
+            answering(held, STATEMENT_TIMEOUT_SECONDS),
             _autocommit(held),
             held.cursor(cursor_factory=plain_cursor) as cursor,
         ):

@@ -15,7 +15,7 @@ from datetime import datetime
 from types import FrameType
 from typing import Any, NoReturn
 
-from psycopg2.extensions import connection, cursor
+from psycopg2.extensions import cursor
 from psycopg2.extras import Json
 
 from etl.clickhouse.door import ClickHouseDoor
@@ -30,6 +30,7 @@ from etl.orchestrator.work.scripts import makes_a_temporary_table, read_script, 
 from etl.postgresql.connection import LOADER, connect, transaction
 from etl.postgresql.door import door
 from etl.postgresql.fence import Gate
+from etl.postgresql.silence import WatchedConnection
 from etl.statements.quoting import clickhouse_literal
 
 LOCK_TIMEOUT_SECONDS = 60
@@ -69,7 +70,7 @@ def _on_postgresql(script: str, task: Task) -> dict[str, Any]:
 
 
 def _in_one_transaction(
-    held: connection, settings: PostgreSQLSettings, statements: Sequence[str], values: Mapping[str, Any] | None
+    held: WatchedConnection, settings: PostgreSQLSettings, statements: Sequence[str], values: Mapping[str, Any] | None
 ) -> int:
     limits = {"statement_timeout_seconds": settings.statement_timeout_seconds}
     written = 0

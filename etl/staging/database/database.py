@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import RealDictCursor
 
@@ -20,6 +19,7 @@ from etl.errors import ConnectionLostError, OverloadedError
 from etl.postgresql.connection import committed, opening
 from etl.postgresql.next_steps import Advice
 from etl.postgresql.pool import Database
+from etl.postgresql.silence import WatchedConnection, answering
 from etl.staging.database.waits import Waits
 from etl.statements.quoting import postgresql_identifier
 
@@ -85,14 +85,16 @@ class StagingDatabase:
     def transaction(self, name: str, *, is_durable: bool = True) -> Iterator[Cursor]:
         """A cursor whose rows are tuples. Not durable: a crash of the server may lose it, which saves waiting for its
         disk; for what is only watched."""
-        with self._connection(name) as held, held.cursor(cursor_factory=_OpeningCursor) as cursor:
-            cursor.opening = self._opening({}, is_durable=is_durable)
+        limits = self._limits({})
+        with self._connection(name, limits) as held, held.cursor(cursor_factory=_OpeningCursor) as cursor:
+            cursor.opening = self._opening(limits, is_durable=is_durable)
             yield cursor
 
     @contextmanager
     def rows(self, name: str, **limits: float) -> Iterator[RealDictCursor]:
         """As `transaction`, with rows as dicts; `limits` instead of the job's own timeouts."""
-        with self._connection(name) as held, held.cursor(cursor_factory=_OpeningDictCursor) as cursor:
+        limits = self._limits(limits)
+        with self._connection(name, limits) as held, held.cursor(cursor_factory=_OpeningDictCursor) as cursor:
             cursor.opening = self._opening(limits)
             yield cursor
 
@@ -101,25 +103,29 @@ class StagingDatabase:
         self._database.close()
 
     @contextmanager
-    def _connection(self, name: str) -> Iterator[Connection]:
+    def _connection(self, name: str, limits: Mapping[str, float]) -> Iterator[WatchedConnection]:
         with (
             self._slot(),
             self._naming_timeout(),
             self._waits.watched(name) as wait,
             self._database.borrowed(name) as held,
+            answering(held, limits["statement_timeout_seconds"]),
             committed(held),
         ):
             wait.pid = held.info.backend_pid
             yield held
 
     def _opening(self, limits: Mapping[str, float], *, is_durable: bool = True) -> str:
-        own = {
-            "statement_timeout_seconds": self._timeouts.statement,
-            "lock_timeout_seconds": self._timeouts.lock,
-        }
         search_path = f"SET LOCAL search_path = {postgresql_identifier(self.schema)}"
         settings = search_path if is_durable else f"{search_path}; SET LOCAL synchronous_commit = off"
-        return opening(**{**own, **limits}, settings=settings)
+        return opening(**limits, settings=settings)
+
+    def _limits(self, own: Mapping[str, float]) -> dict[str, float]:
+        return {
+            "statement_timeout_seconds": self._timeouts.statement,
+            "lock_timeout_seconds": self._timeouts.lock,
+            **own,
+        }
 
     @contextmanager
     def _naming_timeout(self) -> Iterator[None]:

@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from psycopg2.extensions import connection
 from psycopg2.extensions import cursor as Cursor
 
 from etl.config.settings import PostgreSQLSettings
@@ -15,6 +14,7 @@ from etl.errors import SourceError
 from etl.postgresql.connection import connect
 from etl.postgresql.door import door
 from etl.postgresql.next_steps import Advice
+from etl.postgresql.silence import WatchedConnection
 from etl.staging.batch.records import RawBatch
 from etl.staging.database.waits import Waits
 from etl.staging.sources.base import BATCH_BYTES, Format, Slice, numbered_slices
@@ -71,9 +71,10 @@ class Query:
             # a column of type json keeps its line breaks; within its texts they are escaped
             yield from (text.encode().replace(b"\n", b" ") for text in self._texts(held))
 
-    def _texts(self, held: connection) -> Iterator[str]:
+    def _texts(self, held: WatchedConnection) -> Iterator[str]:
         """One transaction, since a pooler may give the next one another session. A long reading is no mistake; one that
         gives nothing for an hour is."""
+        held.limit_seconds = _LONGEST_FETCH_SECONDS
         held.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with held.cursor() as limits:
             limits.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,8 +16,10 @@ from typer.testing import CliRunner
 from etl.config.settings import PostgreSQLSettings
 from etl.ledger import Ledger, Reject, Run
 from etl.model import Destination, RunStatus
+from etl.postgresql import waits
 from etl.rejects.__main__ import app
 from tests.integration.ledger.conftest import Execute
+from tests.waiting import HOLDER, Telling, held_until_told
 
 pytestmark = pytest.mark.stack
 
@@ -179,3 +182,22 @@ def test_a_server_that_does_not_answer_exits_with_1(command: Any, monkeypatch: p
     assert lost.exit_code == 1
     assert lost.stderr.startswith("postgresql://127.0.0.1:1/etl")
     assert "very-secret" not in lost.output
+
+
+def test_who_holds_what_a_command_waits_for_is_told_before_the_wait_ends(
+    command: Any,
+    rejected: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    restored_logging: None,
+) -> None:
+    monkeypatch.setattr(waits, "INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr(sys, "stderr", told := Telling())
+    with held_until_told(os.environ["ETL_POSTGRES_URL"], "LOCK TABLE etl.rejects", told) as holders:
+        app(["list", "--config-dir", str(tmp_path)], standalone_mode=False)
+    wait = told.waits()[0]
+    assert wait["wanted"] == "etl.rejects"
+    assert wait["held_by"].startswith(f"pid {holders[0]} ({HOLDER}, ")
+    assert wait["session"].startswith("ownlens-etl ledger rejects ")
+    assert "orders" in capsys.readouterr().out

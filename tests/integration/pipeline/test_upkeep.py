@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 
 import pytest
 from pyspark.sql import SparkSession
 
+from etl.command.logging import LogFormat, configure_logging
 from etl.config.configuration import load_configuration
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.errors import LockedError
@@ -14,7 +16,9 @@ from etl.ledger import NewRun
 from etl.load.s3.__main__ import keep_by_lease
 from etl.load.s3.maintenance import LakeKeeper
 from etl.model import Destination, RunStatus
+from etl.postgresql import waits
 from tests.integration.pipeline.conftest import Shop
+from tests.waiting import HOLDER, Telling, held_until_told
 
 pytestmark = pytest.mark.stack
 
@@ -53,3 +57,20 @@ def test_upkeep_waits_for_a_load_and_is_a_run_of_the_ledger(shop: Shop, spark: S
     assert (done.options, done.status) == ({"command": "lake retention"}, RunStatus.SUCCESS)
     assert ({"command": "lake retention"}, RunStatus.FAILED) in [(run.options, run.status) for run in runs]
     assert shop.target("SELECT count(*) FROM etl.leases") == [(0,)]
+
+
+def test_upkeep_says_who_holds_what_it_waits_for(
+    shop: Shop, spark: SparkSession, monkeypatch: pytest.MonkeyPatch, restored_logging: None
+) -> None:
+    shop.ledger.migrate()
+    shop.tables("tables: {visits: {}}")
+    settings = load_configuration(shop.folder, shop.environ).settings
+    assert settings.s3 and settings.ledger
+    monkeypatch.setattr(waits, "INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr(sys, "stderr", told := Telling())
+    configure_logging(LogFormat.JSON)
+    with held_until_told(shop.environ["ETL_POSTGRES_URL"], "LOCK TABLE etl.runs", told) as holders:
+        keep_by_lease(settings.ledger, 1, LakeKeeper(spark, settings.s3), [], lambda *_: None, "lake retention")
+    wait = told.waits()[0]
+    assert (wait["wanted"], wait["session"].rpartition(" ")[0]) == ("etl.runs", "ownlens-etl ledger")
+    assert wait["held_by"].startswith(f"pid {holders[0]} ({HOLDER}, ")

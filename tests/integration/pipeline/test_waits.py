@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import json
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import Any
 
-import psycopg2
 import pytest
 
 from etl.postgresql import waits
 from tests.integration.pipeline.conftest import RUN, Shop, load_of
+from tests.waiting import HOLDER, Telling, held_until_told
 
 pytestmark = pytest.mark.stack
 
-HOLDER = "nightly dump"
 ONE = "CREATE TABLE one (id int PRIMARY KEY, name text); INSERT INTO one VALUES (1, 'a')"
 PATIENT = "run: {lock_timeout_seconds: 60, retries: 0}\n"
-
-
-class Telling(io.StringIO):
-    """Standard error, that another thread reads meanwhile."""
-
-    def waits(self) -> list[dict[str, Any]]:
-        lines = [line for line in self.getvalue().splitlines(keepends=True) if line.endswith("}\n")]
-        found = [json.loads(line) for line in lines if line.startswith("{")]
-        return [line for line in found if line["event"] == "waiting for a lock"]
-
-
-@contextmanager
-def held_until_told(url: str, statement: str, told: Telling) -> Iterator[list[int]]:
-    """Another session's transaction, which ends when the run has said that it waits for it."""
-    pid: list[int] = []
-    with closing(psycopg2.connect(url, application_name=HOLDER)) as holder:
-        pid.append(holder.info.backend_pid)
-        with holder.cursor() as cursor:
-            cursor.execute(statement)
-
-        def release() -> None:
-            deadline = time.monotonic() + 45
-            while not told.waits() and time.monotonic() < deadline:
-                time.sleep(0.1)
-            holder.rollback()
-
-        releasing = threading.Thread(target=release)
-        releasing.start()
-        try:
-            yield pid
-        finally:
-            releasing.join()
 
 
 @pytest.mark.parametrize(

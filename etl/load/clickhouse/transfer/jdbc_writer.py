@@ -21,6 +21,7 @@ from etl.clickhouse.door import server_error
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.urls import bracketed
 from etl.errors import ConnectionLostError, StoreError
+from etl.load.base import LoadFacts
 from etl.load.clickhouse.job import Job, Staged
 from etl.load.clickhouse.transfer.run_table import count_staged, refusal_error, writer_config
 from etl.spark.causes import in_words, kind_of, last_cause
@@ -28,16 +29,17 @@ from etl.statements.clickhouse.raw import ROW, RawColumn, check_raw, insert_type
 from etl.statements.clickhouse.tables import create_table, staging_shape
 from etl.statements.quoting import clickhouse_name
 
-_BATCH_ROWS = 100_000
+_BATCH_ROWS, _BATCH_BYTES = 100_000, 16 << 20
+"""Whichever comes first: the driver keeps a batch in the JVM's memory, as text."""
 _CODE = re.compile(r"Code: (\d+)")
 
 
-def stage_jdbc(df: DataFrame, job: Job, settings: ClickHouseSettings, _rows: int | None) -> Staged:
+def stage_jdbc(df: DataFrame, job: Job, settings: ClickHouseSettings, facts: LoadFacts | None) -> Staged:
     columns = raw_columns(job.plan.columns)
     raw, typed = job.names.raw, job.names.attempt(0, 0)
     job.door.execute(create_table(job.database, raw, raw_shape(columns)))
     with _jdbc_errors(settings):
-        _write(df, columns, clickhouse_name(job.database, raw), settings)
+        _write(df, columns, clickhouse_name(job.database, raw), settings, batch_rows(facts))
     rows = _check(job, raw, columns, settings)
     if not rows:
         return Staged("", 0, 0, {})
@@ -50,7 +52,16 @@ def stage_jdbc(df: DataFrame, job: Job, settings: ClickHouseSettings, _rows: int
     return count_staged(job, typed, rows, sent_bytes)
 
 
-def _write(df: DataFrame, columns: Sequence[RawColumn], table: str, settings: ClickHouseSettings) -> None:
+def batch_rows(facts: LoadFacts | None) -> int:
+    """By what the frame's rows weigh on average."""
+    if facts is None or not facts.bytes:
+        return _BATCH_ROWS
+    return max(1, min(_BATCH_ROWS, _BATCH_BYTES * facts.rows // facts.bytes))
+
+
+def _write(
+    df: DataFrame, columns: Sequence[RawColumn], table: str, settings: ClickHouseSettings, rows_at_once: int
+) -> None:
     sent = df.select(
         monotonically_increasing_id().alias(ROW), *(expr(column.spark).alias(column.raw_name) for column in columns)
     )
@@ -61,7 +72,7 @@ def _write(df: DataFrame, columns: Sequence[RawColumn], table: str, settings: Cl
         "user": settings.user,
         "password": settings.password.get_secret_value(),
         "isolationLevel": "NONE",
-        "batchsize": str(_BATCH_ROWS),
+        "batchsize": str(rows_at_once),
     }
     sent.write.format("jdbc").options(**options).mode("append").save()
 
