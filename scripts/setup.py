@@ -26,16 +26,16 @@ IVY = Path(os.environ.get("ETL_IVY_DIR") or ROOT / ".ivy").expanduser().resolve(
 SPARK_DEFAULTS = ROOT / "conf" / "spark-defaults.conf"
 OLDEST_JAVA = 17
 
-# Each holds the ones before it.
-UPLOADER, STAGING, ORCHESTRATOR, EVERYTHING, DEVELOPMENT = REQUIREMENTS = (
+UPLOADER, STAGING, ORCHESTRATOR, PAGE, EVERYTHING, DEVELOPMENT = REQUIREMENTS = (
     "requirements-uploader.txt",
     "requirements-staging.txt",
     "requirements-orchestrator.txt",
+    "requirements-page.txt",
     "requirements.txt",
     "requirements-dev.txt",
 )
 _SMALL = "about 400 MB on disk, half a minute"
-_SIZES = dict.fromkeys((UPLOADER, STAGING, ORCHESTRATOR), _SMALL)
+_SIZES = dict.fromkeys((UPLOADER, STAGING, ORCHESTRATOR, PAGE), _SMALL)
 
 
 def main() -> int:
@@ -45,8 +45,14 @@ def main() -> int:
     scope.add_argument("--uploader", action="store_true", help="only the uploader and its PostgreSQL; needs no Java")
     scope.add_argument("--staging", action="store_true", help="these and the staging loader; needs no Java")
     scope.add_argument("--orchestrator", action="store_true", help="these and the orchestrator; needs no Java")
+    scope.add_argument("--page", action="store_true", help="uploader, staging loader and its page; needs no Java")
     options = parser.parse_args()
-    without_java = {UPLOADER: options.uploader, STAGING: options.staging, ORCHESTRATOR: options.orchestrator}
+    without_java = {
+        UPLOADER: options.uploader,
+        STAGING: options.staging,
+        ORCHESTRATOR: options.orchestrator,
+        PAGE: options.page,
+    }
     try:
         for requirements in (each for each, is_asked in without_java.items() if is_asked):
             set_up_environment(requirements)
@@ -85,7 +91,7 @@ def check_java() -> None:
 
 def set_up_environment(requirements: str) -> None:
     """Installs into .venv unless its stamp says that just these requirements are there."""
-    wide_enough = REQUIREMENTS[REQUIREMENTS.index(requirements) :]
+    wide_enough = (each for each in REQUIREMENTS if requirements in (each, *included_by(each)))
     if any(environment_stamp(each).exists() for each in wide_enough):
         return
     IVY.mkdir(parents=True, exist_ok=True)
@@ -98,9 +104,16 @@ def set_up_environment(requirements: str) -> None:
 
 def environment_stamp(requirements: str) -> Path:
     """Its name says which pins, and which commands of our own, an environment was made from."""
-    included = REQUIREMENTS[: REQUIREMENTS.index(requirements) + 1]
+    included = sorted({requirements, *included_by(requirements)})
     content = "".join((ROOT / name).read_text(encoding="utf-8") for name in included) + own_commands()
     return VENV / f".{Path(requirements).stem}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def included_by(requirements: str) -> Iterator[str]:
+    """The files whose requirements this one asks for, too."""
+    for included in re.findall(r"^-r (\S+)", (ROOT / requirements).read_text(encoding="utf-8"), flags=re.MULTILINE):
+        yield included
+        yield from included_by(included)
 
 
 def own_commands() -> str:
@@ -134,7 +147,9 @@ def install(requirements: str) -> None:
     for what in (["-r", str(ROOT / requirements)], ["--no-deps", "--editable", str(ROOT)]):
         if subprocess.run([*command, *what], check=False).returncode != 0:
             raise SetupError(f"pip could not install {requirements}; what it said stands above. Run the command again")
-    for old in VENV.glob(".requirements*"):
+    # what another scope installed stays, as far as its pins are still the same
+    current = {environment_stamp(each) for each in REQUIREMENTS}
+    for old in set(VENV.glob(".requirements*")) - current:
         old.unlink()
     environment_stamp(requirements).touch()
     (VENV / ".installing").unlink()

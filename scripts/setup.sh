@@ -1,5 +1,5 @@
 #!/bin/sh
-# Finds a Python that is new enough and lets it do the set-up: scripts/setup.sh [--dev | --orchestrator | --staging | --uploader]
+# Finds a Python that is new enough and lets it do the set-up: scripts/setup.sh [--dev | --page | --orchestrator | --staging | --uploader]
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

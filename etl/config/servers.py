@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from etl.config.alerts import read_alerts
 from etl.config.destinations.registry import known_destinations
 from etl.config.document import Node
+from etl.config.page import read_page
 from etl.config.server_reader import ENVIRONMENT, ServerReader, environment
 from etl.config.settings import PostgreSQLSettings, RunSettings, Settings
 from etl.errors import Fault, UsageError
@@ -23,7 +24,7 @@ _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 def server_keys() -> tuple[str, ...]:
     """The blocks of etl.yaml that name servers, and the run's."""
-    return ("source", "ledger", "staging", "orchestrator", "run", "alerts", *known_destinations())
+    return ("source", "ledger", "staging", "orchestrator", "run", "alerts", "page", *known_destinations())
 
 
 def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) -> tuple[Settings, list[Fault]]:
@@ -32,7 +33,8 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
     servers: dict[str, Any] = {name: spec.read_server(reader) for name, spec in known_destinations().items()}
     ledger = reader.postgresql("ledger", "ETL_LEDGER_POSTGRES_URL", "ETL_POSTGRES_CA_FILE")
     alerts, faults = read_alerts(document)
-    reader.faults += faults
+    page, page_faults = read_page(document, environ)
+    reader.faults += [*faults, *page_faults]
     settings = Settings(
         source=reader.postgresql("source", "ETL_SOURCE_POSTGRES_URL", "ETL_SOURCE_POSTGRES_CA_FILE"),
         ledger=ledger or servers["postgresql"],
@@ -42,6 +44,7 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
         orchestrator_schema=_schema(reader, "orchestrator", "orchestrator"),
         run=_run(reader) or RunSettings(),
         alerts=alerts,
+        page=page,
         hash_salt=SecretStr(environ.get("ETL_HASH_SALT", "")),
         config_dir=config_dir,
         **{name: server for name, server in servers.items() if name in Settings.model_fields},
@@ -56,7 +59,7 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     servers = (*own, *(settings.server(name) for name in known_destinations()))
     values = [settings.hash_salt, *(value for server in servers if server is not None for _, value in server)]
     secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    return tuple(dict.fromkeys((*filter(None, secrets), *settings.alerts.secrets)))
+    return tuple(dict.fromkeys((*filter(None, secrets), *settings.alerts.secrets, *settings.page.secrets)))
 
 
 def _with_schema(reader: ServerReader, name: str, variable: str) -> PostgreSQLSettings | None:

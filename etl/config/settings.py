@@ -14,6 +14,7 @@ from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.frozen import FrozenModel
 from etl.config.limits import LONGEST_STATEMENT_SECONDS
+from etl.config.page import PageSettings
 from etl.config.urls import bracketed
 from etl.errors import UsageError
 from etl.fencing import Fence
@@ -136,6 +137,7 @@ class Settings(FrozenModel):
     """Servers of the destinations that other packages bring, by the destination's name."""
     run: RunSettings = RunSettings()
     alerts: AlertSettings = AlertSettings()
+    page: PageSettings = PageSettings()
     hash_salt: SecretStr = SecretStr("")
     """Put before every value that `transform.hash` hashes; ETL_HASH_SALT."""
     config_dir: Path = Path("conf")

@@ -11,6 +11,7 @@ from etl.config.alerts import AlertRule, AlertSettings
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.registry import BUILT_IN
 from etl.config.destinations.s3.settings import S3Settings
+from etl.config.page import OidcRoles, OidcSettings, PageSettings
 from etl.config.settings import PostgreSQLSettings, RunSettings
 from etl.config.tables.entries import entry_keys
 from etl.config.tables.models import ExtractConfig, FileSource, PostgreSQLSource, TransformConfig
@@ -30,6 +31,9 @@ MODELS: tuple[type[BaseModel], ...] = (
     RunSettings,
     AlertSettings,
     AlertRule,
+    PageSettings,
+    OidcSettings,
+    OidcRoles,
 )
 
 

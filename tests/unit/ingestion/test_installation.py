@@ -29,10 +29,12 @@ def test_the_extra_asks_for_nothing_that_is_not_pinned() -> None:
 
 
 def test_the_whole_set_up_includes_the_uploaders_and_pins_nothing_twice() -> None:
-    files = [f"requirements{of}.txt" for of in ("-uploader", "-staging", "-orchestrator", "")]
-    for smaller, larger in pairwise(files):
-        assert f"\n-r {smaller}\n" in (PROJECT_DIR / larger).read_text(encoding="utf-8")
-    pinned = [name for file in files for name in pins(file)]
+    for of in ("-orchestrator", "-page"):
+        files = [f"requirements{of}.txt" for of in ("-uploader", "-staging", of, "")]
+        for smaller, larger in pairwise(files):
+            assert f"\n-r {smaller}\n" in (PROJECT_DIR / larger).read_text(encoding="utf-8")
+    every = [f"requirements{of}.txt" for of in ("-uploader", "-staging", "-orchestrator", "-page", "")]
+    pinned = [name for file in every for name in pins(file)]
     assert len(pinned) == len(set(pinned))
 
 
