@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from typing import Annotated
 
 import structlog
@@ -15,6 +16,8 @@ import typer
 from etl.api.app import create_app
 from etl.api.configured import ConfiguredJobs
 from etl.api.openapi import as_file, document_of
+from etl.api.security.command import users
+from etl.api.security.serving import check_door, page_of
 from etl.api.server import PageServer, listening
 from etl.api.services import Services
 from etl.command.edge import run_tool, tool
@@ -27,13 +30,19 @@ from etl.project import DEFAULT_CONFIG_DIR
 log = structlog.get_logger("etl.api")
 
 app = tool(__doc__, no_args_is_help=False)
+app.add_typer(users, name="user")
 
 
 @app.callback(invoke_without_command=True)
 def serve(
     context: typer.Context,
-    host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8400,
+    host: Annotated[str | None, typer.Option(help="Where it listens; before page.host, 127.0.0.1.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Before page.port, 8400; 0: any that is free.")
+    ] = None,
+    no_sign_in: Annotated[
+        bool, typer.Option("--no-sign-in", help="On loopback only: whoever reaches it is an operator.")
+    ] = False,
     log_format: LogOption = None,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
@@ -41,12 +50,15 @@ def serve(
     if context.invoked_subcommand is not None:
         return
     configuration = load_staging_configuration(config_dir, os.environ)
+    page = page_of(config_dir, host, port, no_sign_in=no_sign_in)
+    secrets = (configuration.database.password.get_secret_value(), *page.secrets)
+    configure_logging(log_format or default_log_format(), secrets=secrets)
     configured = ConfiguredJobs(configuration, bool(os.environ.get("ETL_BATCH_SIZE")))
-    configure_logging(log_format or default_log_format(), secrets=(configuration.database.password.get_secret_value(),))
-    services = Services.of(configured)
-    with listening(host, port) as held:
-        log.info("page serves", url=f"http://{bracketed(host)}:{held.getsockname()[1]}")
-        PageServer(create_app(services), services.hub).run(sockets=[held])
+    with closing(Services.of(configured, page)) as services:
+        check_door(page, services.database)
+        with listening(page.host, page.port) as held:
+            log.info("page serves", url=page.public_url or f"http://{bracketed(page.host)}:{held.getsockname()[1]}")
+            PageServer(create_app(services), services.hub, page.trusted_proxies).run(sockets=[held])
 
 
 @app.command("openapi")

@@ -1,6 +1,7 @@
 """The app: routes under /api, the built page under everything else. Read this first.
 
-    browser → routes/ (thin, typed) → reading/ (one snapshot of the ledger → models) → staging database
+    browser → security/ (who may ask what: gate.py)
+            → routes/ (thin, typed) → reading/ (one snapshot of the ledger → models) → staging database
                                     → live/ (one poll a watched run → all its streams)
                                     → the ledger's requests (start, retry, cancel), which a worker takes up
 
@@ -19,7 +20,9 @@ from fastapi.routing import APIRoute
 from etl import __version__
 from etl.api import problems, static
 from etl.api.openapi import document_of
-from etl.api.routes import downloads, health, jobs, live, runs, session, workers
+from etl.api.routes import downloads, health, jobs, live, runs, workers
+from etl.api.security import routes as session
+from etl.api.security.gate import secure
 from etl.api.services import Services
 
 ROUTERS = (health.router, session.router, jobs.router, runs.router, live.router, downloads.router, workers.router)
@@ -52,6 +55,8 @@ def create_app(services: Services | None = None) -> FastAPI:
     app.include_router(api)
     static.install(app)
     problems.install(app)
+    if services is not None:
+        secure(app, services.page, services.database)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 

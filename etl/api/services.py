@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from etl.api.configured import ConfiguredJobs
 from etl.api.live.hub import Hub
+from etl.config.page import PageSettings
 from etl.staging.database.database import StagingDatabase, Timeouts
 
 CONNECTIONS = 12
@@ -19,15 +20,17 @@ TIMEOUTS_OF_DOWNLOADS = Timeouts(statement=300, lock=5, pool=10)
 @dataclass(frozen=True)
 class Services:
     configured: ConfiguredJobs
+    page: PageSettings
     database: StagingDatabase
     downloads: StagingDatabase
     hub: Hub
 
     @classmethod
-    def of(cls, configured: ConfiguredJobs) -> Services:
+    def of(cls, configured: ConfiguredJobs, page: PageSettings) -> Services:
         server, schema = configured.configuration.database, configured.configuration.schema_name
         return cls(
             configured,
+            page,
             StagingDatabase(server, schema, CONNECTIONS, TIMEOUTS),
             StagingDatabase(server, schema, DOWNLOADS, TIMEOUTS_OF_DOWNLOADS),
             Hub(StagingDatabase(server, schema, 1, TIMEOUTS)),

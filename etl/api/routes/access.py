@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Request
 
-from etl.api.models import RUN_ID, Role, User
+from etl.api.models import RUN_ID, User
+from etl.api.security.dependencies import operator, viewer
 from etl.api.services import Services
 
 JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,199}$"
@@ -21,14 +21,9 @@ def _services(request: Request) -> Services:
     return services
 
 
-def _local() -> User:
-    """Whoever sits at this machine: it listens nowhere else yet."""
-    return User(name=getpass.getuser(), role=Role.OPERATOR)
-
-
 Asked = Annotated[Services, Depends(_services)]
-Viewer = Annotated[User, Depends(_local)]
-Operator = Annotated[User, Depends(_local)]
+Viewer = Annotated[User, Depends(viewer)]
+Operator = Annotated[User, Depends(operator)]
 
 JobIdPath = Annotated[str, Path(pattern=JOB_ID)]
 RunIdPath = Annotated[str, Path(pattern=RUN_ID)]

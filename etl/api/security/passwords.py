@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -14,25 +12,19 @@ LONGEST_PASSWORD = 1000
 
 _HASHER = PasswordHasher()
 # of a password that nobody has: it was made and thrown away
-_OF_NOBODY = (
-    "$argon2id$v=19$m=65536,t=3,p=4$hVlkfl4fbTLb0bIeqo4bDg$dJtNOXeZQXxpTzMvoYu6EGN7YxNbSEGTqP3TOsUkn0Y"
-)
-# each takes 64 MiB: many that sign in at once wait for one another
-_AT_ONCE = threading.BoundedSemaphore(2)
+_OF_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$hVlkfl4fbTLb0bIeqo4bDg$dJtNOXeZQXxpTzMvoYu6EGN7YxNbSEGTqP3TOsUkn0Y"
 
 
 def hashed(password: str) -> str:
-    with _AT_ONCE:
-        return _HASHER.hash(password)
+    return _HASHER.hash(password)
 
 
 def is_right(password: str, password_hash: str | None) -> bool:
     """None: of a user that there is not."""
-    with _AT_ONCE:
-        try:
-            _HASHER.verify(password_hash or _OF_NOBODY, password)
-        except (VerificationError, InvalidHashError):
-            return False
+    try:
+        _HASHER.verify(password_hash or _OF_NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        return False
     return password_hash is not None
 
 

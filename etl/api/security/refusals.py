@@ -8,73 +8,55 @@ import structlog
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from etl.api.models import Problem
+from etl.api.problems import ProblemError
 from etl.names import readable
 
 log = structlog.get_logger(__name__)
 
-_TITLES = {401: "Not signed in", 403: "Refused", 421: "Refused", 429: "Too many attempts"}
 
-
-class RefusedError(Exception):
-    """`code` as in Problem; `reason` is for the log alone: what a forger need not know."""
+class RefusedError(ProblemError):
+    """`reason` is for the log alone: what a forger need not know."""
 
     def __init__(
         self,
         status: int,
         code: str,
         detail: str,
-        *,
         next_step: str | None = None,
+        *,
         reason: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.next_step = next_step
-        self.reason = reason
-        self.headers = dict(headers or {})
+        super().__init__(status, code, detail, next_step, headers=headers)
+        self.reason = reason or code
 
 
 def not_signed_in() -> RefusedError:
-    return RefusedError(401, "not_signed_in", "You are not signed in, or your session has ended.", next_step="Sign in.")
+    return RefusedError(401, "not_signed_in", "you are not signed in, or your session has ended", "sign in")
 
 
-def no_permission(role: str) -> RefusedError:
-    return RefusedError(
-        403,
-        "no_permission",
-        f"A {role} may look on; this takes an operator.",
-        next_step="Ask whoever runs this page for the role.",
-    )
+def no_permission(name: str) -> RefusedError:
+    detail = f"{name} may look on; this takes an operator"
+    return RefusedError(403, "no_permission", detail, "ask whoever runs this page for the role", reason=f"of {name}")
 
 
 def answer(connection: HTTPConnection, refused: RefusedError) -> Response:
-    """The refusal as application/problem+json; logged here, once."""
+    """Logs it, once."""
     log.warning(
         "request refused",
-        code=refused.code,
-        reason=refused.reason or refused.detail,
-        method=connection.scope.get("method"),
-        path=readable(connection.scope.get("path", "")),
+        code=refused.problem.code,
+        reason=refused.reason,
+        method=connection.scope["method"],
+        path=readable(connection.scope["path"]),
         address=address_of(connection),
     )
-    problem = Problem(
-        title=_TITLES[refused.status],
-        status=refused.status,
-        code=refused.code,
-        detail=refused.detail,
-        next_step=refused.next_step,
-    )
-    headers = {"Cache-Control": "no-store", **refused.headers}
-    return Response(problem.model_dump_json(), refused.status, headers, media_type="application/problem+json")
+    return refused.response
 
 
 async def handle(request: Request, error: Exception) -> Response:
     """For the application's exception handlers."""
-    assert isinstance(error, RefusedError)
+    if not isinstance(error, RefusedError):
+        raise TypeError(type(error).__name__)
     return answer(request, error)
 
 

@@ -21,8 +21,8 @@ def is_token(text: str) -> bool:
 
 
 class Tokens:
-    """`secret`: who can write the database but does not know it cannot make a session. Empty on loopback, where none has
-    to be set."""
+    """`secret`: who can write the database but does not know it cannot make a session. Empty where none is set, which
+    loopback alone allows."""
 
     def __init__(self, secret: str = "") -> None:
         self._key = hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,41 @@
+"""Who asks: what every route but health and sign-in depends on."""
+
+from __future__ import annotations
+
+import getpass
+
+from fastapi import Request
+
+from etl.api.models import Role, User
+from etl.api.security.gate import Security
+from etl.api.security.refusals import no_permission, not_signed_in
+
+
+def security_of(request: Request) -> Security:
+    security: Security = request.app.state.security
+    return security
+
+
+def signed_in(request: Request) -> User | None:
+    """Whoever has a session; where nobody has to sign in, whoever sits at this machine."""
+    security = security_of(request)
+    if not security.page.sign_in:
+        return User(name=getpass.getuser(), role=Role.OPERATOR)
+    token = security.cookie.read(request)
+    return security.sessions.find(token) if token else None
+
+
+def viewer(request: Request) -> User:
+    """Anybody with a session. A stream asks again now and then: a session may end while it is open."""
+    user = signed_in(request)
+    if user is None:
+        raise not_signed_in()
+    return user
+
+
+def operator(request: Request) -> User:
+    """Who may start, retry and cancel."""
+    user = viewer(request)
+    if user.role is not Role.OPERATOR:
+        raise no_permission(user.name)
+    return user
