@@ -9,12 +9,9 @@ happens, so that a page or another process can watch and cancel.
 
 from __future__ import annotations
 
-import re
-import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
 
@@ -36,6 +33,7 @@ from etl.staging.ledger.failures import failure_of
 from etl.staging.ledger.heartbeat import Watch
 from etl.staging.ledger.journal import Journal
 from etl.staging.ledger.ledger import StagingLedger, asking_again
+from etl.staging.ledger.run_ids import checked_run_id, new_run_id
 from etl.staging.ledger.values import BatchPlace, NewRun, Run
 from etl.staging.sources.base import Source, until_failure
 from etl.staging.tolerance import Tolerances
@@ -45,8 +43,6 @@ from etl.statements.staging.tables import StagingTable, has_rows
 REGISTERED_AT_ONCE = 8
 REGISTERED_BYTES = 32 * 1024 * 1024
 """Batches read ahead of the workers, so that the ledger is told of several in one transaction; fewer large ones."""
-
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +56,10 @@ class LoadOptions:
     retries: int | None = None
     """Instead of the job's."""
     reject_dir: Path | None = None
+    request_id: int | None = None
+    """Of the request that a worker claimed, and that this load or retry begins."""
+    includes_permanent: bool = True
+    """A retry runs also batches whose error time will not mend."""
 
 
 DEFAULT_OPTIONS = LoadOptions()
@@ -94,7 +94,7 @@ class StagingLoader:
         check_reject_directory(options.reject_dir)
         check_database(self._database)
         target = target_of(self._database, job, checked_run_id(options.run_id or new_run_id(job)))
-        number = self._ledger.start_run(new_run(job, target), force=options.force)
+        number = self._ledger.start_run(new_run(job, target), force=options.force, request_id=options.request_id)
         source = source.for_run(target.run_id)
         batches = self._registered(target.run_id, source.batches(job.batch_size))
         return self._run(job, replace(target, run_number=number), source, batches, options, reads_to_end=True)
@@ -109,8 +109,8 @@ class StagingLoader:
     ) -> Summary:
         """Runs again what is not stored: failed batches, those that a kill left, and input that was never read.
 
-        With `batches`, only these. Records keep their place in the order of all runs. A batch whose input has changed
-        or is gone fails, alone.
+        With `batches`, only these; of either, perhaps not those whose error is permanent. Records keep their place in
+        the order of all runs. A batch whose input has changed or is gone fails, alone.
         """
         check_reject_directory(options.reject_dir)
         check_database(self._database)
@@ -125,7 +125,15 @@ class StagingLoader:
         self._refuse_unknown(run_id, batches, [each.batch_index for each in open_batches])
         if batches:
             open_batches = [each for each in open_batches if each.batch_index in batches]
-        number = self._ledger.resume_run(run_id, job.id, batches or None, force=options.force)
+        if not options.includes_permanent:
+            open_batches = [each for each in open_batches if not each.is_permanent]
+        number = self._ledger.resume_run(
+            run_id,
+            job.id,
+            [each.batch_index for each in open_batches],
+            force=options.force,
+            request_id=options.request_id,
+        )
         source = source.for_run(run_id)
         reads_to_end = run.input_ended_at is None and not batches
         again = self._read_again(target, source, open_batches)
@@ -133,14 +141,14 @@ class StagingLoader:
         return self._run(job, replace(target, run_number=number), source, chain(again, rest), options, reads_to_end)
 
     def cancel(self, run_id: str, cancelled_by: str, *, force: bool = False) -> Run:
-        """The run ends after the batches in flight; what they store stays. `force` ends one that has fallen silent."""
-        if force:
-            self._ledger.end_silent_run(run_id)
-            return self._ledger.get_run(run_id)
+        """The run ends after the batches in flight; what they store stays. One that is queued ends at once; `force`
+        ends one that has fallen silent."""
         run = self._ledger.get_run(run_id)
-        if not self._ledger.cancel(run_id, cancelled_by):
+        if force and run.status == "running":
+            self._ledger.end_silent_run(run_id)
+        elif not self._ledger.cancel(run_id, cancelled_by) and not force:
             raise UsageError(f"run {run_id} cannot be cancelled: it is {_standing(run)}")
-        return run
+        return self._ledger.get_run(run_id)
 
     # The run
 
@@ -292,17 +300,6 @@ def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target
     is_empty = not _has_rows(database, table)
     compares = job.skip_unchanged and not is_empty
     return Target(table, job.id, run_id, 0, job.skip_unchanged, compares, is_empty, job.source_updated_at)
-
-
-def checked_run_id(run_id: str) -> str:
-    if not _RUN_ID.fullmatch(run_id):
-        raise UsageError(f"expected a run id of letters, digits, _ and - (at most 128), found {run_id!r}")
-    return run_id
-
-
-def new_run_id(job: StagingJob) -> str:
-    """Said aloud more easily than a UUID, and as unlikely to meet another run of the job."""
-    return f"{job.id}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def new_run(job: StagingJob, target: Target) -> NewRun:

@@ -32,15 +32,14 @@ from etl.staging.database.checks import check_database
 from etl.staging.ledger.heartbeat import Watch
 from etl.staging.ledger.journal import Journal
 from etl.staging.ledger.ledger import StagingLedger, asking_again
+from etl.staging.ledger.run_ids import checked_run_id, new_run_id
 from etl.staging.ledger.values import NewRun
 from etl.staging.loader import (
     DEFAULT_OPTIONS,
     LoadOptions,
     Summary,
-    checked_run_id,
     intolerable,
     new_run,
-    new_run_id,
     retries_of,
     target_of,
 )
@@ -100,7 +99,7 @@ def _run(frame: DataFrame, work: _Work, ledger: StagingLedger) -> str | None:
             return of_spark(error, "read the frame and store it").message
     tell(ledger.set_phase, run_id, "committing")
     failure = watch.reason or next((part.refusal for part in parts if part.refusal), None)
-    if failure is None:
+    if failure is None and not watch.is_cancelled:
         tell(ledger.end_input, run_id)
     return failure or intolerable(ledger, run_id, tolerances_of(work.job))
 

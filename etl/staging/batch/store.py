@@ -15,6 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 from tenacity import Retrying
 
 from etl.errors import EtlError, FencedError, TerminalError
+from etl.postgresql.sqlstates import CANCELED
 from etl.retrying import OF_STAGING, Retry, retrying
 from etl.staging.batch.fill import copy_lines, fill_rows
 from etl.staging.batch.isolation import is_data_fault, unstorable
@@ -93,7 +94,7 @@ class BatchStore:
         try:
             batch, stored = self._retrying(batch)(self._attempt, batch, locate, started)
         except Exception as error:
-            self._record_failure(batch, failure_of(error), time.perf_counter() - started)
+            self._record_failure(batch, self._failure(error), time.perf_counter() - started)
             if isinstance(error, FencedError):
                 raise
             return False
@@ -131,7 +132,7 @@ class BatchStore:
         self, store: StoreRows, batch: PreparedBatch, locate: Locate, started: float
     ) -> tuple[PreparedBatch, Stored | None]:
         run_id = self.target.run_id
-        with suppress(_StoredAlready), self.ledger.batch_transaction(is_durable=self.is_durable) as cursor:
+        with suppress(_StoredAlready), self.ledger.batch_transaction(run_id, is_durable=self.is_durable) as cursor:
             stored = store(cursor, self.target, batch)
             # their faults stand nowhere: they do not count
             counted = without_rows(batch, stored.superseded) if stored.superseded else batch
@@ -142,7 +143,7 @@ class BatchStore:
 
     def _without_unstorable(self, batch: PreparedBatch) -> PreparedBatch | None:
         """None where no single record is at fault."""
-        with self.ledger.batch_transaction() as cursor:
+        with self.ledger.batch_transaction(self.target.run_id) as cursor:
             faults = unstorable(cursor, self.target, batch)
         if not faults:
             return None
@@ -151,6 +152,12 @@ class BatchStore:
             for place, message in faults.items()
         ]
         return replace(without_rows(batch, set(faults)), rejects=[*batch.rejects, *rejects])
+
+    def _failure(self, error: Exception) -> Failure:
+        failure = failure_of(error)
+        if self.cancelled.is_set() and failure.code == CANCELED:
+            return Failure("not_stored", "the run was cancelled while the batch waited for a lock", stack=failure.stack)
+        return failure
 
     # Retries
 

@@ -112,6 +112,8 @@ def _retries(count: int) -> str:
 def _status(run: Run) -> str:
     """A run that nobody has ended yet may be dead all the same."""
     silent_seconds = run.silent_seconds
+    if run.status == "pending":
+        return f"queued, asked for by {run.requested_by}" if run.requested_by else "queued"
     if silent_seconds is None or silent_seconds < SILENT_SECONDS:
         return str(run.status)
     return "dead" if silent_seconds >= GRACE_SECONDS else f"{run.status}, silent for {silent_seconds:.0f} s"

@@ -45,14 +45,16 @@ class _OpeningCursor(Cursor):
     """Sends what its transaction begins with along with the first statement: a round trip less for each batch."""
 
     opening = ""
+    comment = ""
+    """Begins each statement, so that it is known in pg_stat_activity."""
 
     def execute(self, query: Any, vars: Any = None) -> None:
-        if begin := self._begin():
+        if begin := self.comment + self._begin():
             query, vars = begin.encode() + self.mogrify(query, vars), None
         super().execute(query, vars)
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
-        super().copy_expert(self._begin() + sql, file, size)
+        super().copy_expert(self.comment + self._begin() + sql, file, size)
 
     def _begin(self) -> str:
         begin, self.opening = self.opening, ""
@@ -82,11 +84,12 @@ class StagingDatabase:
         self._waits = Waits(settings)
 
     @contextmanager
-    def transaction(self, name: str, *, is_durable: bool = True) -> Iterator[Cursor]:
+    def transaction(self, name: str, *, is_durable: bool = True, comment: str = "") -> Iterator[Cursor]:
         """A cursor whose rows are tuples. Not durable: a crash of the server may lose it, which saves waiting for its
-        disk; for what is only watched."""
+        disk; for what is only watched. `comment`: in SQL, what its statements begin with."""
         limits = self._limits({})
         with self._connection(name, limits) as held, held.cursor(cursor_factory=_OpeningCursor) as cursor:
+            cursor.comment = comment
             cursor.opening = self._opening(limits, is_durable=is_durable)
             yield cursor
 

@@ -45,8 +45,9 @@ def this_process() -> dict[str, Any]:
     return {"host": socket.gethostname(), "process_id": os.getpid()}
 
 
-def end_run(cursor: Cursor, run_id: str, failure: str | None) -> None:
-    """The caller has locked the run."""
-    cursor.execute(statement("close_batches"), {"run_id": run_id, "failure": failure})
+def end_run(cursor: Cursor, run_id: str, failure: str | None, cancelled_by: str | None = None) -> None:
+    """The caller has locked the run. What is not stored of one that was cancelled says so."""
+    left = failure or (f"cancelled by {cancelled_by}" if cancelled_by else None)
+    cursor.execute(statement("close_batches"), {"run_id": run_id, "failure": left})
     sum_up(cursor, run_id)
     cursor.execute(statement("finish_run"), {"run_id": run_id, "failure": failure})

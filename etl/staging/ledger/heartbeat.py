@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 
 
 class Watch(Repeating):
-    """Sets `stop` when the run is cancelled, or was declared dead because no beat got through for a minute."""
+    """Sets `stop` when the run is cancelled, or was declared dead because no beat got through for a minute. Of a run
+    that is cancelled, batches that are being stored are waited for, and those that wait for a lock are not."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Watch(Repeating):
     ) -> None:
         super().__init__(f"watch {run_id}", interval_seconds, patience_seconds=60)
         self.reason: str | None = None
+        self.is_cancelled = False
         self._ledger = ledger
         self._run_id = run_id
         self._stop = stop
@@ -48,11 +50,20 @@ class Watch(Repeating):
             return True
         if is_cancelled is None:
             self.reason = "the run was declared dead: no heartbeat reached the ledger for a minute"
-        elif is_cancelled:
-            self.reason = "cancelled"
-        if self.reason:
             self._stop.set()
+        elif is_cancelled:
+            self._end()
         return self.reason is None
+
+    def _end(self) -> None:
+        if not self.is_cancelled:
+            log.info("run cancelled", run_id=self._run_id)
+        self.is_cancelled = True
+        self._stop.set()
+        try:
+            self._ledger.cancel_waits(self._run_id)
+        except EtlError as error:
+            log.warning("waiting batches not broken off", run_id=self._run_id, error=error.message)
 
     def _beat(self) -> bool | None:
         if self._store is not None:

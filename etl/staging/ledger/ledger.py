@@ -19,6 +19,7 @@ from etl.staging.batch.upsert import Stored
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.batch_events import BatchEvent
 from etl.staging.ledger.batch_log import as_json, entry
+from etl.staging.ledger.cancelling import cancel_locked
 from etl.staging.ledger.ending import SILENT_SECONDS, bury_dead_runs, end_run, how_to_end, sum_up, this_process
 from etl.staging.ledger.queries import statement
 from etl.staging.ledger.values import Batch, BatchPlace, NewRun, RejectedRecord, Run, of_row
@@ -45,17 +46,18 @@ class StagingLedger:
 
     # Runs
 
-    def start_run(self, run: NewRun, *, force: bool = False) -> int:
-        """The run's number. Refuses a run id that is taken, and a job that is running unless forced."""
+    def start_run(self, run: NewRun, *, force: bool = False, request_id: int | None = None) -> int:
+        """The run's number. Refuses a run id that is taken, and a job that is running unless forced. The run of a
+        request is queued already, and begun once."""
         with self._database.transaction("start run") as cursor:
             self._gate.require(cursor, f"run {run.run_id} cannot start")
-            self._enter_job(cursor, run.job_id, force)
+            self._enter_job(cursor, run.job_id, force, request=("load", run.run_id, request_id))
             cursor.execute(
                 statement("register_job"),
                 {"job_id": run.job_id, "target_table": run.target_table, "description": run.description},
             )
             cursor.execute(
-                statement("start_run"),
+                statement("start_run" if request_id is None else "start_queued_run"),
                 {
                     "run_id": run.run_id,
                     "job_id": run.job_id,
@@ -73,12 +75,18 @@ class StagingLedger:
         return int(row[0])
 
     def resume_run(
-        self, run_id: str, job_id: str, batch_indexes: Sequence[int] | None = None, *, force: bool = False
+        self,
+        run_id: str,
+        job_id: str,
+        batch_indexes: Sequence[int] | None = None,
+        *,
+        force: bool = False,
+        request_id: int | None = None,
     ) -> int:
         """The same run goes on with its failed batches, or only these: its number and its ordinals stay."""
         with self._database.transaction("resume run") as cursor:
             self._gate.require(cursor, f"run {run_id} cannot go on")
-            self._enter_job(cursor, job_id, force, resuming=run_id)
+            self._enter_job(cursor, job_id, force, resuming=run_id, request=("retry", run_id, request_id))
             parameters = {"run_id": run_id, "fencing_token": self._gate.token, **this_process()}
             cursor.execute(statement("resume_run"), parameters)
             row = cursor.fetchone()
@@ -90,13 +98,29 @@ class StagingLedger:
             raise LockedError(f"run {run_id} is running; {how_to_end(run_id, silent_seconds)}")
         return int(row[0])
 
-    def _enter_job(self, cursor: Cursor, job_id: str, force: bool, resuming: str | None = None) -> None:
+    def _enter_job(
+        self,
+        cursor: Cursor,
+        job_id: str,
+        force: bool,
+        resuming: str | None = None,
+        request: tuple[str, str, int | None] = ("", "", None),
+    ) -> None:
+        """What is queued waits its turn, and stands in the way of those who ask for none."""
+        action, asked_run, request_id = request
         cursor.execute(statement("lock_job"), {"job_id": job_id})
         bury_dead_runs(cursor)
-        cursor.execute(statement("live_runs"), {"job_id": job_id})
+        if request_id is not None:
+            _begin_request(cursor, request_id, asked_run, action)
+        cursor.execute(statement("live_runs"), {"job_id": job_id, "with_queued": request_id is None})
         live = cursor.fetchone()
         if live is not None and not force:
-            run_id, host, process_id, since, silent_seconds = live
+            run_id, is_queued, host, process_id, by, since, silent_seconds = live
+            if is_queued:
+                raise LockedError(
+                    f"job {job_id} is queued as run {run_id} (asked for by {by} at {since:%Y-%m-%d %H:%M:%S} UTC); "
+                    f"`staging worker` begins it, `cancel --run {run_id}` gives it up, or load beside it by --force"
+                )
             is_itself = run_id == resuming
             by_force = "`retry --force` takes it over" if is_itself else "load beside it by --force"
             raise LockedError(
@@ -166,17 +190,28 @@ class StagingLedger:
         """Success where all of the input was cut into batches and all were stored; the run as it stands then."""
         with self._database.transaction("finish run") as cursor:
             cursor.execute(statement("lock_run"), {"run_id": run_id, **this_process()})
-            if cursor.fetchone():
-                end_run(cursor, run_id, failure)
+            if row := cursor.fetchone():
+                end_run(cursor, run_id, failure, cancelled_by=row[1])
             else:
                 sum_up(cursor, run_id)
         return self.get_run(run_id)
 
     def cancel(self, run_id: str, cancelled_by: str) -> bool:
-        """False where it had ended, or was cancelled before."""
+        """One that is queued, or a retry that is, is given up at once. False where it had ended, or was cancelled
+        before."""
         with self._database.transaction("cancel run") as cursor:
-            cursor.execute(statement("cancel_run"), {"run_id": run_id, "cancelled_by": cancelled_by})
-            return cursor.fetchone() is not None
+            cursor.execute(statement("run_as_asked_for"), {"run_id": run_id})
+            row = cursor.fetchone()
+            if row is None or row[3]:
+                return False
+            cursor.execute(statement("lock_job"), {"job_id": row[0]})
+            return cancel_locked(cursor, run_id, cancelled_by)
+
+    def cancel_waits(self, run_id: str) -> int:
+        """Breaks off the statements of the run's batches that wait for a lock; how many."""
+        with self._database.transaction("break off waiting batches") as cursor:
+            cursor.execute(statement("cancel_waits"), {"comment": _comment(run_id)})
+            return sum(bool(is_cancelled) for (is_cancelled,) in cursor.fetchall())
 
     def is_cancelled(self, run_id: str) -> bool:
         """Or has ended: no other batch may begin."""
@@ -203,9 +238,10 @@ class StagingLedger:
         self._watched("mark batches as running", "mark_running", parameters)
 
     @contextmanager
-    def batch_transaction(self, *, is_durable: bool = True) -> Iterator[Cursor]:
-        """Rows, rejects and `complete_batch` of one batch."""
-        with self._database.transaction("store batch", is_durable=is_durable) as cursor:
+    def batch_transaction(self, run_id: str, *, is_durable: bool = True) -> Iterator[Cursor]:
+        """Rows, rejects and `complete_batch` of one batch of the run."""
+        comment = _comment(run_id)
+        with self._database.transaction("store batch", is_durable=is_durable, comment=comment) as cursor:
             yield cursor
 
     def complete_batch(
@@ -282,6 +318,21 @@ class StagingLedger:
         """For the eyes of those who watch; what counts commits with the rows."""
         with self._database.transaction(doing, is_durable=False) as cursor:
             cursor.execute(statement(name), parameters)
+
+
+def _comment(run_id: str) -> str:
+    """What the statements of a run's batches are known by."""
+    return f"/* run {run_id} */ "
+
+
+def _begin_request(cursor: Cursor, request_id: int, run_id: str, action: str) -> None:
+    asked = {"request_id": request_id, "run_id": run_id, "action": action}
+    cursor.execute(statement("begin_request"), {**asked, **this_process()})
+    if cursor.fetchone() is None:
+        raise LockedError(
+            f"request {request_id} to {action} run {run_id} is not to be begun: expected it claimed by a worker, found "
+            "it begun already, cancelled, or none"
+        )
 
 
 def _told(stored: Stored) -> dict[str, int]:

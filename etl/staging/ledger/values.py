@@ -112,10 +112,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchPlace:
-    """Where a batch stands in the source."""
+    """Where a batch stands in the source. `is_permanent`: its last error is none that time mends."""
 
     batch_index: int
     source_position: dict[str, Any]
+    is_permanent: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,20 @@ class RejectedRecord:
     record: str
 
 
-Value = TypeVar("Value", Run, Batch, BatchPlace, RejectedRecord)
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: load, retry or cancel. `status`: queued, claimed, started, done, refused."""
+
+    id: int
+    etl_run_id: str
+    etl_job_id: str
+    action: str
+    parameters: dict[str, Any]
+    status: str
+    requested_by: str
+
+
+Value = TypeVar("Value", Run, Batch, BatchPlace, RejectedRecord, Request)
 
 
 def of_row(kind: type[Value], row: Mapping[str, Any]) -> Value:

@@ -159,13 +159,13 @@ def test_nobody_takes_over_while_a_batch_is_being_stored(
     ledger.register_batches(run_id, [RawBatch(index, {}, range(100), []) for index in range(2)])
     stored = Stored(100, 0, 0, 0)
 
-    with ledger.batch_transaction() as cursor:
+    with ledger.batch_transaction("under-way") as cursor:
         assert ledger.complete_batch(cursor, run_id, PreparedBatch(0, {}, 100), stored, lambda _: {}, 0.1)
         assert not give_up(execute, fence)
         assert renew(execute, fence)
 
     assert give_up(execute, fence)
-    with pytest.raises(FencedError, match="batch 1 of run under-way"), ledger.batch_transaction() as cursor:
+    with pytest.raises(FencedError, match="batch 1 of run under-way"), ledger.batch_transaction("under-way") as cursor:
         ledger.complete_batch(cursor, run_id, PreparedBatch(1, {}, 100), stored, lambda _: {}, 0.1)
     assert execute("SELECT status FROM etl_run_batches ORDER BY batch_index") == [("succeeded",), ("pending",)]
 

@@ -394,7 +394,7 @@ def test_a_retry_never_undoes_a_newer_run(
     assert old == 0
 
 
-def test_a_cancelled_run_ends_between_batches_and_goes_on_later(
+def test_a_cancelled_run_does_not_wait_for_a_lock_and_goes_on_later(
     load: Callable[..., Summary],
     retry: Callable[..., Summary],
     database: StagingDatabase,
@@ -412,20 +412,55 @@ def test_a_cancelled_run_ends_between_batches_and_goes_on_later(
         with pytest.raises(LockedError, match="is being loaded by run cancelled"):
             load("second")
         StagingLoader(database).cancel("cancelled", "somebody")
-        # the coordinator hears of it with its next heartbeat
-        time.sleep(2.5)
+        thread.join(timeout=12)  # less than the wait for a lock may last
+        assert not thread.is_alive()
         blocker.rollback()
-        thread.join(timeout=60)
     (summary,) = ended
-    assert summary.run.status == "partial"
+    assert (summary.run.status, summary.run.failure) == ("canceled", "cancelled by somebody")
     assert summary.run.cancelled_by == "somebody"
-    assert "cancelled" in summary.run.failure
-    ((rows,),) = execute("SELECT count(*) FROM stg_events")
-    assert 0 < rows < 5000
-    assert rows == summary.run.rows_inserted
+    assert execute("SELECT count(*) FROM stg_events") == [(0,)]
+    told = dict(execute("SELECT error_message, error_code FROM etl_run_batches"))
+    assert told["the run was cancelled while the batch waited for a lock"] == "not_stored"
+    assert set(told.values()) == {"not_stored"}
+    assert not execute("SELECT FROM etl_run_batches WHERE error_is_permanent IS DISTINCT FROM false")
     whole = retry("cancelled")
     assert whole.is_success
     assert counts(whole) == (5000, 0, 0, 0, 0)
+
+
+def test_a_run_that_is_cancelled_ends_after_the_batches_that_are_being_stored(
+    load: Callable[..., Summary], database: StagingDatabase, file: Path, execute: Execute
+) -> None:
+    write(file, some(20_000))
+    execute(
+        "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END'"
+    )
+    execute("CREATE TRIGGER slowly AFTER INSERT ON stg_events FOR EACH STATEMENT EXECUTE FUNCTION slowly()")
+    ended: list[Summary] = []
+    thread = threading.Thread(target=lambda: ended.append(load("cancelled")))
+    thread.start()
+    _wait_for(lambda: bool(execute("SELECT 1 FROM etl_run_batches WHERE status = 'succeeded'")))
+    StagingLoader(database).cancel("cancelled", "somebody")
+    thread.join(timeout=60)
+    (summary,) = ended
+    assert (summary.run.status, summary.run.failure) == ("canceled", "cancelled by somebody")
+    ((rows,),) = execute("SELECT count(*) FROM stg_events")
+    assert 0 < rows < 20_000
+    assert rows == summary.run.rows_inserted
+    # nothing that had begun was broken off
+    assert execute("SELECT DISTINCT error_code FROM etl_run_batches WHERE status = 'failed'") == [("not_stored",)]
+    assert not execute("SELECT FROM etl_run_batches WHERE status = 'failed' AND attempts > 0")
+
+
+def test_a_run_that_had_stored_all_when_it_heard_of_its_cancellation_is_a_success(
+    load: Callable[..., Summary], file: Path, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(file, some(100))
+    cancel = "UPDATE etl_runs SET cancelled_at = now(), cancelled_by = 'somebody'"
+    end_input = StagingLedger.end_input
+    monkeypatch.setattr(StagingLedger, "end_input", lambda *given: (end_input(*given), execute(cancel)))
+    run = load("late").run
+    assert (run.status, run.failure, run.cancelled_by) == ("success", None, "somebody")
 
 
 def test_faults_count_where_they_stand_in_the_table(

@@ -16,7 +16,8 @@ WHERE etl_run_id = %(run_id)s AND status = 'failed'
 -- name: close_batches
 -- Of a run that ends: what is not stored has failed. The error of an earlier attempt says more.
 UPDATE etl_run_batches SET status = 'failed', error_code = coalesce(error_code, 'not_stored'),
-    error_message = coalesce(error_message, 'not stored when the run ended' || coalesce(': ' || %(failure)s::text, ''))
+    error_message = coalesce(error_message, 'not stored when the run ended' || coalesce(': ' || %(failure)s::text, '')),
+    error_is_permanent = coalesce(error_is_permanent, false)
 WHERE etl_run_id = %(run_id)s AND status NOT IN ('succeeded', 'failed');
 
 -- name: mark_running
@@ -75,12 +76,12 @@ WHERE etl_run_id = %(run_id)s AND batch_index = %(batch_index)s AND status <> 's
     AND NOT logs_fragment @> jsonb_build_array(%(log)s::jsonb);
 
 -- name: open_batches
-SELECT batch_index, source_position, status FROM etl_run_batches
+SELECT batch_index, source_position, coalesce(error_is_permanent, false) AS is_permanent FROM etl_run_batches
 WHERE etl_run_id = %(run_id)s AND status <> 'succeeded'
 ORDER BY batch_index;
 
 -- name: last_batch
-SELECT batch_index, source_position FROM etl_run_batches WHERE etl_run_id = %(run_id)s
+SELECT batch_index, source_position, false AS is_permanent FROM etl_run_batches WHERE etl_run_id = %(run_id)s
 ORDER BY batch_index DESC LIMIT 1;
 
 -- name: batches_of_run
