@@ -202,7 +202,7 @@ class StagingLedger:
         with self._database.transaction("cancel run") as cursor:
             cursor.execute(statement("run_as_asked_for"), {"run_id": run_id})
             row = cursor.fetchone()
-            if row is None or row[3]:
+            if row is None or (row[1] == "running" and row[3]):
                 return False
             cursor.execute(statement("lock_job"), {"job_id": row[0]})
             return cancel_locked(cursor, run_id, cancelled_by)
