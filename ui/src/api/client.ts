@@ -26,10 +26,19 @@ export const client = createClient<paths>({
 });
 client.use(csrf);
 
+/** What openapi-fetch made of a model: it takes a readonly list for an object with a list's methods. */
+type Told<T> = T extends { readonly [place: number]: infer Each; readonly length: number }
+  ? T extends string
+    ? T
+    : readonly Told<Each>[]
+  : T extends object
+    ? { [Key in keyof T]: Told<T[Key]> }
+    : T;
+
 /** The data of an answer; a problem is thrown as `ProblemError`. */
-export async function answer<T>(request: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+export async function answer<T>(request: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<Told<T>> {
   const { data, error, response } = await request;
-  if (response.ok) return data as T;
+  if (response.ok) return data as Told<T>;
   throw new ProblemError(toProblem(error, response));
 }
 

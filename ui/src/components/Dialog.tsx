@@ -12,13 +12,24 @@ export interface ConfirmDialogProps {
   cancel?: string;
   isDangerous?: boolean;
   isPending?: boolean;
+  /** Nothing is chosen that could be done. */
+  isDisabled?: boolean;
   onConfirm: () => void;
   onCancel: () => void;
 }
 
 /** Asks before something is done. Escape and a press outside mean no. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
-  const { isOpen, title, children, confirm, cancel = "Back", isDangerous, isPending = false } = props;
+  const {
+    isOpen,
+    title,
+    children,
+    confirm,
+    cancel = "Back",
+    isDangerous,
+    isPending = false,
+    isDisabled = false,
+  } = props;
   return (
     <ModalOverlay
       className={styles.overlay ?? ""}
@@ -36,7 +47,12 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
             <Button isDisabled={isPending} onPress={props.onCancel}>
               {cancel}
             </Button>
-            <Button isPending={isPending} onPress={props.onConfirm} tone={isDangerous ? "danger" : "primary"}>
+            <Button
+              isDisabled={isDisabled}
+              isPending={isPending}
+              onPress={props.onConfirm}
+              tone={isDangerous ? "danger" : "primary"}
+            >
               {confirm}
             </Button>
           </div>

@@ -1,0 +1,14 @@
+import { ProblemError } from "~/api/problem";
+import { Callout } from "~/components/Callout";
+
+export function RequestProblem({ error }: { error: Error | null }) {
+  if (!error) return null;
+  const problem = error instanceof ProblemError ? error.problem : null;
+  return (
+    <div role="alert">
+      <Callout title={problem?.title ?? "Nothing was done"} tone="danger">
+        {problem?.detail ?? error.message} {problem?.next_step}
+      </Callout>
+    </div>
+  );
+}

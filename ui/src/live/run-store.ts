@@ -1,0 +1,137 @@
+import type { BatchRow, BatchStatus, Run } from "~/api/types";
+import { FrameBatch } from "./frames";
+
+type Listener = () => void;
+
+/**
+ * A run and its batches outside of React. What comes in waits for the next frame, where all of it is applied at once;
+ * then only the rows that changed tell those who show them. Of two states the one with the larger revision stays.
+ */
+export class RunStore {
+  #run: Run | null = null;
+  #runId = "";
+  readonly #rows = new Map<number, BatchRow>();
+  #statuses = noStatuses();
+  #version = 0;
+  #isComplete = false;
+
+  #nextRun: Arrival | null = null;
+  readonly #nextRows = new Map<number, BatchRow>();
+  readonly #frames = new FrameBatch(() => this.flush());
+
+  readonly #runListeners = new Set<Listener>();
+  readonly #tableListeners = new Set<Listener>();
+  readonly #rowListeners = new Map<number, Set<Listener>>();
+
+  /** `id`: the change's, which tells the newer of two states with one revision (the metrics of a run's batches). */
+  offer(run: Run | null, batches: readonly BatchRow[], id = ""): void {
+    if (run && !(this.#nextRun && isOlder(run, id, this.#nextRun.run, this.#nextRun.id))) this.#nextRun = { run, id };
+    for (const row of batches) {
+      const waiting = this.#nextRows.get(row.index);
+      if (!waiting || waiting.revision < row.revision) this.#nextRows.set(row.index, row);
+    }
+    this.#frames.request();
+  }
+
+  /** Applies what waits, now. */
+  flush(): void {
+    this.#frames.cancel();
+    const hasNewRun = this.#takeRun();
+    const changed = this.#takeRows();
+    if (changed.length > 0) {
+      this.#version += 1;
+      this.#statuses = { ...this.#statuses };
+      for (const index of changed) tell(this.#rowListeners.get(index));
+      tell(this.#tableListeners);
+    }
+    if (hasNewRun) tell(this.#runListeners);
+  }
+
+  /** All batches that stood when the page was opened have come. */
+  complete(): void {
+    if (this.#isComplete) return;
+    this.flush();
+    this.#isComplete = true;
+    tell(this.#tableListeners);
+  }
+
+  stop(): void {
+    this.#frames.cancel();
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  rows(): IterableIterator<BatchRow> {
+    return this.#rows.values();
+  }
+
+  readonly run = (): Run | null => this.#run;
+  readonly row = (index: number): BatchRow | undefined => this.#rows.get(index);
+  /** Grows with each change of any batch. */
+  readonly version = (): number => this.#version;
+  readonly isComplete = (): boolean => this.#isComplete;
+  /** How many batches are in each state; a new object after each change. */
+  readonly statuses = (): Readonly<Record<BatchStatus, number>> => this.#statuses;
+
+  readonly subscribeRun = (listener: Listener): (() => void) => subscribe(this.#runListeners, listener);
+  readonly subscribeTable = (listener: Listener): (() => void) => subscribe(this.#tableListeners, listener);
+
+  subscribeRow(index: number, listener: Listener): () => void {
+    const listeners = this.#rowListeners.get(index) ?? new Set<Listener>();
+    this.#rowListeners.set(index, listeners);
+    const leave = subscribe(listeners, listener);
+    return () => {
+      leave();
+      if (listeners.size === 0 && this.#rowListeners.get(index) === listeners) this.#rowListeners.delete(index);
+    };
+  }
+
+  #takeRun(): boolean {
+    const next = this.#nextRun;
+    this.#nextRun = null;
+    if (!next || (this.#run && isOlder(next.run, next.id, this.#run, this.#runId))) return false;
+    this.#run = next.run;
+    this.#runId = next.id;
+    return true;
+  }
+
+  #takeRows(): number[] {
+    const changed: number[] = [];
+    for (const [index, row] of this.#nextRows) {
+      const known = this.#rows.get(index);
+      if (known && known.revision >= row.revision) continue;
+      if (known) this.#statuses[known.status] -= 1;
+      this.#statuses[row.status] += 1;
+      this.#rows.set(index, row);
+      changed.push(index);
+    }
+    this.#nextRows.clear();
+    return changed;
+  }
+}
+
+type Arrival = { readonly run: Run; readonly id: string };
+
+function isOlder(run: Run, id: string, than: Run, thanId: string): boolean {
+  if (run.revision !== than.revision) return run.revision < than.revision;
+  return isNumber(id) && isNumber(thanId) && BigInt(id) < BigInt(thanId);
+}
+
+const isNumber = (id: string): boolean => /^\d+$/.test(id);
+
+function noStatuses(): Record<BatchStatus, number> {
+  return { pending: 0, running: 0, retried: 0, succeeded: 0, failed: 0 };
+}
+
+function subscribe(listeners: Set<Listener>, listener: Listener): () => void {
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+  };
+}
+
+function tell(listeners: Set<Listener> | undefined): void {
+  if (listeners) for (const listener of [...listeners]) listener();
+}
