@@ -24,10 +24,15 @@ const HINTS: Readonly<Record<LinkState, string>> = {
 
 export function LiveIndicator() {
   const link = useLink();
+  const isTroubled = link.trouble !== null;
   return (
-    <p className={classes(styles.indicator, styles[link.state])} data-link={link.state} title={HINTS[link.state]}>
+    <p
+      className={classes(styles.indicator, isTroubled ? styles.unreachable : styles[link.state])}
+      data-link={link.state}
+      title={link.trouble ?? HINTS[link.state]}
+    >
       <span className={styles.dot} />
-      {WORDS[link.state]}
+      {isTroubled ? "Database out of reach, trying again" : WORDS[link.state]}
       <Refreshed link={link} />
     </p>
   );

@@ -62,6 +62,17 @@ describe("while events arrive", () => {
     expect(streams).toHaveLength(1);
   });
 
+  it("tells of a database out of reach until the next change, pings or not", async () => {
+    stream().send("change", change("7"), "7");
+    const heardAt = channel.link.heardAt;
+    await wait(1000);
+    stream().send("trouble", { detail: "connection refused" });
+    stream().send("ping", {});
+    expect(channel.link).toEqual({ state: "live", heardAt, problem: null, trouble: "connection refused" });
+    stream().send("change", change("8"), "8");
+    expect(channel.link.trouble).toBeNull();
+  });
+
   it("leaves a lost connection to the browser, for as long as it is soon back", async () => {
     stream().send("change", change("7"), "7");
     stream().break(false);

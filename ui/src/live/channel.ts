@@ -13,7 +13,10 @@ export interface Link {
   readonly state: LinkState;
   /** When the server was last heard of. */
   readonly heardAt: number | null;
+  /** Why the server last refused. */
   readonly problem: Problem | null;
+  /** What is wrong with the database, which the server tries again. */
+  readonly trouble: string | null;
 }
 
 export interface ChannelPatience {
@@ -56,7 +59,7 @@ export class Channel {
   readonly #onLink: (link: Link) => void;
   readonly #patience: ChannelPatience;
 
-  #link: Link = { state: "connecting", heardAt: null, problem: null };
+  #link: Link = { state: "connecting", heardAt: null, problem: null, trouble: null };
   #lastId: string | null = null;
   #stream: EventStream | null = null;
   #isStopped = true;
@@ -121,25 +124,15 @@ export class Channel {
     this.#cancelReopening();
     const stream = this.#api.openEvents(this.#lastId);
     this.#stream = stream;
-    const whileOpen = (act: (event: MessageEvent<string>) => void) => (event: MessageEvent<string>) => {
-      if (this.#stream === stream) act(event);
-    };
-    stream.addEventListener(
-      "change",
-      whileOpen((event) => this.#takeEvent(event)),
-    );
-    stream.addEventListener(
-      "ping",
-      whileOpen(() => this.#heardEvent()),
-    );
-    stream.addEventListener(
-      "end",
-      whileOpen(() => this.#end()),
-    );
-    stream.addEventListener(
-      "error",
-      whileOpen(() => this.#streamBroke(stream)),
-    );
+    const on = (type: string, act: (event: MessageEvent<string>) => void) =>
+      stream.addEventListener(type, (event) => {
+        if (this.#stream === stream) act(event);
+      });
+    on("change", (event) => this.#takeEvent(event));
+    on("ping", () => this.#heardEvent(this.#link.trouble));
+    on("trouble", (event) => this.#heardEvent(troubleOf(event)));
+    on("end", () => this.#end());
+    on("error", () => this.#streamBroke(stream));
     this.#watch(this.#lastId === null ? this.#patience.firstEventMs : this.#patience.silenceMs);
   }
 
@@ -150,10 +143,11 @@ export class Channel {
     this.#onChange(change);
   }
 
-  #heardEvent(): void {
+  #heardEvent(trouble: string | null = null): void {
     this.#stopAsking();
     this.#reopenMs = this.#patience.reopenMs;
-    this.#heard("live");
+    if (trouble === null) this.#heard("live");
+    else this.#tell({ ...this.#link, state: "live", problem: null, trouble });
     this.#watch(this.#patience.silenceMs);
   }
 
@@ -261,11 +255,15 @@ export class Channel {
   }
 
   #heard(state: LinkState): void {
-    this.#tell({ state, heardAt: Date.now(), problem: null });
+    this.#tell({ state, heardAt: Date.now(), problem: null, trouble: null });
   }
 
   #tell(link: Link): void {
     this.#link = link;
     this.#onLink(link);
   }
+}
+
+function troubleOf(event: MessageEvent<string>): string {
+  return (JSON.parse(event.data) as { detail: string }).detail;
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { batch, metrics, run } from "~/test/samples";
+import { batch, change, metrics, run } from "~/test/samples";
 import { RunStore } from "./run-store";
 
 let store: RunStore;
@@ -39,6 +39,41 @@ describe("of two states", () => {
     store.offer(seconds(3), [], "100");
     store.flush();
     expect(store.run()?.metrics.elapsed_seconds).toBe(3);
+  });
+});
+
+describe("after the database was away", () => {
+  const told = (id: string, revision: number, indexes: number[], is_complete: boolean) =>
+    change(id, { run: run({ revision }), batches: indexes.map((index) => batch(index, { revision })), is_complete });
+
+  beforeEach(() => {
+    store.take(told("70", 9, [0, 1, 2], false));
+    store.flush();
+  });
+
+  it("what it tells counts, though its revisions are smaller", () => {
+    store.take(told("60", 8, [0, 1, 2], true));
+    store.flush();
+    expect(store.run()?.revision).toBe(8);
+    expect([0, 1, 2].map((index) => store.row(index)?.revision)).toEqual([8, 8, 8]);
+  });
+
+  it("what it has forgotten goes, once all of it is told", () => {
+    store.take(told("0", 8, [0], true));
+    store.flush();
+    expect(store.size).toBe(3);
+    store.take(told("60", 8, [1], false));
+    store.flush();
+    expect(store.size).toBe(2);
+    expect(store.row(2)).toBeUndefined();
+    expect(store.statuses().succeeded).toBe(2);
+  });
+
+  it("older states of what was told anew are none again", () => {
+    store.take(told("60", 8, [0, 1, 2], true));
+    store.take(told("61", 7, [0], false));
+    store.flush();
+    expect(store.row(0)?.revision).toBe(8);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { BatchRow, BatchStatus, Run } from "~/api/types";
+import type { BatchRow, BatchStatus, Change, Run } from "~/api/types";
 import { FrameBatch } from "./frames";
 
 type Listener = () => void;
@@ -15,6 +15,10 @@ export class RunStore {
   #version = 0;
   #isComplete = false;
 
+  /** Told before the database was away, and not told again since: whatever comes of these is newer. */
+  readonly #doubted = new Set<number>();
+  #isRunDoubted = false;
+
   #nextRun: Arrival | null = null;
   readonly #nextRows = new Map<number, BatchRow>();
   readonly #frames = new FrameBatch(() => this.flush());
@@ -22,6 +26,12 @@ export class RunStore {
   readonly #runListeners = new Set<Listener>();
   readonly #tableListeners = new Set<Listener>();
   readonly #rowListeners = new Map<number, Set<Listener>>();
+
+  take(change: Change): void {
+    if (change.is_complete) this.#doubtAll();
+    this.offer(change.run, change.batches, change.id);
+    if (change.id !== UNFINISHED) this.#dropDoubted();
+  }
 
   /** `id`: the change's, which tells the newer of two states with one revision (the metrics of a run's batches). */
   offer(run: Run | null, batches: readonly BatchRow[], id = ""): void {
@@ -38,12 +48,7 @@ export class RunStore {
     this.#frames.cancel();
     const hasNewRun = this.#takeRun();
     const changed = this.#takeRows();
-    if (changed.length > 0) {
-      this.#version += 1;
-      this.#statuses = { ...this.#statuses };
-      for (const index of changed) tell(this.#rowListeners.get(index));
-      tell(this.#tableListeners);
-    }
+    if (changed.length > 0) this.#tellTable(changed);
     if (hasNewRun) tell(this.#runListeners);
   }
 
@@ -91,9 +96,11 @@ export class RunStore {
   #takeRun(): boolean {
     const next = this.#nextRun;
     this.#nextRun = null;
-    if (!next || (this.#run && isOlder(next.run, next.id, this.#run, this.#runId))) return false;
+    if (!next) return false;
+    if (this.#run && !this.#isRunDoubted && isOlder(next.run, next.id, this.#run, this.#runId)) return false;
     this.#run = next.run;
     this.#runId = next.id;
+    this.#isRunDoubted = false;
     return true;
   }
 
@@ -101,16 +108,48 @@ export class RunStore {
     const changed: number[] = [];
     for (const [index, row] of this.#nextRows) {
       const known = this.#rows.get(index);
-      if (known && known.revision >= row.revision) continue;
+      if (known && known.revision >= row.revision && !this.#doubted.has(index)) continue;
       if (known) this.#statuses[known.status] -= 1;
       this.#statuses[row.status] += 1;
       this.#rows.set(index, row);
+      this.#doubted.delete(index);
       changed.push(index);
     }
     this.#nextRows.clear();
     return changed;
   }
+
+  /** What is on the screen stays there until it is told anew: nobody loses the place that he reads. */
+  #doubtAll(): void {
+    this.flush();
+    this.#isRunDoubted = true;
+    for (const index of this.#rows.keys()) this.#doubted.add(index);
+  }
+
+  #dropDoubted(): void {
+    if (this.#doubted.size === 0) return;
+    this.flush();
+    const dropped = [...this.#doubted];
+    this.#doubted.clear();
+    if (dropped.length === 0) return;
+    for (const index of dropped) {
+      const row = this.#rows.get(index);
+      if (row) this.#statuses[row.status] -= 1;
+      this.#rows.delete(index);
+    }
+    this.#tellTable(dropped);
+  }
+
+  #tellTable(changed: readonly number[]): void {
+    this.#version += 1;
+    this.#statuses = { ...this.#statuses };
+    for (const index of changed) tell(this.#rowListeners.get(index));
+    tell(this.#tableListeners);
+  }
 }
+
+/** The id of a change that others follow, with the rest of what belongs to it. */
+const UNFINISHED = "0";
 
 type Arrival = { readonly run: Run; readonly id: string };
 

@@ -83,7 +83,7 @@ describe("the batches of a run", () => {
   });
 
   it("come with the first answer, where no event does", async () => {
-    reply = () => Promise.resolve(change("7", { run: watched(), batches: rows }));
+    reply = () => Promise.resolve(change("7", { run: watched(), batches: rows, is_complete: true }));
     await vi.advanceTimersByTimeAsync(PATIENCE.firstEventMs + 50);
     expect(pages).toEqual([]);
     expect(watch.store.size).toBe(TOTAL);

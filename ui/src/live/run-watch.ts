@@ -57,12 +57,11 @@ export class RunWatch {
   }
 
   #take(change: Change): void {
-    this.store.offer(change.run, change.batches, change.id);
-    if (this.store.isComplete()) {
+    this.store.take(change);
+    if (change.is_complete) this.#loading?.abort(); // all batches come with it, or right after it
+    if (change.is_complete) this.store.complete();
+    else if (this.store.isComplete()) {
       if (change.is_last) this.#recount(change);
-    } else if (change.batches.length > 0 && change.batches.length >= change.run.metrics.batches_total) {
-      this.#loading?.abort();
-      this.store.complete();
     } else if (!this.#loading) {
       void this.#loadPages();
     }

@@ -93,5 +93,5 @@ export function batch(index: number, changes: Partial<BatchRow> = {}): BatchRow 
 }
 
 export function change(id: string, changes: Partial<Change> = {}): Change {
-  return { id, run: run(), batches: [], is_last: false, ...changes };
+  return { id, run: run(), batches: [], is_last: false, is_complete: false, ...changes };
 }
