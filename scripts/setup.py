@@ -1,4 +1,4 @@
-"""Sets up a bare machine: virtual environment, Spark's packages. Runs under the system's Python, standard library only.
+"""Sets up a bare machine: virtual environment, Spark's packages, the page. On the system's Python, nothing else.
 
 Called by ./spark-submit.sh and by make through scripts/setup.sh; idempotent, quick when there is nothing to do. Every
 step leaves a stamp named after what it was made from, so a changed pin is noticed and a killed step is repeated.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import configparser
-import fcntl
 import hashlib
 import os
 import re
@@ -17,12 +16,11 @@ import subprocess
 import sys
 import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-IVY = Path(os.environ.get("ETL_IVY_DIR") or ROOT / ".ivy").expanduser().resolve()
+from page import set_up_page
+from surroundings import IVY, ROOT, VENV, SetupError, locked, say
+
 SPARK_DEFAULTS = ROOT / "conf" / "spark-defaults.conf"
 OLDEST_JAVA = 17
 
@@ -56,18 +54,18 @@ def main() -> int:
     try:
         for requirements in (each for each, is_asked in without_java.items() if is_asked):
             set_up_environment(requirements)
+            if requirements == PAGE:
+                set_up_page()
             return 0
         check_java()
         set_up_environment(DEVELOPMENT if options.dev else EVERYTHING)
         set_up_spark_packages()
+        if options.dev:
+            set_up_page()
     except SetupError as error:
         say(f"error: {error}")
         return 1
     return 0
-
-
-class SetupError(Exception):
-    """Says what is missing and how to get it."""
 
 
 # --- Java -----------------------------------------------------------------------------------------------------------
@@ -207,26 +205,6 @@ def resolve_spark_packages() -> None:
     done = subprocess.run([*command, str(nothing)], env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SetupError("Spark could not fetch its packages; it said:\n" + "\n".join(done.stderr.splitlines()[-25:]))
-
-
-# --- helpers --------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """One set-up at a time; the kernel frees it when its holder dies."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another set-up to finish ...")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def say(message: str) -> None:
-    sys.stderr.write(f"[setup] {message}\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":

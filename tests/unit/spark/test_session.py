@@ -14,7 +14,8 @@ from etl.spark import session as spark
 
 
 @pytest.fixture
-def setup_script() -> ModuleType:
+def setup_script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(PROJECT_DIR / "scripts")
     spec = importlib.util.spec_from_file_location("setup_script", PROJECT_DIR / "scripts" / "setup.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -318,18 +318,18 @@ export interface paths {
         };
         /**
          * Get Session
-         * @description Whether somebody is signed in, and how one can.
+         * @description Who is signed in, if anybody, and how one can; with the token that changes need.
          */
         readonly get: operations["get_session"];
         readonly put?: never;
         /**
          * Sign In
-         * @description Begins a session: sets its cookie.
+         * @description Begins a session under a new cookie.
          */
         readonly post: operations["sign_in"];
         /**
          * Sign Out
-         * @description Ends it.
+         * @description Ends it, for all who have its cookie.
          */
         readonly delete: operations["sign_out"];
         readonly options?: never;
