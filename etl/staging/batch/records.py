@@ -88,7 +88,7 @@ class PreparedBatch:
 
     `source_updated_at` is the record's own, or where that cannot be read, that of the record whose place it took.
     `faults` are those of records by their ordinal; only the records that are rows count. `lines` are the rows as COPY
-    takes them, where somebody had the time to write them.
+    takes them, `parameters` as the upsert does, where somebody had the time to write them.
     """
 
     index: int
@@ -103,13 +103,16 @@ class PreparedBatch:
     rejects: list[Reject] = field(default_factory=list)
     faults: dict[int, Faults] = field(default_factory=dict)
     lines: bytes | None = None
+    parameters: dict[str, Any] | None = None
     rows_deduplicated: int = 0
     rows_invalid: int = 0
 
     @property
     def size_bytes(self) -> int:
         """Of what memory holds of it until it is stored."""
-        return sum(map(len, self.documents)) + len(self.lines or b"") + sum(len(each.record) for each in self.rejects)
+        documents = sum(map(len, self.documents))
+        written = documents if self.parameters else len(self.lines or b"")
+        return documents + written + sum(len(each.record) for each in self.rejects)
 
     @property
     def required_field_errors(self) -> int:

@@ -20,7 +20,14 @@ from etl.retrying import OF_STAGING, Retry, retrying
 from etl.staging.batch.fill import copy_lines, fill_rows
 from etl.staging.batch.isolation import is_data_fault, unstorable
 from etl.staging.batch.records import PreparedBatch, Reject, RejectReason
-from etl.staging.batch.upsert import Stored, Target, store_rows, without_rows
+from etl.staging.batch.upsert import (
+    Stored,
+    Target,
+    fits_a_statement,
+    store_rows,
+    upsert_parameters,
+    without_rows,
+)
 from etl.staging.ledger.batch_events import batch_failed, batch_retried
 from etl.staging.ledger.failures import Failure, failure_of
 from etl.staging.ledger.journal import Journal
@@ -79,8 +86,11 @@ class BatchStore:
 
     def get_ready(self, batch: PreparedBatch) -> None:
         """What can be done before a worker takes the batch up: less for it to do between two statements."""
+        places = range(len(batch.source_ids))
         if self.fills:
             batch.lines = copy_lines(self.target, batch)
+        elif not self.target.asks_first and fits_a_statement(batch, places):
+            batch.parameters = upsert_parameters(self.target, batch, places)
 
     @property
     def fills(self) -> bool:

@@ -103,7 +103,7 @@ def store_rows(cursor: Cursor, target: Target, batch: PreparedBatch) -> Stored:
 def pieces(batch: PreparedBatch, chosen: Sequence[int]) -> list[Sequence[int]]:
     """What one statement takes at once. Mostly all, since batches are cut by bytes when they are read; those of one
     that was not are in the order of their keys, as the rows of each are locked."""
-    if sum(len(batch.documents[place]) for place in chosen) <= STATEMENT_BYTES:
+    if fits_a_statement(batch, chosen):
         return [chosen] if chosen else []
     cut, held_bytes = [list[int]()], 0
     for place in sorted(chosen, key=batch.source_ids.__getitem__):
@@ -115,8 +115,13 @@ def pieces(batch: PreparedBatch, chosen: Sequence[int]) -> list[Sequence[int]]:
     return list(cut)
 
 
+def fits_a_statement(batch: PreparedBatch, chosen: Sequence[int]) -> bool:
+    return sum(len(batch.documents[place]) for place in chosen) <= STATEMENT_BYTES
+
+
 def _upsert(cursor: Cursor, target: Target, batch: PreparedBatch, chosen: Sequence[int]) -> Stored:
-    parameters = _parameters(target, batch, chosen)
+    is_whole = len(chosen) == len(batch.source_ids)
+    parameters = batch.parameters if is_whole and batch.parameters else upsert_parameters(target, batch, chosen)
     has_time_fault = target.time_fault is not None
     text = upsert_batch(target.table, skip_unchanged=target.skip_unchanged, has_time_fault=has_time_fault)
     cursor.execute(text, parameters)
@@ -145,6 +150,7 @@ def without_rows(batch: PreparedBatch, places: Set[int]) -> PreparedBatch:
         hash_digests=[batch.hash_digests[place] for place in kept],
         errors=errors,
         lines=None,
+        parameters=None,
         rows_invalid=sum(error is not None for error in errors),
     )
 
@@ -169,7 +175,9 @@ def _superseded(cursor: Cursor, target: Target, batch: PreparedBatch, parameters
     return frozenset(place for place, source_id in enumerate(batch.source_ids) if source_id in found)
 
 
-def _parameters(target: Target, batch: PreparedBatch, chosen: Sequence[int]) -> dict[str, Any]:
+def upsert_parameters(target: Target, batch: PreparedBatch, chosen: Sequence[int]) -> dict[str, Any]:
+    """Of one statement; `chosen` holds each place at most once."""
+
     def of(column: list[Any]) -> list[Any]:
         return column if len(chosen) == len(column) else [column[place] for place in chosen]
 
@@ -184,7 +192,7 @@ def _parameters(target: Target, batch: PreparedBatch, chosen: Sequence[int]) -> 
         "positions": _plain_array([str(first + ordinal) for ordinal in of(batch.ordinals)]),
         "errors": _json_array(errors) if any(errors) else None,
         "source_updated_at": instant_array(instants) if any(instants) else None,
-        "hash_digests": _plain_array(of(batch.hash_digests)) if target.table.has_hash_digest else None,
+        "hash_digests": ",".join(of(batch.hash_digests)) if target.table.has_hash_digest else None,
     }
 
 

@@ -19,10 +19,14 @@ HOT_FILLFACTOR = 50
 _LINE_OR = "\n    OR "
 _LONGEST_STEM = 36
 
-_INPUT = """unnest(
-        %(source_ids)s::text[], string_to_array(%(documents)s, E'\\n'), %(positions)s::bigint[],
-        %(errors)s::jsonb[], %(source_updated_at)s::timestamptz[], %(hash_digests)s::text[]
-    ) AS input (source_id, document, input_position, validation_errors, source_updated_at, hash_digest)"""
+_INPUT = """(
+        SELECT unnest(%(source_ids)s::text[]) AS source_id, unnest(string_to_array(%(documents)s, E'\\n')) AS document,
+            unnest(%(positions)s::bigint[]) AS input_position, unnest(%(errors)s::jsonb[]) AS validation_errors,
+            unnest(%(source_updated_at)s::timestamptz[]) AS source_updated_at,
+            unnest(string_to_array(%(hash_digests)s, ',')) AS hash_digest
+    ) AS input"""
+"""In step with one another, and what is NULL as a whole is so in each row. A function in FROM would keep each column in
+a store of its own before the first row is made."""
 
 
 _LATER = """(coalesce(excluded.source_updated_at, '-infinity'), excluded.input_position)

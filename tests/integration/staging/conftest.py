@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
+from etl.staging.batch.store import BatchStore
+from etl.staging.batch.upsert import Target
 from etl.staging.database.database import StagingDatabase
 from etl.staging.database.installation import install_ledger
+from etl.staging.ledger.journal import Journal
+from etl.staging.ledger.ledger import StagingLedger
+from etl.staging.watch.observers import Observers
 from etl.statements.staging.tables import StagingTable, staging_table_statements
 from tests.databases import Execute, database_of_its_own, statements_of
 
@@ -51,3 +57,9 @@ def events(database: StagingDatabase) -> StagingTable:
         for statement in staging_table_statements(TABLE):
             cursor.execute(statement)
     return TABLE
+
+
+def store_of(database: StagingDatabase, target: Target) -> BatchStore:
+    """A worker's, without retries."""
+    ledger = StagingLedger(database)
+    return BatchStore(ledger, target, Observers([]), retries=0, cancelled=Event(), journal=Journal(ledger))

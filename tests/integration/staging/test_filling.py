@@ -6,7 +6,6 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
-from threading import Event
 from typing import Any
 
 import orjson
@@ -16,15 +15,12 @@ from etl.staging.batch.fill import fill_rows
 from etl.staging.batch.paths import getter
 from etl.staging.batch.preparation import Rules, prepare
 from etl.staging.batch.records import RUN_POSITIONS, PreparedBatch, RawBatch
-from etl.staging.batch.store import BatchStore
 from etl.staging.batch.upsert import Stored, Target, store_rows
 from etl.staging.database.database import StagingDatabase
-from etl.staging.ledger.journal import Journal
 from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.ledger.values import NewRun
-from etl.staging.watch.observers import Observers
 from etl.statements.staging.tables import StagingTable, staging_table_statements
-from tests.integration.staging.conftest import Execute
+from tests.integration.staging.conftest import Execute, store_of
 
 pytestmark = pytest.mark.stack
 
@@ -58,11 +54,6 @@ def registered(database: StagingDatabase, batches: list[PreparedBatch]) -> list[
     raw = [RawBatch(each.index, {}, each.ordinals, []) for each in batches]
     StagingLedger(database).register_batches("first", raw)
     return batches
-
-
-def store_of(database: StagingDatabase, target: Target) -> BatchStore:
-    ledger = StagingLedger(database)
-    return BatchStore(ledger, target, Observers([]), retries=0, cancelled=Event(), journal=Journal(ledger))
 
 
 def totals(execute: Execute) -> tuple[int, ...]:

@@ -14,13 +14,13 @@ from etl.staging.batch import upsert as writing
 from etl.staging.batch.paths import getter
 from etl.staging.batch.preparation import Rules, prepare
 from etl.staging.batch.records import RUN_POSITIONS, RawBatch
-from etl.staging.batch.upsert import Stored, Target, store_rows
+from etl.staging.batch.upsert import Stored, Target, store_rows, upsert_parameters, without_rows
 from etl.staging.database.database import StagingDatabase
 from etl.staging.database.installation import install
 from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.ledger.values import NewRun
 from etl.statements.staging.tables import StagingTable
-from tests.integration.staging.conftest import Execute
+from tests.integration.staging.conftest import Execute, store_of
 
 pytestmark = pytest.mark.stack
 
@@ -245,3 +245,29 @@ def test_batches_that_meet_agree_on_the_last_record(database: StagingDatabase, r
     assert sum(each.rows_inserted for each in stored) == 100
     assert sum(each.rows_inserted + each.rows_updated + each.rows_deduplicated for each in stored) == 1000
     assert {n for _, n, _ in rows(execute)} == {"9"}
+
+
+def test_what_was_written_ahead_is_stored_alike(database: StagingDatabase, run: Target, execute: Execute) -> None:
+    """By a reader that has time; also where of its rows some are left out after all."""
+    texts = [orjson.dumps({"id": str(number), "n": number, "at": OLD}) for number in range(4)]
+    alone, ahead = (prepare(RawBatch(index, {}, range(4), texts), RULES) for index in range(2))
+    assert alone.parameters is None
+    store_of(database, run).get_ready(ahead)
+    assert ahead.parameters == upsert_parameters(run, alone, range(4))
+    assert ahead.size_bytes == 2 * alone.size_bytes
+    with database.transaction("store") as cursor:
+        assert store_rows(cursor, run, without_rows(ahead, {0, 2})) == Stored(2, 0, 0, 0)
+        assert store_rows(cursor, run, ahead) == Stored(2, 2, 0, 0)
+    assert rows(execute) == [(str(number), str(number), "first") for number in range(4)]
+
+
+def test_nothing_is_written_ahead_that_may_not_be_needed(
+    database: StagingDatabase, run: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where digests are asked for first, which choose the rows; and where one statement does not take them all."""
+    batch = prepare(RawBatch(0, {}, range(2), [b'{"id": "a"}', b'{"id": "b"}']), RULES)
+    store_of(database, replace(run, skip_unchanged=True, compares=True)).get_ready(batch)
+    assert batch.parameters is None
+    monkeypatch.setattr(writing, "STATEMENT_BYTES", 20)
+    store_of(database, run).get_ready(batch)
+    assert batch.parameters is None

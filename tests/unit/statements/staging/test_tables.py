@@ -34,10 +34,12 @@ WITH written AS (
         validation_errors IS NULL,
         validation_errors,
         input_position
-    FROM unnest(
-        %(source_ids)s::text[], string_to_array(%(documents)s, E'\\n'), %(positions)s::bigint[],
-        %(errors)s::jsonb[], %(source_updated_at)s::timestamptz[], %(hash_digests)s::text[]
-    ) AS input (source_id, document, input_position, validation_errors, source_updated_at, hash_digest)
+    FROM (
+        SELECT unnest(%(source_ids)s::text[]) AS source_id, unnest(string_to_array(%(documents)s, E'\\n')) AS document,
+            unnest(%(positions)s::bigint[]) AS input_position, unnest(%(errors)s::jsonb[]) AS validation_errors,
+            unnest(%(source_updated_at)s::timestamptz[]) AS source_updated_at,
+            unnest(string_to_array(%(hash_digests)s, ',')) AS hash_digest
+    ) AS input
     ORDER BY source_id COLLATE "C"
     ON CONFLICT (source_id) DO UPDATE SET
         data = excluded.data,
@@ -75,10 +77,12 @@ WITH written AS (
         input_position,
         source_updated_at,
         hash_digest
-    FROM unnest(
-        %(source_ids)s::text[], string_to_array(%(documents)s, E'\\n'), %(positions)s::bigint[],
-        %(errors)s::jsonb[], %(source_updated_at)s::timestamptz[], %(hash_digests)s::text[]
-    ) AS input (source_id, document, input_position, validation_errors, source_updated_at, hash_digest)
+    FROM (
+        SELECT unnest(%(source_ids)s::text[]) AS source_id, unnest(string_to_array(%(documents)s, E'\\n')) AS document,
+            unnest(%(positions)s::bigint[]) AS input_position, unnest(%(errors)s::jsonb[]) AS validation_errors,
+            unnest(%(source_updated_at)s::timestamptz[]) AS source_updated_at,
+            unnest(string_to_array(%(hash_digests)s, ',')) AS hash_digest
+    ) AS input
     ORDER BY source_id COLLATE "C"
     ON CONFLICT (source_id) DO UPDATE SET
         data = excluded.data,
