@@ -12,6 +12,8 @@ from etl.nearest import suggestion
 
 MOST_NAMED = 10
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)
+"""What spreadsheets write before the header, for themselves; by another delimiter it is split, and begins so."""
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 
 NamesByFile = Mapping[Path, Sequence[str] | None]
@@ -64,6 +66,8 @@ def _unasked(names: Sequence[str], asked: Collection[str]) -> list[str]:
 
 
 def _next_steps(absent: Sequence[str], names: Sequence[str]) -> list[str]:
+    if any(_SEPARATOR_LINE.fullmatch(name) for name in names):
+        return ["the first line is a spreadsheet's sep=, and not the header: take it out (tail -n +2)"]
     delimiter = _delimiter_of(absent, names)
     if delimiter is not None:
         return [f"the header is separated by {delimiter!r}: --delimiter {_DELIMITERS[delimiter]}"]

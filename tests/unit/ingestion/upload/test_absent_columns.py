@@ -56,6 +56,8 @@ def test_what_decides_must_be_in_the_file_and_the_rest_where_nothing_was_said() 
         (["id\tname"], "the header is separated by '\\t': --delimiter tab"),
         (['"id"|"name"'], "the header is separated by '|': --delimiter pipe"),
         (["id,name"], "the header is separated by ',': --delimiter comma"),
+        (["sep=;"], "the first line is a spreadsheet's sep=, and not the header: take it out (tail -n +2)"),
+        (["SEP=", ""], "the first line is a spreadsheet's sep=, and not the header: take it out (tail -n +2)"),
         (["names"], "id: valid: names; name: did you mean 'names'?"),
         (
             ["-1.5", "Ada"],
