@@ -74,7 +74,7 @@ async def async_upsert(options: UploadOptions, dsn: Dsn, observers: Sequence[Obs
     options = with_run_id(options)
     refuse_faults(options)
     paths = _files(options)
-    sessions, timeout = Sessions(), options.connect_timeout_seconds
+    sessions, timeout = Sessions(options.statement_timeout_seconds), options.connect_timeout_seconds
     pool = await create_pool(dsn, options.concurrency, connect_timeout_seconds=timeout, sessions=sessions)
     waits = Waits(dsn, sessions, timeout)
     try:

@@ -1,8 +1,4 @@
-"""A server that keeps its connections and says nothing: one whose disk hangs, or whose processes are stopped.
-
-It ends no statement, whatever limit it was given, and TCP finds nothing wrong with it. So we count along, for a while
-longer than the server does, and end the connection ourselves.
-"""
+"""Gives up a server that stands still: counts along with it, for a while longer, and ends psycopg2's connection."""
 
 from __future__ import annotations
 
@@ -19,8 +15,8 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection, cursor
 
-GRACE_SECONDS = 30.0
-"""How much longer than the server's own limit it is waited: for its error, and the way of that."""
+from etl.postgresql.patience import seconds_for, stands_still
+
 _LOOKS_EVERY_SECONDS = 1.0
 
 
@@ -58,7 +54,7 @@ def _watching(factory: type[cursor]) -> type[cursor]:
 
     class Watching(factory):  # type: ignore[misc, valid-type]
         def execute(self, query: Any, *values: Any, **named: Any) -> Any:
-            with _answered(self.connection, _most_statements(query)):
+            with _answered(self.connection, query):
                 return super().execute(query, *values, **named)
 
         def copy_expert(self, *arguments: Any, **named: Any) -> Any:
@@ -73,11 +69,11 @@ def _watching(factory: type[cursor]) -> type[cursor]:
 
 
 @contextmanager
-def _answered(held: WatchedConnection, statements: int = 1) -> Iterator[None]:
+def _answered(held: WatchedConnection, query: object = "") -> Iterator[None]:
     if not held.limit_seconds or held.closed:
         yield
         return
-    seconds = held.limit_seconds * statements + GRACE_SECONDS
+    seconds = seconds_for(held.limit_seconds, query)
     question = _Question(time.monotonic() + seconds, held.fileno())
     _WATCH.begin(question)
     try:
@@ -85,17 +81,9 @@ def _answered(held: WatchedConnection, statements: int = 1) -> Iterator[None]:
     except psycopg2.Error as error:
         if not question.is_given_up:
             raise
-        raise psycopg2.OperationalError(
-            f"no answer for {seconds:g} s, longer than it lets a statement take: the server stands still"
-        ) from error
+        raise psycopg2.OperationalError(stands_still(seconds)) from error
     finally:
         _WATCH.end(question)
-
-
-def _most_statements(query: Any) -> int:
-    """The limit is each one's, not the text's."""
-    text = query if isinstance(query, str | bytes) else ""
-    return 1 + (text.count(b";") if isinstance(text, bytes) else text.count(";"))
 
 
 @dataclass(eq=False)

@@ -203,7 +203,7 @@ def _say(text: str) -> None:
 
 @asynccontextmanager
 async def _connected(call: _Call) -> AsyncIterator[Connection]:
-    sessions, timeout = Sessions(), call.connect_timeout_seconds
+    sessions, timeout = Sessions(_LOOK_SECONDS), call.connect_timeout_seconds
     pool = await create_pool(call.dsn, 1, connect_timeout_seconds=timeout, sessions=sessions)
     waits = Waits(call.dsn, sessions, timeout)
     try:
@@ -214,8 +214,9 @@ async def _connected(call: _Call) -> AsyncIterator[Connection]:
         pool.terminate()
 
 
-_LIMITS = limits(UploadOptions.lock_timeout_seconds, UploadOptions.statement_timeout_seconds)
-"""The defaults of load: what only reads the manifest does not wait for ever, either."""
+_LOOK_SECONDS = 300
+_LIMITS = limits(UploadOptions.lock_timeout_seconds, _LOOK_SECONDS)
+"""What only reads the manifest does not wait for ever, either: somebody sits before it."""
 
 
 async def _manifest(

@@ -12,6 +12,7 @@ import asyncpg
 
 from etl.errors import ConnectionLostError, EtlError, StoreError, TransientError, UsageError
 from etl.ingestion.database.settings import Dsn
+from etl.ingestion.database.silence import WatchedConnection
 from etl.postgresql.next_steps import Advice, lasting_step, next_step
 from etl.postgresql.sqlstates import INSUFFICIENT_PRIVILEGE, is_row_too_big, transient_kind
 from etl.postgresql_types import OLDEST_TARGET
@@ -58,10 +59,12 @@ class UploadStoreError(StoreError):
 class Sessions:
     """The connections of a pool, to be known by another session."""
 
-    def __init__(self) -> None:
-        self._connections: WeakSet[asyncpg.Connection] = WeakSet()
+    def __init__(self, statement_timeout_seconds: float = 0) -> None:
+        self._connections: WeakSet[WatchedConnection] = WeakSet()
+        self._limit_seconds = statement_timeout_seconds
 
-    async def add(self, connection: asyncpg.Connection) -> None:
+    async def add(self, connection: WatchedConnection) -> None:
+        connection.limit_seconds = self._limit_seconds
         self._connections.add(connection)
 
     async def seen_by(self, observer: Connection) -> tuple[list[int] | None, str]:
@@ -102,6 +105,7 @@ async def create_pool(
                 statement_cache_size=0,
                 max_inactive_connection_lifetime=60,
                 reset=_nothing_to_reset,
+                connection_class=WatchedConnection,
                 init=sessions.add if sessions else None,
                 **_parameters(dsn),
             )

@@ -18,7 +18,7 @@ from etl.errors import ConnectionLostError
 from etl.extract.postgresql.door import connect as connect_to_source
 from etl.extract.postgresql.door import source_door
 from etl.load.postgresql.door import transaction as loading
-from etl.postgresql import silence
+from etl.postgresql import patience, silence
 from etl.postgresql.connection import connect
 from etl.postgresql.door import door
 from etl.postgresql.pool import Database
@@ -33,7 +33,7 @@ SILENT = r"no answer for 1\.2 s, longer than it lets a statement take: the serve
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silence, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(patience, "GRACE_SECONDS", 0.2)
     monkeypatch.setattr(silence, "_LOOKS_EVERY_SECONDS", 0.1)
 
 

@@ -1,0 +1,73 @@
+"""Gives up a server that stands still: counts along with it, for a while longer, and ends asyncpg's connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+
+from etl.postgresql.patience import seconds_for, stands_still
+
+
+class WatchedConnection(asyncpg.Connection):  # type: ignore[misc]
+    """`limit_seconds`: what the server lets a statement take. What is asked through it ends soon after; 0 is never."""
+
+    limit_seconds: float = 0
+
+    async def execute(self, query: str, *arguments: Any, **named: Any) -> Any:
+        with self._answered(query):
+            return await super().execute(query, *arguments, **named)
+
+    async def executemany(self, *arguments: Any, **named: Any) -> Any:
+        with self._answered():
+            return await super().executemany(*arguments, **named)
+
+    async def fetch(self, *arguments: Any, **named: Any) -> Any:
+        with self._answered():
+            return await super().fetch(*arguments, **named)
+
+    async def fetchval(self, *arguments: Any, **named: Any) -> Any:
+        with self._answered():
+            return await super().fetchval(*arguments, **named)
+
+    async def fetchrow(self, *arguments: Any, **named: Any) -> Any:
+        with self._answered():
+            return await super().fetchrow(*arguments, **named)
+
+    async def prepare(self, *arguments: Any, **named: Any) -> Any:
+        with self._answered():
+            return await super().prepare(*arguments, **named)
+
+    async def copy_to_table(self, *arguments: Any, **named: Any) -> Any:
+        with self._answered():
+            return await super().copy_to_table(*arguments, **named)
+
+    async def copy_records_to_table(self, *arguments: Any, **named: Any) -> Any:
+        with self._answered():
+            return await super().copy_records_to_table(*arguments, **named)
+
+    @contextmanager
+    def _answered(self, query: str = "") -> Iterator[None]:
+        """TimeoutError instead of what asyncpg says of a connection that we have ended; in a COPY it trips over it."""
+        if not self.limit_seconds:
+            yield
+            return
+        seconds, has_ended = seconds_for(self.limit_seconds, query), False
+
+        def give_up() -> None:
+            nonlocal has_ended
+            has_ended = True
+            self.terminate()
+
+        timer = asyncio.get_running_loop().call_later(seconds, give_up)
+        try:
+            yield
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, AttributeError) as error:
+            if not has_ended:
+                raise
+            raise TimeoutError(stands_still(seconds)) from error
+        finally:
+            timer.cancel()
