@@ -24,8 +24,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from etl.model import Checksums, Column
-from etl.statements.checksum_stores import IN_CLICKHOUSE, IN_POSTGRESQL, IN_SPARK, Store, Term
-from etl.statements.checksum_values import boolean_of, digest_of, is_wider_than_spark, mixed, number_of
+from etl.statements.checksum_stores import IN_CLICKHOUSE, IN_POSTGRESQL, IN_SPARK, Store, Term, is_joinable
+from etl.statements.checksum_values import boolean_of, digest_of, element_of, is_wider_than_spark, mixed, number_of
 from etl.statements.quoting import clickhouse_column, postgresql_column, spark_identifier
 from etl.statements.types import array_element
 
@@ -83,9 +83,12 @@ def _equal(one: str, other: str) -> bool:
 def _term(store: Store, column: Column, name: str) -> Term:
     """What the column's type means for its term, in every store."""
     kind = column.spark_type
-    if element := array_element(kind):
-        return store.array(column, name, element)
     present = store.present.format(v=name)
+    if element := array_element(kind):
+        if not store.is_array(column):
+            return Term(None, present, is_array=True)
+        text = _array_text(store, column, name, element)
+        return Term(_digest(store, text), store.filled.format(v=name), is_array=True)
     if kind in ("string", "binary"):
         return Term(_digest(store, store.text(column, name)), present)
     if kind == "boolean":
@@ -94,6 +97,13 @@ def _term(store: Store, column: Column, name: str) -> Term:
         return Term(_digest(store, store.digits(name)), present)
     number = number_of(store.place, name, kind)
     return Term(number, present, mixed=number is not None)
+
+
+def _array_text(store: Store, column: Column, name: str, element: str) -> str | None:
+    if is_joinable(element):
+        return store.joined(column, name)
+    term = element_of(store.place, store.element, element)
+    return None if term is None else store.listed.format(v=name, term=term)
 
 
 def _digest(store: Store, text: str | None) -> str | None:
