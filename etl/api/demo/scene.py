@@ -1,0 +1,92 @@
+"""What happens in the demo: yesterday's runs, and today's, which meets rows that another session holds."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import psycopg2
+
+from etl.api.demo import content
+from etl.api.demo.house import House
+from etl.api.models import Role
+from etl.api.security.users import Users
+from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
+from etl.staging.batch.rules import table_of
+from etl.staging.database.database import StagingDatabase
+from etl.staging.database.installation import install
+from etl.staging.ledger.requests import Requests
+
+USER = "demo"
+HELD_SECONDS = (20, 180)
+"""Short enough for a retry; longer than all retries, which a person's own then mends."""
+
+_RUN = "today"
+
+
+def furnish(house: House, url: str, password: str) -> None:
+    """Jobs, records, ledger, tables, a user, and yesterday's runs: one that went well, with larger batches than
+    today's, one with some invalid records, and one that its own limit stopped."""
+    content.write_jobs(house.conf)
+    content.write_history(house.records)
+    with _database(house, url) as (database, configuration):
+        install(database, {job.target_table: table_of(job) for job in configuration.jobs.values()}.values())
+        Users(database, done_by="make demo").add(USER, Role.OPERATOR, password)
+    for job in (content.READERS, content.LETTERS, content.INVOICES):
+        house.run("etl.staging", "load", job, "--batch-size", "500", "--run-id", f"yesterday-{job.partition('_')[0]}")
+    content.write_today(house.records)
+
+
+def start(house: House, url: str) -> str:
+    """A worker, the page, and today's load, asked for as the page does; the path under which the page shows it."""
+    house.start("worker", "etl.staging", "worker")
+    house.start("page", "etl.api", "--port", str(house.port))
+    with _database(house, url) as (database, configuration):
+        job = configuration.job(content.READERS)
+        Requests(database).request_load(job, _RUN, None, False, str(uuid.uuid4()), USER)
+    house.wait_for_page()
+    return f"/etl/data-loader/{content.READERS}/{_RUN}"
+
+
+@contextmanager
+def rows_held(url: str) -> Iterator[None]:
+    """Another session works on some rows, as a report of the analysts might."""
+    over = threading.Event()
+    ordinals = [content.HELD_A_WHILE, [each for held in content.HELD_LONG for each in held]]
+    held = [_Holder(url, rows, seconds, over) for rows, seconds in zip(ordinals, HELD_SECONDS, strict=True)]
+    for holder in held:
+        holder.start()
+    for holder in held:
+        holder.has_begun.wait(30)
+    try:
+        yield
+    finally:
+        over.set()
+        for holder in held:
+            holder.join()
+
+
+class _Holder(threading.Thread):
+    def __init__(self, url: str, ordinals: Sequence[int], seconds: float, over: threading.Event) -> None:
+        super().__init__(name="holder of rows", daemon=True)
+        self._url = url
+        self._ids = [content.event_id_of(ordinal) for ordinal in ordinals]
+        self._seconds = seconds
+        self._over = over
+        self.has_begun = threading.Event()
+
+    def run(self) -> None:
+        with closing(psycopg2.connect(self._url, application_name="weekly report")) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT FROM stg_reader_events WHERE source_id = ANY (%s) FOR UPDATE", (self._ids,))
+            self.has_begun.set()
+            self._over.wait(self._seconds)
+
+
+@contextmanager
+def _database(house: House, url: str) -> Iterator[tuple[StagingDatabase, StagingConfiguration]]:
+    configuration = load_staging_configuration(house.conf, {"ETL_POSTGRES_URL": url})
+    with closing(StagingDatabase(configuration.database, configuration.schema_name, 2)) as database:
+        yield database, configuration
