@@ -49,10 +49,10 @@ def demo(
 
 def _tell(house: House, path: str, password: str) -> None:
     print(f"\n  {house.address}{path}\n\n  user      {scene.USER}\n  password  {password}\n")
-    print("  Some rows are held by another session: their batches are tried again, and some fail until it lets go,")
     print(
-        f"  after {scene.HELD_SECONDS[-1] // 60} minutes; then a retry stores them. Ctrl-C ends and deletes all of it.\n"
+        "  Some rows are held by another session: their batches are tried again, and some fail until it lets go, after"
     )
+    print(f"  {scene.HELD_SECONDS[-1] // 60} minutes; then a retry stores them. Ctrl-C ends and deletes all of it.\n")
     sys.stdout.flush()
 
 

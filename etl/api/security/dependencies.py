@@ -7,13 +7,8 @@ import getpass
 from fastapi import Request
 
 from etl.api.models import Role, User
-from etl.api.security.gate import Security
 from etl.api.security.refusals import no_permission, not_signed_in
-
-
-def security_of(request: Request) -> Security:
-    security: Security = request.app.state.security
-    return security
+from etl.api.security.state import security_of
 
 
 def signed_in(request: Request) -> User | None:

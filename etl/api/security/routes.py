@@ -5,15 +5,15 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from etl.api.models import Session, SignIn, SingleSignOn, User
-from etl.api.security.dependencies import security_of, signed_in
-from etl.api.security.gate import Security
+from etl.api.security import oidc
+from etl.api.security.dependencies import signed_in
 from etl.api.security.passwords import is_outdated, is_right
 from etl.api.security.refusals import RefusedError, address_of
+from etl.api.security.state import Security, security_of
 from etl.api.security.tokens import new_token
 
 router = APIRouter(tags=["session"])
-
-SSO_START = "/session/sso/start"
+router.include_router(oidc.router)
 
 
 @router.get("/session")
@@ -68,10 +68,10 @@ def _sign_in(security: Security, asked: SignIn, address: str, old_token: str | N
 
 
 def _session(security: Security, token: str, user: User | None) -> Session:
-    oidc = security.page.oidc
+    provider = security.page.oidc
     return Session(
         user=user,
         csrf_token=security.tokens.csrf(token),
         has_passwords=security.page.sign_in,
-        single_sign_on=SingleSignOn(name=oidc.name, url=f"/api{SSO_START}") if oidc else None,
+        single_sign_on=SingleSignOn(name=provider.name, url=f"/api{oidc.START}") if provider else None,
     )
