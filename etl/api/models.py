@@ -84,7 +84,7 @@ class ValidationExample(Model):
     """`path`: a JSON Pointer into the record; `sample_value`: what stood there as JSON text, its beginning."""
 
     kind: str
-    """`required` or `shape`."""
+    """`required`, `shape`, or `instant` (its `source_updated_at`)."""
     path: str
     message: str
     sample_value: str | None
@@ -388,9 +388,9 @@ class Problem(Model):
     status: int
     code: str
     """For programs: `unknown_run`, `unknown_job`, `unknown_batch`, `run_id_taken`, `job_is_running`, `run_is_running`,
-    `run_has_ended`, `nothing_to_retry`, `no_permission`, `not_signed_in`, `bad_credentials`, `too_many_attempts`,
-    `forged_request`, `invalid`, `idempotency_key_reused`, `database_unavailable`, `ledger_missing`, `table_missing`,
-    `too_many_streams`, `not_found`, `method_not_allowed`, `internal`."""
+    `run_has_ended`, `run_is_overtaken`, `nothing_to_retry`, `no_permission`, `not_signed_in`, `bad_credentials`,
+    `too_many_attempts`, `forged_request`, `invalid`, `idempotency_key_reused`, `database_unavailable`,
+    `ledger_missing`, `table_missing`, `too_many_streams`, `not_found`, `method_not_allowed`, `internal`."""
     detail: str
     next_step: str | None = None
     fields: dict[str, str] = {}

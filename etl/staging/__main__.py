@@ -1,4 +1,4 @@
-"""`etl staging load | retry | cancel | status | init | migrate`: JSON records into stg_* tables.
+"""`etl staging load | retry | cancel | status | worker | init | migrate`: JSON records into stg_* tables.
 
 Exit codes: 0 all stored, 1 some were not (run partial or failed), 2 bad use, configuration or database, before anything
 was written, 130 interrupted, 143 terminated.
@@ -10,6 +10,8 @@ import getpass
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +41,7 @@ from etl.staging.database.checks import check_database, check_ledger
 from etl.staging.database.database import StagingDatabase
 from etl.staging.database.installation import install, install_ledger
 from etl.staging.ledger.ledger import StagingLedger
+from etl.staging.ledger.requests import Requests
 from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader, Summary
 from etl.staging.migrate import MigrationSettings, plan_migration, run_migration, set_ledger_aside
 from etl.staging.migrate import check_database as check_migration
@@ -48,6 +51,8 @@ from etl.staging.sources.spool import Spool
 from etl.staging.watch.metrics import Metrics
 from etl.staging.watch.observers import Observer
 from etl.staging.watch.progress import ProgressBar
+from etl.staging.work.loads import start_load
+from etl.staging.work.worker import Worker
 
 
 def exit_of(error: EtlError) -> Exit:
@@ -70,6 +75,7 @@ MaximumRejected = Annotated[
     str | None,
     typer.Option(metavar="COUNT|SHARE", help="How many records may be rejected: 100, or 5%; before the job's own."),
 ]
+RequestId = Annotated[int | None, typer.Option("--request", hidden=True, help="That a worker has claimed.")]
 RejectDir = Annotated[Path | None, typer.Option(help="Where the file of rejected records goes; .data/rejects.")]
 
 
@@ -86,13 +92,14 @@ def load(
     metrics_port: MetricsPort = None,
     pushgateway: Pushgateway = None,
     reject_dir: RejectDir = None,
+    request: RequestId = None,
     log_format: LogOption = None,
     as_json: AsJson = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> int:
     """Load a job's records."""
     metrics = Metrics()
-    options = LoadOptions(run_id=run_id, force=force, retries=retries, reject_dir=reject_dir)
+    options = LoadOptions(run_id=run_id, force=force, retries=retries, reject_dir=reject_dir, request_id=request)
     configuration = _configured(config_dir, log_format)
     chosen = configuration.job(job, batch_size, workers, file or (), maximum_rejected)
     source = open_source(chosen, configuration)
@@ -113,6 +120,7 @@ def retry(
     metrics_port: MetricsPort = None,
     pushgateway: Pushgateway = None,
     reject_dir: RejectDir = None,
+    request: RequestId = None,
     log_format: LogOption = None,
     as_json: AsJson = False,
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
@@ -124,6 +132,10 @@ def retry(
     chosen = _job_of(configuration, run, workers, maximum_rejected)
     source = open_source(chosen, configuration, is_retry=True)
     with _database(configuration, chosen) as database:
+        if request is not None:
+            asked = Requests(database).get(request).parameters
+            batch = asked.get("batch_indexes")
+            options = replace(options, request_id=request, includes_permanent=asked.get("includes_permanent", False))
         loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
         summary = loader.retry(chosen, source, run, batch or (), options)
     return _end(summary, metrics, pushgateway, as_json, config_dir)
@@ -170,6 +182,20 @@ def status(
         print_batches(batches, runs[0], table_console(), only_open=is_open)
     for run_id, count in kept.items():
         print(f"{run_id}: {count} batches wait in the spool for `retry`")
+
+
+@app.command()
+def worker(
+    loads: Annotated[int, typer.Option(min=1, max=64, help="At most so many at once.")] = 2,
+    once: Annotated[bool, typer.Option("--once", help="End when nothing waits and its loads have ended.")] = False,
+    log_format: LogOption = None,
+    config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
+) -> None:
+    """Begin what was asked for through the ledger, each load as a process of its own; any number of workers."""
+    configuration = _configured(config_dir, log_format)
+    with _database(configuration) as database:
+        check_database(database)
+        Worker(database, partial(start_load, config_dir=config_dir), loads).run(once=once)
 
 
 @app.command()

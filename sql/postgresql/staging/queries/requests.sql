@@ -62,7 +62,8 @@ FROM (
     SELECT id FROM etl_run_requests WHERE status = 'queued' ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) AS next
 WHERE request.id = next.id
-RETURNING request.id, request.etl_run_id, request.etl_job_id, request.action, request.parameters;
+RETURNING request.id, request.etl_run_id, request.etl_job_id, request.action, request.parameters, request.status,
+    request.requested_by;
 
 -- name: requeue_request
 -- The load could not even begin, through no fault of its own.
@@ -88,13 +89,15 @@ WHERE id = %(request_id)s AND status = 'started' AND (host, process_id) = (%(hos
 RETURNING id;
 
 -- name: requeue_orphans
--- Claimed by a worker that has died, or has stopped, before its load began. What has been begun goes on by itself.
+-- Claimed by a worker that has died, or has stopped, before its load began; or by this one, which does not know of it.
+-- What has been begun goes on by itself.
 UPDATE etl_run_requests AS request SET status = 'queued', worker_id = NULL, claimed_at = NULL
-WHERE request.status = 'claimed' AND request.claimed_at < clock_timestamp() - make_interval(secs => %(grace_seconds)s)
-    AND NOT EXISTS (
+WHERE request.status = 'claimed' AND CASE
+    WHEN request.worker_id = %(worker_id)s THEN request.id <> ALL (%(held)s::bigint[])
+    ELSE request.claimed_at < clock_timestamp() - make_interval(secs => %(grace_seconds)s) AND NOT EXISTS (
         SELECT FROM etl_workers WHERE etl_workers.id = request.worker_id AND stopped_at IS NULL
             AND heartbeat_at > clock_timestamp() - make_interval(secs => %(grace_seconds)s)
-    )
+    ) END
 RETURNING request.id, request.etl_run_id;
 
 -- name: finish_orphans

@@ -1,0 +1,294 @@
+"""`etl staging worker`: what is queued is begun once, whoever dies, and what cannot begin says why."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from etl.config.settings import PostgreSQLSettings
+from etl.config.staging.models import JsonFiles, StagingJob
+from etl.staging.database.database import StagingDatabase
+from etl.staging.ledger.ledger import StagingLedger
+from etl.staging.ledger.requests import Requests
+from etl.staging.ledger.values import NewRun
+from tests.databases import statements_of
+from tests.integration.staging.conftest import Execute
+from tests.integration.staging.test_commands import Run, environment, file, ready, run, url_of
+from tests.restarting import own_postgresql, server_of, start
+
+pytestmark = pytest.mark.stack
+
+__all__ = ["environment", "file", "ready", "run"]
+
+JOB = StagingJob(id="events", target_table="stg_events", source=JsonFiles(type="ndjson", path=("x",)), source_id="id")
+REQUESTS = "SELECT status, exit_code, refusal FROM etl_run_requests ORDER BY id"
+RUNS = "SELECT id, status, failure FROM etl_runs ORDER BY id"
+WORKER_DIED = """
+UPDATE etl_workers SET heartbeat_at = now() - interval '1 hour';
+UPDATE etl_run_requests SET claimed_at = now() - interval '1 hour' WHERE status = 'claimed'
+"""
+
+
+@pytest.fixture
+def requests(staging_settings: PostgreSQLSettings, ready: None) -> Iterator[Requests]:
+    with closing(StagingDatabase(staging_settings)) as database:
+        yield Requests(database)
+
+
+@pytest.fixture
+def load(requests: Requests) -> Callable[..., int]:
+    def load(run_id: str, job: StagingJob = JOB, *, force: bool = False) -> int:
+        return requests.request_load(job, run_id, 100, force, f"load {run_id}", "ada").request_id
+
+    return load
+
+
+@contextmanager
+def working(environment: dict[str, str], folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "etl.staging", "worker", "--config-dir", str(folder / "conf"), *options],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 90) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "in vain"
+        time.sleep(0.1)
+
+
+def test_what_is_queued_is_loaded_and_what_it_left_is_retried(
+    load: Callable[..., int], requests: Requests, run: Run, execute: Execute, file: Path
+) -> None:
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
+    load("run")
+    assert "queued, asked for by ada" in run("status").stdout
+    assert run("worker", "--once").returncode == 0
+    assert execute("SELECT status, batches_succeeded, batches_failed, batch_size, requested_by FROM etl_runs") == [
+        ("partial", 2, 1, 100, "ada")
+    ]
+    ((status, code, output),) = execute("SELECT status, exit_code, output_tail FROM etl_run_requests")
+    assert (status, code) == ("done", 1)
+    assert "run run: partial" in output
+    failed = "SELECT error_code, error_is_permanent, error_stack FROM etl_run_batches WHERE status = 'failed'"
+    ((code, is_permanent, stack),) = execute(failed)
+    assert (code, is_permanent) == ("23514", True)
+    assert "etl/staging/batch/store.py:" in stack
+    assert "no_k150" in stack
+    assert "k150," not in stack  # DETAIL has the row
+    execute("ALTER TABLE stg_events DROP CONSTRAINT no_k150")
+    requests.request_retry("run", None, True, "retry", "bob")
+    assert run("worker", "--once").returncode == 0
+    assert execute(RUNS) == [("run", "success", None)]
+    assert execute(REQUESTS)[-1] == ("done", 0, None)
+    assert execute("SELECT count(*), min(etl_run_id) FROM stg_events") == [(250, "run")]
+    assert execute("SELECT stopped_at IS NOT NULL, loads FROM etl_workers") == [(True, 0)] * 2
+
+
+def test_permanent_errors_are_left_out_unless_they_are_asked_for(
+    load: Callable[..., int], requests: Requests, run: Run, execute: Execute
+) -> None:
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
+    load("run")
+    run("worker", "--once")
+    execute("UPDATE etl_run_batches SET status = 'failed', committed_at = NULL, error_code = 'not_stored'"
+            " WHERE batch_index = 0")  # fmt: skip
+    requests.request_retry("run", None, False, "retry", "ada")
+    run("worker", "--once")
+    assert execute("SELECT status, attempts FROM etl_run_batches ORDER BY batch_index") == [
+        ("succeeded", 2), ("failed", 1), ("succeeded", 1),
+    ]  # fmt: skip
+    assert execute(RUNS) == [("run", "partial", None)]
+
+
+def test_two_workers_begin_each_run_once(
+    load: Callable[..., int], environment: dict[str, str], tmp_path: Path, execute: Execute
+) -> None:
+    names = [f"run{number}" for number in range(6)]
+    for name in names:
+        load(name, force=True)
+    with working(environment, tmp_path, "--loads", "2"), working(environment, tmp_path, "--loads", "2"):
+        wait_for(lambda: execute("SELECT count(*) FROM etl_run_requests WHERE status = 'done'") == [(6,)])
+    assert execute(RUNS) == [(name, "success", None) for name in names]
+    assert execute("SELECT count(DISTINCT process_id), max(attempts) FROM etl_runs, etl_run_batches") == [(6, 1)]
+    assert execute("SELECT count(DISTINCT worker_id) FROM etl_run_requests") == [(2,)]
+
+
+def test_a_load_outlives_its_worker_and_the_next_worker_closes_its_request(
+    load: Callable[..., int],
+    environment: dict[str, str],
+    tmp_path: Path,
+    run: Run,
+    execute: Execute,
+    staging_settings: PostgreSQLSettings,
+) -> None:
+    load("run")
+    with closing(psycopg2.connect(**staging_settings.connection_parameters)) as blocker:
+        blocker.cursor().execute("LOCK TABLE stg_events IN SHARE MODE")
+        with working(environment, tmp_path) as worker:
+            wait_for(lambda: execute("SELECT 1 FROM etl_run_batches WHERE status = 'running'"))
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.wait()
+        assert execute(REQUESTS) == [("started", None, None)]
+        blocker.rollback()
+    wait_for(lambda: execute(RUNS) == [("run", "success", None)])
+    execute(WORKER_DIED)
+    assert run("worker", "--once").returncode == 0
+    assert execute(REQUESTS) == [("done", None, None)]
+
+
+def test_what_a_worker_had_claimed_when_it_died_is_begun_by_another(
+    load: Callable[..., int], requests: Requests, run: Run, execute: Execute
+) -> None:
+    load("run")
+    execute(
+        "UPDATE etl_run_requests SET status = 'claimed', worker_id = gen_random_uuid(), claimed_at = now();"
+        "INSERT INTO etl_workers (id, host, process_id, maximum_loads)"
+        " SELECT worker_id, 'gone', 1, 1 FROM etl_run_requests"
+    )
+    assert run("worker", "--once").returncode == 0
+    assert execute(REQUESTS) == [("claimed", None, None)]  # it may still begin
+    execute(WORKER_DIED)
+    assert run("worker", "--once").returncode == 0
+    assert execute(REQUESTS) == [("done", 0, None)]
+    assert execute(RUNS) == [("run", "success", None)]
+
+
+def test_of_two_processes_that_were_started_for_a_request_one_begins(
+    load: Callable[..., int], run: Run, execute: Execute
+) -> None:
+    request = load("run")
+    begin = ("load", "events", "--run-id", "run", "--batch-size", "100", "--request", str(request))
+    early = run(*begin)
+    assert (early.returncode, f"request {request} to load run run is not to be begun" in early.stderr) == (2, True)
+    execute("UPDATE etl_run_requests SET status = 'claimed', worker_id = gen_random_uuid(), claimed_at = now()")
+    both: list[int] = []
+    threads = [threading.Thread(target=lambda: both.append(run(*begin).returncode)) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sorted(both) == [0, 2]
+    assert execute("SELECT max(attempts) FROM etl_run_batches") == [(1,)]
+
+
+def test_a_start_that_is_refused_is_told_in_words(
+    load: Callable[..., int], requests: Requests, run: Run, execute: Execute, staging_settings: PostgreSQLSettings
+) -> None:
+    load("unknown", JOB.model_copy(update={"id": "elsewhere"}))
+    run("worker", "--once")
+    (unknown,) = execute(REQUESTS)
+    assert (unknown[:2], "unknown job 'elsewhere'" in unknown[2]) == (("refused", 2), True)
+    assert execute(RUNS) == [("unknown", "failed", unknown[2])]
+
+    load("beside")
+    with closing(StagingDatabase(staging_settings)) as database:
+        ledger = StagingLedger(database)
+        ledger.start_run(NewRun("typed", "events", "stg_events", 100, 1), force=True)
+        run("worker", "--once")
+        ledger.finish_run("typed")
+    status, code, refusal = execute(REQUESTS)[-1]
+    assert (status, code) == ("refused", 2)
+    assert "job events is being loaded by run typed" in refusal
+    assert execute("SELECT status, failure FROM etl_runs WHERE id = 'beside'") == [("failed", refusal)]
+
+    load("missing")
+    execute("DROP TABLE stg_events")
+    run("worker", "--once")
+    status, code, refusal = execute(REQUESTS)[-1]
+    assert (status, code, "has no table stg_events" in refusal) == ("refused", 2, True)
+
+
+def test_a_run_that_waits_for_a_lock_is_cancelled_through_its_request(
+    load: Callable[..., int],
+    requests: Requests,
+    environment: dict[str, str],
+    tmp_path: Path,
+    execute: Execute,
+    staging_settings: PostgreSQLSettings,
+) -> None:
+    load("run")
+    with (
+        closing(psycopg2.connect(**staging_settings.connection_parameters)) as blocker,
+        working(environment, tmp_path, "--once") as worker,
+    ):
+        blocker.cursor().execute("LOCK TABLE stg_events IN SHARE MODE")
+        wait_for(lambda: execute("SELECT 1 FROM etl_run_batches WHERE status = 'running'"))
+        requests.request_cancel("run", "cancel", "bob")
+        worker.wait(timeout=12)
+    assert execute(RUNS) == [("run", "canceled", "cancelled by bob")]
+    assert execute("SELECT action, status, exit_code FROM etl_run_requests ORDER BY id") == [
+        ("load", "done", 1), ("cancel", "done", None),
+    ]  # fmt: skip
+
+
+def test_dead_runs_are_buried_by_a_worker(run: Run, requests: Requests, execute: Execute) -> None:
+    execute("INSERT INTO etl_jobs (id, target_table) VALUES ('events', 'stg_events')")
+    execute(
+        "INSERT INTO etl_runs (id, etl_job_id, target_table, batch_size, status, phase, heartbeat_at)"
+        " VALUES ('dead', 'events', 'stg_events', 100, 'running', 'loading', now() - interval '1 hour')"
+    )
+    run("worker", "--once")
+    ((name, status, failure),) = execute(RUNS)
+    assert (name, status, "the process died" in failure) == ("dead", "failed", True)
+
+
+def test_sigterm_ends_a_worker_and_no_load(
+    load: Callable[..., int],
+    environment: dict[str, str],
+    tmp_path: Path,
+    execute: Execute,
+    staging_settings: PostgreSQLSettings,
+) -> None:
+    load("run")
+    with closing(psycopg2.connect(**staging_settings.connection_parameters)) as blocker:
+        blocker.cursor().execute("LOCK TABLE stg_events IN SHARE MODE")
+        with working(environment, tmp_path) as worker:
+            wait_for(lambda: execute("SELECT 1 FROM etl_run_batches WHERE status = 'running'"))
+            worker.terminate()
+            assert worker.wait(timeout=30) == 143
+        assert execute("SELECT stopped_at IS NOT NULL, loads FROM etl_workers") == [(True, 1)]
+        blocker.rollback()
+    wait_for(lambda: execute(RUNS) == [("run", "success", None)])
+
+
+@pytest.mark.slow
+def test_a_worker_outlives_a_restart_of_the_database(environment: dict[str, str], file: Path, tmp_path: Path) -> None:
+    with own_postgresql("worker") as layout:
+        server = server_of(layout)
+        own = {**environment, "ETL_STAGING_POSTGRES_URL": url_of(server)}
+        subprocess.run(
+            [sys.executable, "-m", "etl.staging", "init", "--config-dir", str(tmp_path / "conf")], env=own, check=True
+        )
+        with working(own, tmp_path) as worker:
+            subprocess.run(
+                [sys.executable, "-m", "etl.stack", "down"],
+                env={**os.environ, "ETL_DATA_DIR": str(layout.data_dir)},
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+            time.sleep(3)
+            start(layout)
+            with closing(StagingDatabase(server)) as database, statements_of(server) as execute:
+                Requests(database).request_load(JOB, "run", 100, False, "key", "ada")
+                wait_for(lambda: execute(RUNS) == [("run", "success", None)])
+            assert worker.poll() is None
