@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -10,13 +11,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import psycopg2.errors
 import pytest
 
 from etl.command.typed import etl_as_typed
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging.models import JsonFiles, StagingJob
-from etl.errors import ConnectionLostError, LockedError, StoreError, UsageError
+from etl.errors import ConnectionLostError, EtlError, LockedError, StoreError, UsageError
 from etl.ledger.migrations import Migration, migrate, read_migrations
 from etl.staging.batch.records import PreparedBatch, RawBatch
 from etl.staging.database.database import StagingDatabase
@@ -155,11 +157,103 @@ def test_a_ledger_of_an_older_version_is_healed(
     assert execute("SELECT batches_failed FROM etl_runs ORDER BY id") == [(3,), (0,)]
 
 
+def test_logs_of_an_older_version_become_entries_and_a_live_run_is_not_disturbed(
+    staging_settings: PostgreSQLSettings, empty: None, execute: Execute
+) -> None:
+    migrations = read_migrations(SQL_DIRECTORY / "migrations")
+    at = "2026-11-01T10:00:0{}.123456+00:00"
+    stored = "Stored(rows_inserted=98, rows_updated=2, rows_unchanged=0, rows_deduplicated=0, superseded=frozenset())"
+    logs = (
+        "ttempt 1: the beginning has been cut off\n"
+        f"{at.format(1)} attempt 2: deadlock detected\n on two lines\n"
+        f"{at.format(2)} failed: no_k150 (SQLSTATE 23514)\n"
+        f"{at.format(3)} stored: {stored}\n"
+    )
+    with closing(StagingDatabase(staging_settings)) as database:
+        migrate(Transactions(database), [each for each in migrations if each.name < "0005"], statement)
+        execute("INSERT INTO etl_jobs (id, target_table) VALUES ('events', 'stg_events')")
+        execute(
+            "INSERT INTO etl_runs (id, etl_job_id, target_table, batch_size, status, finished_at) VALUES"
+            " ('ended', 'events', 'stg_events', 100, 'partial', now()), ('live', 'events', 'stg_events', 100,"
+            " 'running', NULL)"
+        )
+        execute(
+            "INSERT INTO etl_run_batches (etl_run_id, batch_index, status, source_position, first_ordinal,"
+            " logs_fragment) VALUES ('ended', 0, 'failed', '{}', 0, %s), ('ended', 1, 'failed', '{}', 0, %s),"
+            " ('ended', 2, 'failed', '{}', 0, '')",
+            (logs, f"{at.format(1)} failed: {'é' * 8000}\n"),
+        )
+        with pytest.raises(EtlError, match="found live: wait for its end, or cancel it"):
+            install_ledger(database)
+        execute("UPDATE etl_runs SET status = 'failed', finished_at = now() WHERE id = 'live'")
+        assert "0005_queue_and_watch_runs" in install_ledger(database)
+        assert list(StagingLedger(database).batches("ended", only_open=True))[2].logs_fragment == []
+    ((entries,), (long,)) = execute("SELECT logs_fragment FROM etl_run_batches ORDER BY batch_index LIMIT 2")
+    assert entries == [
+        {"at": at.format(1), "level": "warning", "event": "retried", "attempt": 2,
+         "detail": {"error_message": "deadlock detected\n on two lines"}},
+        {"at": at.format(2), "level": "error", "event": "failed", "attempt": None,
+         "detail": {"error_message": "no_k150 (SQLSTATE 23514)"}},
+        {"at": at.format(3), "level": "info", "event": "stored", "attempt": None,
+         "detail": {"rows_inserted": 98, "rows_updated": 2, "rows_unchanged": 0, "rows_deduplicated": 0}},
+    ]  # fmt: skip
+    assert long[0]["detail"]["error_message"] == "é" * 2000
+
+
 JOB = StagingJob(id="e", target_table="stg_events", source=JsonFiles(type="ndjson", path=("x",)), source_id="id")
 
 
 def older(migrations: list[Migration]) -> list[Migration]:
     return [each for each in migrations if each.name < "0003"]
+
+
+# --- what is watched --------------------------------------------------------------------------------------------------
+
+
+def test_each_change_of_a_row_has_a_larger_revision_and_its_transaction(
+    ledger: StagingLedger, run: str, execute: Execute
+) -> None:
+    of_batch, of_run = (
+        f"SELECT revision, changed_xid::text::bigint FROM {name}" for name in ("etl_run_batches", "etl_runs")
+    )
+    seen = [execute(f"{of_batch} WHERE batch_index = 0")[0], execute(of_run)[0]]
+    failed(ledger, 0)
+    ledger.set_phase(run, "loading")
+    after = [execute(f"{of_batch} WHERE batch_index = 0")[0], execute(of_run)[0]]
+    assert all(new > old and new[1] > old[1] for new, old in zip(after, seen, strict=True))
+    ledger.beat(run)
+    rested = execute(of_run)
+    ledger.beat(run)  # its totals stand: a heartbeat alone is no change
+    assert execute(of_run) == rested
+
+
+def test_a_log_is_bounded_by_whole_entries(ledger: StagingLedger, run: str, execute: Execute) -> None:
+    for attempt in range(30):
+        ledger.tell(batch_retried(run, 0, attempt, Failure("40P01", f"{attempt} " + 'é"' * 2000), 0.2))
+    ((log, size),) = execute(
+        "SELECT logs_fragment, octet_length(logs_fragment::text) FROM etl_run_batches WHERE batch_index = 0"
+    )
+    assert 8_000 < size <= 16_384
+    assert [each["attempt"] for each in log] == list(range(30 - len(log), 30))
+    assert execute(
+        "SELECT attempts, jsonb_array_length(retry_timeline) FROM etl_run_batches WHERE batch_index = 0"
+    ) == [(30, 30)]
+
+
+def test_changes_are_hinted_at(ledger: StagingLedger, run: str, staging_settings: PostgreSQLSettings) -> None:
+    with closing(psycopg2.connect(**staging_settings.connection_parameters)) as listener:
+        listener.autocommit = True
+        listener.cursor().execute("LISTEN etl_staging")
+        for change in (
+            lambda: ledger.set_phase(run, "loading"),
+            lambda: failed(ledger, 1),
+            lambda: ledger.finish_run(run),
+        ):
+            change()
+            listener.cursor().execute("SELECT")
+            told = {each.payload for each in listener.notifies}
+            assert [json.loads(each) for each in told] == [{"schema": "public", "etl_run_id": "run"}]
+            listener.notifies.clear()
 
 
 # --- what happened while the ledger was away -------------------------------------------------------------------------

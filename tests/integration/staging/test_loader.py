@@ -463,6 +463,23 @@ def test_a_run_that_had_stored_all_when_it_heard_of_its_cancellation_is_a_succes
     assert (run.status, run.failure, run.cancelled_by) == ("success", None, "somebody")
 
 
+def test_examples_of_what_is_invalid_stand_with_the_batch_also_where_it_is_unchanged(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
+) -> None:
+    job = job.model_copy(update={"required": ("n",), "skip_unchanged": True})
+    write(file, [{"id": f"k{number}", **({} if number == 150 else {"n": number})} for number in range(200)])
+    examples = "SELECT batch_index, examples FROM etl_run_batches WHERE etl_run_id = %s ORDER BY batch_index"
+    example = {"kind": "required", "path": "/n", "message": "required, found nothing", "sample_value": None}
+    expected = [(0, []), (1, [{**example, "source_id": "k150", "ordinal": 150}])]
+    for run_id, unchanged in (("first", 0), ("again", 200)):
+        run = StagingLoader(database).load(job, source(file), LoadOptions(run_id=run_id)).run
+        assert (run.rows_unchanged, run.rows_invalid, run.required_field_errors) == (unchanged, 1, 1)
+        assert execute(examples, (run_id,)) == expected
+    ((log,),) = execute("SELECT logs_fragment FROM etl_run_batches WHERE etl_run_id = 'again' AND batch_index = 1")
+    assert [(each["level"], each["event"], each["attempt"]) for each in log] == [("info", "stored", 1)]
+    assert log[0]["detail"]["rows_unchanged"] == 100
+
+
 def test_faults_count_where_they_stand_in_the_table(
     database: StagingDatabase, job: StagingJob, file: Path, execute: Execute
 ) -> None:

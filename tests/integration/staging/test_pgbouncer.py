@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import orjson
 import psycopg2
@@ -17,10 +18,12 @@ from etl.config.staging.models import JsonFiles, StagingJob
 from etl.staging.batch.records import RawBatch
 from etl.staging.database.database import StagingDatabase
 from etl.staging.database.installation import install
+from etl.staging.ledger.requests import Requests
 from etl.staging.loader import LoadOptions, StagingLoader
 from etl.staging.sources.base import After
 from etl.staging.sources.files import FileSource
 from etl.staging.sources.ndjson import NdjsonFormat
+from etl.staging.work.queue import Queue
 from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
 from tests.pgbouncer import pgbouncer
@@ -105,3 +108,38 @@ def test_a_load_and_the_same_again(pooled: StagingDatabase, tmp_path: Path, exec
     again = loader.load(job, source, LoadOptions(run_id="again"))
     assert again.run.rows_inserted == 0
     assert execute("SELECT count(*), sum((data ->> 'n')::int) FROM stg_events") == [(4000, sum(range(1000, 5000)))]
+
+
+def test_what_is_asked_for_is_begun_and_cancelled_while_it_waits_for_a_lock(
+    pooled: StagingDatabase, staging_settings: PostgreSQLSettings, tmp_path: Path, execute: Execute
+) -> None:
+    """The pooler hides which session is whose: the statement itself says of which run it is."""
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"".join(orjson.dumps({"id": i, "n": i}) + b"\n" for i in range(500)))
+    source = JsonFiles(type="ndjson", path=(str(file),))
+    job = StagingJob(id="events", target_table="stg_events", source=source, source_id="id", batch_size=100)
+    install(pooled, [StagingTable("stg_events")])
+    requests, queue = Requests(pooled), Queue(pooled, uuid4(), 1)
+    requests.request_load(job, "run", None, False, "load", "ada")
+    queue.beat(0)
+    (request,) = queue.claim(1)
+    ended: list[str] = []
+
+    def load() -> None:
+        options = LoadOptions(run_id="run", request_id=request.id)
+        loaded = StagingLoader(pooled).load(job, FileSource(NdjsonFormat(1 << 20), (file,)), options)
+        ended.append(loaded.run.status)
+
+    thread = threading.Thread(target=load)
+    with closing(psycopg2.connect(**staging_settings.connection_parameters)) as blocker:
+        blocker.cursor().execute("LOCK TABLE stg_events IN SHARE MODE")
+        thread.start()
+        while not execute("SELECT 1 FROM etl_run_batches WHERE status = 'running'"):
+            assert thread.is_alive()
+        requests.request_cancel("run", "cancel", "ada")
+        thread.join(timeout=12)  # a lock is waited for longer
+    assert ended == ["canceled"]
+    assert queue.recover([]) == []
+    assert execute("SELECT action, status FROM etl_run_requests ORDER BY id") == [
+        ("load", "started"), ("cancel", "done"),
+    ]  # fmt: skip
