@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -33,10 +32,12 @@ def held_until_told(url: str, statement: str, told: Telling) -> Iterator[list[in
         with holder.cursor() as cursor:
             cursor.execute(statement)
 
+        ended = threading.Event()
+
         def release() -> None:
-            deadline = time.monotonic() + 45
-            while not told.waits() and time.monotonic() < deadline:
-                time.sleep(0.1)
+            # whoever waits without a word is ended by its own limit
+            while not told.waits() and not ended.wait(0.1):
+                pass
             holder.rollback()
 
         releasing = threading.Thread(target=release)
@@ -44,4 +45,5 @@ def held_until_told(url: str, statement: str, told: Telling) -> Iterator[list[in
         try:
             yield pid
         finally:
+            ended.set()
             releasing.join()
