@@ -356,8 +356,8 @@ def test_a_lost_answer_to_commit_doubles_nothing(
     lost: list[int] = []
 
     @contextmanager
-    def losing(ledger: StagingLedger, **options: Any) -> Iterator[Any]:
-        with whole(ledger, **options) as cursor:
+    def losing(ledger: StagingLedger, *arguments: Any, **options: Any) -> Iterator[Any]:
+        with whole(ledger, *arguments, **options) as cursor:
             yield cursor
         if not lost:
             lost.append(1)
