@@ -4,358 +4,358 @@
  */
 
 export interface paths {
-    readonly "/api/health": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Get Health
          * @description 503 where the database does not.
          */
-        readonly get: operations["get_health"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["get_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/jobs": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * List Jobs
          * @description Jobs whose id or description has `query` in it; those that begin with it first.
          */
-        readonly get: operations["list_jobs"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/jobs/{etl_job_id}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/jobs/{etl_job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Get Job
          * @description One job as it is configured, or as the ledger knows it.
          */
-        readonly get: operations["get_job"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/jobs/{etl_job_id}/runs": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/jobs/{etl_job_id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * List Runs
          * @description The job's history, the latest first; `before`: what the page before called `next_before`.
          */
-        readonly get: operations["list_runs"];
-        readonly put?: never;
+        get: operations["list_runs"];
+        put?: never;
         /**
          * Start Run
          * @description Queues a load; a worker (`etl staging worker`) begins it.
          */
-        readonly post: operations["start_run"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["start_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Get Run
          * @description The run as it stands.
          */
-        readonly get: operations["get_run"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["get_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}/batches": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * List Batches
          * @description A page of the run's batches; `after`: what the page before called `next_after`.
          */
-        readonly get: operations["list_batches"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["list_batches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}/batches/{index}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}/batches/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Get Batch
          * @description One batch with its log, its retries and its first invalid records.
          */
-        readonly get: operations["get_batch"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["get_batch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}/cancel": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Cancel Run
          * @description Ends the run after the batches in flight; one that is queued at once.
          */
-        readonly post: operations["cancel_run"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["cancel_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}/changes": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Get Changes
          * @description What has changed since an event's id; without one the run with all its batches. For who cannot keep a stream.
          */
-        readonly get: operations["get_changes"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["get_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}/events": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Watch Run
          * @description Events: `change` (a Change), `ping` ({"at"}), `trouble` ({"detail"}), `end`. Begins with the run as it stands, or
          *     with all that has changed since Last-Event-ID.
          */
-        readonly get: operations["watch_run"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["watch_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}/invalid": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}/invalid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Download Invalid Records
          * @description Records of this run that are stored and invalid, with their faults.
          */
-        readonly get: operations["download_invalid_records"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["download_invalid_records"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}/logs": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Download Logs
          * @description The log of the run and of all its batches, a line an entry.
          */
-        readonly get: operations["download_logs"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["download_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}/metrics": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Download Metrics
          * @description A line a batch.
          */
-        readonly get: operations["download_metrics"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["download_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}/rejects": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}/rejects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Download Rejects
          * @description Records that could not be stored, with their place and the reason.
          */
-        readonly get: operations["download_rejects"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["download_rejects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/runs/{etl_run_id}/retry": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/runs/{etl_run_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Retry Run
          * @description Queues a retry of what the run has left.
          */
-        readonly post: operations["retry_run"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["retry_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/session": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Get Session
          * @description Who is signed in, if anybody, and how one can; with the token that changes need.
          */
-        readonly get: operations["get_session"];
-        readonly put?: never;
+        get: operations["get_session"];
+        put?: never;
         /**
          * Sign In
          * @description Begins a session under a new cookie.
          */
-        readonly post: operations["sign_in"];
+        post: operations["sign_in"];
         /**
          * Sign Out
          * @description Ends it, for all who have its cookie.
          */
-        readonly delete: operations["sign_out"];
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/workers": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * List Workers
          * @description Processes of `etl staging worker`, the latest heard of first.
          */
-        readonly get: operations["list_workers"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["list_workers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
 }
 export type webhooks = Record<string, never>;
@@ -365,109 +365,109 @@ export interface components {
          * Batch
          * @description With what its expanded row shows.
          */
-        readonly Batch: {
+        Batch: {
             /** Attempts */
-            readonly attempts: number;
+            attempts: number;
             /** Committed At */
-            readonly committed_at: string | null;
+            committed_at: string | null;
             /** Duration Ms */
-            readonly duration_ms: number | null;
+            duration_ms: number | null;
             /** Error Code */
-            readonly error_code: string | null;
+            error_code: string | null;
             /** Error Is Permanent */
-            readonly error_is_permanent: boolean | null;
+            error_is_permanent: boolean | null;
             /** Error Message */
-            readonly error_message: string | null;
+            error_message: string | null;
             /** Error Stack */
-            readonly error_stack: string | null;
+            error_stack: string | null;
             /** Examples */
-            readonly examples: readonly components["schemas"]["ValidationExample"][];
+            examples: components["schemas"]["ValidationExample"][];
             /** First Ordinal */
-            readonly first_ordinal: number;
+            first_ordinal: number;
             /** Index */
-            readonly index: number;
+            index: number;
             /** Logs Fragment */
-            readonly logs_fragment: readonly components["schemas"]["LogEntry"][];
+            logs_fragment: components["schemas"]["LogEntry"][];
             /** Retries */
-            readonly retries: number;
+            retries: number;
             /** Retry Timeline */
-            readonly retry_timeline: readonly components["schemas"]["RetryEntry"][];
+            retry_timeline: components["schemas"]["RetryEntry"][];
             /** Revision */
-            readonly revision: number;
+            revision: number;
             /** Rows Attempted */
-            readonly rows_attempted: number;
+            rows_attempted: number;
             /** Rows Inserted */
-            readonly rows_inserted: number;
+            rows_inserted: number;
             /** Rows Rejected */
-            readonly rows_rejected: number;
+            rows_rejected: number;
             /** Rows Unchanged */
-            readonly rows_unchanged: number;
+            rows_unchanged: number;
             /** Rows Updated */
-            readonly rows_updated: number;
+            rows_updated: number;
             /** Source Position */
-            readonly source_position: {
-                readonly [key: string]: unknown;
+            source_position: {
+                [key: string]: unknown;
             };
             /** Started At */
-            readonly started_at: string | null;
-            readonly status: components["schemas"]["BatchStatus"];
+            started_at: string | null;
+            status: components["schemas"]["BatchStatus"];
             /** Validation Failures */
-            readonly validation_failures: number;
+            validation_failures: number;
         };
         /**
          * BatchPage
          * @description In the order of their index; `next_after`: for the next page, None on the last.
          */
-        readonly BatchPage: {
+        BatchPage: {
             /** Batches */
-            readonly batches: readonly components["schemas"]["BatchRow"][];
+            batches: components["schemas"]["BatchRow"][];
             /** Next After */
-            readonly next_after: number | null;
+            next_after: number | null;
         };
         /**
          * BatchRow
          * @description A line of the table of batches.
          */
-        readonly BatchRow: {
+        BatchRow: {
             /** Attempts */
-            readonly attempts: number;
+            attempts: number;
             /** Committed At */
-            readonly committed_at: string | null;
+            committed_at: string | null;
             /** Duration Ms */
-            readonly duration_ms: number | null;
+            duration_ms: number | null;
             /** Error Code */
-            readonly error_code: string | null;
+            error_code: string | null;
             /** Error Is Permanent */
-            readonly error_is_permanent: boolean | null;
+            error_is_permanent: boolean | null;
             /** Error Message */
-            readonly error_message: string | null;
+            error_message: string | null;
             /** Index */
-            readonly index: number;
+            index: number;
             /** Retries */
-            readonly retries: number;
+            retries: number;
             /** Revision */
-            readonly revision: number;
+            revision: number;
             /** Rows Attempted */
-            readonly rows_attempted: number;
+            rows_attempted: number;
             /** Rows Inserted */
-            readonly rows_inserted: number;
+            rows_inserted: number;
             /** Rows Rejected */
-            readonly rows_rejected: number;
+            rows_rejected: number;
             /** Rows Unchanged */
-            readonly rows_unchanged: number;
+            rows_unchanged: number;
             /** Rows Updated */
-            readonly rows_updated: number;
+            rows_updated: number;
             /** Started At */
-            readonly started_at: string | null;
-            readonly status: components["schemas"]["BatchStatus"];
+            started_at: string | null;
+            status: components["schemas"]["BatchStatus"];
             /** Validation Failures */
-            readonly validation_failures: number;
+            validation_failures: number;
         };
         /**
          * BatchStatus
          * @enum {string}
          */
-        readonly BatchStatus: "pending" | "running" | "retried" | "succeeded" | "failed";
+        BatchStatus: "pending" | "running" | "retried" | "succeeded" | "failed";
         /**
          * Change
          * @description What has changed since an event's id: the data of the event `change`, and the answer of `changes`.
@@ -476,485 +476,485 @@ export interface components {
          *     `is_complete`: what was known of the run and its batches is to be forgotten: these are all, or the next changes
          *     bring the others. So after the database was away, which may have forgotten its last moments.
          */
-        readonly Change: {
+        Change: {
             /** Batches */
-            readonly batches: readonly components["schemas"]["BatchRow"][];
+            batches: components["schemas"]["BatchRow"][];
             /** Id */
-            readonly id: string;
+            id: string;
             /** Is Complete */
-            readonly is_complete: boolean;
+            is_complete: boolean;
             /** Is Last */
-            readonly is_last: boolean;
-            readonly run: components["schemas"]["Run"];
+            is_last: boolean;
+            run: components["schemas"]["Run"];
         };
         /**
          * ConfigurationChange
          * @description A key of the job's configuration (dotted) that differs; values as JSON text, None where the key is absent.
          */
-        readonly ConfigurationChange: {
+        ConfigurationChange: {
             /** After */
-            readonly after: string | null;
+            after: string | null;
             /** Before */
-            readonly before: string | null;
+            before: string | null;
             /** Key */
-            readonly key: string;
+            key: string;
         };
         /**
          * FileFormat
          * @enum {string}
          */
-        readonly FileFormat: "ndjson" | "csv";
+        FileFormat: "ndjson" | "csv";
         /** Health */
-        readonly Health: {
+        Health: {
             /** Status */
-            readonly status: string;
+            status: string;
         };
         /** Job */
-        readonly Job: {
+        Job: {
             /** Batch Size */
-            readonly batch_size: number | null;
+            batch_size: number | null;
             /** Batch Size From */
-            readonly batch_size_from: string | null;
+            batch_size_from: string | null;
             /** Description */
-            readonly description: string | null;
+            description: string | null;
             /** Etl Job Id */
-            readonly etl_job_id: string;
+            etl_job_id: string;
             /** Is Configured */
-            readonly is_configured: boolean;
-            readonly last_run: components["schemas"]["RunSummary"] | null;
+            is_configured: boolean;
+            last_run: components["schemas"]["RunSummary"] | null;
             /** Live Run Id */
-            readonly live_run_id: string | null;
+            live_run_id: string | null;
             /** Required */
-            readonly required: readonly string[];
+            required: string[];
             /** Skip Unchanged */
-            readonly skip_unchanged: boolean | null;
+            skip_unchanged: boolean | null;
             /** Source */
-            readonly source: string;
+            source: string;
             /** Source Id */
-            readonly source_id: string | null;
+            source_id: string | null;
             /** Source Type */
-            readonly source_type: string;
+            source_type: string;
             /** Source Updated At */
-            readonly source_updated_at: string | null;
+            source_updated_at: string | null;
             /** Target Table */
-            readonly target_table: string;
+            target_table: string;
         };
         /** JobPage */
-        readonly JobPage: {
+        JobPage: {
             /** Jobs */
-            readonly jobs: readonly components["schemas"]["JobSummary"][];
+            jobs: components["schemas"]["JobSummary"][];
             /** Total */
-            readonly total: number;
+            total: number;
         };
         /** JobSummary */
-        readonly JobSummary: {
+        JobSummary: {
             /** Description */
-            readonly description: string | null;
+            description: string | null;
             /** Etl Job Id */
-            readonly etl_job_id: string;
+            etl_job_id: string;
             /** Is Configured */
-            readonly is_configured: boolean;
-            readonly last_run: components["schemas"]["RunSummary"] | null;
+            is_configured: boolean;
+            last_run: components["schemas"]["RunSummary"] | null;
             /** Source Type */
-            readonly source_type: string;
+            source_type: string;
             /** Target Table */
-            readonly target_table: string;
+            target_table: string;
         };
         /**
          * LogEntry
          * @description One line of a batch's log; `detail`: whatever else was logged, by name.
          */
-        readonly LogEntry: {
+        LogEntry: {
             /**
              * At
              * Format: date-time
              */
-            readonly at: string;
+            at: string;
             /** Attempt */
-            readonly attempt?: number | null;
+            attempt?: number | null;
             /**
              * Detail
              * @default {}
              */
-            readonly detail: {
-                readonly [key: string]: unknown;
+            detail: {
+                [key: string]: unknown;
             };
             /** Event */
-            readonly event: string;
+            event: string;
             /** Level */
-            readonly level: string;
+            level: string;
         };
         /**
          * Problem
          * @description application/problem+json (RFC 9457). `next_step`: what to do about it, in words.
          */
-        readonly Problem: {
+        Problem: {
             /** Code */
-            readonly code: string;
+            code: string;
             /** Detail */
-            readonly detail: string;
+            detail: string;
             /**
              * Fields
              * @default {}
              */
-            readonly fields: {
-                readonly [key: string]: string;
+            fields: {
+                [key: string]: string;
             };
             /**
              * Next Step
              * @default null
              */
-            readonly next_step: string | null;
+            next_step: string | null;
             /** Status */
-            readonly status: number;
+            status: number;
             /** Title */
-            readonly title: string;
+            title: string;
             /**
              * Type
              * @default about:blank
              */
-            readonly type: string;
+            type: string;
         };
         /**
          * Queueing
          * @description Why a queued run has not begun.
          */
-        readonly Queueing: {
+        Queueing: {
             /** Ahead */
-            readonly ahead: number;
+            ahead: number;
             /**
              * Requested At
              * Format: date-time
              */
-            readonly requested_at: string;
+            requested_at: string;
             /** Requested By */
-            readonly requested_by: string;
+            requested_by: string;
             /** Workers */
-            readonly workers: number;
+            workers: number;
         };
         /**
          * Retryable
          * @description What `retry` would run. `permanent_*`: of these, batches whose error will not pass by itself.
          */
-        readonly Retryable: {
+        Retryable: {
             /** Batches */
-            readonly batches: number;
+            batches: number;
             /** Has Unread Input */
-            readonly has_unread_input: boolean;
+            has_unread_input: boolean;
             /** Permanent Batches */
-            readonly permanent_batches: number;
+            permanent_batches: number;
             /** Permanent Rows */
-            readonly permanent_rows: number;
+            permanent_rows: number;
             /** Rows */
-            readonly rows: number;
+            rows: number;
         };
         /** RetryEntry */
-        readonly RetryEntry: {
+        RetryEntry: {
             /**
              * At
              * Format: date-time
              */
-            readonly at: string;
+            at: string;
             /** Attempt */
-            readonly attempt: number;
+            attempt: number;
             /** Error Code */
-            readonly error_code: string;
+            error_code: string;
             /** Error Message */
-            readonly error_message: string;
+            error_message: string;
             /** Wait Seconds */
-            readonly wait_seconds: number;
+            wait_seconds: number;
         };
         /**
          * RetryRun
          * @description `batch_indexes`: None means all that are left. `includes_permanent`: also those that time will not mend.
          */
-        readonly RetryRun: {
+        RetryRun: {
             /** Batch Indexes */
-            readonly batch_indexes?: readonly number[] | null;
+            batch_indexes?: number[] | null;
             /**
              * Includes Permanent
              * @default false
              */
-            readonly includes_permanent: boolean;
+            includes_permanent: boolean;
         };
         /**
          * Role
          * @enum {string}
          */
-        readonly Role: "viewer" | "operator";
+        Role: "viewer" | "operator";
         /** Run */
-        readonly Run: {
+        Run: {
             /** Batch Size */
-            readonly batch_size: number;
+            batch_size: number;
             /** Canceled At */
-            readonly canceled_at: string | null;
+            canceled_at: string | null;
             /** Canceled By */
-            readonly canceled_by: string | null;
+            canceled_by: string | null;
             /** Completed At */
-            readonly completed_at: string | null;
+            completed_at: string | null;
             /** Configuration Changes */
-            readonly configuration_changes: readonly components["schemas"]["ConfigurationChange"][];
+            configuration_changes: components["schemas"]["ConfigurationChange"][];
             /**
              * Created At
              * Format: date-time
              */
-            readonly created_at: string;
+            created_at: string;
             /** Etl Job Id */
-            readonly etl_job_id: string;
+            etl_job_id: string;
             /** Etl Run Id */
-            readonly etl_run_id: string;
+            etl_run_id: string;
             /** Failure */
-            readonly failure: string | null;
+            failure: string | null;
             /** Host */
-            readonly host: string | null;
+            host: string | null;
             /** Is Ended */
-            readonly is_ended: boolean;
+            is_ended: boolean;
             /** Last Success */
-            readonly last_success: string | null;
+            last_success: string | null;
             /** Loaded At */
-            readonly loaded_at: string | null;
+            loaded_at: string | null;
             /** Logs Url */
-            readonly logs_url: string;
+            logs_url: string;
             /** May Cancel */
-            readonly may_cancel: boolean;
-            readonly metrics: components["schemas"]["RunMetrics"];
+            may_cancel: boolean;
+            metrics: components["schemas"]["RunMetrics"];
             /** Metrics Download Url */
-            readonly metrics_download_url: string;
+            metrics_download_url: string;
             /** Process Id */
-            readonly process_id: number | null;
-            readonly queueing: components["schemas"]["Queueing"] | null;
+            process_id: number | null;
+            queueing: components["schemas"]["Queueing"] | null;
             /** Requested By */
-            readonly requested_by: string | null;
+            requested_by: string | null;
             /** Resumed At */
-            readonly resumed_at: string | null;
-            readonly retryable: components["schemas"]["Retryable"];
+            resumed_at: string | null;
+            retryable: components["schemas"]["Retryable"];
             /** Revision */
-            readonly revision: number;
+            revision: number;
             /** Silent Seconds */
-            readonly silent_seconds: number | null;
+            silent_seconds: number | null;
             /** Started At */
-            readonly started_at: string | null;
-            readonly status: components["schemas"]["RunStatus"];
+            started_at: string | null;
+            status: components["schemas"]["RunStatus"];
             /** Target Table */
-            readonly target_table: string;
-            readonly validation_summary: components["schemas"]["ValidationSummary"];
+            target_table: string;
+            validation_summary: components["schemas"]["ValidationSummary"];
             /** Workers */
-            readonly workers: number;
+            workers: number;
         };
         /**
          * RunMetrics
          * @description Of a run under way: so far. `throughput_rps`: rows stored a second since the run was taken up.
          */
-        readonly RunMetrics: {
+        RunMetrics: {
             /** Batch Duration Ms Avg */
-            readonly batch_duration_ms_avg: number | null;
+            batch_duration_ms_avg: number | null;
             /** Batch Duration Ms P95 */
-            readonly batch_duration_ms_p95: number | null;
+            batch_duration_ms_p95: number | null;
             /** Batches Failed */
-            readonly batches_failed: number;
+            batches_failed: number;
             /** Batches Succeeded */
-            readonly batches_succeeded: number;
+            batches_succeeded: number;
             /** Batches Total */
-            readonly batches_total: number;
+            batches_total: number;
             /** Elapsed Seconds */
-            readonly elapsed_seconds: number;
+            elapsed_seconds: number;
             /** Is Batches Total Final */
-            readonly is_batches_total_final: boolean;
+            is_batches_total_final: boolean;
             /** Retries */
-            readonly retries: number;
+            retries: number;
             /** Rows Attempted */
-            readonly rows_attempted: number;
+            rows_attempted: number;
             /** Rows Deduplicated */
-            readonly rows_deduplicated: number;
+            rows_deduplicated: number;
             /** Rows Inserted */
-            readonly rows_inserted: number;
+            rows_inserted: number;
             /** Rows Invalid */
-            readonly rows_invalid: number;
+            rows_invalid: number;
             /** Rows Rejected */
-            readonly rows_rejected: number;
+            rows_rejected: number;
             /** Rows Unchanged */
-            readonly rows_unchanged: number;
+            rows_unchanged: number;
             /** Rows Updated */
-            readonly rows_updated: number;
+            rows_updated: number;
             /** Rows Validated */
-            readonly rows_validated: number;
+            rows_validated: number;
             /** Throughput Rps */
-            readonly throughput_rps: number;
+            throughput_rps: number;
         };
         /**
          * RunPage
          * @description The latest first; `next_before`: for the next page.
          */
-        readonly RunPage: {
+        RunPage: {
             /** Next Before */
-            readonly next_before: number | null;
+            next_before: number | null;
             /** Runs */
-            readonly runs: readonly components["schemas"]["RunSummary"][];
+            runs: components["schemas"]["RunSummary"][];
         };
         /**
          * RunStatus
          * @description `idle`: a job that has no run. The other ones are mapped from the ledger, see docs/page.md.
          * @enum {string}
          */
-        readonly RunStatus: "idle" | "queued" | "validating" | "loading" | "committing" | "partial_success" | "success" | "failed" | "canceled";
+        RunStatus: "idle" | "queued" | "validating" | "loading" | "committing" | "partial_success" | "success" | "failed" | "canceled";
         /**
          * RunSummary
          * @description A line of a job's history.
          */
-        readonly RunSummary: {
+        RunSummary: {
             /** Batch Size */
-            readonly batch_size: number;
+            batch_size: number;
             /** Batches Failed */
-            readonly batches_failed: number;
+            batches_failed: number;
             /** Batches Total */
-            readonly batches_total: number;
+            batches_total: number;
             /** Completed At */
-            readonly completed_at: string | null;
+            completed_at: string | null;
             /** Configuration Changes */
-            readonly configuration_changes: readonly components["schemas"]["ConfigurationChange"][];
+            configuration_changes: components["schemas"]["ConfigurationChange"][];
             /**
              * Created At
              * Format: date-time
              */
-            readonly created_at: string;
+            created_at: string;
             /** Etl Job Id */
-            readonly etl_job_id: string;
+            etl_job_id: string;
             /** Etl Run Id */
-            readonly etl_run_id: string;
+            etl_run_id: string;
             /** Failure */
-            readonly failure: string | null;
+            failure: string | null;
             /** Requested By */
-            readonly requested_by: string | null;
+            requested_by: string | null;
             /** Revision */
-            readonly revision: number;
+            revision: number;
             /** Rows Attempted */
-            readonly rows_attempted: number;
+            rows_attempted: number;
             /** Rows Inserted */
-            readonly rows_inserted: number;
+            rows_inserted: number;
             /** Rows Rejected */
-            readonly rows_rejected: number;
+            rows_rejected: number;
             /** Rows Unchanged */
-            readonly rows_unchanged: number;
+            rows_unchanged: number;
             /** Rows Updated */
-            readonly rows_updated: number;
+            rows_updated: number;
             /** Started At */
-            readonly started_at: string | null;
-            readonly status: components["schemas"]["RunStatus"];
+            started_at: string | null;
+            status: components["schemas"]["RunStatus"];
         };
         /**
          * Session
          * @description `csrf_token` goes into the header X-CSRF-Token of everything but GET.
          */
-        readonly Session: {
+        Session: {
             /** Csrf Token */
-            readonly csrf_token: string;
+            csrf_token: string;
             /** Has Passwords */
-            readonly has_passwords: boolean;
-            readonly single_sign_on: components["schemas"]["SingleSignOn"] | null;
-            readonly user: components["schemas"]["User"] | null;
+            has_passwords: boolean;
+            single_sign_on: components["schemas"]["SingleSignOn"] | null;
+            user: components["schemas"]["User"] | null;
         };
         /** SignIn */
-        readonly SignIn: {
+        SignIn: {
             /** Name */
-            readonly name: string;
+            name: string;
             /** Password */
-            readonly password: string;
+            password: string;
         };
         /**
          * SingleSignOn
          * @description OpenID Connect, where it is configured.
          */
-        readonly SingleSignOn: {
+        SingleSignOn: {
             /** Name */
-            readonly name: string;
+            name: string;
             /** Url */
-            readonly url: string;
+            url: string;
         };
         /**
          * StartRun
          * @description `force`: although a run of the job is queued or under way.
          */
-        readonly StartRun: {
+        StartRun: {
             /** Batch Size */
-            readonly batch_size?: number | null;
+            batch_size?: number | null;
             /** Etl Run Id */
-            readonly etl_run_id: string;
+            etl_run_id: string;
             /**
              * Force
              * @default false
              */
-            readonly force: boolean;
+            force: boolean;
         };
         /** User */
-        readonly User: {
+        User: {
             /** Name */
-            readonly name: string;
-            readonly role: components["schemas"]["Role"];
+            name: string;
+            role: components["schemas"]["Role"];
         };
         /**
          * ValidationExample
          * @description `path`: a JSON Pointer into the record; `sample_value`: what stood there as JSON text, its beginning.
          */
-        readonly ValidationExample: {
+        ValidationExample: {
             /** Batch Index */
-            readonly batch_index: number;
+            batch_index: number;
             /** Kind */
-            readonly kind: string;
+            kind: string;
             /** Message */
-            readonly message: string;
+            message: string;
             /** Ordinal */
-            readonly ordinal: number;
+            ordinal: number;
             /** Path */
-            readonly path: string;
+            path: string;
             /** Sample Value */
-            readonly sample_value: string | null;
+            sample_value: string | null;
             /** Source Id */
-            readonly source_id: string | null;
+            source_id: string | null;
         };
         /** ValidationSummary */
-        readonly ValidationSummary: {
+        ValidationSummary: {
             /** Examples */
-            readonly examples: readonly components["schemas"]["ValidationExample"][];
+            examples: components["schemas"]["ValidationExample"][];
             /** Invalid Records Url */
-            readonly invalid_records_url: string;
+            invalid_records_url: string;
             /** Json Shape Errors */
-            readonly json_shape_errors: number;
+            json_shape_errors: number;
             /** Rejects Url */
-            readonly rejects_url: string;
+            rejects_url: string;
             /** Required Field Errors */
-            readonly required_field_errors: number;
+            required_field_errors: number;
             /** Rows Invalid */
-            readonly rows_invalid: number;
+            rows_invalid: number;
             /** Rows Rejected */
-            readonly rows_rejected: number;
+            rows_rejected: number;
         };
         /** Worker */
-        readonly Worker: {
+        Worker: {
             /**
              * Heartbeat At
              * Format: date-time
              */
-            readonly heartbeat_at: string;
+            heartbeat_at: string;
             /** Host */
-            readonly host: string;
+            host: string;
             /** Is Alive */
-            readonly is_alive: boolean;
+            is_alive: boolean;
             /** Loads */
-            readonly loads: number;
+            loads: number;
             /** Maximum Loads */
-            readonly maximum_loads: number;
+            maximum_loads: number;
             /** Process Id */
-            readonly process_id: number;
+            process_id: number;
             /**
              * Started At
              * Format: date-time
              */
-            readonly started_at: string;
+            started_at: string;
         };
         /** WorkerList */
-        readonly WorkerList: {
+        WorkerList: {
             /** Workers */
-            readonly workers: readonly components["schemas"]["Worker"][];
+            workers: components["schemas"]["Worker"][];
         };
     };
     responses: never;
@@ -965,658 +965,658 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    readonly get_health: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    get_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Health"];
+                    "application/json": components["schemas"]["Health"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly list_jobs: {
-        readonly parameters: {
-            readonly query?: {
-                readonly limit?: number;
-                readonly offset?: number;
-                readonly query?: string;
+    list_jobs: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+                query?: string;
             };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobPage"];
+                    "application/json": components["schemas"]["JobPage"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_job: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly etl_job_id: string;
+    get_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                etl_job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly list_runs: {
-        readonly parameters: {
-            readonly query?: {
-                readonly before?: number | null;
-                readonly limit?: number;
+    list_runs: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
             };
-            readonly header?: never;
-            readonly path: {
-                readonly etl_job_id: string;
+            header?: never;
+            path: {
+                etl_job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["RunPage"];
+                    "application/json": components["schemas"]["RunPage"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly start_run: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header: {
+    start_run: {
+        parameters: {
+            query?: never;
+            header: {
                 /** @description Made by whoever asks, one for each wish: asked twice with one key, it is done once. */
-                readonly "Idempotency-Key": string;
+                "Idempotency-Key": string;
             };
-            readonly path: {
-                readonly etl_job_id: string;
+            path: {
+                etl_job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["StartRun"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartRun"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Successful Response */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["Run"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_run: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly etl_run_id: string;
+    get_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                etl_run_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["Run"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly list_batches: {
-        readonly parameters: {
-            readonly query?: {
-                readonly after?: number;
-                readonly limit?: number;
-                readonly status?: readonly components["schemas"]["BatchStatus"][] | null;
+    list_batches: {
+        parameters: {
+            query?: {
+                after?: number;
+                limit?: number;
+                status?: components["schemas"]["BatchStatus"][] | null;
                 /** @description In the error's code or message. */
-                readonly text?: string | null;
+                text?: string | null;
             };
-            readonly header?: never;
-            readonly path: {
-                readonly etl_run_id: string;
+            header?: never;
+            path: {
+                etl_run_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["BatchPage"];
+                    "application/json": components["schemas"]["BatchPage"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_batch: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly etl_run_id: string;
-                readonly index: number;
+    get_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                etl_run_id: string;
+                index: number;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Batch"];
+                    "application/json": components["schemas"]["Batch"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly cancel_run: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header: {
+    cancel_run: {
+        parameters: {
+            query?: never;
+            header: {
                 /** @description Made by whoever asks, one for each wish: asked twice with one key, it is done once. */
-                readonly "Idempotency-Key": string;
+                "Idempotency-Key": string;
             };
-            readonly path: {
-                readonly etl_run_id: string;
+            path: {
+                etl_run_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["Run"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_changes: {
-        readonly parameters: {
-            readonly query?: {
-                readonly since?: string | null;
+    get_changes: {
+        parameters: {
+            query?: {
+                since?: string | null;
             };
-            readonly header?: never;
-            readonly path: {
-                readonly etl_run_id: string;
+            header?: never;
+            path: {
+                etl_run_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Change"];
+                    "application/json": components["schemas"]["Change"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly watch_run: {
-        readonly parameters: {
-            readonly query?: {
+    watch_run: {
+        parameters: {
+            query?: {
                 /** @description As the header's. */
-                readonly last_event_id?: string | null;
+                last_event_id?: string | null;
             };
-            readonly header?: {
-                readonly "Last-Event-ID"?: string | null;
+            header?: {
+                "Last-Event-ID"?: string | null;
             };
-            readonly path: {
-                readonly etl_run_id: string;
+            path: {
+                etl_run_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "text/event-stream": string;
+                    "text/event-stream": string;
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly download_invalid_records: {
-        readonly parameters: {
-            readonly query?: {
+    download_invalid_records: {
+        parameters: {
+            query?: {
                 /** @description CSV: cells that a spreadsheet would take for a formula begin with '. */
-                readonly format?: components["schemas"]["FileFormat"];
+                format?: components["schemas"]["FileFormat"];
             };
-            readonly header?: never;
-            readonly path: {
-                readonly etl_run_id: string;
+            header?: never;
+            path: {
+                etl_run_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-ndjson": string;
-                    readonly "text/csv": string;
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly download_logs: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly etl_run_id: string;
+    download_logs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                etl_run_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-ndjson": string;
+                    "application/x-ndjson": string;
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly download_metrics: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly etl_run_id: string;
+    download_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                etl_run_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "text/csv": string;
+                    "text/csv": string;
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly download_rejects: {
-        readonly parameters: {
-            readonly query?: {
+    download_rejects: {
+        parameters: {
+            query?: {
                 /** @description CSV: cells that a spreadsheet would take for a formula begin with '. */
-                readonly format?: components["schemas"]["FileFormat"];
+                format?: components["schemas"]["FileFormat"];
             };
-            readonly header?: never;
-            readonly path: {
-                readonly etl_run_id: string;
+            header?: never;
+            path: {
+                etl_run_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-ndjson": string;
-                    readonly "text/csv": string;
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly retry_run: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header: {
+    retry_run: {
+        parameters: {
+            query?: never;
+            header: {
                 /** @description Made by whoever asks, one for each wish: asked twice with one key, it is done once. */
-                readonly "Idempotency-Key": string;
+                "Idempotency-Key": string;
             };
-            readonly path: {
-                readonly etl_run_id: string;
+            path: {
+                etl_run_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["RetryRun"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryRun"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Successful Response */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["Run"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly get_session: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Session"];
+                    "application/json": components["schemas"]["Session"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly sign_in: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["SignIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Session"];
+                    "application/json": components["schemas"]["Session"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly sign_out: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 204: {
+            204: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content?: never;
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    readonly list_workers: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    list_workers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Successful Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["WorkerList"];
+                    "application/json": components["schemas"]["WorkerList"];
                 };
             };
             /** @description What went wrong instead */
-            readonly default: {
+            default: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

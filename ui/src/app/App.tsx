@@ -1,15 +1,43 @@
+import { useQuery } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
+import { isPassing } from "~/api/problem";
+import { sessionQuery } from "~/api/queries";
 import { LiveRegions } from "~/components/LiveRegions";
+import { ProblemState } from "~/components/ProblemState";
 import { Toasts } from "~/components/Toasts";
+import { SignInPage } from "~/session/SignInPage";
+import { Frame } from "./Frame";
+
+const AGAIN_MILLISECONDS = 3000;
 
 export function App() {
   return (
     <>
-      <main>
-        <Outlet />
-      </main>
+      <Door />
       <Toasts />
       <LiveRegions />
     </>
   );
+}
+
+/** Nobody comes in unseen: whoever is not signed in finds the sign-in page, under the same URL. */
+function Door() {
+  const session = useQuery({
+    ...sessionQuery,
+    refetchInterval: (query) => (isPassing(query.state.error) ? AGAIN_MILLISECONDS : false),
+  });
+  if (session.data?.user)
+    return (
+      <Frame session={session.data}>
+        <Outlet />
+      </Frame>
+    );
+  if (session.data) return <SignInPage session={session.data} />;
+  if (session.error)
+    return (
+      <main>
+        <ProblemState error={session.error} onRetry={() => void session.refetch()} />
+      </main>
+    );
+  return null; // for a moment
 }

@@ -1,0 +1,53 @@
+import { ProblemError, problemCode } from "~/api/problem";
+import { Button } from "./Button";
+import { EmptyState } from "./EmptyState";
+import type { IconName } from "./Icon";
+
+const TITLES: Readonly<Record<string, { title: string; icon: IconName }>> = {
+  unknown_run: { title: "No such run", icon: "search" },
+  unknown_job: { title: "No such job", icon: "search" },
+  no_permission: { title: "You may not see this", icon: "lock" },
+  server_gone: { title: "The server does not answer", icon: "unplugged" },
+  database_unavailable: { title: "The database does not answer", icon: "database" },
+  ledger_missing: { title: "The staging ledger is missing", icon: "database" },
+};
+const UNEXPECTED = { title: "Something went wrong", icon: "alert" } as const;
+const NOT_FAILURES = ["unknown_run", "unknown_job", "no_permission"];
+
+interface ProblemStateProps {
+  error: Error;
+  onRetry?: () => void;
+}
+
+/** In the place of what could not be fetched: what is wrong, and what to do. */
+export function ProblemState({ error, onRetry }: ProblemStateProps) {
+  const code = problemCode(error) ?? "";
+  const { title, icon } = TITLES[code] ?? UNEXPECTED;
+  return (
+    <EmptyState
+      actions={
+        onRetry && (
+          <Button icon="refresh" onPress={onRetry}>
+            Try again
+          </Button>
+        )
+      }
+      icon={icon}
+      isFailure={!NOT_FAILURES.includes(code)}
+      title={title}
+    >
+      {code === "server_gone" ? (
+        <p>Loads go on without it. This page asks again by itself.</p>
+      ) : (
+        <p>{sentence(error.message)}</p>
+      )}
+      {error instanceof ProblemError && error.problem.next_step && <p>{sentence(error.problem.next_step)}</p>}
+    </EmptyState>
+  );
+}
+
+/** The API's words begin small and end without a stop. */
+export function sentence(words: string): string {
+  const begun = words.charAt(0).toUpperCase() + words.slice(1);
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+}

@@ -1,0 +1,35 @@
+import type { Job } from "~/api/types";
+import { Callout } from "~/components/Callout";
+
+/** What a load does with a record that it meets twice; docs/staging.md says the whole of it. */
+export function DeduplicationNote({ job }: { job: Job | undefined }) {
+  return (
+    <Callout title="Loading twice is safe">
+      <p>
+        Records are deduplicated by <code>source_id</code>
+        {job?.source_id && (
+          <>
+            {" "}
+            (here <code>{job.source_id}</code>)
+          </>
+        )}
+        . {winner(job)}
+      </p>
+      <p>
+        An upsert updates <code>data</code>, validity, <code>etl_run_id</code>, <code>updated_at</code> and{" "}
+        <code>loaded_at</code>; <code>created_at</code> and the row’s first <code>etl_job_id</code> stay.
+        {job?.skip_unchanged !== false && " Unchanged records are left alone."}
+      </p>
+    </Callout>
+  );
+}
+
+function winner(job: Job | undefined) {
+  if (job && job.source_updated_at === null) return "Of two, the later in the order of the input wins.";
+  if (!job) return "Of two, the one that was updated later wins.";
+  return (
+    <>
+      Of two, the one with the later <code>{job.source_updated_at}</code> wins.
+    </>
+  );
+}

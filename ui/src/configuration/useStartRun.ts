@@ -1,0 +1,35 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { answer, client } from "~/api/client";
+import { useIdempotencyKeys } from "~/api/idempotency";
+import { jobQuery, runQuery } from "~/api/queries";
+import type { Run } from "~/api/types";
+
+export interface Wish {
+  readonly etl_job_id: string;
+  readonly etl_run_id: string;
+  readonly batch_size: number;
+  /** Although a run of the job is in progress. */
+  readonly force: boolean;
+}
+
+/** Asks for a run. However often it is pressed, one wish starts one run. */
+export function useStartRun(onStarted: (run: Run) => void) {
+  const queries = useQueryClient();
+  const { keyOf, forget } = useIdempotencyKeys();
+  return useMutation({
+    mutationFn: ({ etl_job_id, ...body }: Wish) =>
+      answer(
+        client.POST("/api/jobs/{etl_job_id}/runs", {
+          params: { path: { etl_job_id }, header: { "Idempotency-Key": keyOf({ etl_job_id, ...body }) } },
+          body,
+        }),
+      ),
+    onSuccess: (run) => {
+      forget();
+      queries.setQueryData(runQuery(run.etl_run_id).queryKey, run);
+      void queries.invalidateQueries({ queryKey: ["jobs"] });
+      void queries.invalidateQueries(jobQuery(run.etl_job_id));
+      onStarted(run);
+    },
+  });
+}

@@ -1,0 +1,69 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { jobsQuery } from "~/api/queries";
+import type { JobSummary } from "~/api/types";
+import { Card } from "~/components/Card";
+import { EmptyState } from "~/components/EmptyState";
+import { ProblemState } from "~/components/ProblemState";
+import { Skeleton } from "~/components/Skeleton";
+import { RunStatusBadge } from "~/components/StatusBadge";
+import { ago } from "~/i18n/times";
+import styles from "./JobsOverview.module.css";
+
+const LOOKED_AT = 200;
+const SHOWN = 12;
+
+/** Where no job is chosen yet: the jobs that ran last, and what came of it. */
+export function JobsOverview() {
+  const jobs = useQuery(jobsQuery("", LOOKED_AT, 0));
+  if (jobs.error && !jobs.data) return <ProblemState error={jobs.error} onRetry={() => void jobs.refetch()} />;
+  return (
+    <Card isFlush>
+      <EmptyState icon="inbox" title="No run chosen">
+        <p>Choose a job and start a load, or look at what ran last.</p>
+      </EmptyState>
+      {jobs.data ? <Latest jobs={jobs.data.jobs} /> : <Skeleton lines={5} />}
+    </Card>
+  );
+}
+
+function Latest({ jobs }: { jobs: readonly JobSummary[] }) {
+  if (jobs.length === 0)
+    return (
+      <p className={styles.none}>
+        No job is configured. A job is a YAML entry in <code>conf/staging/</code>; docs/staging.md says how.
+      </p>
+    );
+  const latest = [...jobs].sort((one, other) => lastRun(other) - lastRun(one)).slice(0, SHOWN);
+  return (
+    <ul aria-label="Jobs that ran last" className={styles.list}>
+      {latest.map((job) => (
+        <li className={styles.item} key={job.etl_job_id}>
+          <Link className={styles.job} search={{ job: job.etl_job_id }} to="/etl/data-loader">
+            <span className={styles.id}>{job.etl_job_id}</span>
+            {job.description && <span className={styles.description}>{job.description}</span>}
+          </Link>
+          {job.last_run ? (
+            <Link
+              aria-label={`Last run of ${job.etl_job_id}`}
+              className={styles.last}
+              params={{ etl_job_id: job.etl_job_id, etl_run_id: job.last_run.etl_run_id }}
+              to="/etl/data-loader/$etl_job_id/$etl_run_id"
+            >
+              <span className={styles.ago}>{ago(job.last_run.created_at)}</span>
+              <RunStatusBadge status={job.last_run.status} />
+            </Link>
+          ) : (
+            <span className={styles.last}>
+              <RunStatusBadge status="idle" />
+            </span>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function lastRun(job: JobSummary): number {
+  return job.last_run ? Date.parse(job.last_run.created_at) : 0;
+}
