@@ -1,10 +1,10 @@
 import { answer, client } from "~/api/client";
+import { randomHex } from "~/api/random";
 import type { Run } from "~/api/types";
 
 /** One for each decision: a second press, or a request that is sent again, is the same wish. */
 export function newIdempotencyKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is missing on plain http
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return randomHex(16);
 }
 
 export interface Retry {

@@ -4,358 +4,358 @@
  */
 
 export interface paths {
-    "/api/health": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/health": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Get Health
          * @description 503 where the database does not.
          */
-        get: operations["get_health"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["get_health"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/jobs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * List Jobs
          * @description Jobs whose id or description has `query` in it; those that begin with it first.
          */
-        get: operations["list_jobs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["list_jobs"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/jobs/{etl_job_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/jobs/{etl_job_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Get Job
          * @description One job as it is configured, or as the ledger knows it.
          */
-        get: operations["get_job"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["get_job"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/jobs/{etl_job_id}/runs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/jobs/{etl_job_id}/runs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * List Runs
          * @description The job's history, the latest first; `before`: what the page before called `next_before`.
          */
-        get: operations["list_runs"];
-        put?: never;
+        readonly get: operations["list_runs"];
+        readonly put?: never;
         /**
          * Start Run
          * @description Queues a load; a worker (`etl staging worker`) begins it.
          */
-        post: operations["start_run"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["start_run"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Get Run
          * @description The run as it stands.
          */
-        get: operations["get_run"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["get_run"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}/batches": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}/batches": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * List Batches
          * @description A page of the run's batches; `after`: what the page before called `next_after`.
          */
-        get: operations["list_batches"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["list_batches"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}/batches/{index}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}/batches/{index}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Get Batch
          * @description One batch with its log, its retries and its first invalid records.
          */
-        get: operations["get_batch"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["get_batch"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}/cancel": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Cancel Run
          * @description Ends the run after the batches in flight; one that is queued at once.
          */
-        post: operations["cancel_run"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["cancel_run"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}/changes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}/changes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Get Changes
          * @description What has changed since an event's id; without one the run with all its batches. For who cannot keep a stream.
          */
-        get: operations["get_changes"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["get_changes"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}/events": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Watch Run
          * @description Events: `change` (a Change), `ping` ({"at"}), `trouble` ({"detail"}), `end`. Begins with the run as it stands, or
          *     with all that has changed since Last-Event-ID.
          */
-        get: operations["watch_run"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["watch_run"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}/invalid": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}/invalid": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Download Invalid Records
          * @description Records of this run that are stored and invalid, with their faults.
          */
-        get: operations["download_invalid_records"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["download_invalid_records"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}/logs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}/logs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Download Logs
          * @description The log of the run and of all its batches, a line an entry.
          */
-        get: operations["download_logs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["download_logs"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}/metrics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}/metrics": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Download Metrics
          * @description A line a batch.
          */
-        get: operations["download_metrics"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["download_metrics"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}/rejects": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}/rejects": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Download Rejects
          * @description Records that could not be stored, with their place and the reason.
          */
-        get: operations["download_rejects"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["download_rejects"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/runs/{etl_run_id}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/runs/{etl_run_id}/retry": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Retry Run
          * @description Queues a retry of what the run has left.
          */
-        post: operations["retry_run"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["retry_run"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/session": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Get Session
          * @description Who is signed in, if anybody, and how one can; with the token that changes need.
          */
-        get: operations["get_session"];
-        put?: never;
+        readonly get: operations["get_session"];
+        readonly put?: never;
         /**
          * Sign In
          * @description Begins a session under a new cookie.
          */
-        post: operations["sign_in"];
+        readonly post: operations["sign_in"];
         /**
          * Sign Out
          * @description Ends it, for all who have its cookie.
          */
-        delete: operations["sign_out"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly delete: operations["sign_out"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/workers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/workers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * List Workers
          * @description Processes of `etl staging worker`, the latest heard of first.
          */
-        get: operations["list_workers"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["list_workers"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
 }
 export type webhooks = Record<string, never>;
@@ -365,109 +365,109 @@ export interface components {
          * Batch
          * @description With what its expanded row shows.
          */
-        Batch: {
+        readonly Batch: {
             /** Attempts */
-            attempts: number;
+            readonly attempts: number;
             /** Committed At */
-            committed_at: string | null;
+            readonly committed_at: string | null;
             /** Duration Ms */
-            duration_ms: number | null;
+            readonly duration_ms: number | null;
             /** Error Code */
-            error_code: string | null;
+            readonly error_code: string | null;
             /** Error Is Permanent */
-            error_is_permanent: boolean | null;
+            readonly error_is_permanent: boolean | null;
             /** Error Message */
-            error_message: string | null;
+            readonly error_message: string | null;
             /** Error Stack */
-            error_stack: string | null;
+            readonly error_stack: string | null;
             /** Examples */
-            examples: components["schemas"]["ValidationExample"][];
+            readonly examples: readonly components["schemas"]["ValidationExample"][];
             /** First Ordinal */
-            first_ordinal: number;
+            readonly first_ordinal: number;
             /** Index */
-            index: number;
+            readonly index: number;
             /** Logs Fragment */
-            logs_fragment: components["schemas"]["LogEntry"][];
+            readonly logs_fragment: readonly components["schemas"]["LogEntry"][];
             /** Retries */
-            retries: number;
+            readonly retries: number;
             /** Retry Timeline */
-            retry_timeline: components["schemas"]["RetryEntry"][];
+            readonly retry_timeline: readonly components["schemas"]["RetryEntry"][];
             /** Revision */
-            revision: number;
+            readonly revision: number;
             /** Rows Attempted */
-            rows_attempted: number;
+            readonly rows_attempted: number;
             /** Rows Inserted */
-            rows_inserted: number;
+            readonly rows_inserted: number;
             /** Rows Rejected */
-            rows_rejected: number;
+            readonly rows_rejected: number;
             /** Rows Unchanged */
-            rows_unchanged: number;
+            readonly rows_unchanged: number;
             /** Rows Updated */
-            rows_updated: number;
+            readonly rows_updated: number;
             /** Source Position */
-            source_position: {
-                [key: string]: unknown;
+            readonly source_position: {
+                readonly [key: string]: unknown;
             };
             /** Started At */
-            started_at: string | null;
-            status: components["schemas"]["BatchStatus"];
+            readonly started_at: string | null;
+            readonly status: components["schemas"]["BatchStatus"];
             /** Validation Failures */
-            validation_failures: number;
+            readonly validation_failures: number;
         };
         /**
          * BatchPage
          * @description In the order of their index; `next_after`: for the next page, None on the last.
          */
-        BatchPage: {
+        readonly BatchPage: {
             /** Batches */
-            batches: components["schemas"]["BatchRow"][];
+            readonly batches: readonly components["schemas"]["BatchRow"][];
             /** Next After */
-            next_after: number | null;
+            readonly next_after: number | null;
         };
         /**
          * BatchRow
          * @description A line of the table of batches.
          */
-        BatchRow: {
+        readonly BatchRow: {
             /** Attempts */
-            attempts: number;
+            readonly attempts: number;
             /** Committed At */
-            committed_at: string | null;
+            readonly committed_at: string | null;
             /** Duration Ms */
-            duration_ms: number | null;
+            readonly duration_ms: number | null;
             /** Error Code */
-            error_code: string | null;
+            readonly error_code: string | null;
             /** Error Is Permanent */
-            error_is_permanent: boolean | null;
+            readonly error_is_permanent: boolean | null;
             /** Error Message */
-            error_message: string | null;
+            readonly error_message: string | null;
             /** Index */
-            index: number;
+            readonly index: number;
             /** Retries */
-            retries: number;
+            readonly retries: number;
             /** Revision */
-            revision: number;
+            readonly revision: number;
             /** Rows Attempted */
-            rows_attempted: number;
+            readonly rows_attempted: number;
             /** Rows Inserted */
-            rows_inserted: number;
+            readonly rows_inserted: number;
             /** Rows Rejected */
-            rows_rejected: number;
+            readonly rows_rejected: number;
             /** Rows Unchanged */
-            rows_unchanged: number;
+            readonly rows_unchanged: number;
             /** Rows Updated */
-            rows_updated: number;
+            readonly rows_updated: number;
             /** Started At */
-            started_at: string | null;
-            status: components["schemas"]["BatchStatus"];
+            readonly started_at: string | null;
+            readonly status: components["schemas"]["BatchStatus"];
             /** Validation Failures */
-            validation_failures: number;
+            readonly validation_failures: number;
         };
         /**
          * BatchStatus
          * @enum {string}
          */
-        BatchStatus: "pending" | "running" | "retried" | "succeeded" | "failed";
+        readonly BatchStatus: "pending" | "running" | "retried" | "succeeded" | "failed";
         /**
          * Change
          * @description What has changed since an event's id: the data of the event `change`, and the answer of `changes`.
@@ -476,485 +476,485 @@ export interface components {
          *     `is_complete`: what was known of the run and its batches is to be forgotten: these are all, or the next changes
          *     bring the others. So after the database was away, which may have forgotten its last moments.
          */
-        Change: {
+        readonly Change: {
             /** Batches */
-            batches: components["schemas"]["BatchRow"][];
+            readonly batches: readonly components["schemas"]["BatchRow"][];
             /** Id */
-            id: string;
+            readonly id: string;
             /** Is Complete */
-            is_complete: boolean;
+            readonly is_complete: boolean;
             /** Is Last */
-            is_last: boolean;
-            run: components["schemas"]["Run"];
+            readonly is_last: boolean;
+            readonly run: components["schemas"]["Run"];
         };
         /**
          * ConfigurationChange
          * @description A key of the job's configuration (dotted) that differs; values as JSON text, None where the key is absent.
          */
-        ConfigurationChange: {
+        readonly ConfigurationChange: {
             /** After */
-            after: string | null;
+            readonly after: string | null;
             /** Before */
-            before: string | null;
+            readonly before: string | null;
             /** Key */
-            key: string;
+            readonly key: string;
         };
         /**
          * FileFormat
          * @enum {string}
          */
-        FileFormat: "ndjson" | "csv";
+        readonly FileFormat: "ndjson" | "csv";
         /** Health */
-        Health: {
+        readonly Health: {
             /** Status */
-            status: string;
+            readonly status: string;
         };
         /** Job */
-        Job: {
+        readonly Job: {
             /** Batch Size */
-            batch_size: number | null;
+            readonly batch_size: number | null;
             /** Batch Size From */
-            batch_size_from: string | null;
+            readonly batch_size_from: string | null;
             /** Description */
-            description: string | null;
+            readonly description: string | null;
             /** Etl Job Id */
-            etl_job_id: string;
+            readonly etl_job_id: string;
             /** Is Configured */
-            is_configured: boolean;
-            last_run: components["schemas"]["RunSummary"] | null;
+            readonly is_configured: boolean;
+            readonly last_run: components["schemas"]["RunSummary"] | null;
             /** Live Run Id */
-            live_run_id: string | null;
+            readonly live_run_id: string | null;
             /** Required */
-            required: string[];
+            readonly required: readonly string[];
             /** Skip Unchanged */
-            skip_unchanged: boolean | null;
+            readonly skip_unchanged: boolean | null;
             /** Source */
-            source: string;
+            readonly source: string;
             /** Source Id */
-            source_id: string | null;
+            readonly source_id: string | null;
             /** Source Type */
-            source_type: string;
+            readonly source_type: string;
             /** Source Updated At */
-            source_updated_at: string | null;
+            readonly source_updated_at: string | null;
             /** Target Table */
-            target_table: string;
+            readonly target_table: string;
         };
         /** JobPage */
-        JobPage: {
+        readonly JobPage: {
             /** Jobs */
-            jobs: components["schemas"]["JobSummary"][];
+            readonly jobs: readonly components["schemas"]["JobSummary"][];
             /** Total */
-            total: number;
+            readonly total: number;
         };
         /** JobSummary */
-        JobSummary: {
+        readonly JobSummary: {
             /** Description */
-            description: string | null;
+            readonly description: string | null;
             /** Etl Job Id */
-            etl_job_id: string;
+            readonly etl_job_id: string;
             /** Is Configured */
-            is_configured: boolean;
-            last_run: components["schemas"]["RunSummary"] | null;
+            readonly is_configured: boolean;
+            readonly last_run: components["schemas"]["RunSummary"] | null;
             /** Source Type */
-            source_type: string;
+            readonly source_type: string;
             /** Target Table */
-            target_table: string;
+            readonly target_table: string;
         };
         /**
          * LogEntry
          * @description One line of a batch's log; `detail`: whatever else was logged, by name.
          */
-        LogEntry: {
+        readonly LogEntry: {
             /**
              * At
              * Format: date-time
              */
-            at: string;
+            readonly at: string;
             /** Attempt */
-            attempt?: number | null;
+            readonly attempt?: number | null;
             /**
              * Detail
              * @default {}
              */
-            detail: {
-                [key: string]: unknown;
+            readonly detail: {
+                readonly [key: string]: unknown;
             };
             /** Event */
-            event: string;
+            readonly event: string;
             /** Level */
-            level: string;
+            readonly level: string;
         };
         /**
          * Problem
          * @description application/problem+json (RFC 9457). `next_step`: what to do about it, in words.
          */
-        Problem: {
+        readonly Problem: {
             /** Code */
-            code: string;
+            readonly code: string;
             /** Detail */
-            detail: string;
+            readonly detail: string;
             /**
              * Fields
              * @default {}
              */
-            fields: {
-                [key: string]: string;
+            readonly fields: {
+                readonly [key: string]: string;
             };
             /**
              * Next Step
              * @default null
              */
-            next_step: string | null;
+            readonly next_step: string | null;
             /** Status */
-            status: number;
+            readonly status: number;
             /** Title */
-            title: string;
+            readonly title: string;
             /**
              * Type
              * @default about:blank
              */
-            type: string;
+            readonly type: string;
         };
         /**
          * Queueing
          * @description Why a queued run has not begun.
          */
-        Queueing: {
+        readonly Queueing: {
             /** Ahead */
-            ahead: number;
+            readonly ahead: number;
             /**
              * Requested At
              * Format: date-time
              */
-            requested_at: string;
+            readonly requested_at: string;
             /** Requested By */
-            requested_by: string;
+            readonly requested_by: string;
             /** Workers */
-            workers: number;
+            readonly workers: number;
         };
         /**
          * Retryable
          * @description What `retry` would run. `permanent_*`: of these, batches whose error will not pass by itself.
          */
-        Retryable: {
+        readonly Retryable: {
             /** Batches */
-            batches: number;
+            readonly batches: number;
             /** Has Unread Input */
-            has_unread_input: boolean;
+            readonly has_unread_input: boolean;
             /** Permanent Batches */
-            permanent_batches: number;
+            readonly permanent_batches: number;
             /** Permanent Rows */
-            permanent_rows: number;
+            readonly permanent_rows: number;
             /** Rows */
-            rows: number;
+            readonly rows: number;
         };
         /** RetryEntry */
-        RetryEntry: {
+        readonly RetryEntry: {
             /**
              * At
              * Format: date-time
              */
-            at: string;
+            readonly at: string;
             /** Attempt */
-            attempt: number;
+            readonly attempt: number;
             /** Error Code */
-            error_code: string;
+            readonly error_code: string;
             /** Error Message */
-            error_message: string;
+            readonly error_message: string;
             /** Wait Seconds */
-            wait_seconds: number;
+            readonly wait_seconds: number;
         };
         /**
          * RetryRun
          * @description `batch_indexes`: None means all that are left. `includes_permanent`: also those that time will not mend.
          */
-        RetryRun: {
+        readonly RetryRun: {
             /** Batch Indexes */
-            batch_indexes?: number[] | null;
+            readonly batch_indexes?: readonly number[] | null;
             /**
              * Includes Permanent
              * @default false
              */
-            includes_permanent: boolean;
+            readonly includes_permanent: boolean;
         };
         /**
          * Role
          * @enum {string}
          */
-        Role: "viewer" | "operator";
+        readonly Role: "viewer" | "operator";
         /** Run */
-        Run: {
+        readonly Run: {
             /** Batch Size */
-            batch_size: number;
+            readonly batch_size: number;
             /** Canceled At */
-            canceled_at: string | null;
+            readonly canceled_at: string | null;
             /** Canceled By */
-            canceled_by: string | null;
+            readonly canceled_by: string | null;
             /** Completed At */
-            completed_at: string | null;
+            readonly completed_at: string | null;
             /** Configuration Changes */
-            configuration_changes: components["schemas"]["ConfigurationChange"][];
+            readonly configuration_changes: readonly components["schemas"]["ConfigurationChange"][];
             /**
              * Created At
              * Format: date-time
              */
-            created_at: string;
+            readonly created_at: string;
             /** Etl Job Id */
-            etl_job_id: string;
+            readonly etl_job_id: string;
             /** Etl Run Id */
-            etl_run_id: string;
+            readonly etl_run_id: string;
             /** Failure */
-            failure: string | null;
+            readonly failure: string | null;
             /** Host */
-            host: string | null;
+            readonly host: string | null;
             /** Is Ended */
-            is_ended: boolean;
+            readonly is_ended: boolean;
             /** Last Success */
-            last_success: string | null;
+            readonly last_success: string | null;
             /** Loaded At */
-            loaded_at: string | null;
+            readonly loaded_at: string | null;
             /** Logs Url */
-            logs_url: string;
+            readonly logs_url: string;
             /** May Cancel */
-            may_cancel: boolean;
-            metrics: components["schemas"]["RunMetrics"];
+            readonly may_cancel: boolean;
+            readonly metrics: components["schemas"]["RunMetrics"];
             /** Metrics Download Url */
-            metrics_download_url: string;
+            readonly metrics_download_url: string;
             /** Process Id */
-            process_id: number | null;
-            queueing: components["schemas"]["Queueing"] | null;
+            readonly process_id: number | null;
+            readonly queueing: components["schemas"]["Queueing"] | null;
             /** Requested By */
-            requested_by: string | null;
+            readonly requested_by: string | null;
             /** Resumed At */
-            resumed_at: string | null;
-            retryable: components["schemas"]["Retryable"];
+            readonly resumed_at: string | null;
+            readonly retryable: components["schemas"]["Retryable"];
             /** Revision */
-            revision: number;
+            readonly revision: number;
             /** Silent Seconds */
-            silent_seconds: number | null;
+            readonly silent_seconds: number | null;
             /** Started At */
-            started_at: string | null;
-            status: components["schemas"]["RunStatus"];
+            readonly started_at: string | null;
+            readonly status: components["schemas"]["RunStatus"];
             /** Target Table */
-            target_table: string;
-            validation_summary: components["schemas"]["ValidationSummary"];
+            readonly target_table: string;
+            readonly validation_summary: components["schemas"]["ValidationSummary"];
             /** Workers */
-            workers: number;
+            readonly workers: number;
         };
         /**
          * RunMetrics
          * @description Of a run under way: so far. `throughput_rps`: rows stored a second since the run was taken up.
          */
-        RunMetrics: {
+        readonly RunMetrics: {
             /** Batch Duration Ms Avg */
-            batch_duration_ms_avg: number | null;
+            readonly batch_duration_ms_avg: number | null;
             /** Batch Duration Ms P95 */
-            batch_duration_ms_p95: number | null;
+            readonly batch_duration_ms_p95: number | null;
             /** Batches Failed */
-            batches_failed: number;
+            readonly batches_failed: number;
             /** Batches Succeeded */
-            batches_succeeded: number;
+            readonly batches_succeeded: number;
             /** Batches Total */
-            batches_total: number;
+            readonly batches_total: number;
             /** Elapsed Seconds */
-            elapsed_seconds: number;
+            readonly elapsed_seconds: number;
             /** Is Batches Total Final */
-            is_batches_total_final: boolean;
+            readonly is_batches_total_final: boolean;
             /** Retries */
-            retries: number;
+            readonly retries: number;
             /** Rows Attempted */
-            rows_attempted: number;
+            readonly rows_attempted: number;
             /** Rows Deduplicated */
-            rows_deduplicated: number;
+            readonly rows_deduplicated: number;
             /** Rows Inserted */
-            rows_inserted: number;
+            readonly rows_inserted: number;
             /** Rows Invalid */
-            rows_invalid: number;
+            readonly rows_invalid: number;
             /** Rows Rejected */
-            rows_rejected: number;
+            readonly rows_rejected: number;
             /** Rows Unchanged */
-            rows_unchanged: number;
+            readonly rows_unchanged: number;
             /** Rows Updated */
-            rows_updated: number;
+            readonly rows_updated: number;
             /** Rows Validated */
-            rows_validated: number;
+            readonly rows_validated: number;
             /** Throughput Rps */
-            throughput_rps: number;
+            readonly throughput_rps: number;
         };
         /**
          * RunPage
          * @description The latest first; `next_before`: for the next page.
          */
-        RunPage: {
+        readonly RunPage: {
             /** Next Before */
-            next_before: number | null;
+            readonly next_before: number | null;
             /** Runs */
-            runs: components["schemas"]["RunSummary"][];
+            readonly runs: readonly components["schemas"]["RunSummary"][];
         };
         /**
          * RunStatus
          * @description `idle`: a job that has no run. The other ones are mapped from the ledger, see docs/page.md.
          * @enum {string}
          */
-        RunStatus: "idle" | "queued" | "validating" | "loading" | "committing" | "partial_success" | "success" | "failed" | "canceled";
+        readonly RunStatus: "idle" | "queued" | "validating" | "loading" | "committing" | "partial_success" | "success" | "failed" | "canceled";
         /**
          * RunSummary
          * @description A line of a job's history.
          */
-        RunSummary: {
+        readonly RunSummary: {
             /** Batch Size */
-            batch_size: number;
+            readonly batch_size: number;
             /** Batches Failed */
-            batches_failed: number;
+            readonly batches_failed: number;
             /** Batches Total */
-            batches_total: number;
+            readonly batches_total: number;
             /** Completed At */
-            completed_at: string | null;
+            readonly completed_at: string | null;
             /** Configuration Changes */
-            configuration_changes: components["schemas"]["ConfigurationChange"][];
+            readonly configuration_changes: readonly components["schemas"]["ConfigurationChange"][];
             /**
              * Created At
              * Format: date-time
              */
-            created_at: string;
+            readonly created_at: string;
             /** Etl Job Id */
-            etl_job_id: string;
+            readonly etl_job_id: string;
             /** Etl Run Id */
-            etl_run_id: string;
+            readonly etl_run_id: string;
             /** Failure */
-            failure: string | null;
+            readonly failure: string | null;
             /** Requested By */
-            requested_by: string | null;
+            readonly requested_by: string | null;
             /** Revision */
-            revision: number;
+            readonly revision: number;
             /** Rows Attempted */
-            rows_attempted: number;
+            readonly rows_attempted: number;
             /** Rows Inserted */
-            rows_inserted: number;
+            readonly rows_inserted: number;
             /** Rows Rejected */
-            rows_rejected: number;
+            readonly rows_rejected: number;
             /** Rows Unchanged */
-            rows_unchanged: number;
+            readonly rows_unchanged: number;
             /** Rows Updated */
-            rows_updated: number;
+            readonly rows_updated: number;
             /** Started At */
-            started_at: string | null;
-            status: components["schemas"]["RunStatus"];
+            readonly started_at: string | null;
+            readonly status: components["schemas"]["RunStatus"];
         };
         /**
          * Session
          * @description `csrf_token` goes into the header X-CSRF-Token of everything but GET.
          */
-        Session: {
+        readonly Session: {
             /** Csrf Token */
-            csrf_token: string;
+            readonly csrf_token: string;
             /** Has Passwords */
-            has_passwords: boolean;
-            single_sign_on: components["schemas"]["SingleSignOn"] | null;
-            user: components["schemas"]["User"] | null;
+            readonly has_passwords: boolean;
+            readonly single_sign_on: components["schemas"]["SingleSignOn"] | null;
+            readonly user: components["schemas"]["User"] | null;
         };
         /** SignIn */
-        SignIn: {
+        readonly SignIn: {
             /** Name */
-            name: string;
+            readonly name: string;
             /** Password */
-            password: string;
+            readonly password: string;
         };
         /**
          * SingleSignOn
          * @description OpenID Connect, where it is configured.
          */
-        SingleSignOn: {
+        readonly SingleSignOn: {
             /** Name */
-            name: string;
+            readonly name: string;
             /** Url */
-            url: string;
+            readonly url: string;
         };
         /**
          * StartRun
          * @description `force`: although a run of the job is queued or under way.
          */
-        StartRun: {
+        readonly StartRun: {
             /** Batch Size */
-            batch_size?: number | null;
+            readonly batch_size?: number | null;
             /** Etl Run Id */
-            etl_run_id: string;
+            readonly etl_run_id: string;
             /**
              * Force
              * @default false
              */
-            force: boolean;
+            readonly force: boolean;
         };
         /** User */
-        User: {
+        readonly User: {
             /** Name */
-            name: string;
-            role: components["schemas"]["Role"];
+            readonly name: string;
+            readonly role: components["schemas"]["Role"];
         };
         /**
          * ValidationExample
          * @description `path`: a JSON Pointer into the record; `sample_value`: what stood there as JSON text, its beginning.
          */
-        ValidationExample: {
+        readonly ValidationExample: {
             /** Batch Index */
-            batch_index: number;
+            readonly batch_index: number;
             /** Kind */
-            kind: string;
+            readonly kind: string;
             /** Message */
-            message: string;
+            readonly message: string;
             /** Ordinal */
-            ordinal: number;
+            readonly ordinal: number;
             /** Path */
-            path: string;
+            readonly path: string;
             /** Sample Value */
-            sample_value: string | null;
+            readonly sample_value: string | null;
             /** Source Id */
-            source_id: string | null;
+            readonly source_id: string | null;
         };
         /** ValidationSummary */
-        ValidationSummary: {
+        readonly ValidationSummary: {
             /** Examples */
-            examples: components["schemas"]["ValidationExample"][];
+            readonly examples: readonly components["schemas"]["ValidationExample"][];
             /** Invalid Records Url */
-            invalid_records_url: string;
+            readonly invalid_records_url: string;
             /** Json Shape Errors */
-            json_shape_errors: number;
+            readonly json_shape_errors: number;
             /** Rejects Url */
-            rejects_url: string;
+            readonly rejects_url: string;
             /** Required Field Errors */
-            required_field_errors: number;
+            readonly required_field_errors: number;
             /** Rows Invalid */
-            rows_invalid: number;
+            readonly rows_invalid: number;
             /** Rows Rejected */
-            rows_rejected: number;
+            readonly rows_rejected: number;
         };
         /** Worker */
-        Worker: {
+        readonly Worker: {
             /**
              * Heartbeat At
              * Format: date-time
              */
-            heartbeat_at: string;
+            readonly heartbeat_at: string;
             /** Host */
-            host: string;
+            readonly host: string;
             /** Is Alive */
-            is_alive: boolean;
+            readonly is_alive: boolean;
             /** Loads */
-            loads: number;
+            readonly loads: number;
             /** Maximum Loads */
-            maximum_loads: number;
+            readonly maximum_loads: number;
             /** Process Id */
-            process_id: number;
+            readonly process_id: number;
             /**
              * Started At
              * Format: date-time
              */
-            started_at: string;
+            readonly started_at: string;
         };
         /** WorkerList */
-        WorkerList: {
+        readonly WorkerList: {
             /** Workers */
-            workers: components["schemas"]["Worker"][];
+            readonly workers: readonly components["schemas"]["Worker"][];
         };
     };
     responses: never;
@@ -965,658 +965,658 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    get_health: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly get_health: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Health"];
+                    readonly "application/json": components["schemas"]["Health"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    list_jobs: {
-        parameters: {
-            query?: {
-                limit?: number;
-                offset?: number;
-                query?: string;
+    readonly list_jobs: {
+        readonly parameters: {
+            readonly query?: {
+                readonly limit?: number;
+                readonly offset?: number;
+                readonly query?: string;
             };
-            header?: never;
-            path?: never;
-            cookie?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobPage"];
+                    readonly "application/json": components["schemas"]["JobPage"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_job: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                etl_job_id: string;
+    readonly get_job: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_job_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    readonly "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    list_runs: {
-        parameters: {
-            query?: {
-                before?: number | null;
-                limit?: number;
+    readonly list_runs: {
+        readonly parameters: {
+            readonly query?: {
+                readonly before?: number | null;
+                readonly limit?: number;
             };
-            header?: never;
-            path: {
-                etl_job_id: string;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_job_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunPage"];
+                    readonly "application/json": components["schemas"]["RunPage"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    start_run: {
-        parameters: {
-            query?: never;
-            header: {
+    readonly start_run: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header: {
                 /** @description Made by whoever asks, one for each wish: asked twice with one key, it is done once. */
-                "Idempotency-Key": string;
+                readonly "Idempotency-Key": string;
             };
-            path: {
-                etl_job_id: string;
+            readonly path: {
+                readonly etl_job_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["StartRun"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["StartRun"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Successful Response */
-            202: {
+            readonly 202: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    readonly "application/json": components["schemas"]["Run"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_run: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                etl_run_id: string;
+    readonly get_run: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    readonly "application/json": components["schemas"]["Run"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    list_batches: {
-        parameters: {
-            query?: {
-                after?: number;
-                limit?: number;
-                status?: components["schemas"]["BatchStatus"][] | null;
+    readonly list_batches: {
+        readonly parameters: {
+            readonly query?: {
+                readonly after?: number;
+                readonly limit?: number;
+                readonly status?: readonly components["schemas"]["BatchStatus"][] | null;
                 /** @description In the error's code or message. */
-                text?: string | null;
+                readonly text?: string | null;
             };
-            header?: never;
-            path: {
-                etl_run_id: string;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["BatchPage"];
+                    readonly "application/json": components["schemas"]["BatchPage"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_batch: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                etl_run_id: string;
-                index: number;
+    readonly get_batch: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
+                readonly index: number;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Batch"];
+                    readonly "application/json": components["schemas"]["Batch"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    cancel_run: {
-        parameters: {
-            query?: never;
-            header: {
+    readonly cancel_run: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header: {
                 /** @description Made by whoever asks, one for each wish: asked twice with one key, it is done once. */
-                "Idempotency-Key": string;
+                readonly "Idempotency-Key": string;
             };
-            path: {
-                etl_run_id: string;
+            readonly path: {
+                readonly etl_run_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            202: {
+            readonly 202: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    readonly "application/json": components["schemas"]["Run"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_changes: {
-        parameters: {
-            query?: {
-                since?: string | null;
+    readonly get_changes: {
+        readonly parameters: {
+            readonly query?: {
+                readonly since?: string | null;
             };
-            header?: never;
-            path: {
-                etl_run_id: string;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Change"];
+                    readonly "application/json": components["schemas"]["Change"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    watch_run: {
-        parameters: {
-            query?: {
+    readonly watch_run: {
+        readonly parameters: {
+            readonly query?: {
                 /** @description As the header's. */
-                last_event_id?: string | null;
+                readonly last_event_id?: string | null;
             };
-            header?: {
-                "Last-Event-ID"?: string | null;
+            readonly header?: {
+                readonly "Last-Event-ID"?: string | null;
             };
-            path: {
-                etl_run_id: string;
+            readonly path: {
+                readonly etl_run_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    readonly "text/event-stream": string;
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    download_invalid_records: {
-        parameters: {
-            query?: {
+    readonly download_invalid_records: {
+        readonly parameters: {
+            readonly query?: {
                 /** @description CSV: cells that a spreadsheet would take for a formula begin with '. */
-                format?: components["schemas"]["FileFormat"];
+                readonly format?: components["schemas"]["FileFormat"];
             };
-            header?: never;
-            path: {
-                etl_run_id: string;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-ndjson": string;
-                    "text/csv": string;
+                    readonly "application/x-ndjson": string;
+                    readonly "text/csv": string;
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    download_logs: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                etl_run_id: string;
+    readonly download_logs: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-ndjson": string;
+                    readonly "application/x-ndjson": string;
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    download_metrics: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                etl_run_id: string;
+    readonly download_metrics: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "text/csv": string;
+                    readonly "text/csv": string;
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    download_rejects: {
-        parameters: {
-            query?: {
+    readonly download_rejects: {
+        readonly parameters: {
+            readonly query?: {
                 /** @description CSV: cells that a spreadsheet would take for a formula begin with '. */
-                format?: components["schemas"]["FileFormat"];
+                readonly format?: components["schemas"]["FileFormat"];
             };
-            header?: never;
-            path: {
-                etl_run_id: string;
+            readonly header?: never;
+            readonly path: {
+                readonly etl_run_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-ndjson": string;
-                    "text/csv": string;
+                    readonly "application/x-ndjson": string;
+                    readonly "text/csv": string;
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    retry_run: {
-        parameters: {
-            query?: never;
-            header: {
+    readonly retry_run: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header: {
                 /** @description Made by whoever asks, one for each wish: asked twice with one key, it is done once. */
-                "Idempotency-Key": string;
+                readonly "Idempotency-Key": string;
             };
-            path: {
-                etl_run_id: string;
+            readonly path: {
+                readonly etl_run_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RetryRun"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["RetryRun"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Successful Response */
-            202: {
+            readonly 202: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    readonly "application/json": components["schemas"]["Run"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly get_session: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Session"];
+                    readonly "application/json": components["schemas"]["Session"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sign_in: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly sign_in: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SignIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SignIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Session"];
+                    readonly "application/json": components["schemas"]["Session"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sign_out: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly sign_out: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            204: {
+            readonly 204: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content?: never;
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    list_workers: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly list_workers: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Successful Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WorkerList"];
+                    readonly "application/json": components["schemas"]["WorkerList"];
                 };
             };
             /** @description What went wrong instead */
-            default: {
+            readonly default: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

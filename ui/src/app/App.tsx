@@ -1,14 +1,16 @@
 import { useQuery } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { isPassing } from "~/api/problem";
 import { sessionQuery } from "~/api/queries";
 import { LiveRegions } from "~/components/LiveRegions";
 import { ProblemState } from "~/components/ProblemState";
 import { Toasts } from "~/components/Toasts";
-import { SignInPage } from "~/session/SignInPage";
 import { Frame } from "./Frame";
 
 const AGAIN_MILLISECONDS = 3000;
+
+const SignInPage = lazy(() => import("~/session/SignInPage").then((room) => ({ default: room.SignInPage })));
 
 export function App() {
   return (
@@ -32,7 +34,12 @@ function Door() {
         <Outlet />
       </Frame>
     );
-  if (session.data) return <SignInPage session={session.data} />;
+  if (session.data)
+    return (
+      <Suspense>
+        <SignInPage session={session.data} />
+      </Suspense>
+    );
   if (session.error)
     return (
       <main>

@@ -1,64 +1,135 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { runQuery } from "~/api/queries";
+import { lazy, type ReactNode, Suspense } from "react";
+import { RunActions } from "~/actions/RunActions";
+import { ProblemError, ServerGone } from "~/api/problem";
 import type { Run } from "~/api/types";
 import { Card } from "~/components/Card";
 import { EmptyState } from "~/components/EmptyState";
 import { ProblemState } from "~/components/ProblemState";
 import { Skeleton } from "~/components/Skeleton";
 import { RUN_LOOKS } from "~/components/StatusBadge";
-import { Tabs } from "~/components/Tabs";
-import { HistoryPanel } from "~/history/HistoryPanel";
+import { type TabItem, Tabs } from "~/components/Tabs";
+import { shortCount } from "~/i18n/numbers";
+import { LiveIndicator } from "~/live/LiveIndicator";
+import { RunProvider } from "~/live/RunProvider";
+import { useLink, useRun, useRunWatch } from "~/live/use-run";
+import { MetricCards } from "~/metrics/MetricCards";
 import { RunHeader } from "~/run/RunHeader";
 import { useRunNews } from "~/run/useRunNews";
 import { Layout } from "./Layout";
+import styles from "./RunPage.module.css";
+import type { Tab } from "./search";
 import { usePageSearch } from "./usePageSearch";
 
 const ROUTE = "/etl/data-loader/$etl_job_id/$etl_run_id";
-const AGAIN_MILLISECONDS = 2000;
+
+const BatchesPanel = lazy(() => import("~/batches/BatchesPanel").then((room) => ({ default: room.BatchesPanel })));
+const ValidationPanel = lazy(() =>
+  import("~/validation/ValidationPanel").then((room) => ({ default: room.ValidationPanel })),
+);
+const HistoryPanel = lazy(() => import("~/history/HistoryPanel").then((room) => ({ default: room.HistoryPanel })));
 
 export function RunPage() {
   const { etl_job_id, etl_run_id } = useParams({ from: ROUTE });
-  const run = useQuery({
-    ...runQuery(etl_run_id),
-    refetchInterval: ({ state }) => (state.data?.is_ended ? false : AGAIN_MILLISECONDS),
-  });
-  useRunNews(run.data);
   return (
     <Layout etl_job_id={etl_job_id}>
-      {run.data ? (
-        <RunView etl_job_id={etl_job_id} run={run.data} />
-      ) : (
-        <Card>{run.error ? <ProblemState error={run.error} onRetry={() => void run.refetch()} /> : <Skeleton />}</Card>
-      )}
+      <RunProvider etl_run_id={etl_run_id} key={etl_run_id}>
+        <WatchedRun etl_job_id={etl_job_id} />
+      </RunProvider>
     </Layout>
   );
 }
 
-function RunView({ run, etl_job_id }: { run: Run; etl_job_id: string }) {
+function WatchedRun({ etl_job_id }: { etl_job_id: string }) {
+  const run = useRun();
+  useRunNews(run);
+  if (!run) return <NotYet />;
+  return run.etl_job_id === etl_job_id ? <RunView run={run} /> : <OtherJob run={run} />;
+}
+
+/** Before the first state has come, and where none will. */
+function NotYet() {
+  const { state, problem } = useLink();
+  const watch = useRunWatch();
+  const error = problem ? new ProblemError(problem) : state === "unreachable" ? new ServerGone() : null;
+  return (
+    <Card>
+      {error ? (
+        <ProblemState error={error} {...(state !== "refused" && { onRetry: () => watch.wake() })} />
+      ) : (
+        <Skeleton lines={5} />
+      )}
+    </Card>
+  );
+}
+
+function RunView({ run }: { run: Run }) {
   const [{ tab = "batches" }, change] = usePageSearch();
-  if (run.etl_job_id !== etl_job_id) return <OtherJob run={run} />;
   return (
     <>
       <title>{`${RUN_LOOKS[run.status].text} · ${run.etl_run_id} – Data Loader`}</title>
-      <RunHeader run={run} />
+      <RunHeader actions={<RunActions />} live={<LiveIndicator />} run={run} />
+      <MetricCards />
       <Card isFlush>
         <Tabs
           label="Of this run"
           onSelect={(chosen) => change({ tab: chosen === "batches" ? undefined : chosen })}
           selected={tab}
-          tabs={[
-            { id: "batches", title: "Batches", content: null },
-            { id: "validation", title: "Validation", content: null },
-            {
-              id: "history",
-              title: "History",
-              content: <HistoryPanel current={run.etl_run_id} etl_job_id={run.etl_job_id} />,
-            },
-          ]}
+          tabs={tabsOf(run)}
         />
       </Card>
     </>
+  );
+}
+
+function tabsOf(run: Run): readonly TabItem<Tab>[] {
+  const { batches_total, batches_failed } = run.metrics;
+  const { rows_invalid, rows_rejected } = run.validation_summary;
+  return [
+    {
+      id: "batches",
+      title: "Batches",
+      count: batches_failed ? `${shortCount(batches_failed)} failed` : shortCount(batches_total),
+      isAlarming: batches_failed > 0,
+      content: (
+        <Coming>
+          <BatchesPanel />
+        </Coming>
+      ),
+    },
+    {
+      id: "validation",
+      title: "Validation",
+      count: shortCount(rows_invalid + rows_rejected),
+      content: (
+        <Coming>
+          <ValidationPanel />
+        </Coming>
+      ),
+    },
+    {
+      id: "history",
+      title: "History",
+      content: (
+        <Coming>
+          <HistoryPanel current={run.etl_run_id} etl_job_id={run.etl_job_id} />
+        </Coming>
+      ),
+    },
+  ];
+}
+
+function Coming({ children }: { children: ReactNode }) {
+  return (
+    <Suspense
+      fallback={
+        <div className={styles.coming}>
+          <Skeleton lines={6} />
+        </div>
+      }
+    >
+      {children}
+    </Suspense>
   );
 }
 

@@ -1,8 +1,15 @@
-import { createRootRoute, createRoute, createRouter, type RouterHistory, redirect } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  type RouterHistory,
+  redirect,
+} from "@tanstack/react-router";
+import { ProblemState } from "~/components/ProblemState";
 import { App } from "./App";
 import { ChooseRun } from "./ChooseRun";
 import { NotFound } from "./NotFound";
-import { RunPage } from "./RunPage";
 import { parseSearch, stringifySearch, validatedSearch } from "./search";
 
 const rootRoute = createRootRoute({ component: App, notFoundComponent: NotFound });
@@ -26,7 +33,7 @@ const chooseRoute = createRoute({ getParentRoute: () => loaderRoute, path: "/", 
 const runRoute = createRoute({
   getParentRoute: () => loaderRoute,
   path: "$etl_job_id/$etl_run_id",
-  component: RunPage,
+  component: lazyRouteComponent(() => import("./RunPage"), "RunPage"),
 });
 
 const routeTree = rootRoute.addChildren([homeRoute, loaderRoute.addChildren([chooseRoute, runRoute])]);
@@ -36,6 +43,7 @@ export function newRouter(history?: RouterHistory) {
     routeTree,
     parseSearch,
     stringifySearch,
+    defaultErrorComponent: ({ error, reset }) => <ProblemState error={toError(error)} onRetry={reset} />,
     defaultPreload: false,
     scrollRestoration: false,
     ...(history && { history }),
@@ -46,4 +54,8 @@ declare module "@tanstack/react-router" {
   interface Register {
     router: ReturnType<typeof newRouter>;
   }
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -70,7 +70,7 @@ function RunForm({ job, onStarted }: { job: Job | undefined; onStarted: (run: Ru
   const isReady = job?.is_configured && isOperator && !runIdFault(runId) && !batchSizeFault(batch_size);
 
   const submit = () => {
-    if (!job || !isReady || start.isPending) return;
+    if (!job || !isReady || start.isStarting()) return;
     const wish: Wish = { etl_job_id: job.etl_job_id, etl_run_id: runId, batch_size, force: false };
     if (job.live_run_id) setQuestion({ ...wish, force: true });
     else start.mutate(wish, { onError: (error) => askOrTell(error, wish) });
@@ -92,7 +92,7 @@ function RunForm({ job, onStarted }: { job: Job | undefined; onStarted: (run: Ru
         addon={<RegenerateButton isDisabled={!job} onPress={() => job && setRunId(newRunId(job.etl_job_id))} />}
         autoComplete="off"
         error={idFault}
-        help="Made up for you; yours may be a UUID or letters, digits, - and _."
+        help="A UUID, or letters, digits, - and _."
         isDisabled={!job}
         isMono
         isRequired
@@ -121,7 +121,7 @@ function RunForm({ job, onStarted }: { job: Job | undefined; onStarted: (run: Ru
         value={batch_size}
       />
       <DeduplicationNote job={job} />
-      <div aria-live="polite">
+      <div aria-live="polite" className={styles.refusal}>
         <Refusal error={start.error} />
       </div>
       <Button icon="play" isDisabled={!isReady} isPending={start.isPending} tone="primary" type="submit">

@@ -16,9 +16,8 @@ export function DeduplicationNote({ job }: { job: Job | undefined }) {
         . {winner(job)}
       </p>
       <p>
-        An upsert updates <code>data</code>, validity, <code>etl_run_id</code>, <code>updated_at</code> and{" "}
-        <code>loaded_at</code>; <code>created_at</code> and the row’s first <code>etl_job_id</code> stay.
-        {job?.skip_unchanged !== false && " Unchanged records are left alone."}
+        An upsert updates a row’s <code>data</code>, validity, run and times; <code>created_at</code> stays
+        {job?.skip_unchanged !== false && ", and unchanged records are left alone"}.
       </p>
     </Callout>
   );

@@ -22,7 +22,7 @@ export function useJobSearch(text: string, isWanted: boolean) {
     staleTime: 30_000,
   });
   return {
-    jobs: search.data?.pages.flatMap((page) => page.jobs) ?? [],
+    jobs: search.data?.pages.flatMap((page) => page.jobs.map((job) => ({ ...job, id: job.etl_job_id }))) ?? [],
     total: search.data?.pages[0]?.total ?? 0,
     isSearching: search.isFetching || query !== text,
     error: search.error,

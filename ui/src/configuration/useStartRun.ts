@@ -12,11 +12,14 @@ export interface Wish {
   readonly force: boolean;
 }
 
+const STARTING = ["start run"];
+
 /** Asks for a run. However often it is pressed, one wish starts one run. */
 export function useStartRun(onStarted: (run: Run) => void) {
   const queries = useQueryClient();
   const { keyOf, forget } = useIdempotencyKeys();
-  return useMutation({
+  const mutation = useMutation({
+    mutationKey: STARTING,
     mutationFn: ({ etl_job_id, ...body }: Wish) =>
       answer(
         client.POST("/api/jobs/{etl_job_id}/runs", {
@@ -32,4 +35,7 @@ export function useStartRun(onStarted: (run: Run) => void) {
       onStarted(run);
     },
   });
+  /** At once, not only when the page is drawn again. */
+  const isStarting = () => queries.isMutating({ mutationKey: STARTING }) > 0;
+  return { ...mutation, isStarting };
 }

@@ -8,7 +8,7 @@ import { ProblemState } from "~/components/ProblemState";
 import { Skeleton } from "~/components/Skeleton";
 import { RunStatusBadge } from "~/components/StatusBadge";
 import { Time } from "~/components/Time";
-import { count, counted, duration } from "~/i18n/numbers";
+import { count, duration } from "~/i18n/numbers";
 import { ConfigurationDiff } from "./ConfigurationDiff";
 import styles from "./HistoryPanel.module.css";
 import { useHistory } from "./useHistory";
@@ -55,9 +55,9 @@ export function HistoryPanel({ etl_job_id, current }: { etl_job_id: string; curr
                 Unchanged
               </th>
               <th className={styles.number} scope="col">
-                Failed batches
+                Failed
               </th>
-              <th scope="col">Changed since last success</th>
+              <th scope="col">Settings</th>
             </tr>
           </thead>
           <tbody>
@@ -88,11 +88,12 @@ function RunRow({ run, isCurrent }: { run: RunSummary; isCurrent: boolean }) {
       <tr className={classes(isCurrent && styles.current)}>
         <th className={styles.run} scope="row">
           <Link
+            aria-label={run.etl_run_id}
             {...(isCurrent && { "aria-current": "page" as const })}
             params={{ etl_job_id: run.etl_job_id, etl_run_id: run.etl_run_id }}
             to="/etl/data-loader/$etl_job_id/$etl_run_id"
           >
-            {run.etl_run_id}
+            {shortId(run)}
           </Link>
           {run.requested_by && <span className={styles.by}>by {run.requested_by}</span>}
         </th>
@@ -119,7 +120,7 @@ function RunRow({ run, isCurrent }: { run: RunSummary; isCurrent: boolean }) {
                 label={`${isOpen ? "Hide" : "Show"} what changed before ${run.etl_run_id}`}
                 onPress={() => setOpen(!isOpen)}
               />
-              {counted(changes.length, "setting")}
+              {count(changes.length)} changed
             </>
           ) : (
             <span className={styles.of}>–</span>
@@ -135,6 +136,12 @@ function RunRow({ run, isCurrent }: { run: RunSummary; isCurrent: boolean }) {
       )}
     </>
   );
+}
+
+/** Without the job's name, which stands above. */
+function shortId(run: RunSummary): string {
+  const prefix = `${run.etl_job_id}-`;
+  return run.etl_run_id.startsWith(prefix) ? run.etl_run_id.slice(prefix.length) : run.etl_run_id;
 }
 
 function took(run: RunSummary): string {

@@ -19,7 +19,7 @@ export function JobsOverview() {
   if (jobs.error && !jobs.data) return <ProblemState error={jobs.error} onRetry={() => void jobs.refetch()} />;
   return (
     <Card isFlush>
-      <EmptyState icon="inbox" title="No run chosen">
+      <EmptyState icon="inbox" isCompact title="No run chosen">
         <p>Choose a job and start a load, or look at what ran last.</p>
       </EmptyState>
       {jobs.data ? <Latest jobs={jobs.data.jobs} /> : <Skeleton lines={5} />}
@@ -34,7 +34,8 @@ function Latest({ jobs }: { jobs: readonly JobSummary[] }) {
         No job is configured. A job is a YAML entry in <code>conf/staging/</code>; docs/staging.md says how.
       </p>
     );
-  const latest = [...jobs].sort((one, other) => lastRun(other) - lastRun(one)).slice(0, SHOWN);
+  const ran = jobs.filter((job) => job.last_run).sort((one, other) => lastRun(other) - lastRun(one));
+  const latest = (ran.length ? ran : jobs).slice(0, SHOWN);
   return (
     <ul aria-label="Jobs that ran last" className={styles.list}>
       {latest.map((job) => (

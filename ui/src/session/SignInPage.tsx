@@ -54,7 +54,9 @@ function PasswordForm() {
         signIn.mutate({ name, password });
       }}
     >
-      <div role="alert">{signIn.error && <Callout tone="danger">{reason(signIn.error)}</Callout>}</div>
+      <div className={styles.refusal} role="alert">
+        {signIn.error && <Callout tone="danger">{reason(signIn.error)}</Callout>}
+      </div>
       <TextField
         autoComplete="username"
         autoFocus
