@@ -49,6 +49,7 @@ export default defineConfig({
     target: "es2023",
     cssTarget: ["chrome123", "firefox121", "safari17.5"],
     assetsInlineLimit: 0,
+    cssCodeSplit: false,
   },
   test: {
     environment: "jsdom",

@@ -1,4 +1,4 @@
-import { Menu, MenuItem, MenuTrigger, Popover } from "react-aria-components/Menu";
+import { Dialog, DialogTrigger, Popover } from "react-aria-components/Popover";
 import { Button } from "~/components/Button";
 import styles from "./Actions.module.css";
 
@@ -19,19 +19,21 @@ export function Downloads({
   isSmall?: boolean;
 }) {
   return (
-    <MenuTrigger>
+    <DialogTrigger>
       <Button icon="download" isSmall={isSmall}>
         {label}
       </Button>
       <Popover className={styles.popover ?? ""} placement="bottom end">
-        <Menu className={styles.menu ?? ""}>
-          {items.map(({ href, title, file }) => (
-            <MenuItem className={styles.item ?? ""} download={file} href={href} id={href} key={href} textValue={title}>
-              {title}
-            </MenuItem>
-          ))}
-        </Menu>
+        <Dialog aria-label={label} className={styles.menu ?? ""}>
+          {({ close }) =>
+            items.map(({ href, title, file }) => (
+              <a className={styles.item} download={file} href={href} key={href} onClick={close}>
+                {title}
+              </a>
+            ))
+          }
+        </Dialog>
       </Popover>
-    </MenuTrigger>
+    </DialogTrigger>
   );
 }

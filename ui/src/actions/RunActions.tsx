@@ -1,12 +1,11 @@
-import { useState } from "react";
+import { Suspense, useState } from "react";
 import type { Run } from "~/api/types";
 import { Button } from "~/components/Button";
 import { count } from "~/i18n/numbers";
 import { useRun } from "~/live/use-run";
 import styles from "./Actions.module.css";
-import { CancelDialog } from "./CancelDialog";
 import { Downloads } from "./Downloads";
-import { RetryDialog } from "./RetryDialog";
+import { CancelDialog, RetryDialog } from "./dialogs";
 import { useMayAct } from "./use-may-act";
 
 /** What can be done with the watched run. Viewers download; operators also retry and cancel. */
@@ -35,8 +34,10 @@ export function RunActions() {
         ]}
         label="Download"
       />
-      {asked === "retry" && <RetryDialog onClose={close} />}
-      {asked === "cancel" && <CancelDialog onClose={close} run={run} />}
+      <Suspense>
+        {asked === "retry" && <RetryDialog onClose={close} />}
+        {asked === "cancel" && <CancelDialog onClose={close} run={run} />}
+      </Suspense>
     </div>
   );
 }

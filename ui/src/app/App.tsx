@@ -5,18 +5,20 @@ import { isPassing } from "~/api/problem";
 import { sessionQuery } from "~/api/queries";
 import { LiveRegions } from "~/components/LiveRegions";
 import { ProblemState } from "~/components/ProblemState";
-import { Toasts } from "~/components/Toasts";
+import { useHasToasts } from "~/components/toasts";
 import { Frame } from "./Frame";
 
 const AGAIN_MILLISECONDS = 3000;
 
+const Toasts = lazy(() => import("~/components/Toasts").then((room) => ({ default: room.Toasts })));
 const SignInPage = lazy(() => import("~/session/SignInPage").then((room) => ({ default: room.SignInPage })));
 
 export function App() {
+  const hasToasts = useHasToasts();
   return (
     <>
       <Door />
-      <Toasts />
+      <Suspense>{hasToasts && <Toasts />}</Suspense>
       <LiveRegions />
     </>
   );

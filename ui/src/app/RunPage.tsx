@@ -3,6 +3,7 @@ import { lazy, type ReactNode, Suspense } from "react";
 import { RunActions } from "~/actions/RunActions";
 import { ProblemError, ServerGone } from "~/api/problem";
 import type { Run } from "~/api/types";
+import { BatchesPanel } from "~/batches/BatchesPanel";
 import { Card } from "~/components/Card";
 import { EmptyState } from "~/components/EmptyState";
 import { ProblemState } from "~/components/ProblemState";
@@ -23,7 +24,6 @@ import { usePageSearch } from "./usePageSearch";
 
 const ROUTE = "/etl/data-loader/$etl_job_id/$etl_run_id";
 
-const BatchesPanel = lazy(() => import("~/batches/BatchesPanel").then((room) => ({ default: room.BatchesPanel })));
 const ValidationPanel = lazy(() =>
   import("~/validation/ValidationPanel").then((room) => ({ default: room.ValidationPanel })),
 );
@@ -91,11 +91,7 @@ function tabsOf(run: Run): readonly TabItem<Tab>[] {
       title: "Batches",
       count: batches_failed ? `${shortCount(batches_failed)} failed` : shortCount(batches_total),
       isAlarming: batches_failed > 0,
-      content: (
-        <Coming>
-          <BatchesPanel />
-        </Coming>
-      ),
+      content: <BatchesPanel />,
     },
     {
       id: "validation",

@@ -8,8 +8,8 @@ import {
 } from "@tanstack/react-router";
 import { ProblemState } from "~/components/ProblemState";
 import { App } from "./App";
-import { ChooseRun } from "./ChooseRun";
 import { NotFound } from "./NotFound";
+import { RunPage } from "./RunPage";
 import { parseSearch, stringifySearch, validatedSearch } from "./search";
 
 const rootRoute = createRootRoute({ component: App, notFoundComponent: NotFound });
@@ -28,12 +28,16 @@ const loaderRoute = createRoute({
   validateSearch: validatedSearch,
 });
 
-const chooseRoute = createRoute({ getParentRoute: () => loaderRoute, path: "/", component: ChooseRun });
+const chooseRoute = createRoute({
+  getParentRoute: () => loaderRoute,
+  path: "/",
+  component: lazyRouteComponent(() => import("./ChooseRun"), "ChooseRun"),
+});
 
 const runRoute = createRoute({
   getParentRoute: () => loaderRoute,
   path: "$etl_job_id/$etl_run_id",
-  component: lazyRouteComponent(() => import("./RunPage"), "RunPage"),
+  component: RunPage,
 });
 
 const routeTree = rootRoute.addChildren([homeRoute, loaderRoute.addChildren([chooseRoute, runRoute])]);

@@ -1,5 +1,5 @@
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { RetryDialog } from "~/actions/RetryDialog";
+import { Suspense, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { RetryDialog } from "~/actions/dialogs";
 import { useMayAct } from "~/actions/use-may-act";
 import { parsedSort, type Sort, writtenSort } from "~/app/search";
 import { usePageSearch } from "~/app/usePageSearch";
@@ -59,7 +59,7 @@ export function BatchesPanel() {
           sort={sort}
         />
       </Rows>
-      {retried !== null && <RetryDialog batch={retried} onClose={() => setRetried(null)} />}
+      <Suspense>{retried !== null && <RetryDialog batch={retried} onClose={() => setRetried(null)} />}</Suspense>
     </>
   );
 }

@@ -1,4 +1,4 @@
-import { UNSTABLE_ToastQueue as ToastQueue } from "react-aria-components/Toast";
+import { useSyncExternalStore } from "react";
 import { announce } from "./announcements";
 import type { Tone } from "./Badge";
 
@@ -9,14 +9,32 @@ export interface ToastContent {
   readonly action?: { readonly text: string; readonly onPress: () => void } | undefined;
 }
 
-const SHOWN_MILLISECONDS = 6000;
-const MOST_VISIBLE = 4;
+const listeners = new Set<() => void>();
+let hasToasts = false;
+let told: readonly ToastContent[] = [];
 
-export const toastQueue = new ToastQueue<ToastContent>({ maxVisibleToasts: MOST_VISIBLE });
-
-/** Failures stay until they are closed; everything else leaves by itself. */
+/** Shows it and says it. */
 export function toast(content: ToastContent): void {
   const isFailure = content.tone === "danger";
-  toastQueue.add(content, isFailure ? {} : { timeout: SHOWN_MILLISECONDS });
+  told = [...told, content];
+  hasToasts = true;
+  for (const listener of listeners) listener();
   announce([content.title, content.description].filter(Boolean).join(". "), isFailure ? "assertive" : "polite");
+}
+
+export function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** What has been told since this was last asked. */
+export function takeTold(): readonly ToastContent[] {
+  const taken = told;
+  told = [];
+  return taken;
+}
+
+/** True from the first on: what draws them is fetched then. */
+export function useHasToasts(): boolean {
+  return useSyncExternalStore(subscribe, () => hasToasts);
 }

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { Form } from "react-aria-components/Form";
 import { ProblemError, problemCode } from "~/api/problem";
 import { jobQuery } from "~/api/queries";
@@ -19,7 +19,6 @@ import { JobFacts } from "./JobFacts";
 import { JobPicker } from "./JobPicker";
 import { RegenerateButton } from "./RegenerateButton";
 import { newRunId, runIdFault } from "./runId";
-import { StartAnywayDialog } from "./StartAnywayDialog";
 import { useStartRun, type Wish } from "./useStartRun";
 
 interface ConfigurationPanelProps {
@@ -28,6 +27,10 @@ interface ConfigurationPanelProps {
   onChooseJob: (etl_job_id: string) => void;
   onStarted: (run: Run) => void;
 }
+
+const StartAnywayDialog = lazy(() =>
+  import("./StartAnywayDialog").then((room) => ({ default: room.StartAnywayDialog })),
+);
 
 const LIVE_RUN_MILLISECONDS = 5000;
 
@@ -128,13 +131,17 @@ function RunForm({ job, onStarted }: { job: Job | undefined; onStarted: (run: Ru
         Start Load
       </Button>
       <WhyNot isOperator={isOperator} job={job} />
-      <StartAnywayDialog
-        isPending={start.isPending}
-        liveRunId={job?.live_run_id ?? null}
-        onCancel={() => setQuestion(null)}
-        onConfirm={() => question && start.mutate(question, { onError: () => setQuestion(null) })}
-        wish={question}
-      />
+      <Suspense>
+        {question && (
+          <StartAnywayDialog
+            isPending={start.isPending}
+            liveRunId={job?.live_run_id ?? null}
+            onCancel={() => setQuestion(null)}
+            onConfirm={() => start.mutate(question, { onError: () => setQuestion(null) })}
+            wish={question}
+          />
+        )}
+      </Suspense>
     </Form>
   );
 }

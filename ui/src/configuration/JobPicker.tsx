@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import {
   Button,
   Collection,
@@ -9,7 +9,6 @@ import {
   ListBoxLoadMoreItem,
   Popover,
 } from "react-aria-components/ComboBox";
-import { ListLayout, Virtualizer } from "react-aria-components/Virtualizer";
 import type { JobSummary } from "~/api/types";
 import { classes } from "~/components/classes";
 import field from "~/components/Field.module.css";
@@ -19,6 +18,7 @@ import { FieldHelp, FieldLabel } from "~/components/TextField";
 import { count } from "~/i18n/numbers";
 import styles from "./JobPicker.module.css";
 import { useJobSearch } from "./useJobSearch";
+import { useVirtualizer } from "./useVirtualizer";
 
 interface JobPickerProps {
   selected: string | null;
@@ -67,7 +67,7 @@ export function JobPicker({ selected, onSelect, error }: JobPickerProps) {
       </div>
       <FieldHelp error={error} help={undefined} />
       <Popover className={styles.popover ?? ""} offset={4}>
-        <Virtualizer layout={ListLayout} layoutOptions={{ rowSize: ROW, padding: PADDING, loaderSize: ROW }}>
+        <Rows>
           <ListBox
             className={styles.list ?? ""}
             renderEmptyState={() => <Nothing isSearching={search.isSearching} error={search.error} typed={typed} />}
@@ -80,12 +80,22 @@ export function JobPicker({ selected, onSelect, error }: JobPickerProps) {
               </span>
             </ListBoxLoadMoreItem>
           </ListBox>
-        </Virtualizer>
+        </Rows>
         {search.total > 0 && (
           <p className={styles.total}>{search.total === 1 ? "1 job" : `${count(search.total)} jobs`}</p>
         )}
       </Popover>
     </ComboBox>
+  );
+}
+
+function Rows({ children }: { children: ReactNode }) {
+  const room = useVirtualizer(true);
+  if (!room) return children;
+  return (
+    <room.Virtualizer layout={room.ListLayout} layoutOptions={{ rowSize: ROW, padding: PADDING, loaderSize: ROW }}>
+      {children}
+    </room.Virtualizer>
   );
 }
 

@@ -3,8 +3,7 @@ import { ConfirmDialog } from "~/components/Dialog";
 import type { Wish } from "./useStartRun";
 
 interface StartAnywayDialogProps {
-  /** Open while there is one. */
-  wish: Wish | null;
+  wish: Wish;
   liveRunId: string | null;
   isPending: boolean;
   onConfirm: () => void;
@@ -14,13 +13,8 @@ interface StartAnywayDialogProps {
 /** Asks before a second run of a job begins beside the first. */
 export function StartAnywayDialog({ wish, liveRunId, ...dialog }: StartAnywayDialogProps) {
   return (
-    <ConfirmDialog
-      {...dialog}
-      confirm="Start anyway"
-      isOpen={wish !== null}
-      title="Another run of this job is in progress"
-    >
-      {wish && liveRunId && (
+    <ConfirmDialog {...dialog} confirm="Start anyway" isOpen title="Another run of this job is in progress">
+      {liveRunId && (
         <p>
           <Link
             onClick={dialog.onCancel}
