@@ -50,6 +50,8 @@ export default defineConfig({
     cssTarget: ["chrome123", "firefox121", "safari17.5"],
     assetsInlineLimit: 0,
     cssCodeSplit: false,
+    // one file for what is needed first: two dozen small ones would neither pack nor arrive as well
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "first", tags: ["$initial"] }] } } },
   },
   test: {
     environment: "jsdom",
