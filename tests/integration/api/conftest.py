@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -17,6 +17,7 @@ from etl.api.app import create_app
 from etl.api.configured import ConfiguredJobs
 from etl.api.server import PageServer, listening
 from etl.api.services import Services
+from etl.config.page import PageSettings
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.staging.batch.rules import table_of
@@ -55,8 +56,15 @@ class Page:
     url: str
     services: Services
 
-    def client(self, **settings: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=60, **settings)
+    def client(self, **settings: Any) -> httpx2.Client:
+        return httpx2.Client(base_url=self.url, timeout=60, **settings)
+
+    @contextmanager
+    def operator(self) -> Iterator[httpx2.Client]:
+        """As the page does: keeps the session's cookie, and sends its token along."""
+        with self.client() as client:
+            client.headers["X-CSRF-Token"] = client.get("/api/session").json()["csrf_token"]
+            yield client
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +118,8 @@ def ledger(staging: StagingDatabase, execute: Execute) -> Execute:
 
 @contextmanager
 def served(configuration: StagingConfiguration) -> Iterator[Page]:
-    services = Services.of(ConfiguredJobs(configuration, has_batch_size_in_environment=False))
+    configured = ConfiguredJobs(configuration, has_batch_size_in_environment=False)
+    services = Services.of(configured, PageSettings(sign_in=False))
     with listening("127.0.0.1", 0) as held:
         server = PageServer(create_app(services), services.hub)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, daemon=True)
@@ -130,7 +139,7 @@ def page(configuration: StagingConfiguration, staging: StagingDatabase) -> Itera
 
 
 @pytest.fixture
-def client(page: Page, ledger: Execute) -> Iterator[httpx.Client]:
+def client(page: Page, ledger: Execute) -> Iterator[httpx2.Client]:
     with page.client() as client:
         yield client
 

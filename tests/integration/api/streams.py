@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 
 PATIENCE_SECONDS = 60
@@ -24,7 +24,7 @@ class Event:
 class Stream:
     """`store`: what a page holds of the batches, by index: of two states the later revision."""
 
-    response: httpx.Response
+    response: httpx2.Response
     comments: list[str] = field(default_factory=list)
     store: dict[int, dict[str, Any]] = field(default_factory=dict)
     last_id: str | None = None
@@ -80,7 +80,7 @@ class Stream:
 def watching(url: str, run_id: str, last_id: str | None = None, **settings: Any) -> Iterator[Stream]:
     headers = {} if last_id is None else {"Last-Event-ID": last_id}
     with (
-        httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, **settings) as client,
+        httpx2.Client(base_url=url, timeout=PATIENCE_SECONDS, **settings) as client,
         client.stream("GET", f"/api/runs/{run_id}/events", headers=headers) as response,
     ):
         assert response.status_code == 200, response.read()

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from etl.api.live import hub, outbox
@@ -107,7 +107,7 @@ def test_cut_and_resumed_by_the_last_id(page: Page, ledger: Execute) -> None:
 def test_an_id_may_stand_in_the_query(page: Page, ledger: Execute) -> None:
     add_run(ledger, "r")
     add_batches(ledger, "r", 2)
-    with httpx.stream("GET", f"{page.url}/api/runs/r/events?last_event_id=0", timeout=60) as response:
+    with httpx2.stream("GET", f"{page.url}/api/runs/r/events?last_event_id=0", timeout=60) as response:
         lines = (line for line in response.iter_lines() if line.startswith("data: ") and '"run"' in line)
         assert len(Change.model_validate_json(next(lines)[6:]).batches) == 2
 
@@ -199,7 +199,7 @@ def test_two_processes_show_the_same(page: Page, configuration: StagingConfigura
 
 
 def test_no_more_streams_than_there_is_room_for(
-    page: Page, client: httpx.Client, ledger: Execute, monkeypatch: pytest.MonkeyPatch
+    page: Page, client: httpx2.Client, ledger: Execute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_run(ledger, "r")
     with watching(page.url, "r") as stream:

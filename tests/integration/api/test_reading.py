@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from etl.api.models import Batch, BatchPage, Change, Job, JobPage, Run, RunPage, WorkerList
@@ -22,17 +22,17 @@ from tests.integration.api.ledger import (
 pytestmark = pytest.mark.stack
 
 
-def get(client: httpx.Client, path: str, **query: Any) -> Any:
+def get(client: httpx2.Client, path: str, **query: Any) -> Any:
     answer = client.get(f"/api{path}", params=query)
     assert answer.status_code == 200, answer.text
     return answer.content
 
 
-def run_of(client: httpx.Client, run_id: str) -> Run:
+def run_of(client: httpx2.Client, run_id: str) -> Run:
     return Run.model_validate_json(get(client, f"/runs/{run_id}"))
 
 
-def test_a_run_that_was_loaded(client: httpx.Client, loaded: Summary, ledger: Execute) -> None:
+def test_a_run_that_was_loaded(client: httpx2.Client, loaded: Summary, ledger: Execute) -> None:
     run = run_of(client, "orders-1")
     assert run.status == "success"
     assert run.is_ended
@@ -55,7 +55,7 @@ def test_a_run_that_was_loaded(client: httpx.Client, loaded: Summary, ledger: Ex
     ] == [(index, "required", "/total", None) for index in range(3)]
 
 
-def test_its_batches(client: httpx.Client, loaded: Summary) -> None:
+def test_its_batches(client: httpx2.Client, loaded: Summary) -> None:
     page = BatchPage.model_validate_json(get(client, "/runs/orders-1/batches"))
     assert page.next_after is None
     assert [each.index for each in page.batches] == [0, 1, 2]
@@ -71,7 +71,7 @@ def test_its_batches(client: httpx.Client, loaded: Summary) -> None:
     assert [each.source_id for each in batch.examples] == ["o107"]
 
 
-def test_pages_of_batches(client: httpx.Client, ledger: Execute) -> None:
+def test_pages_of_batches(client: httpx2.Client, ledger: Execute) -> None:
     add_run(ledger, "r")
     add_batches(ledger, "r", 25)
     found, after = [], -1
@@ -85,7 +85,7 @@ def test_pages_of_batches(client: httpx.Client, ledger: Execute) -> None:
     assert BatchPage.model_validate_json(get(client, "/runs/r/batches", after=14, limit=10)).next_after is None
 
 
-def test_batches_are_found_by_status_and_text(client: httpx.Client, ledger: Execute) -> None:
+def test_batches_are_found_by_status_and_text(client: httpx2.Client, ledger: Execute) -> None:
     add_run(ledger, "r")
     add_batches(ledger, "r", 5)
     fail_batch(ledger, "r", 1, is_permanent=True)
@@ -122,7 +122,7 @@ def test_batches_are_found_by_status_and_text(client: httpx.Client, ledger: Exec
     ],
 )
 def test_states(
-    client: httpx.Client, ledger: Execute, columns: dict[str, Any], request_of: str | None, expected: str
+    client: httpx2.Client, ledger: Execute, columns: dict[str, Any], request_of: str | None, expected: str
 ) -> None:
     add_run(ledger, "r", **columns)
     if request_of:
@@ -139,7 +139,7 @@ def test_states(
     assert (run.queueing is not None) is (expected == "queued")
 
 
-def test_a_queued_run_says_what_it_waits_for(client: httpx.Client, ledger: Execute) -> None:
+def test_a_queued_run_says_what_it_waits_for(client: httpx2.Client, ledger: Execute) -> None:
     for name in ("first", "second"):
         add_run(ledger, name, status="pending", phase="queued", started_at=None)
         queue_request(ledger, name, "load")
@@ -156,7 +156,7 @@ def test_a_queued_run_says_what_it_waits_for(client: httpx.Client, ledger: Execu
     assert {each.host: each.is_alive for each in workers} == {"here": True, "silent": False, "stopped": False}
 
 
-def test_what_a_retry_would_run(client: httpx.Client, ledger: Execute) -> None:
+def test_what_a_retry_would_run(client: httpx2.Client, ledger: Execute) -> None:
     add_run(ledger, "r")
     add_batches(ledger, "r", 4)
     for index in range(4):
@@ -172,7 +172,7 @@ def test_what_a_retry_would_run(client: httpx.Client, ledger: Execute) -> None:
     assert not retryable.has_unread_input
 
 
-def test_history_says_what_has_changed_since_the_last_success(client: httpx.Client, ledger: Execute) -> None:
+def test_history_says_what_has_changed_since_the_last_success(client: httpx2.Client, ledger: Execute) -> None:
     before, after = (
         '{"batch_size": 100, "source": {"type": "csv", "path": ["a"]}}',
         ('{"batch_size": 200, "source": {"type": "csv", "path": ["a"], "delimiter": ";"}}'),
@@ -192,7 +192,7 @@ def test_history_says_what_has_changed_since_the_last_success(client: httpx.Clie
     assert run_of(client, "one").last_success is None
 
 
-def test_pages_of_history(client: httpx.Client, ledger: Execute) -> None:
+def test_pages_of_history(client: httpx2.Client, ledger: Execute) -> None:
     for number in range(7):
         add_run(ledger, f"r{number}", status="failed", finished_at="2026-01-02T00:00:00Z")
     first = RunPage.model_validate_json(get(client, "/jobs/orders/runs", limit=4))
@@ -202,7 +202,7 @@ def test_pages_of_history(client: httpx.Client, ledger: Execute) -> None:
     assert rest.next_before is None
 
 
-def test_jobs_are_found_by_id_and_description(client: httpx.Client, ledger: Execute) -> None:
+def test_jobs_are_found_by_id_and_description(client: httpx2.Client, ledger: Execute) -> None:
     add_run(ledger, "old-1", "no_orders_any_more", status="failed", finished_at="2026-01-02T00:00:00Z")
 
     def found(query: str = "", **more: Any) -> list[str]:
@@ -221,7 +221,7 @@ def test_jobs_are_found_by_id_and_description(client: httpx.Client, ledger: Exec
     assert jobs[0].last_run.etl_run_id == "old-1"
 
 
-def test_a_job_as_it_is_configured(client: httpx.Client) -> None:
+def test_a_job_as_it_is_configured(client: httpx2.Client) -> None:
     job = Job.model_validate_json(get(client, "/jobs/orders"))
     assert (job.source_type, job.source_id, job.required) == ("ndjson", "id", ["total"])
     assert job.source.endswith("/orders.ndjson")
@@ -230,7 +230,7 @@ def test_a_job_as_it_is_configured(client: httpx.Client) -> None:
     assert (other.source, other.batch_size, other.batch_size_from) == ("a query", 1000, "default")
 
 
-def test_changes_since_an_event(client: httpx.Client, ledger: Execute) -> None:
+def test_changes_since_an_event(client: httpx2.Client, ledger: Execute) -> None:
     add_run(ledger, "r")
     add_batches(ledger, "r", 3)
     everything = Change.model_validate_json(get(client, "/runs/r/changes"))
@@ -250,7 +250,7 @@ def test_changes_since_an_event(client: httpx.Client, ledger: Execute) -> None:
     assert last.run.revision > one.run.revision
 
 
-def test_changes_of_a_transaction_that_was_open(client: httpx.Client, ledger: Execute, page_settings: Any) -> None:
+def test_changes_of_a_transaction_that_was_open(client: httpx2.Client, ledger: Execute, page_settings: Any) -> None:
     """It began before the event and commits after it: it is seen by whoever asks since that event."""
     from tests.databases import statements_of
 

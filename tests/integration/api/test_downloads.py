@@ -1,0 +1,140 @@
+"""Files of a run: whole, exact, and harmless in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+
+from etl.api.models import BatchRow
+from etl.api.reading import files
+from etl.staging.loader import Summary
+from tests.databases import Execute
+from tests.integration.api.conftest import Page
+from tests.integration.api.ledger import add_batches, add_run
+
+pytestmark = pytest.mark.stack
+
+
+def get(client: httpx2.Client, path: str, media_type: str) -> str:
+    answer = client.get(f"/api/runs/{path}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].partition(";")[0] == media_type
+    assert answer.headers["content-disposition"].startswith('attachment; filename="')
+    assert answer.headers["x-accel-buffering"] == "no"
+    return answer.text
+
+
+def lines(client: httpx2.Client, path: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in get(client, path, "application/x-ndjson").splitlines()]
+
+
+def table(client: httpx2.Client, path: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(get(client, path, "text/csv"))))
+
+
+def test_the_log_of_a_run_and_of_all_its_batches(client: httpx2.Client, loaded: Summary) -> None:
+    entries = lines(client, "orders-1/logs")
+    assert [(each["batch_index"], each["event"]) for each in entries] == [
+        (None, "run created"),
+        (None, "run started"),
+        (None, "run finished"),
+        *((index, "stored") for index in range(3)),
+    ]
+    assert all({"at", "level", "event", "attempt", "detail", "batch_index"} == each.keys() for each in entries)
+
+
+def test_metrics_have_a_line_a_batch(client: httpx2.Client, loaded: Summary) -> None:
+    rows = table(client, "orders-1/metrics")
+    assert list(rows[0]) == list(BatchRow.model_fields)
+    assert [(row["index"], row["status"], row["rows_inserted"]) for row in rows] == [
+        ("0", "succeeded", "100"),
+        ("1", "succeeded", "100"),
+        ("2", "succeeded", "99"),
+    ]
+
+
+def test_rejects(client: httpx2.Client, loaded: Summary) -> None:
+    (reject,) = lines(client, "orders-1/rejects")
+    assert (reject["ordinal"], reject["batch_index"], reject["record"]) == (299, 2, '{"id": ')
+    (row,) = table(client, "orders-1/rejects?format=csv")
+    assert {key: row[key] for key in ("reason", "message")} == {key: reject[key] for key in ("reason", "message")}
+    assert orjson.loads(row["source_position"]) == reject["source_position"]
+
+
+def test_invalid_records(client: httpx2.Client, loaded: Summary) -> None:
+    records = lines(client, "orders-1/invalid")
+    assert {each["source_id"] for each in records} == {"o7", "o107", "o207"}
+    assert all(each["data"] == {"id": each["source_id"]} for each in records)
+    assert all(each["validation_errors"][0]["path"] == "total" for each in records)
+    rows = table(client, "orders-1/invalid?format=csv")
+    assert {row["source_id"]: orjson.loads(row["data"]) for row in rows} == {
+        each["source_id"]: each["data"] for each in records
+    }
+
+
+def test_numbers_keep_their_digits(client: httpx2.Client, loaded: Summary, ledger: Execute) -> None:
+    number = "123456789012345678901234567890.10"
+    ledger(f"""UPDATE stg_orders SET data = '{{"n": {number}}}' WHERE source_id = 'o7'""")
+    assert f'"data":{{"n": {number}}}' in get(client, "orders-1/invalid", "application/x-ndjson")
+
+
+def test_cells_that_begin_a_formula_are_text(client: httpx2.Client, ledger: Execute) -> None:
+    add_run(ledger, "r")
+    formulas = ["=1+1", "+1", "-1", "@SUM(1)", "\tx", "\rx", "\n=1", '=HYPERLINK("x")', "plain", "a=b"]
+    for number, text in enumerate(formulas):
+        ledger(
+            "INSERT INTO etl_run_rejects (etl_run_id, ordinal, batch_index, source_position, reason, message, record) "
+            "VALUES ('r', %s, 0, '{}', 'bad_json', %s, %s)",
+            (number, text, text),
+        )
+    records = [row["record"] for row in table(client, "r/rejects?format=csv")]
+    harmless = {"plain", "a=b"}
+    assert [text.removeprefix("'") for text in records] == formulas
+    assert [text.startswith("'") for text in records] == [text not in harmless for text in formulas]
+    assert [each["record"] for each in lines(client, "r/rejects")] == formulas, "NDJSON is for programs"
+
+
+def test_files_of_many_pages_are_whole(client: httpx2.Client, ledger: Execute, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_PAGE", 10)
+    monkeypatch.setattr(files, "_RECORDS", 7)
+    add_run(ledger, "r")
+    add_batches(ledger, "r", 30)
+    ledger(
+        "INSERT INTO stg_orders (source_id, data, etl_job_id, etl_run_id, is_valid, validation_errors) "
+        "SELECT 'i' || i, '{}', 'orders', 'r', false, '[]' FROM generate_series(1, 100) AS i"
+    )
+    ledger(
+        "INSERT INTO etl_run_rejects (etl_run_id, ordinal, batch_index, source_position, reason, message, record) "
+        "SELECT 'r', i, 0, '{}', 'bad_json', '', '' FROM generate_series(0, 24) AS i"
+    )
+    assert [row["index"] for row in table(client, "r/metrics")] == [str(index) for index in range(30)]
+    assert [each["ordinal"] for each in lines(client, "r/rejects")] == list(range(25))
+    assert {each["source_id"] for each in lines(client, "r/invalid")} == {f"i{i}" for i in range(1, 101)}
+
+
+def test_files_without_a_record(client: httpx2.Client, ledger: Execute) -> None:
+    add_run(ledger, "r")
+    assert lines(client, "r/rejects") == []
+    assert get(client, "r/rejects?format=csv", "text/csv").strip() == ",".join(files.REJECTS)
+    assert get(client, "r/metrics", "text/csv").strip() == ",".join(files.METRICS)
+    assert lines(client, "r/invalid") == []
+
+
+def test_one_who_goes_away_leaves_no_transaction(page: Page, ledger: Execute) -> None:
+    add_run(ledger, "r")
+    ledger(
+        "INSERT INTO stg_orders (source_id, data, etl_job_id, etl_run_id, is_valid, validation_errors) "
+        """SELECT 'i' || i, jsonb_build_object('text', repeat('x', 100000)), 'orders', 'r', false, '[]' """
+        "FROM generate_series(1, 300) AS i"
+    )
+    for _ in range(8):  # more than may be under way at once
+        with page.client() as client, client.stream("GET", "/api/runs/r/invalid") as response:
+            assert next(response.iter_bytes(1000))
+    with page.client() as client:
+        assert len(lines(client, "r/invalid")) == 300
