@@ -15,6 +15,17 @@ from starlette.exceptions import HTTPException
 from etl.api.models import Problem
 from etl.errors import EtlError, TransientError, UsageError
 from etl.redaction import redact
+from etl.staging.ledger.refusals import (
+    JobIsRunningError,
+    KeyReusedError,
+    NothingToRetryError,
+    OvertakenError,
+    RequestError,
+    RunHasEndedError,
+    RunIdTakenError,
+    RunIsRunningError,
+    UnknownRunError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -27,6 +38,22 @@ _CODES = {
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
     HTTPStatus.BAD_REQUEST: "invalid",
+}
+
+
+_STATUS_OF_REFUSAL = {
+    UnknownRunError.code: HTTPStatus.NOT_FOUND,
+    KeyReusedError.code: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+_AFTER_REFUSAL = {
+    UnknownRunError.code: "the job's history has those there are",
+    RunIdTakenError.code: "choose another run id",
+    JobIsRunningError.code: "wait for its end, or start beside it by `force`",
+    RunIsRunningError.code: "wait for its end",
+    RunHasEndedError.code: "retry it, where something is left",
+    NothingToRetryError.code: "start a new run",
+    OvertakenError.code: "start a new run",
+    KeyReusedError.code: "make a new key for each wish",
 }
 
 
@@ -103,6 +130,11 @@ def install(app: FastAPI) -> None:
         code = _CODES.get(HTTPStatus(error.status_code), "invalid")
         detail = f"{request.method} {request.url.path}: {error.detail}"
         return ProblemError(error.status_code, code, detail, headers=error.headers).response
+
+    @app.exception_handler(RequestError)
+    async def refused(_: Request, error: RequestError) -> Response:
+        status = _STATUS_OF_REFUSAL.get(error.code, HTTPStatus.CONFLICT)
+        return ProblemError(status, error.code, redact(error.message), _AFTER_REFUSAL.get(error.code)).response
 
     @app.exception_handler(TransientError)
     async def transient(_: Request, error: TransientError) -> Response:

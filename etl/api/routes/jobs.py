@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 
 from etl.api.models import Job, JobPage, Run, RunPage, StartRun
 from etl.api.reading import jobs, runs
-from etl.api.routes.access import LARGEST_BIGINT, Asked, IdempotencyKey, JobIdPath, Operator, Viewer
+from etl.api.routes.access import LARGEST_BIGINT, Asked, JobIdPath, Viewer
+from etl.api.routes.asking import ByOperator
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -46,8 +47,6 @@ def list_runs(
 
 
 @router.post("/{etl_job_id}/runs", status_code=202)
-def start_run(
-    etl_job_id: JobIdPath, asked: StartRun, services: Asked, operator: Operator, idempotency_key: IdempotencyKey
-) -> Run:
+def start_run(etl_job_id: JobIdPath, asked: StartRun, asking: ByOperator) -> Run:
     """Queues a load; a worker (`etl staging worker`) begins it."""
-    raise NotImplementedError
+    return asking.start(etl_job_id, asked)

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Path, Query, Response
 
 from etl.api.models import Batch, BatchPage, BatchStatus, Change, RetryRun, Run
 from etl.api.reading import batches, changes, runs
-from etl.api.routes.access import LARGEST_INTEGER, Asked, IdempotencyKey, Operator, RunIdPath, Viewer
+from etl.api.routes.access import LARGEST_INTEGER, Asked, RunIdPath, Viewer
+from etl.api.routes.asking import ByOperator
 
 router = APIRouter(prefix="/runs/{etl_run_id}", tags=["runs"])
 
@@ -56,14 +57,12 @@ def get_changes(etl_run_id: RunIdPath, services: Asked, _: Viewer, since: EventI
 
 
 @router.post("/retry", status_code=202)
-def retry_run(
-    etl_run_id: RunIdPath, asked: RetryRun, services: Asked, operator: Operator, idempotency_key: IdempotencyKey
-) -> Run:
+def retry_run(etl_run_id: RunIdPath, asked: RetryRun, asking: ByOperator) -> Run:
     """Queues a retry of what the run has left."""
-    raise NotImplementedError
+    return asking.retry(etl_run_id, asked)
 
 
 @router.post("/cancel", status_code=202)
-def cancel_run(etl_run_id: RunIdPath, services: Asked, operator: Operator, idempotency_key: IdempotencyKey) -> Run:
+def cancel_run(etl_run_id: RunIdPath, asking: ByOperator) -> Run:
     """Ends the run after the batches in flight; one that is queued at once."""
-    raise NotImplementedError
+    return asking.cancel(etl_run_id)

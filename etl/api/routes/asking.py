@@ -1,0 +1,49 @@
+"""Starts, retries and cancels, as the ledger keeps them: who asked, from where, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from etl.api.models import RetryRun, Run, StartRun, User
+from etl.api.problems import ProblemError
+from etl.api.reading.runs import get_run, unknown_job
+from etl.api.routes.access import Asked, IdempotencyKey, Operator
+from etl.api.security.refusals import address_of
+from etl.staging.ledger.requests import Requests
+
+
+class Asking:
+    """What one operator asks for, by one key. Answers with the run as it stands then."""
+
+    def __init__(self, services: Asked, operator: Operator, idempotency_key: IdempotencyKey, request: Request) -> None:
+        self._services = services
+        self._requests = Requests(services.database)
+        self._by: User = operator
+        self._key, self._origin = idempotency_key, address_of(request)
+
+    def start(self, job_id: str, asked: StartRun) -> Run:
+        job = self._services.configured.jobs.get(job_id)
+        if job is None:
+            raise unknown_job(job_id)
+        if job.source.type == "stdin":
+            text = f"job {job_id} reads what is piped into it, and nobody pipes anything into a worker's load"
+            raise ProblemError(409, "cannot_be_started", text, "load it from a shell: … | etl staging load")
+        self._requests.request_load(
+            job, asked.etl_run_id, asked.batch_size, asked.force, self._key, self._by.name, self._origin
+        )
+        return get_run(self._services.database, asked.etl_run_id)
+
+    def retry(self, run_id: str, asked: RetryRun) -> Run:
+        self._requests.request_retry(
+            run_id, asked.batch_indexes, asked.includes_permanent, self._key, self._by.name, self._origin
+        )
+        return get_run(self._services.database, run_id)
+
+    def cancel(self, run_id: str) -> Run:
+        self._requests.request_cancel(run_id, self._key, self._by.name, self._origin)
+        return get_run(self._services.database, run_id)
+
+
+ByOperator = Annotated[Asking, Depends()]
