@@ -69,7 +69,7 @@ def neutralised(text: str) -> str:
 
 def _as_it_is(value: Any) -> orjson.Fragment:
     if isinstance(value, JsonText):
-        return orjson.Fragment(value)
+        return orjson.Fragment(value.encode())
     raise TypeError(f"no JSON: {type(value).__name__}")
 
 

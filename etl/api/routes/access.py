@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path, Query, Request
 
 from etl.api.models import RUN_ID, User
 from etl.api.security.dependencies import operator, viewer
@@ -24,6 +24,9 @@ def _services(request: Request) -> Services:
 Asked = Annotated[Services, Depends(_services)]
 Viewer = Annotated[User, Depends(viewer)]
 Operator = Annotated[User, Depends(operator)]
+
+Words = Query(max_length=200, pattern=r"^[^\x00]*$")
+"""What is looked for; PostgreSQL holds no NUL."""
 
 JobIdPath = Annotated[str, Path(pattern=JOB_ID)]
 RunIdPath = Annotated[str, Path(pattern=RUN_ID)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from etl.api.models import Job, JobPage, Run, RunPage, StartRun
 from etl.api.reading import jobs, runs
-from etl.api.routes.access import LARGEST_BIGINT, Asked, JobIdPath, Viewer
+from etl.api.routes.access import LARGEST_BIGINT, Asked, JobIdPath, Viewer, Words
 from etl.api.routes.asking import ByOperator
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 def list_jobs(
     services: Asked,
     _: Viewer,
-    query: Annotated[str, Query(max_length=200)] = "",
+    query: Annotated[str, Words] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> JobPage:

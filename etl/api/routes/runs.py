@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from etl.api.models import Batch, BatchPage, BatchStatus, Change, RetryRun, Run
 from etl.api.reading import batches, changes, runs
-from etl.api.routes.access import LARGEST_INTEGER, Asked, RunIdPath, Viewer
+from etl.api.routes.access import LARGEST_INTEGER, Asked, RunIdPath, Viewer, Words
 from etl.api.routes.asking import ByOperator
 
 router = APIRouter(prefix="/runs/{etl_run_id}", tags=["runs"])
@@ -36,9 +36,10 @@ def list_batches(
     after: Annotated[int, Query(ge=-1, le=LARGEST_INTEGER)] = -1,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
     status: Annotated[list[BatchStatus] | None, Query(max_length=5)] = None,
-    text: Annotated[str | None, Query(max_length=200, description="In the error's code or message.")] = None,
+    text: Annotated[str | None, Words] = None,
 ) -> Json:
-    """A page of the run's batches; `after`: what the page before called `next_after`."""
+    """A page of the run's batches; `after`: what the page before called `next_after`; `text`: in an error's code or
+    message."""
     return Json(batches.page_of_batches(services.database, etl_run_id, after, limit, status, text))
 
 

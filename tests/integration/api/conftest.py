@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import orjson
 import pytest
+import structlog
 
 from etl.api.app import create_app
 from etl.api.configured import ConfiguredJobs
 from etl.api.server import PageServer, listening
 from etl.api.services import Services
+from etl.command.logging import LogFormat, configure_logging
 from etl.config.page import PageSettings
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
@@ -46,6 +48,10 @@ jobs:
     target_table: stg_returns
     source: {type: query, query: SELECT 1 AS id}
     source_id: id
+  piped:
+    target_table: stg_piped
+    source: {type: stdin}
+    source_id: id
 """
 
 
@@ -65,6 +71,14 @@ class Page:
         with self.client() as client:
             client.headers["X-CSRF-Token"] = client.get("/api/session").json()["csrf_token"]
             yield client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_log() -> Iterator[None]:
+    """As the process has it: what is not set up draws a whole app's variables beside a traceback."""
+    configure_logging(LogFormat.JSON)
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def test_metrics_have_a_line_a_batch(client: httpx2.Client, loaded: Summary) -> 
 
 def test_rejects(client: httpx2.Client, loaded: Summary) -> None:
     (reject,) = lines(client, "orders-1/rejects")
-    assert (reject["ordinal"], reject["batch_index"], reject["record"]) == (299, 2, '{"id": ')
+    assert (reject["ordinal"], reject["batch_index"], reject["record"]) == (299, 2, '{"id":')
     (row,) = table(client, "orders-1/rejects?format=csv")
     assert {key: row[key] for key in ("reason", "message")} == {key: reject[key] for key in ("reason", "message")}
     assert orjson.loads(row["source_position"]) == reject["source_position"]

@@ -210,13 +210,13 @@ def test_jobs_are_found_by_id_and_description(client: httpx2.Client, ledger: Exe
         assert page.total >= len(page.jobs)
         return [each.etl_job_id for each in page.jobs]
 
-    assert found() == ["no_orders_any_more", "orders", "returns"]
+    assert found() == ["no_orders_any_more", "orders", "piped", "returns"]
     assert found("ORD") == ["orders", "no_orders_any_more", "returns"]
     assert found("what came") == ["returns"]
     assert found(limit=1, offset=1) == ["orders"]
     assert found("nothing like it") == []
     jobs = JobPage.model_validate_json(get(client, "/jobs")).jobs
-    assert [each.is_configured for each in jobs] == [False, True, True]
+    assert [each.is_configured for each in jobs] == [False, True, True, True]
     assert jobs[0].last_run is not None
     assert jobs[0].last_run.etl_run_id == "old-1"
 
