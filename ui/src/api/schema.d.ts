@@ -117,7 +117,8 @@ export interface paths {
         };
         /**
          * List Batches
-         * @description A page of the run's batches; `after`: what the page before called `next_after`.
+         * @description A page of the run's batches; `after`: what the page before called `next_after`; `text`: in an error's code or
+         *     message.
          */
         readonly get: operations["list_batches"];
         readonly put?: never;
@@ -1167,7 +1168,6 @@ export interface operations {
                 readonly after?: number;
                 readonly limit?: number;
                 readonly status?: readonly components["schemas"]["BatchStatus"][] | null;
-                /** @description In the error's code or message. */
                 readonly text?: string | null;
             };
             readonly header?: never;
