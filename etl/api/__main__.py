@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import closing
+from dataclasses import replace
 from typing import Annotated
 
 import structlog
@@ -24,7 +25,6 @@ from etl.command.edge import run_tool, tool
 from etl.command.logging import configure_logging, default_log_format
 from etl.command.options import ConfigDir, LogOption
 from etl.config.staging.jobs import load_staging_configuration
-from etl.config.urls import bracketed
 from etl.project import DEFAULT_CONFIG_DIR
 
 log = structlog.get_logger("etl.api")
@@ -57,7 +57,10 @@ def serve(
     with closing(Services.of(configured, page)) as services:
         check_door(page, services.database)
         with listening(page.host, page.port) as held:
-            log.info("page serves", url=page.public_url or f"http://{bracketed(page.host)}:{held.getsockname()[1]}")
+            # the port is part of the cookie's name
+            served = page.model_copy(update={"port": held.getsockname()[1]})
+            services = replace(services, page=served)
+            log.info("page serves", url=served.address)
             PageServer(create_app(services), services.hub, page.trusted_proxies).run(sockets=[held])
 
 

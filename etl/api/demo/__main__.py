@@ -27,7 +27,7 @@ app = tool(__doc__, no_args_is_help=False)
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def demo(
     folder: Annotated[Path, typer.Option(help="Made, and deleted at the end.")] = PROJECT_DIR / ".data" / "demo",
     browser: Annotated[bool, typer.Option(help="Open the page in a browser, where there is one.")] = True,
@@ -40,15 +40,15 @@ def demo(
         say("writing records, loading yesterday's ...")
         scene.furnish(house, url, password)
         with scene.rows_held(url):
-            path = scene.start(house, url)
-            _tell(house, path, password)
+            address = scene.start(house, url)
+            _tell(address, password)
             if browser and _has_screen():
-                webbrowser.open(house.address + path)
+                webbrowser.open(address)
             _watch(house)
 
 
-def _tell(house: House, path: str, password: str) -> None:
-    print(f"\n  {house.address}{path}\n\n  user      {scene.USER}\n  password  {password}\n")
+def _tell(address: str, password: str) -> None:
+    print(f"\n  {address}\n\n  user      {scene.USER}\n  password  {password}\n")
     print(
         "  Some rows are held by another session: their batches are tried again, and some fail until it lets go, after"
     )

@@ -16,7 +16,7 @@ LETTERS = "newsletter_subscribers"
 INVOICES = "subscription_invoices"
 FEEDS = 2000
 HISTORY_RECORDS = 20_000
-RECORDS = 400_000
+RECORDS = 240_000
 HELD_A_WHILE = range(3_000, 3_020)
 """Ordinals of today's records whose rows a session holds for some seconds, and for minutes."""
 HELD_LONG = (range(60_000, 60_020), range(150_000, 150_020))
@@ -37,7 +37,7 @@ jobs:
         device: {enum: [phone, tablet, desktop]}
         seconds: {type: number, minimum: 0}
         reader: {type: object, properties: {id: {type: string}, is_subscriber: {type: boolean}}}
-    batch_size: 200
+    batch_size: 120
     workers: 2
     retries: 3
     timeouts: {lock: 2}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,18 +15,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from etl.command.edge import say
 from etl.errors import EtlError, UsageError
 from etl.stack import environment, processes
 from etl.stack.embedded import Stack
 from etl.stack.layout import Layout
-from etl.stack.ports import LOOPBACK, free_port
+from etl.stack.ports import free_port
 
 PORT = 8400
+PAGE = "page"
 _START_SECONDS = 120
+_SERVES = re.compile(r'"url":"(http://[^"]+)"')
 
 
 class DemoError(EtlError):
@@ -37,7 +38,7 @@ class House:
     """`children`: by their name, the name of their log."""
 
     folder: Path
-    port: int = 0
+    address: str = ""
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _environment: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -49,10 +50,6 @@ class House:
     def records(self) -> Path:
         return self.folder / "records"
 
-    @property
-    def address(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
-
     def start_database(self) -> str:
         """Its URL."""
         stack = Stack(Layout(self.folder / "stack"), say)
@@ -63,7 +60,6 @@ class House:
         url = environment.variables(own.ports, own.credentials)["ETL_POSTGRES_URL"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ETL_")}
         self._environment = {**kept, "ETL_POSTGRES_URL": url, "ETL_SPOOL_DIR": str(self.folder / "spool")}
-        self.port = free_port(PORT, taken=set())
         return url
 
     def run(self, *words: str) -> int:
@@ -77,13 +73,19 @@ class House:
                 self._command(*words), **self._surroundings(log), start_new_session=True
             )
 
-    def wait_for_page(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
-            self.check()
-            if time.monotonic() > deadline:
-                raise DemoError(f"the page does not answer; the end of its log:\n{self._tail('page')}")
-            time.sleep(0.2)
+    def start_page(self) -> None:
+        """On its usual port, or on any where somebody has that; waits until it says where."""
+        port = free_port(PORT, taken=set())
+        for chosen in (port, 0):
+            self.start(PAGE, "etl.api", "--port", str(chosen), "--log-format", "json")
+            deadline = time.monotonic() + _START_SECONDS
+            while self.children[PAGE].poll() is None and time.monotonic() < deadline:
+                if found := _SERVES.search(self._tail(PAGE)):
+                    self.address = found[1]
+                    return
+                time.sleep(0.2)
+        self.check()
+        raise DemoError(f"the page does not answer; the end of its log:\n{self._tail(PAGE)}")
 
     def check(self) -> None:
         """Raises where a child has ended by itself."""
@@ -122,13 +124,6 @@ class House:
 
     def _tail(self, name: str) -> str:
         return processes.tail(self.folder / f"{name}.log")
-
-    def _answers(self) -> bool:
-        try:
-            with urlopen(f"{self.address}/api/health", timeout=5) as answer:  # noqa: S310 - our own address
-                return bool(answer.status == 200)
-        except (URLError, OSError):
-            return False
 
 
 @contextmanager

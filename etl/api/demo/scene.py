@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 
 import psycopg2
 
@@ -34,20 +36,23 @@ def furnish(house: House, url: str, password: str) -> None:
     with _database(house, url) as (database, configuration):
         install(database, {job.target_table: table_of(job) for job in configuration.jobs.values()}.values())
         Users(database, done_by="make demo").add(USER, Role.OPERATOR, password)
-    for job in (content.READERS, content.LETTERS, content.INVOICES):
-        house.run("etl.staging", "load", job, "--batch-size", "500", "--run-id", f"yesterday-{job.partition('_')[0]}")
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(partial(_load_yesterdays, house), (content.READERS, content.LETTERS, content.INVOICES)))
     content.write_today(house.records)
 
 
+def _load_yesterdays(house: House, job: str) -> None:
+    house.run("etl.staging", "load", job, "--batch-size", "500", "--run-id", f"yesterday-{job.partition('_')[0]}")
+
+
 def start(house: House, url: str) -> str:
-    """A worker, the page, and today's load, asked for as the page does; the path under which the page shows it."""
+    """A worker, the page, and today's load, asked for as the page does; the address that shows it."""
     house.start("worker", "etl.staging", "worker")
-    house.start("page", "etl.api", "--port", str(house.port))
     with _database(house, url) as (database, configuration):
         job = configuration.job(content.READERS)
         Requests(database).request_load(job, _RUN, None, False, str(uuid.uuid4()), USER)
-    house.wait_for_page()
-    return f"/etl/data-loader/{content.READERS}/{_RUN}"
+    house.start_page()
+    return f"{house.address}/etl/data-loader/{content.READERS}/{_RUN}"
 
 
 @contextmanager
