@@ -36,6 +36,7 @@ from etl.staging.command.rendering import (
     print_cancelled,
     print_runs,
     print_summary,
+    print_waiting,
 )
 from etl.staging.database.checks import check_database, check_ledger
 from etl.staging.database.database import StagingDatabase
@@ -174,12 +175,14 @@ def status(
         found = ledger.batches(run, only_open=is_open) if run else iter(())
         batches = list(found if as_json else islice(found, SHOWN_BATCHES))
         kept = Spool(configuration.spool_dir).leftovers()
+        waiting = [] if run else Requests(database).waiting()
     if as_json:
         print_json({"runs": runs, "batches": batches})
         return
     print_runs(runs, table_console())
     if run:
         print_batches(batches, runs[0], table_console(), only_open=is_open)
+    print_waiting(waiting, table_console())
     for run_id, count in kept.items():
         print(f"{run_id}: {count} batches wait in the spool for `retry`")
 

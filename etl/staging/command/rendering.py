@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Column, Table
 
+from etl.command.typed import etl_as_typed
 from etl.report.commands import Commands
 from etl.staging.ledger.ending import GRACE_SECONDS, SILENT_SECONDS, how_to_end
-from etl.staging.ledger.values import Batch, Run
+from etl.staging.ledger.values import Batch, Run, Waiting
 from etl.staging.loader import Summary
 
 SHOWN_BATCHES = 1000
@@ -72,6 +73,15 @@ def print_runs(runs: Sequence[Run], console: Console) -> None:
     for run in runs:
         if run.failure:
             console.print(f"{run.id}: {run.failure}", highlight=False, soft_wrap=True)
+
+
+def print_waiting(waiting: Sequence[Waiting], console: Console) -> None:
+    """What is queued, and whether anybody will begin it."""
+    for each in waiting:
+        asked = f"asked for by {each.requested_by} at {each.requested_at:%Y-%m-%d %H:%M:%S} UTC"
+        console.print(f"{each.etl_run_id}: a {each.action} is queued, {asked}", highlight=False, soft_wrap=True)
+    if waiting and not waiting[0].workers:
+        console.print(f"no worker runs: `{etl_as_typed()} staging worker` begins what is queued", soft_wrap=True)
 
 
 def print_batches(batches: Iterable[Batch], run: Run, console: Console, *, only_open: bool = False) -> None:

@@ -13,6 +13,10 @@ from etl.staging.ledger.queries import statement
 GRACE_SECONDS = 60.0
 """A run that has not been heard of for so long has died."""
 
+WORKER_GRACE_SECONDS = 30.0
+"""A worker that has not been heard of for so long has died. A load that it was starting has begun by then, or will
+find that another has."""
+
 SILENT_SECONDS = 5.0
 """A run that has missed so many heartbeats may be ended by force."""
 

@@ -19,7 +19,7 @@ from etl.errors import UsageError
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.batch_log import as_json
 from etl.staging.ledger.cancelling import cancel_locked
-from etl.staging.ledger.ending import bury_dead_runs
+from etl.staging.ledger.ending import WORKER_GRACE_SECONDS, bury_dead_runs
 from etl.staging.ledger.queries import statement
 from etl.staging.ledger.refusals import (
     REFUSALS,
@@ -34,7 +34,7 @@ from etl.staging.ledger.refusals import (
     UnknownRunError,
 )
 from etl.staging.ledger.run_ids import checked_run_id
-from etl.staging.ledger.values import Request, of_row
+from etl.staging.ledger.values import Request, Waiting, of_row
 
 _SHOWN_INDEXES = 20
 
@@ -118,6 +118,17 @@ class Requests:
         if row is None:
             raise UsageError(f"expected request {request_id} in the ledger, found none")
         return of_row(Request, row)
+
+    def waiting(self, limit: int = 20) -> list[Waiting]:
+        """The first of what is queued; nothing where this user may not see it."""
+        with self._database.transaction("look for the queue") as cursor:
+            cursor.execute(statement("may_see_requests"))
+            ((may_see,),) = cursor.fetchall()
+        if not may_see:
+            return []
+        with self._database.rows("read queue") as cursor:
+            cursor.execute(statement("waiting_requests"), {"grace_seconds": WORKER_GRACE_SECONDS, "limit": limit})
+            return [of_row(Waiting, row) for row in cursor.fetchall()]
 
     def _ask(self, asked: _Asked, decide: Decide, job_id: str | None = None) -> Requested:
         with self._database.transaction(f"request {asked.action}") as cursor:

@@ -144,7 +144,18 @@ class Request:
     requested_by: str
 
 
-Value = TypeVar("Value", Run, Batch, BatchPlace, RejectedRecord, Request)
+@dataclass(frozen=True)
+class Waiting:
+    """What is queued. `workers`: how many have been heard of lately; without one nothing begins."""
+
+    etl_run_id: str
+    action: str
+    requested_by: str
+    requested_at: datetime
+    workers: int
+
+
+Value = TypeVar("Value", Run, Batch, BatchPlace, RejectedRecord, Request, Waiting)
 
 
 def of_row(kind: type[Value], row: Mapping[str, Any]) -> Value:

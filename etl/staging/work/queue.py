@@ -5,13 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from etl.staging.database.database import StagingDatabase
-from etl.staging.ledger.ending import bury_dead_runs, end_run, this_process
+from etl.staging.ledger.ending import WORKER_GRACE_SECONDS, bury_dead_runs, end_run, this_process
 from etl.staging.ledger.queries import statement
 from etl.staging.ledger.values import Request, of_row
-
-WORKER_GRACE_SECONDS = 30.0
-"""A worker that has not been heard of for so long has died. A load that it was starting has begun by then, or will
-find that another has."""
 
 FORGET_SECONDS = 7 * 24 * 3600.0
 

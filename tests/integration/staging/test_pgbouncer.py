@@ -137,8 +137,11 @@ def test_what_is_asked_for_is_begun_and_cancelled_while_it_waits_for_a_lock(
         while not execute("SELECT 1 FROM etl_run_batches WHERE status = 'running'"):
             assert thread.is_alive()
         requests.request_cancel("run", "cancel", "ada")
-        thread.join(timeout=12)  # a lock is waited for longer
+        thread.join(timeout=60)
     assert ended == ["canceled"]
+    # and not by the limit of a wait
+    told = execute("SELECT error_message FROM etl_run_batches")
+    assert ("the run was cancelled while the batch waited for a lock",) in told
     assert queue.recover([]) == []
     assert execute("SELECT action, status FROM etl_run_requests ORDER BY id") == [
         ("load", "started"), ("cancel", "done"),

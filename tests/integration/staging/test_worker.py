@@ -69,7 +69,7 @@ def working(environment: dict[str, str], folder: Path, *options: str) -> Iterato
         process.communicate()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 90) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "in vain"
@@ -81,7 +81,10 @@ def test_what_is_queued_is_loaded_and_what_it_left_is_retried(
 ) -> None:
     execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
     load("run")
-    assert "queued, asked for by ada" in run("status").stdout
+    told = run("status").stdout
+    assert "queued, asked for by ada" in told
+    assert "run: a load is queued, asked for by ada at " in told
+    assert "staging worker` begins what is queued" in told
     assert run("worker", "--once").returncode == 0
     assert execute("SELECT status, batches_succeeded, batches_failed, batch_size, requested_by FROM etl_runs") == [
         ("partial", 2, 1, 100, "ada")
@@ -234,8 +237,12 @@ def test_a_run_that_waits_for_a_lock_is_cancelled_through_its_request(
         blocker.cursor().execute("LOCK TABLE stg_events IN SHARE MODE")
         wait_for(lambda: execute("SELECT 1 FROM etl_run_batches WHERE status = 'running'"))
         requests.request_cancel("run", "cancel", "bob")
-        worker.wait(timeout=12)
+        worker.wait(timeout=60)
     assert execute(RUNS) == [("run", "canceled", "cancelled by bob")]
+    # and not by the limit of a wait
+    assert ("the run was cancelled while the batch waited for a lock",) in execute(
+        "SELECT error_message FROM etl_run_batches"
+    )
     assert execute("SELECT action, status, exit_code FROM etl_run_requests ORDER BY id") == [
         ("load", "done", 1), ("cancel", "done", None),
     ]  # fmt: skip

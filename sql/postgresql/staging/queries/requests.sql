@@ -124,7 +124,14 @@ WHERE id = %(worker_id)s;
 -- name: forget_workers
 DELETE FROM etl_workers WHERE heartbeat_at < clock_timestamp() - make_interval(secs => %(forget_seconds)s);
 
--- name: live_workers
-SELECT id, host, process_id, started_at, heartbeat_at, maximum_loads, loads FROM etl_workers
-WHERE stopped_at IS NULL AND heartbeat_at > clock_timestamp() - make_interval(secs => %(grace_seconds)s)
-ORDER BY started_at;
+-- name: may_see_requests
+-- One who may read the ledger's older tables alone can look on.
+SELECT has_table_privilege('etl_run_requests', 'SELECT') AND has_table_privilege('etl_workers', 'SELECT');
+
+-- name: waiting_requests
+-- With how many workers have been heard of lately.
+SELECT etl_run_id, action, requested_by, requested_at, (
+    SELECT count(*)::integer FROM etl_workers
+    WHERE stopped_at IS NULL AND heartbeat_at > clock_timestamp() - make_interval(secs => %(grace_seconds)s)
+) AS workers
+FROM etl_run_requests WHERE status IN ('queued', 'claimed') ORDER BY id LIMIT %(limit)s;
