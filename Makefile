@@ -28,8 +28,8 @@ test: setup ## all tests but the slow ones, on servers of their own; of the page
 	$(PYTHON_OF_VENV) scripts/page.py test
 	$(PYTHON_OF_VENV) -m pytest -m "not slow" $(SHARED) $(PYTEST_ARGS)
 
-proof: setup ## what takes longer: the slow tests, and `make test` in a clean clone
-	$(PYTHON_OF_VENV) -m pytest -m slow $(SHARED) $(PYTEST_ARGS)
+proof: setup ## what takes longer: the slow tests and those in a browser, and `make test` in a clean clone
+	$(PYTHON_OF_VENV) -m pytest -m "slow or browser" $(SHARED) $(PYTEST_ARGS)
 	scripts/proof.sh
 
 demo: ## the page with everything behind it: servers, jobs, a running load; needs no Java. Ctrl-C ends all

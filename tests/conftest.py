@@ -26,6 +26,8 @@ from etl.stack import environment
 from etl.stack.embedded import Stack
 from etl.stack.layout import DATA_DIR_VARIABLE, Layout
 from etl.testing.spark import small_session
+from tests.chromium import VARIABLE as CHROMIUM_VARIABLE
+from tests.chromium import chromium
 from tests.contrib import contrib_server
 from tests.stacks import own_data_dir, remove_stack, remove_stacks_of_dead_processes
 
@@ -35,6 +37,8 @@ settings.load_profile("patient")
 
 KEPT_STACK_VARIABLE = "ETL_TEST_DATA_DIR"
 """Names the data folder of servers to use and to leave running; saves their start between runs of a few tests."""
+
+LEFT_TO_PROOF = f"left to `make proof`: no Chromium found (apt install chromium, or {CHROMIUM_VARIABLE})"
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 """Which of several processes that share the tests this is; each has servers, a Spark session and logs of its own."""
@@ -61,8 +65,22 @@ def pytest_unconfigure() -> None:
         remove_stacks_of_dead_processes()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without Chromium browser tests are left out, and said to be; `make proof`, which runs them, fails instead."""
+    is_proof = "slow" in config.option.markexpr and "not slow" not in config.option.markexpr
+    if is_proof or chromium() is not None:
+        return
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason=LEFT_TO_PROOF))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests measured (`record_property("measured", …)`), in whichever process they ran."""
+    """What was left out for want of a browser; what tests measured (`record_property("measured", …)`), in whichever
+    process they ran."""
+    left = [report for report in terminalreporter.getreports("skipped") if LEFT_TO_PROOF in str(report.longrepr)]
+    if left:
+        terminalreporter.write_line(f"{len(left)} browser tests were {LEFT_TO_PROOF}")
     for report in terminalreporter.getreports("passed"):
         for line in (value for name, value in report.user_properties if name == "measured"):
             terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {line}")
