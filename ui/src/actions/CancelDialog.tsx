@@ -6,13 +6,10 @@ import { requestCancel } from "./requests";
 import { useRequest } from "./use-request";
 
 export function CancelDialog({ run, onClose }: { run: Run; onClose: () => void }) {
-  const request = useRequest(
-    (key) => requestCancel(run.etl_run_id, key),
-    () => {
-      toast({ tone: "neutral", title: "Cancel requested", description: `Run ${run.etl_run_id}` });
-      onClose();
-    },
-  );
+  const request = useRequest({ etl_run_id: run.etl_run_id }, requestCancel, () => {
+    toast({ tone: "neutral", title: "Cancel requested", description: `Run ${run.etl_run_id}` });
+    onClose();
+  });
   return (
     <ConfirmDialog
       cancel="Let it run"

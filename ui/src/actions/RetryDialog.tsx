@@ -33,14 +33,11 @@ function RetryAll({ run, onClose }: { run: Run; onClose: () => void }) {
   const [includesPermanent, setIncludesPermanent] = useState(false);
   const chosen = includesPermanent ? batches : batches - permanent_batches;
   const chosenRows = includesPermanent ? rows : rows - permanent_rows;
-  const request = useRequest(
-    (key) =>
-      requestRetry({ etl_run_id: run.etl_run_id, batch_indexes: null, includes_permanent: includesPermanent, key }),
-    () => {
-      told(chosen);
-      onClose();
-    },
-  );
+  const wish = { etl_run_id: run.etl_run_id, batch_indexes: null, includes_permanent: includesPermanent };
+  const request = useRequest(wish, requestRetry, () => {
+    told(chosen);
+    onClose();
+  });
   const isNothing = chosen === 0 && !has_unread_input;
   return (
     <ConfirmDialog
@@ -81,19 +78,11 @@ function RetryAll({ run, onClose }: { run: Run; onClose: () => void }) {
 
 function RetryOne({ run, row, onClose }: { run: Run; row: BatchRow; onClose: () => void }) {
   const isPermanent = row.error_is_permanent === true;
-  const request = useRequest(
-    (key) =>
-      requestRetry({
-        etl_run_id: run.etl_run_id,
-        batch_indexes: [row.index],
-        includes_permanent: isPermanent,
-        key,
-      }),
-    () => {
-      told(1);
-      onClose();
-    },
-  );
+  const wish = { etl_run_id: run.etl_run_id, batch_indexes: [row.index], includes_permanent: isPermanent };
+  const request = useRequest(wish, requestRetry, () => {
+    told(1);
+    onClose();
+  });
   return (
     <ConfirmDialog
       confirm="Retry 1 batch"

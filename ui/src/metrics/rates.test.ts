@@ -22,6 +22,13 @@ describe("rows a second", () => {
     expect(sum).toBeCloseTo(50_000, 3);
   });
 
+  it("go on to the latest commit: what came after the end that was told is no spike in the last span", () => {
+    const batches = [0, 5, 10, 15].map((second) =>
+      batch(second, { started_at: at(second), committed_at: at(second + 5) }),
+    );
+    expect(ratesOf(batches, AT, AT + 12_000, 4)?.rowsPerSecond).toEqual([200, 200, 200, 200]);
+  });
+
   it("leave out what was stored before, and what is not stored", () => {
     const batches = [
       batch(0, { started_at: at(-10), committed_at: at(-5) }),

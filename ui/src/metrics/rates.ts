@@ -12,32 +12,41 @@ export interface Rates {
 type Timed = Pick<BatchRow, "started_at" | "committed_at" | "rows_inserted" | "rows_updated" | "rows_unchanged">;
 
 /**
- * Rows stored a second from `from` to `to` (milliseconds since 1970), in spans of the same length. The rows of a batch
- * are spread over the time that it took: a large batch is no spike at its commit. Null while nothing is stored.
+ * Rows stored a second from `from` to `to` (milliseconds since 1970) or the latest commit, if that is later, in spans of
+ * the same length. The rows of a batch are spread over the time that it took: a large batch is no spike at its commit.
+ * Null while nothing is stored.
  */
 export function ratesOf(batches: Iterable<Timed>, from: number, to: number, spans = 60): Rates | null {
-  const length = (to - from) / spans;
-  if (!(length > 0)) return null;
+  const stored = [...batches].flatMap((batch) => storedSince(from, batch) ?? []);
+  const until = stored.reduce((latest, { end }) => Math.max(latest, end), to);
+  const length = (until - from) / spans;
+  const total = stored.reduce((sum, { count }) => sum + count, 0);
+  if (!(length > 0) || total === 0) return null;
   const rows = new Float64Array(spans);
-  let stored = 0;
-  for (const batch of batches) {
-    if (batch.committed_at === null) continue;
-    const end = Math.min(to, Date.parse(batch.committed_at));
-    if (end < from) continue;
-    const start = Math.max(from, Math.min(end, batch.started_at === null ? end : Date.parse(batch.started_at)));
-    const count = batch.rows_inserted + batch.rows_updated + batch.rows_unchanged;
-    stored += count;
-    spread(rows, count, (start - from) / length, (end - from) / length);
-  }
-  if (stored === 0) return null;
+  for (const { start, end, count } of stored) spread(rows, count, (start - from) / length, (end - from) / length);
   const rowsPerSecond = Array.from(rows, (count) => (count * 1000) / length);
   return {
     seconds: rowsPerSecond.map((_, span) => (from + (span + 0.5) * length) / 1000),
     rowsPerSecond,
-    average: (stored * 1000) / (to - from),
+    average: (total * 1000) / (until - from),
     highest: Math.max(...rowsPerSecond),
     latest: rowsPerSecond.at(-1) ?? 0,
   };
+}
+
+interface Stored {
+  readonly start: number;
+  readonly end: number;
+  readonly count: number;
+}
+
+function storedSince(from: number, batch: Timed): Stored | null {
+  if (batch.committed_at === null) return null;
+  const end = Date.parse(batch.committed_at);
+  if (end < from) return null;
+  const began = batch.started_at === null ? end : Date.parse(batch.started_at);
+  const count = batch.rows_inserted + batch.rows_updated + batch.rows_unchanged;
+  return { start: Math.max(from, Math.min(end, began)), end, count };
 }
 
 /** `start` and `end` in spans. */
