@@ -38,6 +38,6 @@ describe("rows a second", () => {
   });
 
   it("are nothing where no time has passed", () => {
-    expect(ratesOf([batch(0)], AT, AT)).toBeNull();
+    expect(ratesOf([batch(0, { started_at: at(0), committed_at: at(0) })], AT, AT)).toBeNull();
   });
 });
