@@ -52,7 +52,7 @@ def _tell(address: str, password: str) -> None:
     print(
         "  Some rows are held by another session: their batches are tried again, and some fail until it lets go, after"
     )
-    print(f"  {scene.HELD_SECONDS[-1] // 60} minutes; then a retry stores them. Ctrl-C ends and deletes all of it.\n")
+    print(f"  {scene.HELD_SECONDS // 60} minutes; then a retry stores them. Ctrl-C ends and deletes all of it.\n")
     sys.stdout.flush()
 
 

@@ -18,8 +18,8 @@ FEEDS = 2000
 HISTORY_RECORDS = 20_000
 RECORDS = 240_000
 HELD_A_WHILE = range(3_000, 3_020)
-"""Ordinals of today's records whose rows a session holds for some seconds, and for minutes."""
 HELD_LONG = (range(60_000, 60_020), range(150_000, 150_020))
+"""Ordinals of today's records whose rows a session holds until they are met, and for minutes."""
 
 _JOBS = """\
 jobs:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 
 import psycopg2
+from psycopg2.extensions import connection
 
 from etl.api.demo import content
 from etl.api.demo.house import House
@@ -22,8 +23,8 @@ from etl.staging.database.installation import install
 from etl.staging.ledger.requests import Requests
 
 USER = "demo"
-HELD_SECONDS = (20, 180)
-"""Short enough for a retry; longer than all retries, which a person's own then mends."""
+HELD_SECONDS = 180
+"""Longer than all retries of a batch; a person's own then mends it."""
 
 _RUN = "today"
 
@@ -59,8 +60,8 @@ def start(house: House, url: str) -> str:
 def rows_held(url: str) -> Iterator[None]:
     """Another session works on some rows, as a report of the analysts might."""
     over = threading.Event()
-    ordinals = [content.HELD_A_WHILE, [each for held in content.HELD_LONG for each in held]]
-    held = [_Holder(url, rows, seconds, over) for rows, seconds in zip(ordinals, HELD_SECONDS, strict=True)]
+    long = [ordinal for ordinals in content.HELD_LONG for ordinal in ordinals]
+    held = [_Holder(url, content.HELD_A_WHILE, over, _until_tried_again), _Holder(url, long, over, _for_minutes)]
     for holder in held:
         holder.start()
     for holder in held:
@@ -73,21 +74,37 @@ def rows_held(url: str) -> Iterator[None]:
             holder.join()
 
 
+Held = Callable[[connection, threading.Event], None]
+
+
+def _until_tried_again(held: connection, over: threading.Event) -> None:
+    """A batch has met the rows, and is stored by one of its retries."""
+    with held.cursor() as cursor:
+        while not over.wait(0.3):
+            cursor.execute("SELECT FROM etl_run_batches WHERE etl_run_id = %s AND status = 'retried'", (_RUN,))
+            if cursor.rowcount:
+                return
+
+
+def _for_minutes(_: connection, over: threading.Event) -> None:
+    over.wait(HELD_SECONDS)
+
+
 class _Holder(threading.Thread):
-    def __init__(self, url: str, ordinals: Sequence[int], seconds: float, over: threading.Event) -> None:
+    def __init__(self, url: str, ordinals: Iterable[int], over: threading.Event, hold: Held) -> None:
         super().__init__(name="holder of rows", daemon=True)
         self._url = url
         self._ids = [content.event_id_of(ordinal) for ordinal in ordinals]
-        self._seconds = seconds
         self._over = over
+        self._hold = hold
         self.has_begun = threading.Event()
 
     def run(self) -> None:
-        with closing(psycopg2.connect(self._url, application_name="weekly report")) as connection:
-            with connection.cursor() as cursor:
+        with closing(psycopg2.connect(self._url, application_name="weekly report")) as held:
+            with held.cursor() as cursor:
                 cursor.execute("SELECT FROM stg_reader_events WHERE source_id = ANY (%s) FOR UPDATE", (self._ids,))
             self.has_begun.set()
-            self._over.wait(self._seconds)
+            self._hold(held, self._over)
 
 
 @contextmanager
