@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from etl.api.models import Problem
 from etl.errors import EtlError, TransientError, UsageError
@@ -41,10 +42,6 @@ _CODES = {
 }
 
 
-_STATUS_OF_REFUSAL = {
-    UnknownRunError.code: HTTPStatus.NOT_FOUND,
-    KeyReusedError.code: HTTPStatus.UNPROCESSABLE_ENTITY,
-}
 _AFTER_REFUSAL = {
     UnknownRunError.code: "the job's history has those there are",
     RunIdTakenError.code: "choose another run id",
@@ -104,8 +101,9 @@ def is_of_api(request: Request) -> bool:
 def no_such_route(request: Request) -> ProblemError:
     """Of the API, where only the page would have taken it."""
     path = request.url.path
-    if request.method == "HEAD":
-        return ProblemError(405, "method_not_allowed", f"HEAD {path}: ask by GET", headers={"Allow": "GET"})
+    if methods := _methods_at(request):
+        headers = {"Allow": ", ".join(methods)}
+        return ProblemError(405, "method_not_allowed", f"{request.method} {path}: Method Not Allowed", headers=headers)
     return ProblemError(404, "not_found", f"the API has no {path}", "/api/openapi.json has all that there is")
 
 
@@ -129,11 +127,11 @@ def install(app: FastAPI) -> None:
             return no_such_route(request).response
         code = _CODES.get(HTTPStatus(error.status_code), "invalid")
         detail = f"{request.method} {request.url.path}: {error.detail}"
-        return ProblemError(error.status_code, code, detail, headers=error.headers).response
+        return ProblemError(error.status_code, code, detail, headers=_headers_of(request, error)).response
 
     @app.exception_handler(RequestError)
     async def refused(_: Request, error: RequestError) -> Response:
-        status = _STATUS_OF_REFUSAL.get(error.code, HTTPStatus.CONFLICT)
+        status = HTTPStatus.NOT_FOUND if isinstance(error, UnknownRunError) else HTTPStatus.CONFLICT
         return ProblemError(status, error.code, redact(error.message), _AFTER_REFUSAL.get(error.code)).response
 
     @app.exception_handler(TransientError)
@@ -151,6 +149,23 @@ def install(app: FastAPI) -> None:
     async def unexpected(_: Request, error: Exception) -> Response:
         log.error("unexpected error", exc_info=error)
         return ProblemError(500, "internal", "something unexpected happened", "the log of the API has it").response
+
+
+def _headers_of(request: Request, error: HTTPException) -> dict[str, str]:
+    """A path's methods are routes of their own, of which the framework names one."""
+    headers = dict(error.headers or {})
+    if "Allow" in headers and (methods := _methods_at(request)):
+        headers["Allow"] = ", ".join(methods)
+    return headers
+
+
+def _methods_at(request: Request) -> list[str]:
+    """As the document has them."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    for template, operations in paths.items():
+        if compile_path(template)[0].match(request.url.path):
+            return sorted(method.upper() for method in operations)
+    return []
 
 
 def _place(location: Sequence[Any]) -> str:

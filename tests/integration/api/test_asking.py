@@ -72,7 +72,7 @@ def test_asked_twice_it_is_done_once(operator: httpx2.Client, ledger: Execute) -
         runs = list(pool.map(lambda _: asked(operator, "/jobs/orders/runs", "k1", body), range(4)))
     assert {run.etl_run_id for run in runs} == {"new-1"}
     assert ledger("SELECT count(*) FROM etl_runs") == [(1,)]
-    assert refused(operator, "/jobs/orders/runs", "k1", {"etl_run_id": "new-2"}) == (422, "idempotency_key_reused")
+    assert refused(operator, "/jobs/orders/runs", "k1", {"etl_run_id": "new-2"}) == (409, "idempotency_key_reused")
 
 
 def test_what_a_start_is_refused_for(operator: httpx2.Client, ledger: Execute) -> None:

@@ -85,6 +85,7 @@ def test_texts_that_no_text_of_the_database_can_be(client: httpx2.Client, ledger
         ("PUT", "/api/health", 405, "method_not_allowed"),
         ("DELETE", "/api/runs/r", 405, "method_not_allowed"),
         ("HEAD", "/api/health", 405, "method_not_allowed"),
+        ("HEAD", "/api/none", 404, "not_found"),
         ("POST", "/api/none", 404, "not_found"),
         ("PATCH", "/api", 404, "not_found"),
         ("POST", "/etl/data-loader", 405, "method_not_allowed"),
@@ -97,6 +98,12 @@ def test_methods_that_are_none(page: Page, ledger: Execute, method: str, path: s
     if method != "HEAD":
         assert problem_of(answer).code == code
     assert ("allow" in answer.headers) is (status == 405)
+
+
+def test_a_path_names_all_its_methods(page: Page) -> None:
+    with page.operator() as client:
+        assert client.put("/api/jobs/orders/runs").headers["allow"] == "GET, POST"
+        assert client.options("/api/session").headers["allow"] == "DELETE, GET, POST"
 
 
 def test_an_empty_database_says_what_makes_the_ledger(stack: Any, config_dir: Any) -> None:

@@ -62,8 +62,7 @@ SELECT
 SELECT watched.run_id
 FROM unnest(%(run_ids)s::text[], %(revisions)s::bigint[], %(ids)s::text[], %(snapshots)s::text[])
     AS watched (run_id, revision, id, snapshot)
-LEFT JOIN etl_runs AS run ON run.id = watched.run_id
-WHERE run.revision IS DISTINCT FROM watched.revision OR EXISTS (
+WHERE (SELECT revision FROM etl_runs WHERE id = watched.run_id) IS DISTINCT FROM watched.revision OR EXISTS (
     SELECT FROM etl_run_batches AS batch
     WHERE batch.etl_run_id = watched.run_id AND batch.changed_xid >= watched.id::xid8
         AND NOT pg_visible_in_snapshot(batch.changed_xid, watched.snapshot::pg_snapshot)
