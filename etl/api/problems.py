@@ -94,8 +94,8 @@ def database_unavailable(error: TransientError) -> ProblemError:
     )
 
 
-def is_of_api(request: Request) -> bool:
-    return request.url.path == "/api" or request.url.path.startswith("/api/")
+def is_of_api(path: str) -> bool:
+    return path == "/api" or path.startswith("/api/")
 
 
 def no_such_route(request: Request) -> ProblemError:
@@ -123,7 +123,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def of_the_framework(request: Request, error: HTTPException) -> Response:
         is_left_over = getattr(request.scope.get("route"), "name", "") == LEFT_OVER
-        if is_left_over and is_of_api(request):
+        if is_left_over and is_of_api(request.url.path):
             return no_such_route(request).response
         code = _CODES.get(HTTPStatus(error.status_code), "invalid")
         detail = f"{request.method} {request.url.path}: {error.detail}"

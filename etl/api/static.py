@@ -24,7 +24,7 @@ def install(app: FastAPI, directory: Path = PAGE_DIRECTORY) -> None:
 
     @app.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False, name=LEFT_OVER)
     def page(path: str, request: Request) -> Response:
-        if is_of_api(request):
+        if is_of_api(request.url.path):
             raise no_such_route(request)
         if not path:
             return RedirectResponse(HOME)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
 
+from etl.api.problems import is_of_api
 from etl.config.page import PageSettings
 
 # No inline script or style anywhere; `data:` for the small pictures that the build puts into its CSS.
@@ -40,10 +41,6 @@ def add_headers(headers: MutableHeaders, path: str, page: PageSettings) -> None:
         headers["Strict-Transport-Security"] = f"max-age={_YEAR_SECONDS}"
     if is_api:
         headers.setdefault("Cache-Control", "no-store")
-
-
-def is_of_api(path: str) -> bool:
-    return path == "/api" or path.startswith("/api/")
 
 
 def _policy(directives: dict[str, str]) -> str:
