@@ -13,14 +13,14 @@ import styles from "./JobsOverview.module.css";
 const LOOKED_AT = 200;
 const SHOWN = 12;
 
-/** Where no job is chosen yet: the jobs that ran last, and what came of it. */
+/** Where no job is chosen yet: of the first jobs by name, those that ran last, and what came of it. */
 export function JobsOverview() {
   const jobs = useQuery(jobsQuery("", LOOKED_AT, 0));
   if (jobs.error && !jobs.data) return <ProblemState error={jobs.error} onRetry={() => void jobs.refetch()} />;
   return (
     <Card isFlush>
       <EmptyState icon="inbox" isCompact title="No run chosen">
-        <p>Choose a job and start a load, or look at what ran last.</p>
+        <p>Choose a job and start a load, or open what one of them did last.</p>
       </EmptyState>
       {jobs.data ? <Latest jobs={jobs.data.jobs} /> : <Skeleton lines={5} />}
     </Card>
@@ -37,7 +37,7 @@ function Latest({ jobs }: { jobs: readonly JobSummary[] }) {
   const ran = jobs.filter((job) => job.last_run).sort((one, other) => lastRun(other) - lastRun(one));
   const latest = (ran.length ? ran : jobs).slice(0, SHOWN);
   return (
-    <ul aria-label="Jobs that ran last" className={styles.list}>
+    <ul aria-label="Jobs" className={styles.list}>
       {latest.map((job) => (
         <li className={styles.item} key={job.etl_job_id}>
           <Link className={styles.job} search={{ job: job.etl_job_id }} to="/etl/data-loader">
