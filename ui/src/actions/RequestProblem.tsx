@@ -7,7 +7,8 @@ export function RequestProblem({ error }: { error: Error | null }) {
   return (
     <div role="alert">
       <Callout title={problem?.title ?? "Nothing was done"} tone="danger">
-        {problem?.detail ?? error.message} {problem?.next_step}
+        <p>{problem?.detail ?? error.message}</p>
+        {problem?.next_step && <p>{problem.next_step}</p>}
       </Callout>
     </div>
   );

@@ -92,7 +92,7 @@ it("a refusal is shown, and what is asked after it is another wish", async () =>
   const close = vi.fn();
   show(failed, <RetryDialog onClose={close} />);
   await userEvent.click(button("Retry 9 batches"));
-  expect(await screen.findByRole("alert")).toHaveTextContent("Run run-1 is running. Wait for its end.");
+  expect(await screen.findByRole("alert")).toHaveTextContent("Run run-1 is running.Wait for its end.");
   expect(close).not.toHaveBeenCalled();
   await userEvent.click(button("Retry 9 batches"));
   await waitFor(() => expect(close).toHaveBeenCalledOnce());

@@ -15,7 +15,7 @@ export function BatchProgress({ metrics }: { metrics: RunMetrics }) {
       role="img"
     >
       <span className={styles.done} style={{ width: share(succeeded) }} />
-      <span className={styles.bad} style={{ width: share(failed) }} />
+      {failed > 0 && <span className={styles.bad} style={{ width: share(failed) }} />}
     </div>
   );
 }
