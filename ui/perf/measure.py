@@ -72,7 +72,7 @@ def main() -> int:
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.add_init_script(WATCH_TASKS)
         page.goto(serve())
-        page.wait_for_function("window.harness.watch.store.isComplete() && window.firstRows")
+        page.wait_for_function("window.harness?.watch.store.isComplete() && window.firstRows")
         measured = measure(page, page.context.new_cdp_session(page), seconds)
         browser.close()
     print(json.dumps(measured, indent=2))

@@ -1,6 +1,6 @@
 import type { Run } from "~/api/types";
 import { Skeleton } from "~/components/Skeleton";
-import { count, counted, duration, milliseconds } from "~/i18n/numbers";
+import { count, duration, milliseconds } from "~/i18n/numbers";
 import { useRun } from "~/live/use-run";
 import { BatchProgress } from "./BatchProgress";
 import { Figure } from "./Figure";
@@ -92,11 +92,7 @@ function Throughput({ run }: { run: Run }) {
       </dl>
       {rates && <RateChart rates={rates} />}
       {!rates && (
-        <p className={styles.quiet}>
-          {run.is_ended
-            ? "Nothing was stored."
-            : `After the first of ${counted(run.metrics.batches_total, "batch", "batches")}.`}
-        </p>
+        <p className={styles.quiet}>{run.is_ended ? "Nothing was stored." : "As soon as a batch is stored."}</p>
       )}
     </div>
   );
