@@ -27,6 +27,7 @@ quick: check ## checks and unit tests: no server
 test: setup ## all tests but the slow ones, on servers of their own; of the page those that need no browser
 	$(PYTHON_OF_VENV) scripts/page.py test
 	$(PYTHON_OF_VENV) -m pytest -m "not slow" $(SHARED) $(PYTEST_ARGS)
+	@echo "left to make proof: the slow tests, among them the page in a browser (tests/browser; needs Chromium)"
 
 proof: setup ## what takes longer: the slow tests and those in a browser, and `make test` in a clean clone
 	$(PYTHON_OF_VENV) -m pytest -m "slow or browser" $(SHARED) $(PYTEST_ARGS)

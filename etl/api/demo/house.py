@@ -58,9 +58,13 @@ class House:
         if own is None:
             raise DemoError("the demo's PostgreSQL is gone; run it again")
         url = environment.variables(own.ports, own.credentials)["ETL_POSTGRES_URL"]
+        self.use_database(url)
+        return url
+
+    def use_database(self, url: str) -> None:
+        """Of whoever runs one already."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ETL_")}
         self._environment = {**kept, "ETL_POSTGRES_URL": url, "ETL_SPOOL_DIR": str(self.folder / "spool")}
-        return url
 
     def run(self, *words: str) -> int:
         """A command of the tools, to its end; its exit code."""
