@@ -18,7 +18,7 @@ const HINTS: Readonly<Record<LinkState, string>> = {
   live: "Changes arrive as they happen",
   polling: "No events arrive, so the page asks every 2 seconds; it goes back to events by itself",
   unreachable: "What is shown may be old",
-  ended: "The run has ended; the page looks now and then whether it was taken up again",
+  ended: "The run has ended; the page looks every few seconds whether it was taken up again",
   refused: "The server refused, see the message",
 };
 

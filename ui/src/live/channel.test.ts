@@ -163,7 +163,7 @@ describe("when no event arrives", () => {
 });
 
 describe("after the end", () => {
-  it("fetches the last state, and looks now and then whether a retry took the run up again", async () => {
+  it("fetches the last state, and looks every few seconds whether anybody took the run up again", async () => {
     stream().send("change", change("7"), "7");
     reply = () => Promise.resolve(change("8", { is_last: true }));
     stream().send("end", {});
@@ -171,16 +171,34 @@ describe("after the end", () => {
     await wait(10);
     expect(asked).toEqual(["7"]);
     expect(channel.link.state).toBe("ended");
-    await wait(PATIENCE.glanceMs);
+    await wait(PATIENCE.endedMs);
     expect(asked).toEqual(["7", "8"]);
     expect(streams).toHaveLength(1);
 
     reply = () => Promise.resolve(change("9"));
-    await wait(PATIENCE.glanceMs);
+    await wait(PATIENCE.endedMs);
     expect(streams).toHaveLength(2);
     expect(stream().lastId).toBe("9");
     stream().send("ping", {});
     expect(channel.link.state).toBe("live");
+  });
+
+  it("looks seldom while hidden, and at once when it is seen again", async () => {
+    stream().send("change", change("7"), "7");
+    reply = () => Promise.resolve(change("8", { is_last: true }));
+    channel.setHidden(true);
+    stream().send("end", {});
+    await wait(10);
+    expect(asked).toEqual(["7"]);
+    await wait(PATIENCE.endedMs * 2);
+    expect(asked).toEqual(["7"]);
+    await wait(PATIENCE.glanceMs - PATIENCE.endedMs * 2);
+    expect(asked).toEqual(["7", "8"]);
+    channel.setHidden(false);
+    await wait(10);
+    expect(asked).toEqual(["7", "8", "8"]);
+    await wait(PATIENCE.endedMs);
+    expect(asked).toHaveLength(4);
   });
 
   it("asks again when the last state did not come", async () => {

@@ -26,7 +26,9 @@ export interface ChannelPatience {
   readonly firstEventMs: number;
   readonly pollMs: number;
   readonly pollMsUnreachable: number;
-  /** After the end (a retry takes a run up again) and in a hidden tab. */
+  /** After the end: another tab, a shell or the orchestrator may take the run up again. */
+  readonly endedMs: number;
+  /** In a tab that is hidden for long. */
   readonly glanceMs: number;
   /** A hidden tab gives its connection back after this: a browser has six for a server, over all tabs. */
   readonly hiddenMs: number;
@@ -39,6 +41,7 @@ export const PATIENCE: ChannelPatience = {
   firstEventMs: 2500,
   pollMs: 2000,
   pollMsUnreachable: 4000,
+  endedMs: 3000,
   glanceMs: 10_000,
   hiddenMs: 30_000,
   reopenMs: 2000,
@@ -208,7 +211,7 @@ export class Channel {
     if (change.is_last) {
       this.#closeStream();
       this.#heard("ended");
-      this.#askIn(this.#patience.glanceMs);
+      this.#askIn(this.#isHidden ? this.#patience.glanceMs : this.#patience.endedMs);
       return;
     }
     if (this.#isHidden && this.#link.state === "ended") this.#isResting = true;

@@ -36,4 +36,11 @@ describe("what is told of a run", () => {
     const ended = sampleRun({ status, is_ended: true });
     expect(newsOf(seenOf(running), ended)).toMatchObject([{ tone, title }]);
   });
+
+  it("is how a retry ended that nobody saw begin", () => {
+    const partial = sampleRun({ status: "partial_success", is_ended: true });
+    const mended = sampleRun({ status: "success", is_ended: true });
+    expect(titles(partial, mended)).toEqual(["Run completed"]);
+    expect(titles(mended, mended)).toEqual([]);
+  });
 });

@@ -21,7 +21,8 @@ export function newsOf(before: Seen | undefined, run: Run): readonly ToastConten
   if (before.isEnded && !run.is_ended && run.status !== "queued") news.push(resumed(run));
   if (run.metrics.retries > before.retries && !run.is_ended)
     news.push(retrying(run, run.metrics.retries - before.retries));
-  if (!before.isEnded && run.is_ended) news.push(ended(run));
+  // a short retry begins and ends between two looks
+  if (run.is_ended && (!before.isEnded || before.status !== run.status)) news.push(ended(run));
   return news;
 }
 
