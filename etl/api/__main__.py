@@ -15,7 +15,7 @@ import structlog
 import typer
 
 from etl.api.app import create_app
-from etl.api.configured import ConfiguredJobs
+from etl.api.configured import KeptConfiguration
 from etl.api.openapi import as_file, document_of
 from etl.api.security.command import users
 from etl.api.security.serving import check_door, page_of
@@ -24,7 +24,6 @@ from etl.api.services import Services
 from etl.command.edge import run_tool, tool
 from etl.command.logging import configure_logging, default_log_format
 from etl.command.options import ConfigDir, LogOption
-from etl.config.staging.jobs import load_staging_configuration
 from etl.project import DEFAULT_CONFIG_DIR
 
 log = structlog.get_logger("etl.api")
@@ -49,12 +48,11 @@ def serve(
     """Serve the page until Ctrl-C or SIGTERM."""
     if context.invoked_subcommand is not None:
         return
-    configuration = load_staging_configuration(config_dir, os.environ)
+    configuration = KeptConfiguration.of(config_dir, os.environ)
     page = page_of(config_dir, host, port, no_sign_in=no_sign_in)
-    secrets = (configuration.database.password.get_secret_value(), *page.secrets)
+    secrets = (configuration.now().configuration.database.password.get_secret_value(), *page.secrets)
     configure_logging(log_format or default_log_format(), secrets=secrets)
-    configured = ConfiguredJobs(configuration, bool(os.environ.get("ETL_BATCH_SIZE")))
-    with closing(Services.of(configured, page)) as services:
+    with closing(Services.of(configuration, page)) as services:
         check_door(page, services.database)
         with listening(page.host, page.port) as held:
             # the port is part of the cookie's name

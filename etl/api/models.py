@@ -283,6 +283,13 @@ class JobSummary(Model):
     last_run: RunSummary | None
 
 
+class JobOrder(StrEnum):
+    """`match`: the best first, then by id. `last_run`: the latest first, then those that never ran, by id."""
+
+    MATCH = "match"
+    LAST_RUN = "last_run"
+
+
 class JobPage(Model):
     jobs: list[JobSummary]
     total: Count
@@ -332,6 +339,8 @@ class WorkerList(Model):
 
 class Health(Model):
     status: str
+    is_configuration_current: bool
+    """False: the files have changed and could not be taken; the log of this process says why."""
 
 
 # --- what is asked --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from etl.api.configured import ConfiguredJobs
+from etl.api.configured import ConfiguredJobs, KeptConfiguration
 from etl.api.live.hub import Hub
 from etl.config.page import PageSettings
 from etl.staging.database.database import StagingDatabase, Timeouts
@@ -19,22 +19,27 @@ TIMEOUTS_OF_DOWNLOADS = Timeouts(statement=300, lock=5, pool=10)
 
 @dataclass(frozen=True)
 class Services:
-    configured: ConfiguredJobs
+    configuration: KeptConfiguration
     page: PageSettings
     database: StagingDatabase
     downloads: StagingDatabase
     hub: Hub
 
     @classmethod
-    def of(cls, configured: ConfiguredJobs, page: PageSettings) -> Services:
-        server, schema = configured.configuration.database, configured.configuration.schema_name
+    def of(cls, configuration: KeptConfiguration, page: PageSettings) -> Services:
+        beginning = configuration.now().configuration
+        server, schema = beginning.database, beginning.schema_name
         return cls(
-            configured,
+            configuration,
             page,
             StagingDatabase(server, schema, CONNECTIONS, TIMEOUTS),
             StagingDatabase(server, schema, DOWNLOADS, TIMEOUTS_OF_DOWNLOADS),
             Hub(StagingDatabase(server, schema, 1, TIMEOUTS)),
         )
+
+    @property
+    def configured(self) -> ConfiguredJobs:
+        return self.configuration.now()
 
     def close(self) -> None:
         self.hub.close()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
-from etl.api.configured import ConfiguredJobs
-from etl.api.models import Job, JobPage, JobSummary, RunSummary
+from etl.api.configured import ConfiguredJobs, KnownJob
+from etl.api.models import Job, JobOrder, JobPage, JobSummary, RunSummary
 from etl.api.reading.ledger import Look, Row, looking
 from etl.api.reading.runs import summary_of, unknown_job
 from etl.config.staging.models import CsvFiles, JsonFiles, StagingJob
@@ -14,34 +14,22 @@ from etl.staging.database.database import StagingDatabase
 UNKNOWN_SOURCE = "unknown"
 
 
-@dataclass(frozen=True)
-class _Known:
-    """`job`: as it is configured."""
-
-    id: str
-    description: str | None
-    target_table: str
-    job: StagingJob | None
-
-    def rank(self, query: str) -> int | None:
-        """0: the id begins with it, 1: the description does, 2: it stands somewhere in either; None: nowhere."""
-        name, text = self.id.casefold(), (self.description or "").casefold()
-        if name.startswith(query):
-            return 0
-        if text.startswith(query):
-            return 1
-        return 2 if query in name or query in text else None
-
-
-def find_jobs(database: StagingDatabase, configured: ConfiguredJobs, query: str, limit: int, offset: int) -> JobPage:
-    """The best match first, then by id."""
+def find_jobs(
+    database: StagingDatabase, configured: ConfiguredJobs, query: str, order: JobOrder, limit: int, offset: int
+) -> JobPage:
     wanted = query.strip().casefold()
     with looking(database, "read jobs") as look:
-        known = _known_jobs(configured, look.rows("page_known_jobs"))
-        ranked = sorted((rank, job.id, job) for job in known if (rank := job.rank(wanted)) is not None)
-        page = [job for _, _, job in ranked[offset : offset + limit]]
+        by_last_run = order is JobOrder.LAST_RUN
+        found = look.tuples("page_known_jobs_by_last_run" if by_last_run else "page_known_jobs")
+        matching = [(rank, job) for job in _known_jobs(configured, found) if (rank := job.rank(wanted)) is not None]
+        if by_last_run:
+            numbers = {row[0]: row[-1] for row in found if row[-1] is not None}
+            matching.sort(key=lambda each: (-numbers.get(each[1].id, 0), each[1].id))
+        else:
+            matching.sort(key=lambda each: (each[0], each[1].id))
+        page = [job for _, job in matching[offset : offset + limit]]
         last_runs = _last_runs(look, [job.id for job in page])
-    return JobPage(jobs=[_summary(job, last_runs.get(job.id)) for job in page], total=len(ranked))
+    return JobPage(jobs=[_summary(job, last_runs.get(job.id)) for job in page], total=len(matching))
 
 
 def get_job(database: StagingDatabase, configured: ConfiguredJobs, job_id: str) -> Job:
@@ -50,9 +38,9 @@ def get_job(database: StagingDatabase, configured: ConfiguredJobs, job_id: str) 
     with looking(database, "read job") as look:
         found = look.row("page_known_job", job_id=job_id)
         if job is not None:
-            known = _of_job(job)
+            known = KnownJob(job.id, job.description, job.target_table, job)
         elif found is not None:
-            known = _of_row(found)
+            known = KnownJob(found["id"], found["description"], found["target_table"])
         else:
             raise unknown_job(job_id)
         last = _last_runs(look, [job_id]).get(job_id)
@@ -76,24 +64,16 @@ def get_job(database: StagingDatabase, configured: ConfiguredJobs, job_id: str) 
     )
 
 
-def _known_jobs(configured: ConfiguredJobs, found: list[Row]) -> list[_Known]:
+def _known_jobs(configured: ConfiguredJobs, found: list[tuple[Any, ...]]) -> list[KnownJob]:
     jobs = configured.jobs
-    return [*map(_of_job, jobs.values()), *(_of_row(row) for row in found if row["id"] not in jobs)]
-
-
-def _of_job(job: StagingJob) -> _Known:
-    return _Known(job.id, job.description, job.target_table, job)
-
-
-def _of_row(row: Row) -> _Known:
-    return _Known(row["id"], row["description"], row["target_table"], None)
+    return configured.known + [KnownJob(*row[:3]) for row in found if row[0] not in jobs]
 
 
 def _last_runs(look: Look, job_ids: list[str]) -> dict[str, Row]:
     return {row["etl_job_id"]: row for row in look.rows("page_last_runs", job_ids=job_ids)}
 
 
-def _summary(known: _Known, last: Row | None) -> JobSummary:
+def _summary(known: KnownJob, last: Row | None) -> JobSummary:
     last_run: RunSummary | None = summary_of(last) if last else None
     read = last["parameters"].get("source", {}).get("type", UNKNOWN_SOURCE) if last else UNKNOWN_SOURCE
     return JobSummary(

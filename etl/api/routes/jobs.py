@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from etl.api.models import Job, JobPage, Run, RunPage, StartRun
+from etl.api.models import Job, JobOrder, JobPage, Run, RunPage, StartRun
 from etl.api.reading import jobs, runs
 from etl.api.routes.access import LARGEST_BIGINT, Asked, JobIdPath, Viewer, Words
 from etl.api.routes.asking import ByOperator
@@ -19,11 +19,12 @@ def list_jobs(
     services: Asked,
     _: Viewer,
     query: Annotated[str, Words] = "",
+    sort: JobOrder = JobOrder.MATCH,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> JobPage:
-    """Jobs whose id or description has `query` in it; those that begin with it first."""
-    return jobs.find_jobs(services.database, services.configured, query, limit, offset)
+    """Jobs whose id or description has `query` in it; those that begin with it first, or those that ran last."""
+    return jobs.find_jobs(services.database, services.configured, query, sort, limit, offset)
 
 
 @router.get("/{etl_job_id}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from etl.api.app import create_app
-from etl.api.configured import ConfiguredJobs
+from etl.api.configured import ConfiguredJobs, KeptConfiguration
 from etl.api.server import PageServer, listening
 from etl.api.services import Services
 from etl.command.logging import LogFormat, configure_logging
@@ -105,10 +105,14 @@ def config_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def configuration_of(server: PostgreSQLSettings, config_dir: Path) -> StagingConfiguration:
+    return load_staging_configuration(config_dir, environment_of(server))
+
+
+def environment_of(server: PostgreSQLSettings) -> dict[str, str]:
     url = (
         f"postgresql://{server.user}:{server.password.get_secret_value()}@{server.host}:{server.port}/{server.database}"
     )
-    return load_staging_configuration(config_dir, {"ETL_STAGING_POSTGRES_URL": url, "ETL_SOURCE_POSTGRES_URL": url})
+    return {"ETL_STAGING_POSTGRES_URL": url, "ETL_SOURCE_POSTGRES_URL": url}
 
 
 @pytest.fixture(scope="session")
@@ -130,10 +134,15 @@ def ledger(staging: StagingDatabase, execute: Execute) -> Execute:
     return execute
 
 
-@contextmanager
-def served(configuration: StagingConfiguration) -> Iterator[Page]:
+def served(configuration: StagingConfiguration) -> AbstractContextManager[Page]:
+    """Of files that never change."""
     configured = ConfiguredJobs(configuration, has_batch_size_in_environment=False)
-    services = Services.of(configured, PageSettings(sign_in=False))
+    return served_by(KeptConfiguration(lambda: configured, int))
+
+
+@contextmanager
+def served_by(kept: KeptConfiguration) -> Iterator[Page]:
+    services = Services.of(kept, PageSettings(sign_in=False))
     with listening("127.0.0.1", 0) as held:
         server = PageServer(create_app(services), services.hub)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, daemon=True)

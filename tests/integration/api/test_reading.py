@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from etl.api import configured
+from etl.api.configured import KeptConfiguration
 from etl.api.models import Batch, BatchPage, Change, Job, JobPage, Run, RunPage, WorkerList
+from etl.config.settings import PostgreSQLSettings
+from etl.staging.database.database import StagingDatabase
+from etl.staging.ledger.queries import statement
 from etl.staging.loader import Summary
 from tests.databases import Execute
+from tests.integration.api.conftest import environment_of, served_by
 from tests.integration.api.ledger import (
     add_batches,
     add_run,
@@ -219,6 +226,50 @@ def test_jobs_are_found_by_id_and_description(client: httpx2.Client, ledger: Exe
     assert [each.is_configured for each in jobs] == [False, True, True, True]
     assert jobs[0].last_run is not None
     assert jobs[0].last_run.etl_run_id == "old-1"
+
+
+def test_jobs_that_ran_last_come_first(client: httpx2.Client, ledger: Execute) -> None:
+    for run_id, job_id in (("a", "returns"), ("b", "zebra"), ("c", "orders"), ("d", "returns")):
+        add_run(ledger, run_id, job_id, status="success", finished_at="2026-01-02T00:00:00Z")
+
+    def found(**more: Any) -> list[str]:
+        page = JobPage.model_validate_json(get(client, "/jobs", sort="last_run", **more))
+        return [each.etl_job_id for each in page.jobs]
+
+    assert found() == ["returns", "orders", "zebra", "piped"]
+    assert found(query="orders") == ["returns", "orders"]  # one has the word in its description
+    assert found(limit=2, offset=1) == ["orders", "zebra"]
+
+
+def test_last_runs_are_found_in_an_index(ledger: Execute) -> None:
+    ledger("INSERT INTO etl_jobs (id, target_table) SELECT 'job' || i, 'stg_orders' FROM generate_series(1, 200) AS i")
+    ledger(
+        "INSERT INTO etl_runs (id, etl_job_id, status, phase, target_table, batch_size, finished_at) "
+        "SELECT job || '-' || i, 'job' || job, 'success', 'committing', 'stg_orders', 100, now() "
+        "FROM generate_series(1, 200) AS job, generate_series(1, 30) AS i"
+    )
+    ledger("ANALYZE etl_jobs, etl_runs")
+    plan = "\n".join(line for (line,) in ledger("EXPLAIN " + statement("page_known_jobs_by_last_run")))
+    assert "etl_runs_etl_job_id_run_number_idx" in plan
+    assert "Seq Scan on etl_runs" not in plan
+
+
+def test_jobs_of_a_new_file_show_without_a_restart(
+    page_settings: PostgreSQLSettings, staging: StagingDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configured, "LOOK_SECONDS", 0)
+    (tmp_path / "staging").mkdir()
+    with (
+        served_by(KeptConfiguration.of(tmp_path, environment_of(page_settings))) as page,
+        page.client() as client,
+    ):
+        assert client.get("/api/jobs/fresh").status_code == 404
+        file = tmp_path / "staging" / "fresh.yaml"
+        file.write_text("jobs: {fresh: {target_table: stg_orders, source: {type: stdin}, source_id: id}}")
+        assert Job.model_validate_json(get(client, "/jobs/fresh")).is_configured
+        file.write_text("jobs: {fresh: {}}")
+        assert client.get("/api/health").json() == {"status": "ok", "is_configuration_current": False}
+        assert Job.model_validate_json(get(client, "/jobs/fresh")).is_configured
 
 
 def test_a_job_as_it_is_configured(client: httpx2.Client) -> None:

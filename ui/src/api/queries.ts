@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import { answer, client, rememberCsrfToken } from "./client";
-import type { Session } from "./types";
+import type { JobOrder, Session } from "./types";
 
 /** One key and one way of asking for each thing that the API tells. */
 export const sessionQuery = queryOptions({
@@ -13,10 +13,11 @@ export const sessionQuery = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
 });
 
-export const jobsQuery = (query: string, limit: number, offset: number) =>
+export const jobsQuery = (query: string, limit: number, offset: number, sort: JobOrder = "match") =>
   queryOptions({
-    queryKey: ["jobs", { query, limit, offset }],
-    queryFn: ({ signal }) => answer(client.GET("/api/jobs", { params: { query: { query, limit, offset } }, signal })),
+    queryKey: ["jobs", { query, limit, offset, sort }],
+    queryFn: ({ signal }) =>
+      answer(client.GET("/api/jobs", { params: { query: { query, limit, offset, sort } }, signal })),
     staleTime: 30_000,
   });
 

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Get Health
-         * @description 503 where the database does not.
+         * @description 503 where the database does not. Jobs whose configuration is broken are served as they were before.
          */
         readonly get: operations["get_health"];
         readonly put?: never;
@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description Jobs whose id or description has `query` in it; those that begin with it first.
+         * @description Jobs whose id or description has `query` in it; those that begin with it first, or those that ran last.
          */
         readonly get: operations["list_jobs"];
         readonly put?: never;
@@ -507,6 +507,8 @@ export interface components {
         readonly FileFormat: "ndjson" | "csv";
         /** Health */
         readonly Health: {
+            /** Is Configuration Current */
+            readonly is_configuration_current: boolean;
             /** Status */
             readonly status: string;
         };
@@ -540,6 +542,12 @@ export interface components {
             /** Target Table */
             readonly target_table: string;
         };
+        /**
+         * JobOrder
+         * @description `match`: the best first, then by id. `last_run`: the latest first, then those that never ran, by id.
+         * @enum {string}
+         */
+        readonly JobOrder: "match" | "last_run";
         /** JobPage */
         readonly JobPage: {
             /** Jobs */
@@ -1001,6 +1009,7 @@ export interface operations {
                 readonly limit?: number;
                 readonly offset?: number;
                 readonly query?: string;
+                readonly sort?: components["schemas"]["JobOrder"];
             };
             readonly header?: never;
             readonly path?: never;

@@ -14,6 +14,7 @@ export type BatchPage = Schemas["BatchPage"];
 export type Change = Schemas["Change"];
 export type ConfigurationChange = Schemas["ConfigurationChange"];
 export type Job = Schemas["Job"];
+export type JobOrder = Schemas["JobOrder"];
 export type JobPage = Schemas["JobPage"];
 export type JobSummary = Schemas["JobSummary"];
 export type LogEntry = Schemas["LogEntry"];

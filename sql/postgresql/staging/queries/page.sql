@@ -110,6 +110,11 @@ LEFT JOIN LATERAL (
 -- All that have ever run: some thousands at most, in one small table.
 SELECT id, description, target_table FROM etl_jobs;
 
+-- name: page_known_jobs_by_last_run
+-- With the number of the latest run of each, found in an index, however many runs there are.
+SELECT id, description, target_table, (SELECT max(run_number) FROM etl_runs WHERE etl_job_id = etl_jobs.id)
+FROM etl_jobs;
+
 -- name: page_known_job
 SELECT id, description, target_table FROM etl_jobs WHERE id = %(job_id)s;
 
