@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from etl import __version__
 from etl.api import problems, static
 from etl.api.openapi import document_of
+from etl.api.packing import PackedJson
 from etl.api.routes import downloads, health, jobs, live, runs, workers
 from etl.api.security import routes as session
 from etl.api.security.gate import secure
@@ -55,6 +56,7 @@ def create_app(services: Services | None = None) -> FastAPI:
     app.include_router(api)
     static.install(app)
     problems.install(app)
+    app.add_middleware(PackedJson)
     if services is not None:
         secure(app, services.page, services.database)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
