@@ -17,6 +17,7 @@ import pytest
 
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging.models import JsonFiles, StagingJob
+from etl.stack.layout import DATA_DIR_VARIABLE, Layout
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.ledger.requests import Requests
@@ -279,23 +280,42 @@ def test_sigterm_ends_a_worker_and_no_load(
 
 
 @pytest.mark.slow
-def test_a_worker_outlives_a_restart_of_the_database(environment: dict[str, str], file: Path, tmp_path: Path) -> None:
+def test_a_worker_its_load_and_what_waits_outlive_a_restart_of_the_database(
+    environment: dict[str, str], file: Path, tmp_path: Path
+) -> None:
     with own_postgresql("worker") as layout:
         server = server_of(layout)
         own = {**environment, "ETL_STAGING_POSTGRES_URL": url_of(server)}
-        subprocess.run(
-            [sys.executable, "-m", "etl.staging", "init", "--config-dir", str(tmp_path / "conf")], env=own, check=True
-        )
-        with working(own, tmp_path) as worker:
-            subprocess.run(
-                [sys.executable, "-m", "etl.stack", "down"],
-                env={**os.environ, "ETL_DATA_DIR": str(layout.data_dir)},
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
-            time.sleep(3)
-            start(layout)
-            with closing(StagingDatabase(server)) as database, statements_of(server) as execute:
-                Requests(database).request_load(JOB, "run", 100, False, "key", "ada")
-                wait_for(lambda: execute(RUNS) == [("run", "success", None)])
+        init = [sys.executable, "-m", "etl.staging", "init", "--config-dir", str(tmp_path / "conf")]
+        subprocess.run(init, env=own, check=True)
+        with working(own, tmp_path, "--loads", "1") as worker:
+            with (
+                closing(StagingDatabase(server)) as database,
+                statements_of(server) as execute,
+                closing(psycopg2.connect(**server.connection_parameters)) as blocker,
+            ):
+                blocker.cursor().execute("LOCK TABLE stg_events IN SHARE MODE")
+                Requests(database).request_load(JOB, "loading", 100, False, "key 1", "ada")
+                Requests(database).request_load(JOB, "waiting", 100, True, "key 2", "ada")
+                wait_for(lambda: execute("SELECT 1 FROM etl_run_batches WHERE status = 'running'"))
+            stop(layout)
+            time.sleep(3)  # longer than the worker's next look, shorter than the load's patience
             assert worker.poll() is None
+            start(layout)
+            with statements_of(server) as execute:
+                both = "SELECT count(*) FROM etl_run_requests WHERE status = 'done'"
+                wait_for(lambda: execute(both) == [(2,)] or worker.poll() is not None)
+                assert execute(RUNS) == [("loading", "success", None), ("waiting", "success", None)]
+                assert execute(REQUESTS) == [("done", 0, None)] * 2
+                assert execute("SELECT count(*) FROM stg_events") == [(250,)]
+                # the load went on by itself: nobody began it anew
+                assert execute("SELECT count(DISTINCT process_id) FROM etl_runs") == [(2,)]
+                one = "SELECT count(*), max(loads) FROM etl_workers WHERE stopped_at IS NULL"
+                wait_for(lambda: execute(one) == [(1, 0)])  # with its next heartbeat
+            assert worker.poll() is None
+
+
+def stop(layout: Layout) -> None:
+    command = [sys.executable, "-m", "etl.stack", "down"]
+    variables = {**os.environ, DATA_DIR_VARIABLE: str(layout.data_dir)}
+    subprocess.run(command, env=variables, check=True, stdout=subprocess.DEVNULL)
