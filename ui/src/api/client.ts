@@ -9,11 +9,49 @@ export function rememberCsrfToken(token: string): void {
   csrfToken = token;
 }
 
-const csrf: Middleware = {
-  onRequest({ request }) {
-    if (request.method !== "GET") request.headers.set("X-CSRF-Token", csrfToken);
-    return request;
-  },
+/** Who keeps what is known of the session; the page's query client does. */
+export interface SessionKeeper {
+  /** Asks for the session anew. True: it is still the same user's, or still nobody's. */
+  renew(): Promise<boolean>;
+  /** The session has ended, whoever was told so. */
+  noticeEnd(): void;
+}
+
+let keeper: SessionKeeper = { renew: async () => false, noticeEnd: () => undefined };
+
+export function keepSession(by: SessionKeeper): void {
+  keeper = by;
+}
+
+/**
+ * The cookie, and with it the token that is asked for, may have gone or have become another one since the page was
+ * opened: by its age, or by signing out or in in another tab. Then the session is asked for, and the same is sent once
+ * more; nothing was done by what was refused.
+ */
+async function send(request: Request): Promise<Response> {
+  const isChange = request.method !== "GET";
+  const again = isChange ? request.clone() : request;
+  const response = await sendOnce(request);
+  const code = response.status === 401 || response.status === 403 ? await codeOf(response) : null;
+  if (code === "not_signed_in") keeper.noticeEnd();
+  if (code === "forged_request" && isChange && (await keeper.renew())) return sendOnce(again);
+  return response;
+}
+
+function sendOnce(request: Request): Promise<Response> {
+  if (request.method !== "GET") request.headers.set("X-CSRF-Token", csrfToken);
+  return globalThis.fetch(request); // looked up at each call, so that a test may stand in for the network
+}
+
+async function codeOf(response: Response): Promise<unknown> {
+  const problem: unknown = await response
+    .clone()
+    .json()
+    .catch(() => null); // a proxy's own page
+  return isProblem(problem) ? problem.code : null;
+}
+
+const noAnswer: Middleware = {
   onError() {
     return new ServerGone();
   },
@@ -22,9 +60,9 @@ const csrf: Middleware = {
 export const client = createClient<paths>({
   baseUrl: globalThis.location?.origin ?? "",
   credentials: "same-origin",
-  fetch: (request) => globalThis.fetch(request), // looked up at each call, so that a test may stand in for the network
+  fetch: send,
 });
-client.use(csrf);
+client.use(noAnswer);
 
 /** What openapi-fetch made of a model: it takes a readonly list for an object with a list's methods. */
 type Told<T> = T extends { readonly [place: number]: infer Each; readonly length: number }

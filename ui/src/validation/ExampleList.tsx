@@ -3,6 +3,8 @@ import { Expandable } from "~/components/Expandable";
 import { count } from "~/i18n/numbers";
 import styles from "./ExampleList.module.css";
 
+const KINDS: Readonly<Record<string, string>> = { required: "Required", shape: "Shape", instant: "Instant" };
+
 interface ExampleListProps {
   examples: readonly ValidationExample[];
   /** Absent inside of a batch, which says it already. */
@@ -27,7 +29,7 @@ function Example({ example, onBatch }: { example: ValidationExample; onBatch: Ex
   return (
     <li className={styles.example}>
       <p className={styles.head}>
-        <span className={styles.kind}>{example.kind === "required" ? "Required" : "Shape"}</span>
+        <span className={styles.kind}>{KINDS[example.kind] ?? example.kind}</span>
         <code className={styles.path}>{example.path || "/"}</code>
         <span className={styles.message}>{example.message}</span>
       </p>
