@@ -49,6 +49,22 @@ class BatchStatus(StrEnum):
     FAILED = "failed"
 
 
+class RequestAction(StrEnum):
+    LOAD = "load"
+    RETRY = "retry"
+
+
+class RequestStatus(StrEnum):
+    """`refused`: its load ended before it began the run; `withdrawn`: it was cancelled before."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    STARTED = "started"
+    DONE = "done"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
 class Role(StrEnum):
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -112,6 +128,9 @@ class Retryable(Model):
     permanent_batches: Count
     permanent_rows: Count
     has_unread_input: bool
+    """It could be read on; of a query or standard input never, which can be read once."""
+    is_overtaken: bool
+    """A later run of the job has stored something since: a retry would be refused."""
 
 
 class Queueing(Model):
@@ -123,6 +142,21 @@ class Queueing(Model):
     """Requests that were made before."""
     workers: Count
     """Processes of `etl staging worker` that have been heard of lately; without one nothing begins."""
+    waits_for: str | None
+    """What else it waits for, in words."""
+
+
+class LastRequest(Model):
+    """The latest load or retry of the run that was put into the queue, and what became of it."""
+
+    id: int
+    action: RequestAction
+    status: RequestStatus
+    requested_by: str
+    refusal: str | None
+    """Of `refused` and `withdrawn`, in words."""
+    at: datetime
+    """When it came to this status."""
 
 
 class ConfigurationChange(Model):
@@ -183,6 +217,8 @@ class Run(Model):
     is_ended: bool
     may_cancel: bool
     queueing: Queueing | None
+    last_request: LastRequest | None
+    """None of a run that a command line or an orchestrator began."""
     metrics: RunMetrics
     validation_summary: ValidationSummary
     retryable: Retryable
@@ -203,6 +239,8 @@ class BatchRow(Model):
     revision: Count
     status: BatchStatus
     attempts: Count
+    records: Count
+    """What it was cut with; `rows_attempted`, and all that is counted of it, stand from its first end on."""
     rows_attempted: Count
     rows_inserted: Count
     rows_updated: Count

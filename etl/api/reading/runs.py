@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from etl.api.models import (
+    LastRequest,
     Queueing,
     Retryable,
     Run,
@@ -20,9 +21,13 @@ from etl.api.reading.configuration_changes import changes_between
 from etl.api.reading.ledger import Look, Row, looking
 from etl.api.reading.states import ENDED, run_status
 from etl.api.reading.workers import SILENT_SECONDS
+from etl.config.staging.models import FILE_TYPES
 from etl.staging.database.database import StagingDatabase
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+_NOTHING = Retryable(
+    batches=0, rows=0, permanent_batches=0, permanent_rows=0, has_unread_input=False, is_overtaken=False
+)
 
 
 @dataclass(frozen=True)
@@ -111,9 +116,10 @@ def run_of(look: Look, row: Row, figures: Figures) -> Run:
         is_ended=is_ended,
         may_cancel=not is_ended and row["cancelled_at"] is None,
         queueing=_queueing(look, row),
+        last_request=LastRequest(**row["last_request"]) if row["last_request"] else None,
         metrics=_metrics(row, figures.batches),
         validation_summary=_validation(row, figures, root),
-        retryable=_retryable(row, figures.batches, is_ended),
+        retryable=_retryable(look, row, figures.batches, is_ended),
         configuration_changes=changes_between(row["success_parameters"], row["parameters"]),
         last_success=row["success_id"],
         logs_url=f"{root}/logs",
@@ -162,6 +168,7 @@ def _queueing(look: Look, row: Row) -> Queueing | None:
         requested_by=row["request_requested_by"],
         ahead=ahead,
         workers=workers,
+        waits_for=row["request_setback"] if row["request_is_set_back"] else None,
     )
 
 
@@ -201,13 +208,19 @@ def _validation(row: Row, figures: Figures, root: str) -> ValidationSummary:
     )
 
 
-def _retryable(row: Row, batches: Row, is_ended: bool) -> Retryable:
+def _retryable(look: Look, row: Row, batches: Row, is_ended: bool) -> Retryable:
     if not is_ended or row["status"] == "success":
-        return Retryable(batches=0, rows=0, permanent_batches=0, permanent_rows=0, has_unread_input=False)
+        return _NOTHING
     return Retryable(
         batches=batches["left_batches"],
         rows=int(batches["left_rows"]),
         permanent_batches=batches["permanent_batches"],
         permanent_rows=int(batches["permanent_rows"]),
-        has_unread_input=row["started_at"] is not None and row["input_ended_at"] is None,
+        has_unread_input=row["input_ended_at"] is None and _can_be_read_on(row),
+        is_overtaken=bool(look.tuples("newer_run", run_id=row["id"])),
     )
+
+
+def _can_be_read_on(row: Row) -> bool:
+    """It has begun, and its source is files."""
+    return row["started_at"] is not None and row["parameters"].get("source", {}).get("type") in FILE_TYPES

@@ -26,6 +26,10 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
 
 
+FILE_TYPES = frozenset(FileFormat)
+"""Sources that can be read again; of the others what was read is kept until it is stored."""
+
+
 class InstantFormat(StrEnum):
     ISO = "iso"
     EPOCH_SECONDS = "epoch_seconds"

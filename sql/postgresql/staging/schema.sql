@@ -182,12 +182,19 @@ CREATE TABLE etl_run_requests (
     refusal_code    text,
     refusal         text,
     output_tail     text,
+    -- not before; its load could not begin, for a reason that passes
+    begin_after     timestamptz,
+    setbacks        integer NOT NULL DEFAULT 0,
+    setback         text,
     CONSTRAINT etl_run_requests_idempotency_key_key UNIQUE (idempotency_key),
     CONSTRAINT etl_run_requests_action_check CHECK (action IN ('load', 'retry', 'cancel')),
-    CONSTRAINT etl_run_requests_status_check CHECK (status IN ('queued', 'claimed', 'started', 'done', 'refused')),
+    CONSTRAINT etl_run_requests_status_check
+        CHECK (status IN ('queued', 'claimed', 'started', 'done', 'refused', 'withdrawn')),
     CONSTRAINT etl_run_requests_claimed_check CHECK (status NOT IN ('claimed', 'started') OR worker_id IS NOT NULL),
-    CONSTRAINT etl_run_requests_finished_check CHECK ((status IN ('done', 'refused')) = (finished_at IS NOT NULL)),
-    CONSTRAINT etl_run_requests_refusal_check CHECK ((status = 'refused') = (refusal IS NOT NULL)),
+    CONSTRAINT etl_run_requests_finished_check
+        CHECK ((status IN ('done', 'refused', 'withdrawn')) = (finished_at IS NOT NULL)),
+    CONSTRAINT etl_run_requests_refusal_check
+        CHECK ((status IN ('refused', 'withdrawn')) = (refusal IS NOT NULL)),
     CONSTRAINT etl_run_requests_idempotency_key_check CHECK (length(idempotency_key) BETWEEN 1 AND 200)
 );
 -- one that waits at a time for each run

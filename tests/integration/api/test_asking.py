@@ -121,6 +121,37 @@ def test_a_retry_is_queued_and_shown_to_who_watches(page: Page, operator: httpx2
         last = stream.until(lambda event: bool(event.data["is_last"]))
         assert last.data["run"]["status"] == canceled.status
         assert last.data["run"]["revision"] >= run.revision
+    withdrawn = canceled.last_request
+    assert withdrawn is not None
+    assert (withdrawn.action, withdrawn.status) == ("retry", "withdrawn")
+    assert withdrawn.refusal == f"cancelled by {withdrawn.requested_by} before it began"
+
+
+def test_a_retry_that_its_worker_refused_says_so(page: Page, operator: httpx2.Client, ledger: Execute) -> None:
+    left_over(ledger)
+    asked(operator, "/runs/r/retry", "k1", {})
+    with watching(page.url, "r") as stream:
+        first = stream.next("change").data["run"]["last_request"]
+        assert (first["action"], first["status"], first["refusal"]) == ("retry", "queued", None)
+        ledger(
+            "UPDATE etl_run_requests SET status = 'refused', finished_at = clock_timestamp(), exit_code = 2, "
+            "refusal = 'expected the job in the configuration, found none'"
+        )
+        told = stream.until(lambda event: bool(event.data["is_last"])).data["run"]
+    assert told["status"] == "partial_success"
+    assert (
+        told["last_request"].items()
+        >= {
+            "id": first["id"],
+            "status": "refused",
+            "refusal": "expected the job in the configuration, found none",
+        }.items()
+    )
+    # what is refused as it is asked for is answered there and then, and hides nothing
+    assert refused(operator, "/runs/r/retry", "k2", {"batch_indexes": [0]}) == (409, "nothing_to_retry")
+    run = Run.model_validate_json(operator.get("/api/runs/r").content)
+    assert run.last_request is not None
+    assert run.last_request.id == first["id"]
 
 
 def test_what_a_retry_is_refused_for(operator: httpx2.Client, ledger: Execute) -> None:

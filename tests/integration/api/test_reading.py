@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 
 from etl.api import configured
@@ -177,6 +178,23 @@ def test_what_a_retry_would_run(client: httpx2.Client, ledger: Execute) -> None:
     assert (retryable.batches, retryable.rows) == (3, 300)
     assert (retryable.permanent_batches, retryable.permanent_rows) == (1, 100)
     assert not retryable.has_unread_input
+    assert not retryable.is_overtaken
+    add_run(ledger, "later", batches_succeeded=1)
+    assert run_of(client, "r").retryable.is_overtaken
+
+
+@pytest.mark.parametrize(("source", "can_be_read_on"), [("csv", True), ("query", False), ("stdin", False)])
+def test_only_files_are_read_on(client: httpx2.Client, ledger: Execute, source: str, can_be_read_on: bool) -> None:
+    parameters = orjson.dumps({"source": {"type": source}}).decode()
+    add_run(ledger, "r", status="failed", finished_at="2026-01-02T00:00:00Z", parameters=parameters)
+    assert run_of(client, "r").retryable.has_unread_input is can_be_read_on
+
+
+def test_a_batch_that_was_never_stored_says_how_many_records_it_has(client: httpx2.Client, ledger: Execute) -> None:
+    add_run(ledger, "r")
+    add_batches(ledger, "r", 1)
+    (row,) = BatchPage.model_validate_json(get(client, "/runs/r/batches")).batches
+    assert (row.records, row.rows_attempted) == (100, 0)
 
 
 def test_history_says_what_has_changed_since_the_last_success(client: httpx2.Client, ledger: Execute) -> None:

@@ -146,7 +146,7 @@ def test_what_is_queued_is_cancelled_at_once(requests: Requests, ledger: Staging
     refusal = "cancelled by bob before it began"
     assert execute(RUNS) == [("run", "canceled", "committing", 500, "ada", refusal)]
     assert execute(REQUESTS) == [
-        ("run", "load", "refused", None, refusal),
+        ("run", "load", "withdrawn", None, refusal),
         ("run", "cancel", "done", None, None),
     ]
     assert requests.request_cancel("run", "2", "bob", "here") == Requested("run", asked.request_id, True)

@@ -29,7 +29,14 @@ const accepted = () => Response.json(run({ status: "queued" }), { status: 202 })
 const failed = run({
   status: "partial_success",
   is_ended: true,
-  retryable: { batches: 12, rows: 11_400, permanent_batches: 3, permanent_rows: 2400, has_unread_input: false },
+  retryable: {
+    batches: 12,
+    rows: 11_400,
+    permanent_batches: 3,
+    permanent_rows: 2400,
+    has_unread_input: false,
+    is_overtaken: false,
+  },
 });
 
 function show(watched: Run, dialog: ReactNode) {

@@ -389,6 +389,8 @@ export interface components {
             readonly index: number;
             /** Logs Fragment */
             readonly logs_fragment: readonly components["schemas"]["LogEntry"][];
+            /** Records */
+            readonly records: number;
             /** Retries */
             readonly retries: number;
             /** Retry Timeline */
@@ -444,6 +446,8 @@ export interface components {
             readonly error_message: string | null;
             /** Index */
             readonly index: number;
+            /** Records */
+            readonly records: number;
             /** Retries */
             readonly retries: number;
             /** Revision */
@@ -570,6 +574,25 @@ export interface components {
             readonly target_table: string;
         };
         /**
+         * LastRequest
+         * @description The latest load or retry of the run that was put into the queue, and what became of it.
+         */
+        readonly LastRequest: {
+            readonly action: components["schemas"]["RequestAction"];
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly at: string;
+            /** Id */
+            readonly id: number;
+            /** Refusal */
+            readonly refusal: string | null;
+            /** Requested By */
+            readonly requested_by: string;
+            readonly status: components["schemas"]["RequestStatus"];
+        };
+        /**
          * LogEntry
          * @description One line of a batch's log; `detail`: whatever else was logged, by name.
          */
@@ -638,9 +661,22 @@ export interface components {
             readonly requested_at: string;
             /** Requested By */
             readonly requested_by: string;
+            /** Waits For */
+            readonly waits_for: string | null;
             /** Workers */
             readonly workers: number;
         };
+        /**
+         * RequestAction
+         * @enum {string}
+         */
+        readonly RequestAction: "load" | "retry";
+        /**
+         * RequestStatus
+         * @description `refused`: its load ended before it began the run; `withdrawn`: it was cancelled before.
+         * @enum {string}
+         */
+        readonly RequestStatus: "queued" | "claimed" | "started" | "done" | "refused" | "withdrawn";
         /**
          * Retryable
          * @description What `retry` would run. `permanent_*`: of these, batches whose error will not pass by itself.
@@ -650,6 +686,8 @@ export interface components {
             readonly batches: number;
             /** Has Unread Input */
             readonly has_unread_input: boolean;
+            /** Is Overtaken */
+            readonly is_overtaken: boolean;
             /** Permanent Batches */
             readonly permanent_batches: number;
             /** Permanent Rows */
@@ -718,6 +756,7 @@ export interface components {
             readonly host: string | null;
             /** Is Ended */
             readonly is_ended: boolean;
+            readonly last_request: components["schemas"]["LastRequest"] | null;
             /** Last Success */
             readonly last_success: string | null;
             /** Loaded At */

@@ -7,13 +7,22 @@
 SELECT pg_snapshot_xmin(snapshot)::text AS id, snapshot::text AS snapshot FROM pg_current_snapshot() AS snapshot;
 
 -- name: page_runs
--- One, or a job's, the latest first; each with the request that waits for it, and the last success before it.
+-- One, or a job's, the latest first; each with the request that waits for it, the last one that was taken (what was
+-- refused as it was asked for was told there and then), and the last success before it.
 SELECT run.*, clock_timestamp() AS read_at,
     request.id AS request_id, request.requested_at AS request_requested_at, request.requested_by AS request_requested_by,
-    success.id AS success_id, success.parameters AS success_parameters
+    request.begin_after > clock_timestamp() AS request_is_set_back, request.setback AS request_setback,
+    to_jsonb(last_request) AS last_request, success.id AS success_id, success.parameters AS success_parameters
 FROM etl_runs AS run
 LEFT JOIN etl_run_requests AS request
     ON request.etl_run_id = run.id AND request.status IN ('queued', 'claimed') AND request.action IN ('load', 'retry')
+LEFT JOIN LATERAL (
+    SELECT id, action, status, requested_by, refusal,
+        coalesce(finished_at, started_at, claimed_at, requested_at) AS at
+    FROM etl_run_requests
+    WHERE etl_run_id = run.id AND action IN ('load', 'retry') AND refusal_code IS NULL
+    ORDER BY etl_run_requests.id DESC LIMIT 1
+) AS last_request ON true
 LEFT JOIN LATERAL (
     SELECT id, parameters FROM etl_runs
     WHERE etl_job_id = run.etl_job_id AND status = 'success' AND run_number < run.run_number
@@ -71,8 +80,8 @@ WHERE (SELECT revision FROM etl_runs WHERE id = watched.run_id) IS DISTINCT FROM
 -- name: page_batches
 -- In lines as the page's table has them: a page of all, of some, or of those that have changed since `id` (a snapshot's
 -- xmin). Last, for whoever has seen `snapshot`, whether the line is new to him.
-SELECT batch_index, revision, status, attempts, rows_attempted, rows_inserted, rows_updated, rows_unchanged,
-    rows_rejected, rows_invalid, duration_ms, jsonb_array_length(retry_timeline), started_at, committed_at,
+SELECT batch_index, revision, status, attempts, coalesce((source_position ->> 'records')::bigint, 0), rows_attempted,
+    rows_inserted, rows_updated, rows_unchanged, rows_rejected, rows_invalid, duration_ms, jsonb_array_length(retry_timeline), started_at, committed_at,
     error_code, left(error_message, 1000), CASE WHEN error_code IS NOT NULL THEN coalesce(error_is_permanent, false) END,
     NOT pg_visible_in_snapshot(changed_xid, %(snapshot)s::pg_snapshot)
 FROM etl_run_batches

@@ -45,7 +45,7 @@ ORDER BY batch_index;
 
 -- name: withdraw_requests
 -- Of a run that is cancelled before a worker's load has begun it.
-UPDATE etl_run_requests SET status = 'refused', finished_at = clock_timestamp(), refusal = %(refusal)s
+UPDATE etl_run_requests SET status = 'withdrawn', finished_at = clock_timestamp(), refusal = %(refusal)s
 WHERE etl_run_id = %(run_id)s AND status IN ('queued', 'claimed')
 RETURNING id;
 
