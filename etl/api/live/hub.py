@@ -136,6 +136,8 @@ class Hub:
 
     def _look_at(self, watched: list[Watched], look: Look) -> None:
         seen = look.seen()
+        for each in watched:
+            each.lose_another_incarnation(seen)
         quiet = [each for each in watched if not each.is_due]
         stirred = self._stirred(quiet, look)
         for each in watched:
@@ -145,11 +147,11 @@ class Hub:
                 each.seen = seen
 
     def _stirred(self, quiet: list[Watched], look: Look) -> set[str]:
-        known = [(each.run_id, each.revision, each.seen.id, each.seen.snapshot) for each in quiet if each.seen]
+        known = [(each.run_id, each.revision, each.seen.snapshot) for each in quiet if each.seen]
         if not known:
             return set()
-        run_ids, revisions, ids, snapshots = map(list, zip(*known, strict=True))
-        found = look.tuples("page_stirred", run_ids=run_ids, revisions=revisions, ids=ids, snapshots=snapshots)
+        run_ids, revisions, snapshots = map(list, zip(*known, strict=True))
+        found = look.tuples("page_stirred", run_ids=run_ids, revisions=revisions, snapshots=snapshots)
         return {run_id for (run_id,) in found}
 
     def _tell_trouble(self, watched: list[Watched], error: Exception) -> None:

@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 import orjson
 
 from etl.api.reading.changes import change_of
+from etl.api.reading.seen import NOTHING
 
 BATCHES_OF_AN_EVENT = 1000
-EVERYTHING = "0"
-"""The id of one who has seen nothing."""
 
 
 @dataclass
@@ -89,7 +88,7 @@ class Outbox:
     def _changes(self, state: State) -> list[bytes]:
         lines = [orjson.Fragment(line) for _, line in sorted(state.batches.items())]
         parts = [lines[at : at + BATCHES_OF_AN_EVENT] for at in range(0, len(lines), BATCHES_OF_AN_EVENT)] or [[]]
-        before = EVERYTHING if state.is_complete or self.since is None else self.since
+        before = NOTHING if state.is_complete or self.since is None else self.since
         changes = []
         for number, part in enumerate(parts, start=1):
             is_whole = number == len(parts)

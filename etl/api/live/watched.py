@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from etl.api.live.outbox import EVERYTHING, Outbox, State
+from etl.api.live.outbox import Outbox, State
 from etl.api.reading.batches import OPTIONS, lines_of, read_batches
-from etl.api.reading.ledger import Look, Row, Seen
+from etl.api.reading.ledger import Look, Row
 from etl.api.reading.runs import Figures, figures_of, run_of, run_row
+from etl.api.reading.seen import Seen, earliest, since
 
 REFRESH_SECONDS = 2.0
 """What changes without a change of the ledger: seconds, workers, how many are ahead in the queue."""
@@ -42,6 +43,11 @@ class Watched:
         """The database was away: it may have forgotten what it last said."""
         self.seen, self._figures = None, None
 
+    def lose_another_incarnation(self, seen: Seen) -> None:
+        """A crash that was over before the next look is told by nothing else."""
+        if self.seen is not None and self.seen.incarnation != seen.incarnation:
+            self.lose()
+
     def read(self, look: Look, seen: Seen) -> None:
         """Tells all streams what is new to them. Whoever joins is told of this look, and of each after it."""
         row = run_row(look, self.run_id)
@@ -59,24 +65,22 @@ class Watched:
             outbox.put(State(seen.id, told, everything if is_anew else newest, run.is_ended, is_complete=is_anew))
         for outbox in self.joining:
             is_back = outbox.since is not None
-            is_complete = is_back and (is_anew or _is_of_another_database(outbox, seen))
+            is_complete = is_back and _is_to_forget(outbox, seen)
             outbox.put(State(seen.id, told, everything if is_back else {}, run.is_ended, is_complete=is_complete))
         self.outboxes, self.joining = self.outboxes + self.joining, []
         self.seen, self.revision, self._read_at, self._was_told = seen, run.revision, time.monotonic(), True
 
     def _lines(self, look: Look, seen: Seen, is_anew: bool) -> list[tuple[int, bytes, bool]]:
         """Index, JSON, and whether it is new to those who are here already; back to what the last of all has seen."""
-        since = [
-            EVERYTHING if is_anew or _is_of_another_database(outbox, seen) else outbox.since
-            for outbox in self.joining
-            if outbox.since is not None
-        ]
-        if self.outboxes:
-            since.append(self.seen.id if self.seen else EVERYTHING)
-        if not since:
-            return []
+        known = [since(outbox.since, seen) for outbox in self.joining if outbox.since is not None]
         snapshot = self.seen.snapshot if self.seen else None
-        rows = read_batches(look, self.run_id, since=min(since, key=int), snapshot=snapshot)
+        if self.outboxes:
+            known.append(snapshot)
+        if not known:
+            return []
+        told = [each for each in known if each is not None]
+        is_everything = is_anew or len(told) < len(known)
+        rows = read_batches(look, self.run_id, since=None if is_everything else earliest(told), snapshot=snapshot)
         return [
             (line["index"], orjson.dumps(line, option=OPTIONS), row[-1] is not False)
             for line, row in zip(lines_of(rows), rows, strict=True)
@@ -89,6 +93,5 @@ class Watched:
         return self._figures
 
 
-def _is_of_another_database(outbox: Outbox, seen: Seen) -> bool:
-    """Its id is yet to come."""
-    return outbox.since is not None and int(outbox.since) > int(seen.id)
+def _is_to_forget(outbox: Outbox, seen: Seen) -> bool:
+    return outbox.since is not None and since(outbox.since, seen) is None

@@ -64,7 +64,7 @@ def read_batches(
     since: str | None = None,
     snapshot: str | None = None,
 ) -> list[tuple[Any, ...]]:
-    """Rows of `page_batches`; `since`: only what has changed from that event on."""
+    """Rows of `page_batches`; `since`: only what has changed since that snapshot."""
     return look.tuples(
         "page_batches",
         run_id=run_id,
@@ -72,7 +72,7 @@ def read_batches(
         limit=limit,
         statuses=statuses,
         text=text,
-        id=since,
+        since=since,
         snapshot=snapshot,
     )
 

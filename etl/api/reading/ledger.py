@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
 from etl.api.problems import ProblemError
+from etl.api.reading.seen import Seen
 from etl.command.typed import etl_as_typed
 from etl.errors import StoreError
 from etl.postgresql.door import sqlstate
@@ -20,14 +20,6 @@ Row = dict[str, Any]
 
 _MISSING = {"42P01", "42703", "3F000", "42883"}
 """No such table, column, schema or function."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a look has seen: everything below `id`, and exactly what `snapshot` says."""
-
-    id: str
-    snapshot: str
 
 
 class Look:
@@ -63,8 +55,8 @@ class Look:
         return found
 
     def seen(self) -> Seen:
-        ((event_id, snapshot),) = self.tuples("page_snapshot")
-        return Seen(event_id, snapshot)
+        ((incarnation, snapshot),) = self.tuples("page_snapshot")
+        return Seen(incarnation, snapshot)
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from fastapi.responses import StreamingResponse
 
 from etl.api.live.stream import EventStream
 from etl.api.reading.runs import require_run
+from etl.api.reading.seen import EVENT_ID
 from etl.api.routes.access import Asked, RunIdPath, Viewer
 
 router = APIRouter(prefix="/runs/{etl_run_id}", tags=["runs"])
 
-LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,19}$")]
+LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", pattern=EVENT_ID)]
 
 
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {EventStream.media_type: {"schema": {"type": "string"}}}}}
@@ -26,7 +27,7 @@ def watch_run(
     _: Viewer,
     last_event_id: LastEventId = None,
     last_seen: Annotated[
-        str | None, Query(alias="last_event_id", pattern=r"^[0-9]{1,19}$", description="As the header's.")
+        str | None, Query(alias="last_event_id", pattern=EVENT_ID, description="As the header's.")
     ] = None,
 ) -> EventStream:
     """Events: `change` (a Change), `ping` ({"at"}), `trouble` ({"detail"}), `end`. Begins with the run as it stands, or

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Path, Query, Response
 
 from etl.api.models import Batch, BatchPage, BatchStatus, Change, RetryRun, Run
 from etl.api.reading import batches, changes, runs
+from etl.api.reading.seen import EVENT_ID
 from etl.api.routes.access import LARGEST_INTEGER, Asked, RunIdPath, Viewer, Words
 from etl.api.routes.asking import ByOperator
 
 router = APIRouter(prefix="/runs/{etl_run_id}", tags=["runs"])
 
-EventId = Annotated[str, Query(pattern=r"^[0-9]{1,19}$", description="`id` of a change that was seen.")]
+EventId = Annotated[str, Query(pattern=EVENT_ID, description="`id` of a change that was seen.")]
 
 
 @router.get("")

@@ -76,6 +76,11 @@ class Stream:
         return event
 
 
+def next_transaction(event_id: str | None) -> int:
+    """That comes first after all that the id's snapshot knows of; it grows."""
+    return int((event_id or "").split(":")[1])
+
+
 @contextmanager
 def watching(url: str, run_id: str, last_id: str | None = None, **settings: Any) -> Iterator[Stream]:
     headers = {} if last_id is None else {"Last-Event-ID": last_id}

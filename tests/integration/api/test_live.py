@@ -11,14 +11,14 @@ from typing import Any
 import httpx2
 import pytest
 
-from etl.api.live import hub, outbox
+from etl.api.live import hub, outbox, watched
 from etl.api.models import Change
 from etl.config.staging.jobs import StagingConfiguration
 from etl.staging.database.database import StagingDatabase
-from tests.databases import Execute
+from tests.databases import Execute, statements_of
 from tests.integration.api.conftest import Page, load_orders, served
 from tests.integration.api.ledger import add_batches, add_run, end_run, fail_batch, store_batch
-from tests.integration.api.streams import Event, watching
+from tests.integration.api.streams import Event, next_transaction, watching
 
 pytestmark = pytest.mark.stack
 
@@ -48,7 +48,7 @@ def test_it_begins_with_the_run_and_goes_on_with_each_change(page: Page, ledger:
         store_batch(ledger, "r", 1)
         change = stream.until(has_batch(1, "succeeded"))
         assert [each["index"] for each in change.data["batches"]] == [1]
-        assert int(change.id or 0) > int(first.id or 0)
+        assert next_transaction(change.id) > next_transaction(first.id)
         ledger("UPDATE etl_runs SET rows_inserted = 100 WHERE id = 'r'")
         change = stream.until(lambda event: event.data["run"]["metrics"]["rows_inserted"] == 100)
         assert change.data["batches"] == []
@@ -112,19 +112,74 @@ def test_an_id_may_stand_in_the_query(page: Page, ledger: Execute) -> None:
         assert len(Change.model_validate_json(next(lines)[6:]).batches) == 2
 
 
-def test_an_id_of_another_database_brings_everything(page: Page, ledger: Execute) -> None:
+@pytest.mark.parametrize(
+    "foreign", ["0", "7", "9000000000000000000", "abc-1:1:", "{own}-0:0:", "{own}-9:3:", "{own}-3:9:8,7", "{own}-3:9:,"]
+)
+def test_an_id_of_another_database_brings_everything(
+    page: Page, client: httpx2.Client, ledger: Execute, foreign: str
+) -> None:
     add_run(ledger, "r")
     add_batches(ledger, "r", 2)
-    with watching(page.url, "r", "9000000000000000000") as stream:
+    own, _, _ = client.get("/api/runs/r/changes").json()["id"].partition("-")
+    foreign = foreign.format(own=own)
+    asked = client.get("/api/runs/r/changes", params={"since": foreign}).json()
+    assert (asked["is_complete"], len(asked["batches"])) == (True, 2)
+    with watching(page.url, "r", foreign) as stream:
         first = stream.next("change")
         assert first.data["is_complete"]
         assert sorted(stream.store) == [0, 1]
-        assert int(first.id or 0) < 9_000_000_000_000_000_000
+        assert (first.id or "").startswith(f"{own}-")
+
+
+def test_what_was_restored_from_another_server_is_no_change(
+    page: Page, client: httpx2.Client, ledger: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transactions may have higher numbers than this server's next ones."""
+    add_run(ledger, "r")
+    add_batches(ledger, "r", 3)
+    ledger("ALTER TABLE etl_run_batches DISABLE TRIGGER USER")
+    ledger("UPDATE etl_run_batches SET changed_xid = '9000000000000000000' WHERE batch_index < 2")
+    ledger("ALTER TABLE etl_run_batches ENABLE TRIGGER USER")
+    everything = client.get("/api/runs/r/changes").json()
+    assert len(everything["batches"]) == 3
+    assert client.get("/api/runs/r/changes", params={"since": everything["id"]}).json()["batches"] == []
+    with watching(page.url, "r", everything["id"]) as stream:
+        assert stream.next("change").data["batches"] == []
+        store_batch(ledger, "r", 0)
+        change = stream.until(lambda event: bool(event.data["batches"]))
+        assert [each["index"] for each in change.data["batches"]] == [0]
+
+
+def test_a_long_transaction_anywhere_makes_nothing_come_again(
+    page: Page, client: httpx2.Client, ledger: Execute, page_settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    real = watched.read_batches
+
+    def counted(*arguments: Any, **named: Any) -> list[tuple[Any, ...]]:
+        rows = real(*arguments, **named)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(watched, "read_batches", counted)
+    add_run(ledger, "r")
+    with statements_of(page_settings) as other, watching(page.url, "r") as stream:
+        other("BEGIN")
+        other("SELECT pg_current_xact_id()")
+        stream.next("change")
+        add_batches(ledger, "r", 20)
+        stream.until(lambda event: bool(event.data["batches"]))
+        known = client.get("/api/runs/r/changes").json()["id"]
+        read.clear()
+        store_batch(ledger, "r", 7)
+        stream.until(has_batch(7, "succeeded"))
+        assert max(read) == 1
+        asked = client.get("/api/runs/r/changes", params={"since": known}).json()
+        assert [each["index"] for each in asked["batches"]] == [7]
+        other("COMMIT")
 
 
 def test_a_transaction_that_was_open_is_told_once_it_commits(page: Page, ledger: Execute, page_settings: Any) -> None:
-    from tests.databases import statements_of
-
     add_run(ledger, "r")
     add_batches(ledger, "r", 4)
     with statements_of(page_settings) as other, watching(page.url, "r") as stream:
@@ -150,9 +205,9 @@ def test_large_changes_come_in_parts_and_the_last_has_the_id(
         add_batches(ledger, "r", 25)
         parts = [stream.until(lambda event: bool(event.data["batches"])) for _ in range(3)]
         assert [len(part.data["batches"]) for part in parts] == [10, 10, 5]
-        known, id_of_last = int(first.id or 0), int(parts[2].id or 0)
-        assert [int(part.id or 0) >= id_of_last for part in parts] == [False, False, True]
-        assert all(int(part.id or 0) >= known for part in parts)
+        known, last = next_transaction(first.id), next_transaction(parts[2].id)
+        assert [next_transaction(part.id) >= last for part in parts] == [False, False, True]
+        assert all(next_transaction(part.id) >= known for part in parts)
 
 
 def test_many_watch_one_run_by_one_poll(page: Page, ledger: Execute, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,14 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import orjson
 import psutil
+import psycopg2
 import pytest
 
 from etl.project import PROJECT_DIR
@@ -65,6 +67,32 @@ def test_streams_outlive_the_database(config_dir: Path) -> None:
                 assert found == {0: "succeeded", 1: "succeeded", 2: "succeeded", 3: "failed"}
                 assert stream.names_to_the_end() == ["end"]
             assert client.get("/api/runs/r").json()["status"] == "partial_success"
+
+
+@pytest.mark.slow
+def test_a_crash_that_is_over_before_anybody_looks(config_dir: Path) -> None:
+    """The server begins anew within a second, its own start stays as it was, and connections are simply opened again:
+    that it may have forgotten something is told to whoever listens, asks, or comes to a process that has just begun."""
+    with own_postgresql("crashed-page") as layout:
+        server = server_of(layout)
+        with closing(StagingDatabase(server)) as database:
+            install_ledger(database)
+        with statements_of(server) as execute:
+            add_run(execute, "r")
+            add_batches(execute, "r", 2)
+        configured = configuration_of(server, config_dir)
+        with served(configured) as page, page.client() as client, watching(page.url, "r") as stream:
+            known = client.get("/api/runs/r/changes").json()["id"]
+            assert not client.get("/api/runs/r/changes", params={"since": known}).json()["is_complete"]
+            stream.next("change")
+            crash(server)
+            stream.until(lambda event: event.data["is_complete"])
+            assert sorted(stream.store) == [0, 1]
+            asked = client.get("/api/runs/r/changes", params={"since": known}).json()
+            assert (asked["is_complete"], len(asked["batches"])) == (True, 2)
+            with served(configured) as other, watching(other.url, "r", known) as again:
+                assert again.next("change").data["is_complete"]
+                assert sorted(again.store) == [0, 1]
 
 
 def test_sessions_that_are_ended_are_opened_again(page: Any, ledger: Execute, page_settings: Any) -> None:
@@ -131,6 +159,23 @@ def variables(server: Any) -> dict[str, str]:
     password = server.password.get_secret_value()
     url = f"postgresql://{server.user}:{password}@{server.host}:{server.port}/{server.database}"
     return {"ETL_STAGING_POSTGRES_URL": url}
+
+
+def crash(server: Any) -> None:
+    """One of the server's processes is killed: it ends all others, and recovers."""
+    with suppress(psycopg2.Error), statements_of(server) as execute:
+        ((victim,),) = execute("SELECT pg_backend_pid()")
+        os.kill(victim, signal.SIGKILL)
+        execute("SELECT 1")
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with statements_of(server) as execute:
+                execute("SELECT 1")
+            return
+        except psycopg2.Error:
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def break_down(layout: Layout) -> None:

@@ -155,10 +155,12 @@ type Arrival = { readonly run: Run; readonly id: string };
 
 function isOlder(run: Run, id: string, than: Run, thanId: string): boolean {
   if (run.revision !== than.revision) return run.revision < than.revision;
-  return isNumber(id) && isNumber(thanId) && BigInt(id) < BigInt(thanId);
+  const [here, there] = [SNAPSHOT.exec(id), SNAPSHOT.exec(thanId)];
+  return here?.[1] === there?.[1] && BigInt(here?.[2] ?? 0) < BigInt(there?.[2] ?? 0);
 }
 
-const isNumber = (id: string): boolean => /^\d+$/.test(id);
+/** An incarnation of the database, and the transaction that was next in it. */
+const SNAPSHOT = /^([0-9a-f]+)-\d+:(\d+):/;
 
 function noStatuses(): Record<BatchStatus, number> {
   return { pending: 0, running: 0, retried: 0, succeeded: 0, failed: 0 };

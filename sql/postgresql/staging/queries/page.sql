@@ -1,10 +1,25 @@
--- What the Data Loader page shows. Each answer is read in one REPEATABLE READ transaction: one snapshot, whose xmin is
--- the id of what was seen.
+-- What the Data Loader page shows. Each answer is read in one REPEATABLE READ transaction: one snapshot, which is the id
+-- of what was seen.
 
 -- name: page_snapshot
--- Whatever a transaction below `id` has changed is seen; whatever comes later has a changed_xid of `id` or above.
--- `snapshot` says it exactly, for whoever asks again in a moment.
-SELECT pg_snapshot_xmin(snapshot)::text AS id, snapshot::text AS snapshot FROM pg_current_snapshot() AS snapshot;
+-- `incarnation`: of this database between two crashes. A crash that the server itself gets over leaves its start as it
+-- was, but resets its statistics; what was committed without waiting for the disk may be forgotten in either.
+-- On a standby a snapshot does not say which transactions are open, and one that names many is no id: then all above xmin
+-- count as unseen.
+SELECT
+    to_hex(
+        hashtextextended(
+            concat_ws(
+                ' ', extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM statistics.stats_reset),
+                (SELECT oid FROM pg_database WHERE datname = current_database())
+            ), 0
+        )
+    ) AS incarnation,
+    CASE WHEN pg_is_in_recovery() OR length(snapshot::text) > 200
+        THEN concat(pg_snapshot_xmin(snapshot), ':', pg_snapshot_xmin(snapshot), ':')
+        ELSE snapshot::text
+    END AS snapshot
+FROM pg_current_snapshot() AS snapshot, pg_stat_bgwriter AS statistics;
 
 -- name: page_runs
 -- One, or a job's, the latest first; each with the request that waits for it, the last one that was taken (what was
@@ -67,26 +82,34 @@ SELECT
     ) AS workers;
 
 -- name: page_stirred
--- Of the runs that are watched, those that have changed since each was looked at.
+-- Of the runs that are watched, those that have changed since each was looked at. What is changed by a transaction that
+-- is yet to come was restored from another server.
 SELECT watched.run_id
-FROM unnest(%(run_ids)s::text[], %(revisions)s::bigint[], %(ids)s::text[], %(snapshots)s::text[])
-    AS watched (run_id, revision, id, snapshot)
+FROM unnest(%(run_ids)s::text[], %(revisions)s::bigint[], %(snapshots)s::text[]) AS watched (run_id, revision, snapshot)
 WHERE (SELECT revision FROM etl_runs WHERE id = watched.run_id) IS DISTINCT FROM watched.revision OR EXISTS (
     SELECT FROM etl_run_batches AS batch
-    WHERE batch.etl_run_id = watched.run_id AND batch.changed_xid >= watched.id::xid8
+    WHERE batch.etl_run_id = watched.run_id AND batch.changed_xid < pg_snapshot_xmax(pg_current_snapshot())
+        AND batch.changed_xid >= pg_snapshot_xmin(watched.snapshot::pg_snapshot)
         AND NOT pg_visible_in_snapshot(batch.changed_xid, watched.snapshot::pg_snapshot)
 );
 
 -- name: page_batches
--- In lines as the page's table has them: a page of all, of some, or of those that have changed since `id` (a snapshot's
--- xmin). Last, for whoever has seen `snapshot`, whether the line is new to him.
+-- In lines as the page's table has them: a page of all, of some, or of those that have changed since a snapshot. Last,
+-- for whoever has seen `snapshot`, whether the line is new to him.
 SELECT batch_index, revision, status, attempts, coalesce((source_position ->> 'records')::bigint, 0), rows_attempted,
-    rows_inserted, rows_updated, rows_unchanged, rows_rejected, rows_invalid, duration_ms, jsonb_array_length(retry_timeline), started_at, committed_at,
+    rows_inserted, rows_updated, rows_unchanged, rows_rejected, rows_invalid, duration_ms,
+    jsonb_array_length(retry_timeline), started_at, committed_at,
     error_code, left(error_message, 1000), CASE WHEN error_code IS NOT NULL THEN coalesce(error_is_permanent, false) END,
-    NOT pg_visible_in_snapshot(changed_xid, %(snapshot)s::pg_snapshot)
+    changed_xid < pg_snapshot_xmax(pg_current_snapshot())
+        AND NOT pg_visible_in_snapshot(changed_xid, %(snapshot)s::pg_snapshot)
 FROM etl_run_batches
 WHERE etl_run_id = %(run_id)s AND batch_index > %(after)s
-    AND (%(id)s::xid8 IS NULL OR changed_xid >= %(id)s::xid8)
+    AND (
+        %(since)s::pg_snapshot IS NULL
+        OR changed_xid < pg_snapshot_xmax(pg_current_snapshot())
+        AND changed_xid >= pg_snapshot_xmin(%(since)s::pg_snapshot)
+        AND NOT pg_visible_in_snapshot(changed_xid, %(since)s::pg_snapshot)
+    )
     AND (%(statuses)s::text[] IS NULL OR status = ANY (%(statuses)s))
     AND (%(text)s::text IS NULL OR strpos(lower(concat_ws(' ', error_code, error_message)), lower(%(text)s)) > 0)
 ORDER BY batch_index LIMIT %(limit)s;
