@@ -1,8 +1,10 @@
-"""docker-compose.yml against the Compose specification, and what we promise of it beyond that."""
+"""Our files for Docker Compose against its specification, and what we promise of them beyond that."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -12,11 +14,17 @@ from compose_spec import PyCompose
 from etl.project import PROJECT_DIR
 
 TEXT = (PROJECT_DIR / "docker-compose.yml").read_text()
+PAGE = (PROJECT_DIR / "docker-compose.page.yml").read_text()
 
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
     return yaml.safe_load(TEXT)["services"]
+
+
+@pytest.fixture(scope="module")
+def of_page() -> dict[str, Any]:
+    return yaml.safe_load(PAGE)["services"]
 
 
 def test_it_follows_the_specification() -> None:
@@ -33,13 +41,14 @@ def test_it_follows_the_specification() -> None:
 
 
 @pytest.mark.parametrize("mistake", [("interval:", "intervall:"), ("service_healthy", "healthy"), ("5s", "5 parsecs")])
-def test_the_check_finds_mistakes(mistake: tuple[str, str]) -> None:
+@pytest.mark.parametrize("text", [TEXT, PAGE], ids=["stores", "page"])
+def test_the_check_finds_mistakes(text: str, mistake: tuple[str, str]) -> None:
     with pytest.raises(ValueError):
-        PyCompose.from_yaml(TEXT.replace(*mistake, 1))
+        PyCompose.from_yaml(text.replace(*mistake, 1))
 
 
-def test_ports_are_published_on_loopback_only(services: dict[str, Any]) -> None:
-    published = [port for service in services.values() for port in service.get("ports", [])]
+def test_ports_are_published_on_loopback_only(services: dict[str, Any], of_page: dict[str, Any]) -> None:
+    published = [port for service in (*services.values(), *of_page.values()) for port in service.get("ports", [])]
     assert published
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
 
@@ -51,14 +60,47 @@ def test_passwords_have_no_defaults(services: dict[str, Any]) -> None:
                 assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", value), f"{name}: {variable}"
 
 
-def test_whatever_others_wait_for_has_a_health_check(services: dict[str, Any]) -> None:
-    awaited = {
-        name
-        for service in services.values()
-        for name, how in service.get("depends_on", {}).items()
-        if how["condition"] == "service_healthy"
-    }
-    assert [name for name in sorted(awaited) if "healthcheck" not in services[name]] == []
+def test_whatever_others_wait_for_has_a_health_check(services: dict[str, Any], of_page: dict[str, Any]) -> None:
+    for each in (services, of_page):
+        awaited = {
+            name
+            for service in each.values()
+            for name, how in service.get("depends_on", {}).items()
+            if how["condition"] == "service_healthy"
+        }
+        assert awaited
+        assert [name for name in sorted(awaited) if "healthcheck" not in each[name]] == []
+
+
+def test_the_page_follows_the_specification() -> None:
+    assert set(PyCompose.from_yaml(PAGE).to_dict()["services"]) == {"postgresql", "ledger", "worker", "page"}
+
+
+def test_both_files_have_one_postgresql() -> None:
+    """Of one project: what one has started, the other goes on with."""
+    one, other = yaml.safe_load(TEXT), yaml.safe_load(PAGE)
+    assert one["name"] == other["name"]
+    assert one["services"]["postgresql"] == other["services"]["postgresql"]
+    assert one["configs"] == other["configs"]
+
+
+def test_the_page_starts_without_variables_of_others(of_page: dict[str, Any]) -> None:
+    """Compose wants those of a whole file; each service is given its own."""
+    assert set(re.findall(r"\$\{([A-Z_]+):\?", PAGE)) == {"POSTGRES_PASSWORD"}
+    assert not re.search(r"CLICKHOUSE|MINIO|AWS|SPARK", PAGE)
+    for name in ("ledger", "worker"):
+        assert set(of_page[name]["environment"]) == {"ETL_STAGING_POSTGRES_URL"}
+    given = set(of_page["page"]["environment"])
+    assert given == {"ETL_STAGING_POSTGRES_URL", "ETL_PAGE_HOST", "ETL_PAGE_PUBLIC_URL", "ETL_PAGE_SECRET"}
+
+
+@pytest.mark.parametrize("name", ["ledger", "worker", "page"])
+def test_what_the_page_runs_is_a_command_of_ours(of_page: dict[str, Any], name: str) -> None:
+    command = re.sub(r"\$\{\w+:-(\w+)\}", r"\1", " ".join(of_page[name]["command"])).split()
+    asked = subprocess.run(
+        [sys.executable, "-m", "etl", *command, "--help"], capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
 
 
 def test_spark_is_the_pinned_one(services: dict[str, Any]) -> None:
