@@ -1,5 +1,5 @@
-import { lazy } from "react";
+import { fetched } from "~/components/fetched";
 
 /** Fetched when they are first asked for. */
-export const RetryDialog = lazy(() => import("./RetryDialog").then((room) => ({ default: room.RetryDialog })));
-export const CancelDialog = lazy(() => import("./CancelDialog").then((room) => ({ default: room.CancelDialog })));
+export const RetryDialog = fetched(() => import("./RetryDialog").then((room) => room.RetryDialog));
+export const CancelDialog = fetched(() => import("./CancelDialog").then((room) => room.CancelDialog));

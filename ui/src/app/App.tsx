@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { isPassing } from "~/api/problem";
 import { sessionQuery } from "~/api/queries";
+import { fetched } from "~/components/fetched";
 import { LiveRegions } from "~/components/LiveRegions";
 import { ProblemState } from "~/components/ProblemState";
 import { useHasToasts } from "~/components/toasts";
@@ -10,8 +11,8 @@ import { Frame } from "./Frame";
 
 const AGAIN_MILLISECONDS = 3000;
 
-const Toasts = lazy(() => import("~/components/Toasts").then((room) => ({ default: room.Toasts })));
-const SignInPage = lazy(() => import("~/session/SignInPage").then((room) => ({ default: room.SignInPage })));
+const Toasts = fetched(() => import("~/components/Toasts").then((room) => room.Toasts));
+const SignInPage = fetched(() => import("~/session/SignInPage").then((room) => room.SignInPage));
 
 export function App() {
   const hasToasts = useHasToasts();

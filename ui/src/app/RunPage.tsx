@@ -1,11 +1,12 @@
 import { Link, useParams } from "@tanstack/react-router";
-import { lazy, type ReactNode, Suspense } from "react";
+import { type ReactNode, Suspense } from "react";
 import { RunActions } from "~/actions/RunActions";
 import { ProblemError, ServerGone } from "~/api/problem";
 import type { Run } from "~/api/types";
 import { BatchesPanel } from "~/batches/BatchesPanel";
 import { Card } from "~/components/Card";
 import { EmptyState } from "~/components/EmptyState";
+import { fetched } from "~/components/fetched";
 import { ProblemState } from "~/components/ProblemState";
 import { Skeleton } from "~/components/Skeleton";
 import { RUN_LOOKS } from "~/components/StatusBadge";
@@ -24,10 +25,8 @@ import { usePageSearch } from "./usePageSearch";
 
 const ROUTE = "/etl/data-loader/$etl_job_id/$etl_run_id";
 
-const ValidationPanel = lazy(() =>
-  import("~/validation/ValidationPanel").then((room) => ({ default: room.ValidationPanel })),
-);
-const HistoryPanel = lazy(() => import("~/history/HistoryPanel").then((room) => ({ default: room.HistoryPanel })));
+const ValidationPanel = fetched(() => import("~/validation/ValidationPanel").then((room) => room.ValidationPanel));
+const HistoryPanel = fetched(() => import("~/history/HistoryPanel").then((room) => room.HistoryPanel));
 
 export function RunPage() {
   const { etl_job_id, etl_run_id } = useParams({ from: ROUTE });

@@ -6,6 +6,7 @@ import {
   type RouterHistory,
   redirect,
 } from "@tanstack/react-router";
+import { fetchRoom } from "~/components/fetched";
 import { ProblemState } from "~/components/ProblemState";
 import { App } from "./App";
 import { NotFound } from "./NotFound";
@@ -31,7 +32,7 @@ const loaderRoute = createRoute({
 const chooseRoute = createRoute({
   getParentRoute: () => loaderRoute,
   path: "/",
-  component: lazyRouteComponent(() => import("./ChooseRun"), "ChooseRun"),
+  component: lazyRouteComponent(() => fetchRoom(() => import("./ChooseRun")), "ChooseRun"),
 });
 
 const runRoute = createRoute({

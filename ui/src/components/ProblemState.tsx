@@ -1,6 +1,7 @@
 import { ProblemError, problemCode } from "~/api/problem";
 import { Button } from "./Button";
 import { EmptyState } from "./EmptyState";
+import { PageUpdated } from "./fetched";
 import type { IconName } from "./Icon";
 
 const TITLES: Readonly<Record<string, { title: string; icon: IconName }>> = {
@@ -21,6 +22,7 @@ interface ProblemStateProps {
 
 /** In the place of what could not be fetched: what is wrong, and what to do. */
 export function ProblemState({ error, onRetry }: ProblemStateProps) {
+  if (error instanceof PageUpdated) return <Updated />;
   const code = problemCode(error) ?? "";
   const { title, icon } = TITLES[code] ?? UNEXPECTED;
   return (
@@ -42,6 +44,22 @@ export function ProblemState({ error, onRetry }: ProblemStateProps) {
         <p>{sentence(error.message)}</p>
       )}
       {error instanceof ProblemError && error.problem.next_step && <p>{sentence(error.problem.next_step)}</p>}
+    </EmptyState>
+  );
+}
+
+function Updated() {
+  return (
+    <EmptyState
+      actions={
+        <Button icon="refresh" onPress={() => location.reload()}>
+          Reload
+        </Button>
+      }
+      icon="refresh"
+      title="The page was updated"
+    >
+      <p>This tab is older than the server, which no longer has a part of it that is needed here.</p>
     </EmptyState>
   );
 }

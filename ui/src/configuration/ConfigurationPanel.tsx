@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { Suspense, useEffect, useState } from "react";
 import { Form } from "react-aria-components/Form";
 import { ProblemError, problemCode } from "~/api/problem";
 import { jobQuery } from "~/api/queries";
@@ -7,6 +7,7 @@ import type { Job, Run } from "~/api/types";
 import { Button } from "~/components/Button";
 import { Callout } from "~/components/Callout";
 import { Card } from "~/components/Card";
+import { fetched } from "~/components/fetched";
 import { Icon } from "~/components/Icon";
 import { NumberField } from "~/components/NumberField";
 import { sentence } from "~/components/ProblemState";
@@ -28,9 +29,7 @@ interface ConfigurationPanelProps {
   onStarted: (run: Run) => void;
 }
 
-const StartAnywayDialog = lazy(() =>
-  import("./StartAnywayDialog").then((room) => ({ default: room.StartAnywayDialog })),
-);
+const StartAnywayDialog = fetched(() => import("./StartAnywayDialog").then((room) => room.StartAnywayDialog));
 
 const LIVE_RUN_MILLISECONDS = 5000;
 

@@ -1,9 +1,10 @@
-import { Component, lazy, type ReactNode, Suspense } from "react";
+import { Component, type ReactNode, Suspense } from "react";
+import { fetched } from "~/components/fetched";
 import { duration, shortCount } from "~/i18n/numbers";
 import styles from "./RateChart.module.css";
 import type { Rates } from "./rates";
 
-const Plot = lazy(() => import("./Plot"));
+const Plot = fetched(() => import("./Plot").then((room) => room.default));
 
 /** Rows a second over time; where no chart can be drawn, the same in words. */
 export function RateChart({ rates }: { rates: Rates }) {
