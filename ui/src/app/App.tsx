@@ -46,6 +46,7 @@ function Door() {
   if (session.error)
     return (
       <main>
+        <h1 className="visually-hidden">Data Loader</h1>
         <ProblemState error={session.error} onRetry={() => void session.refetch()} />
       </main>
     );

@@ -16,8 +16,8 @@ export function Frame({ session, children }: { session: Session; children: React
         Skip to the content
       </a>
       <header className={styles.bar}>
-        <Link aria-label="Data Loader, start" className={styles.home} search={{}} to="/etl/data-loader">
-          <Brand />
+        <Link className={styles.home} search={{}} to="/etl/data-loader">
+          <Brand isHome />
         </Link>
         <div className={styles.end}>
           <ThemeToggle />

@@ -4,8 +4,14 @@ import { ConfigurationPanel } from "~/configuration/ConfigurationPanel";
 import { rememberAsked } from "~/run/useRunNews";
 import styles from "./Layout.module.css";
 
+interface LayoutProps {
+  etl_job_id: string | null;
+  isRunShown?: boolean;
+  children: ReactNode;
+}
+
 /** Left the form, right what is looked at; one below the other where there is no room for both. */
-export function Layout({ etl_job_id, children }: { etl_job_id: string | null; children: ReactNode }) {
+export function Layout({ etl_job_id, isRunShown = false, children }: LayoutProps) {
   const navigate = useNavigate();
   return (
     <div className={styles.layout}>
@@ -20,6 +26,7 @@ export function Layout({ etl_job_id, children }: { etl_job_id: string | null; ch
               params: { etl_job_id: run.etl_job_id, etl_run_id: run.etl_run_id },
             });
           }}
+          startsFolded={isRunShown}
         />
       </aside>
       <div className={styles.content}>{children}</div>

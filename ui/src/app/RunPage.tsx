@@ -31,7 +31,7 @@ const HistoryPanel = fetched(() => import("~/history/HistoryPanel").then((room) 
 export function RunPage() {
   const { etl_job_id, etl_run_id } = useParams({ from: ROUTE });
   return (
-    <Layout etl_job_id={etl_job_id}>
+    <Layout etl_job_id={etl_job_id} isRunShown>
       <RunProvider etl_run_id={etl_run_id} key={etl_run_id}>
         <WatchedRun etl_job_id={etl_job_id} />
       </RunProvider>
@@ -42,19 +42,29 @@ export function RunPage() {
 function WatchedRun({ etl_job_id }: { etl_job_id: string }) {
   const run = useRun();
   useRunNews(run);
-  if (!run) return <NotYet />;
+  if (!run) return <NotYet etl_job_id={etl_job_id} />;
   return run.etl_job_id === etl_job_id ? <RunView run={run} /> : <OtherJob run={run} />;
 }
 
 /** Before the first state has come, and where none will. */
-function NotYet() {
+function NotYet({ etl_job_id }: { etl_job_id: string }) {
   const { state, problem } = useLink();
   const watch = useRunWatch();
   const error = problem ? new ProblemError(problem) : state === "unreachable" ? new ServerGone() : null;
   return (
     <Card>
+      <h1 className="visually-hidden">Run of {etl_job_id}</h1>
       {error ? (
-        <ProblemState error={error} {...(state !== "refused" && { onRetry: () => watch.wake() })} />
+        <>
+          <ProblemState error={error} {...(state !== "refused" && { onRetry: () => watch.wake() })} />
+          {problem?.code === "unknown_run" && (
+            <p className={styles.elsewhere}>
+              <Link search={{ job: etl_job_id }} to="/etl/data-loader">
+                Runs of {etl_job_id}
+              </Link>
+            </p>
+          )}
+        </>
       ) : (
         <Skeleton lines={5} />
       )}
@@ -132,6 +142,7 @@ function Coming({ children }: { children: ReactNode }) {
 function OtherJob({ run }: { run: Run }) {
   return (
     <Card>
+      <h1 className="visually-hidden">Run of another job</h1>
       <EmptyState
         actions={
           <Link params={{ etl_job_id: run.etl_job_id, etl_run_id: run.etl_run_id }} to={ROUTE}>

@@ -106,7 +106,7 @@ function Section({ title, action, children }: { title: string; action?: ReactNod
   return (
     <section className={styles.section}>
       <header className={styles.heading}>
-        <h4>{title}</h4>
+        <h3>{title}</h3>
         {action}
       </header>
       {children}

@@ -1,7 +1,8 @@
 import styles from "./Brand.module.css";
 import { classes } from "./classes";
 
-export function Brand({ isLarge = false }: { isLarge?: boolean }) {
+/** `isHome`: in a link to the start. */
+export function Brand({ isLarge = false, isHome = false }: { isLarge?: boolean; isHome?: boolean }) {
   return (
     <span className={classes(styles.brand, isLarge && styles.large)}>
       <svg aria-hidden="true" className={styles.mark} viewBox="0 0 32 32">
@@ -13,7 +14,10 @@ export function Brand({ isLarge = false }: { isLarge?: boolean }) {
         </g>
       </svg>
       <span className={styles.words}>
-        <span className={styles.product}>Data Loader</span>
+        <span className={styles.product}>
+          Data Loader
+          {isHome && <span className="visually-hidden">, start</span>}
+        </span>
         <span className={styles.house}>ownlens-etl</span>
       </span>
     </span>

@@ -8,15 +8,17 @@ interface CardProps {
   actions?: ReactNode;
   /** Without padding: a table reaches the edge. */
   isFlush?: boolean;
+  /** Only the title shows, where the window is too narrow for two columns. */
+  isFolded?: boolean;
   headingLevel?: 2 | 3;
   children: ReactNode;
 }
 
-export function Card({ title, actions, isFlush = false, headingLevel = 2, children }: CardProps) {
+export function Card({ title, actions, isFlush = false, isFolded = false, headingLevel = 2, children }: CardProps) {
   const heading = useId();
   const Heading = `h${headingLevel}` as const;
   return (
-    <section {...(title && { "aria-labelledby": heading })} className={styles.card}>
+    <section {...(title && { "aria-labelledby": heading })} className={classes(styles.card, isFolded && styles.folded)}>
       {(title || actions) && (
         <header className={styles.header}>
           {title && (

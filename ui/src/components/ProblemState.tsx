@@ -66,6 +66,9 @@ function Updated() {
 
 /** The API's words begin small and end without a stop. */
 export function sentence(words: string): string {
-  const begun = words.charAt(0).toUpperCase() + words.slice(1);
-  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+  return /[.!?…]$/.test(words) ? begun(words) : `${begun(words)}.`;
+}
+
+export function begun(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -32,8 +32,9 @@ export function Tabs<T extends string>({ label, selected, onSelect, tabs }: Tabs
           </Tab>
         ))}
       </TabList>
-      {tabs.map(({ id, content }) => (
+      {tabs.map(({ id, title, content }) => (
         <TabPanel className={styles.panel ?? ""} id={id} key={id}>
+          <h2 className="visually-hidden">{title}</h2>
           {content}
         </TabPanel>
       ))}

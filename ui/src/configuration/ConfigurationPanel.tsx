@@ -4,7 +4,7 @@ import { Form } from "react-aria-components/Form";
 import { ProblemError, problemCode } from "~/api/problem";
 import { jobQuery } from "~/api/queries";
 import type { Job, Run } from "~/api/types";
-import { Button } from "~/components/Button";
+import { Button, IconButton } from "~/components/Button";
 import { Callout } from "~/components/Callout";
 import { Card } from "~/components/Card";
 import { fetched } from "~/components/fetched";
@@ -27,13 +27,17 @@ interface ConfigurationPanelProps {
   etl_job_id: string | null;
   onChooseJob: (etl_job_id: string) => void;
   onStarted: (run: Run) => void;
+  /** Something else is looked at: where one stands below the other, the form waits behind its title. */
+  startsFolded?: boolean;
 }
 
 const StartAnywayDialog = fetched(() => import("./StartAnywayDialog").then((room) => room.StartAnywayDialog));
 
 const LIVE_RUN_MILLISECONDS = 5000;
 
-export function ConfigurationPanel({ etl_job_id, onChooseJob, onStarted }: ConfigurationPanelProps) {
+export function ConfigurationPanel(props: ConfigurationPanelProps) {
+  const { etl_job_id, onChooseJob, onStarted, startsFolded = false } = props;
+  const [isFolded, setFolded] = useState(startsFolded);
   const job = useQuery({
     ...jobQuery(etl_job_id ?? ""),
     enabled: etl_job_id !== null,
@@ -41,7 +45,21 @@ export function ConfigurationPanel({ etl_job_id, onChooseJob, onStarted }: Confi
   });
   const jobFault = problemCode(job.error) === "unknown_job" ? `No job is called ${etl_job_id}.` : undefined;
   return (
-    <Card title="Run Configuration">
+    <Card
+      actions={
+        <span className={styles.fold}>
+          <IconButton
+            aria-expanded={!isFolded}
+            icon={isFolded ? "chevronRight" : "chevronDown"}
+            isSmall
+            label={isFolded ? "Show the form" : "Hide the form"}
+            onPress={() => setFolded(!isFolded)}
+          />
+        </span>
+      }
+      isFolded={isFolded}
+      title="Run Configuration"
+    >
       <div className={styles.panel}>
         <JobPicker error={jobFault} onSelect={onChooseJob} selected={etl_job_id} />
         {job.data && <JobFacts job={job.data} />}

@@ -35,7 +35,7 @@ export function HistoryPanel({ etl_job_id, current }: { etl_job_id: string; curr
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reached by the keyboard */}
-      <section aria-label={`Runs of ${etl_job_id}`} className={styles.scroll} tabIndex={0}>
+      <section aria-label="Table of runs" className={styles.scroll} tabIndex={0}>
         <table className={styles.table}>
           <thead>
             <tr>
@@ -130,7 +130,9 @@ function RunRow({ run, isCurrent }: { run: RunSummary; isCurrent: boolean }) {
       {isOpen && (
         <tr className={styles.detail}>
           <td colSpan={COLUMNS}>
-            <ConfigurationDiff changes={changes} />
+            <div className={styles.changed}>
+              <ConfigurationDiff changes={changes} />
+            </div>
           </td>
         </tr>
       )}

@@ -11,15 +11,22 @@ import { ago } from "~/i18n/times";
 import styles from "./JobsOverview.module.css";
 
 const SHOWN = 12;
+const AGAIN_MILLISECONDS = 5000;
 
 /** Where no job is chosen yet: those that ran last, and what came of it. */
 export function JobsOverview() {
-  const jobs = useQuery(jobsQuery("", SHOWN, 0, "last_run"));
+  const jobs = useQuery({ ...jobsQuery("", SHOWN, 0, "last_run"), refetchInterval: AGAIN_MILLISECONDS });
   if (jobs.error && !jobs.data) return <ProblemState error={jobs.error} onRetry={() => void jobs.refetch()} />;
+  if (jobs.data?.jobs.some((job) => job.last_run))
+    return (
+      <Card isFlush title="Jobs that ran last">
+        <Latest jobs={jobs.data.jobs} />
+      </Card>
+    );
   return (
     <Card isFlush>
       <EmptyState icon="inbox" isCompact title="No run chosen">
-        <p>Choose a job and start a load, or open what one of them did last.</p>
+        <p>Choose a job and start a load.</p>
       </EmptyState>
       {jobs.data ? <Latest jobs={jobs.data.jobs} /> : <Skeleton lines={5} />}
     </Card>
@@ -45,11 +52,11 @@ function Latest({ jobs }: { jobs: readonly JobSummary[] }) {
           </Link>
           {job.last_run ? (
             <Link
-              aria-label={`Last run of ${job.etl_job_id}`}
               className={styles.last}
               params={{ etl_job_id: job.etl_job_id, etl_run_id: job.last_run.etl_run_id }}
               to="/etl/data-loader/$etl_job_id/$etl_run_id"
             >
+              <span className="visually-hidden">Last run of {job.etl_job_id}:</span>
               <span className={styles.ago}>{ago(job.last_run.created_at)}</span>
               <RunStatusBadge status={job.last_run.status} />
             </Link>

@@ -1,6 +1,7 @@
 import type { Run } from "~/api/types";
 import { Callout } from "~/components/Callout";
 import { Expandable } from "~/components/Expandable";
+import { begun } from "~/components/ProblemState";
 import { Time } from "~/components/Time";
 import { ConfigurationDiff } from "~/history/ConfigurationDiff";
 import { counted, duration } from "~/i18n/numbers";
@@ -15,7 +16,7 @@ export function RunNotices({ run }: { run: Run }) {
       {run.status === "queued" && <Queued run={run} />}
       {run.failure && (
         <Callout title={run.status === "failed" ? "The run failed" : "What went wrong"} tone={failureTone(run)}>
-          <Expandable text={run.failure} />
+          <Expandable text={begun(run.failure)} />
         </Callout>
       )}
       {run.canceled_at && <Canceled run={run} />}

@@ -37,7 +37,9 @@ export function SignInPage({ session }: { session: Session }) {
           </Callout>
         )}
       </main>
-      <ThemeToggle />
+      <footer>
+        <ThemeToggle />
+      </footer>
     </div>
   );
 }

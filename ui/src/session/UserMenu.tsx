@@ -17,10 +17,11 @@ export function UserMenu({ hasSignIn }: { hasSignIn: boolean }) {
     });
   return (
     <DialogTrigger>
-      <AriaButton aria-label={`User ${user.name}`} className={styles.trigger ?? ""}>
+      <AriaButton className={styles.trigger ?? ""}>
         <span aria-hidden="true" className={styles.avatar}>
           {initials(user.name)}
         </span>
+        <span className="visually-hidden">User</span>
         <span className={styles.name}>{user.name}</span>
         <Icon name="chevronDown" size={14} />
       </AriaButton>
