@@ -19,7 +19,11 @@ export function JobsOverview() {
   if (jobs.error && !jobs.data) return <ProblemState error={jobs.error} onRetry={() => void jobs.refetch()} />;
   if (jobs.data?.jobs.some((job) => job.last_run))
     return (
-      <Card isFlush title="Jobs that ran last">
+      <Card
+        actions={<p className={styles.hint}>No run chosen: start one, or open what a job did last.</p>}
+        isFlush
+        title="Jobs that ran last"
+      >
         <Latest jobs={jobs.data.jobs} />
       </Card>
     );
