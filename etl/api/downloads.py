@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
@@ -18,7 +19,9 @@ from starlette.types import Receive, Scope, Send
 Record = dict[str, Any]
 Pages = Iterator[Sequence[Record]]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = re.compile(
+    r"\A(?=[\t\r\n])|(?:\A|(?<=[;\t\r\n]))(?=[\s\ufeff\u200b-\u200d\u2060]*[=+\-@\uff1d\uff0b\uff0d\uff20])"
+)
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
@@ -63,8 +66,9 @@ def csv_lines(pages: Iterable[Sequence[Record]], columns: Sequence[str]) -> Iter
 
 
 def neutralised(text: str) -> str:
-    """What a spreadsheet would take for a formula is text to it behind an apostrophe."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """What a spreadsheet would take for a formula is text to it behind an apostrophe: at the beginning, with blanks or
+    signs of full width as well, and where one that cuts lines at semicolons or tabs begins another cell."""
+    return _FORMULA.sub("'", text)
 
 
 def _as_it_is(value: Any) -> orjson.Fragment:
@@ -84,7 +88,7 @@ def _cell(value: Any) -> Any:
 
 def _written(rows: Iterable[Sequence[Any]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text, quoting=csv.QUOTE_NONNUMERIC).writerows(rows)
     return text.getvalue().encode()
 
 

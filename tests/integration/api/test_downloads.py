@@ -86,7 +86,25 @@ def test_numbers_keep_their_digits(client: httpx2.Client, loaded: Summary, ledge
 
 def test_cells_that_begin_a_formula_are_text(client: httpx2.Client, ledger: Execute) -> None:
     add_run(ledger, "r")
-    formulas = ["=1+1", "+1", "-1", "@SUM(1)", "\tx", "\rx", "\n=1", '=HYPERLINK("x")', "plain", "a=b"]
+    formulas = [
+        "  =1",
+        "\u00a0+1",
+        "\ufeff@x",
+        "\uff1d1",
+        " \uff0b1",
+        "\uff0d1",
+        "\uff20x",
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(1)",
+        "\tx",
+        "\rx",
+        "\n=1",
+        '=HYPERLINK("x")',
+        "plain",
+        "a=b",
+    ]
     for number, text in enumerate(formulas):
         ledger(
             "INSERT INTO etl_run_rejects (etl_run_id, ordinal, batch_index, source_position, reason, message, record) "
@@ -95,9 +113,25 @@ def test_cells_that_begin_a_formula_are_text(client: httpx2.Client, ledger: Exec
         )
     records = [row["record"] for row in table(client, "r/rejects?format=csv")]
     harmless = {"plain", "a=b"}
-    assert [text.removeprefix("'") for text in records] == formulas
+    assert [text.removeprefix("'").replace("\n'", "\n") for text in records] == formulas
     assert [text.startswith("'") for text in records] == [text not in harmless for text in formulas]
     assert [each["record"] for each in lines(client, "r/rejects")] == formulas, "NDJSON is for programs"
+
+
+def test_cells_that_begin_where_a_spreadsheet_cuts_at_other_signs(client: httpx2.Client, ledger: Execute) -> None:
+    """Where the list separator is a semicolon, quotes within a cell say nothing."""
+    add_run(ledger, "r")
+    ledger(
+        "INSERT INTO etl_run_rejects (etl_run_id, ordinal, batch_index, source_position, reason, message, record) "
+        "VALUES ('r', 7, 0, '{}', 'bad_json', 'x;=HYPERLINK(1)', E'a\\n@b\\t +c')"
+    )
+    text = get(client, "r/rejects?format=csv", "text/csv")
+    assert text.splitlines()[1].startswith('7,0,"{}","bad_json",')
+    for separator in (",", ";", "\t"):
+        for row in csv.reader(io.StringIO(text), delimiter=separator):
+            assert not [cell for cell in row if cell.strip()[:1] in ("=", "+", "-", "@")], row
+    (row,) = table(client, "r/rejects?format=csv")
+    assert (row["message"], row["record"]) == ("x;'=HYPERLINK(1)", "a\n'@b\t' +c")
 
 
 def test_files_of_many_pages_are_whole(client: httpx2.Client, ledger: Execute, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +155,8 @@ def test_files_of_many_pages_are_whole(client: httpx2.Client, ledger: Execute, m
 def test_files_without_a_record(client: httpx2.Client, ledger: Execute) -> None:
     add_run(ledger, "r")
     assert lines(client, "r/rejects") == []
-    assert get(client, "r/rejects?format=csv", "text/csv").strip() == ",".join(files.REJECTS)
-    assert get(client, "r/metrics", "text/csv").strip() == ",".join(files.METRICS)
+    for path, columns in (("r/rejects?format=csv", files.REJECTS), ("r/metrics", files.METRICS)):
+        assert list(csv.reader(io.StringIO(get(client, path, "text/csv")))) == [list(columns)]
     assert lines(client, "r/invalid") == []
 
 
