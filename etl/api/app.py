@@ -35,6 +35,8 @@ def create_app(services: Services | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services = services
+        if services is not None:
+            services.burials.begin()
         yield
         if services is not None:
             services.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from etl.api.configured import ConfiguredJobs, KeptConfiguration
+from etl.api.live.burials import Burials
 from etl.api.live.hub import Hub
 from etl.config.page import PageSettings
 from etl.staging.database.database import StagingDatabase, Timeouts
@@ -24,6 +25,7 @@ class Services:
     database: StagingDatabase
     downloads: StagingDatabase
     hub: Hub
+    burials: Burials
 
     @classmethod
     def of(cls, configuration: KeptConfiguration, page: PageSettings) -> Services:
@@ -35,6 +37,7 @@ class Services:
             StagingDatabase(server, schema, CONNECTIONS, TIMEOUTS),
             StagingDatabase(server, schema, DOWNLOADS, TIMEOUTS_OF_DOWNLOADS),
             Hub(StagingDatabase(server, schema, 1, TIMEOUTS)),
+            Burials(StagingDatabase(server, schema, 1, TIMEOUTS)),
         )
 
     @property
@@ -42,6 +45,7 @@ class Services:
         return self.configuration.now()
 
     def close(self) -> None:
+        self.burials.close()
         self.hub.close()
         self.database.close()
         self.downloads.close()

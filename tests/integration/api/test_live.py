@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from etl.api.live import hub, outbox, watched
+from etl.api.live import burials, hub, outbox, watched
 from etl.api.models import Change
 from etl.config.staging.jobs import StagingConfiguration
 from etl.staging.database.database import StagingDatabase
@@ -277,6 +277,20 @@ def test_a_real_load_is_watched_to_its_end(
             assert statuses(stream.store) == dict.fromkeys(range(3), "succeeded")
             assert stream.names_to_the_end() == ["end"]
         assert loading.result(60).is_success
+
+
+def test_a_run_whose_process_has_died_ends_without_a_worker(
+    configuration: StagingConfiguration, ledger: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(burials, "INTERVAL_SECONDS", 0.2)
+    add_run(ledger, "dead", heartbeat_at="2026-01-01T00:00:00Z", host="gone", process_id=7)
+    add_run(ledger, "alive", "returns", heartbeat_at="infinity")
+    with served(configuration) as page, watching(page.url, "dead") as stream, page.client() as client:
+        run = stream.until(is_last).data["run"]
+        assert run["status"] == "failed"
+        assert "the process died" in run["failure"]
+        assert ledger("SELECT status FROM etl_runs WHERE id = 'alive'") == [("running",)]
+        assert not client.get("/api/jobs/orders").json()["live_run_id"]
 
 
 def await_run(page: Page, run_id: str) -> None:
