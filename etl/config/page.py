@@ -70,6 +70,8 @@ class OidcSettings(FrozenModel):
     """On the page's button."""
     scopes: str = "openid profile email"
     user_claim: str = "email"
+    trusts_unverified_email: bool = False
+    """For providers that say nothing of it and let nobody choose an address."""
     roles: OidcRoles = OidcRoles()
 
 
@@ -90,6 +92,17 @@ class PageSettings(FrozenModel):
     @property
     def is_loopback(self) -> bool:
         return is_loopback(self.host)
+
+    @property
+    def opened_by(self) -> str | None:
+        """What lets others reach it, in words: it listens beyond this machine, or a proxy on it passes them on."""
+        if not self.is_loopback:
+            return f"page.host is {self.host}"
+        if self.public_url is not None and not is_loopback(urlsplit(self.public_url).hostname or ""):
+            return f"page.public_url is {self.public_url}"
+        if beyond := [name for name in self.trusted_hosts if not is_loopback(name.strip("[]"))]:
+            return f"page.trusted_hosts has {beyond[0]}"
+        return f"page.trusted_proxies has {self.trusted_proxies[0]}" if self.trusted_proxies else None
 
     @property
     def is_secure(self) -> bool:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from etl.api.models import RetryRun, Run, StartRun, User
+from etl.api.models import RetryRun, Run, StartRun
 from etl.api.problems import ProblemError
 from etl.api.reading.runs import get_run, unknown_job
 from etl.api.routes.access import Asked, IdempotencyKey, Operator
 from etl.api.security.refusals import address_of
+from etl.api.security.sessions import signature_of
 from etl.staging.ledger.requests import Requests
 
 
@@ -20,7 +21,7 @@ class Asking:
     def __init__(self, services: Asked, operator: Operator, idempotency_key: IdempotencyKey, request: Request) -> None:
         self._services = services
         self._requests = Requests(services.database)
-        self._by: User = operator
+        self._by = signature_of(operator)
         self._key, self._origin = idempotency_key, address_of(request)
 
     def start(self, job_id: str, asked: StartRun) -> Run:
@@ -31,18 +32,18 @@ class Asking:
             text = f"job {job_id} reads what is piped into it, and nobody pipes anything into a worker's load"
             raise ProblemError(409, "cannot_be_started", text, "load it from a shell: … | etl staging load")
         self._requests.request_load(
-            job, asked.etl_run_id, asked.batch_size, asked.force, self._key, self._by.name, self._origin
+            job, asked.etl_run_id, asked.batch_size, asked.force, self._key, self._by, self._origin
         )
         return get_run(self._services.database, asked.etl_run_id)
 
     def retry(self, run_id: str, asked: RetryRun) -> Run:
         self._requests.request_retry(
-            run_id, asked.batch_indexes, asked.includes_permanent, self._key, self._by.name, self._origin
+            run_id, asked.batch_indexes, asked.includes_permanent, self._key, self._by, self._origin
         )
         return get_run(self._services.database, run_id)
 
     def cancel(self, run_id: str) -> Run:
-        self._requests.request_cancel(run_id, self._key, self._by.name, self._origin)
+        self._requests.request_cancel(run_id, self._key, self._by, self._origin)
         return get_run(self._services.database, run_id)
 
 

@@ -155,8 +155,9 @@ def user_of(claims: Mapping[str, Any], oidc: OidcSettings) -> User:
         raise _RefusedSignIn(
             403, f"the provider says no {oidc.user_claim} of you; page.oidc.user_claim names another", "no name"
         )
-    if oidc.user_claim == "email" and claims.get("email_verified") is False:
-        raise _RefusedSignIn(403, "the provider has not verified your address", "unverified address")
+    is_verified = claims.get("email_verified") in (True, "true") or oidc.trusts_unverified_email
+    if oidc.user_claim == "email" and not is_verified:
+        raise _RefusedSignIn(403, "the provider does not say that it has verified your address", "unverified address")
     role = _role_of(claims.get(oidc.roles.claim), oidc.roles)
     if role is None:
         raise _RefusedSignIn(403, f"{name} may not use this page; ask whoever runs it for a role", "no role")

@@ -72,6 +72,6 @@ def _session(security: Security, token: str, user: User | None) -> Session:
     return Session(
         user=user,
         csrf_token=security.tokens.csrf(token),
-        has_passwords=security.page.sign_in,
+        has_passwords=security.page.sign_in and (provider is None or security.users.are_any()),
         single_sign_on=SingleSignOn(name=provider.name, url=f"/api{oidc.START}") if provider else None,
     )

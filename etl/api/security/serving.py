@@ -26,13 +26,13 @@ def check_door(page: PageSettings, database: StagingDatabase) -> None:
     """Refuses a ledger that is not there, and to listen where others come in without users, a secret and a name."""
     _check_page(page)
     check_ledger(database)
-    if page.oidc is None and not page.is_loopback and not Users(database).are_any():
+    if page.oidc is None and page.opened_by and not Users(database).are_any():
         add = f"{etl_as_typed()} api user add NAME --role operator"
         raise UsageError(f"{_beyond(page)} expected users, found none; run `{add}`")
 
 
 def _check_page(page: PageSettings) -> None:
-    if page.is_loopback:
+    if page.opened_by is None:
         return
     if not page.sign_in:
         raise UsageError(f"{_beyond(page)} everybody signs in; leave `sign_in: false` and --no-sign-in out")
@@ -43,4 +43,4 @@ def _check_page(page: PageSettings) -> None:
 
 
 def _beyond(page: PageSettings) -> str:
-    return f"page.host is {page.host}: where others can reach it,"
+    return f"{page.opened_by}: where others can reach it,"

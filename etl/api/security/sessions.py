@@ -12,6 +12,18 @@ from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.queries import statement
 
 
+class Visitor(User):
+    """`provider`: who vouches for a name that may be a password user's as well."""
+
+    provider: str | None = None
+
+
+def signature_of(user: User) -> str:
+    """As audits have it."""
+    provider = user.provider if isinstance(user, Visitor) else None
+    return f"{user.name} ({provider})" if provider else user.name
+
+
 @dataclass(frozen=True)
 class Sessions:
     database: StagingDatabase
@@ -42,7 +54,8 @@ class Sessions:
                 return None
             if row["is_due"]:
                 cursor.execute(statement("touch_session"), key)
-        return User(name=row["name"], role=Role(row["role"]))
+        provider = self.page.oidc.issuer if row["is_foreign"] and self.page.oidc else None
+        return Visitor(name=row["name"], role=Role(row["role"]), provider=provider)
 
     def end(self, token: str, address: str) -> None:
         with self.database.transaction("end session") as cursor:

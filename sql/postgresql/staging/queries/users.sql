@@ -50,7 +50,7 @@ UPDATE etl_users SET signed_in_at = clock_timestamp() WHERE name = %(name)s;
 -- name: find_session
 -- `is_due`: that it is used is written down once a minute.
 SELECT etl_sessions.name, coalesce(etl_users.role, etl_sessions.role) AS role,
-    seen_at < clock_timestamp() - interval '1 minute' AS is_due
+    etl_sessions.etl_user IS NULL AS is_foreign, seen_at < clock_timestamp() - interval '1 minute' AS is_due
 FROM etl_sessions LEFT JOIN etl_users ON etl_users.name = etl_sessions.etl_user
 WHERE token_digest = %(token_digest)s AND expires_at > clock_timestamp()
     AND seen_at > clock_timestamp() - make_interval(secs => %(idle_seconds)s);

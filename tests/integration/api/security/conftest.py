@@ -20,6 +20,7 @@ from etl.api.routes.access import Operator, Viewer
 from etl.api.security import passwords
 from etl.api.security.gate import secure
 from etl.api.security.routes import router as session_router
+from etl.api.security.sessions import signature_of
 from etl.api.security.users import Users
 from etl.config.page import PageSettings
 from etl.config.settings import PostgreSQLSettings
@@ -114,7 +115,7 @@ def app_of(page: PageSettings, database: StagingDatabase) -> FastAPI:
 
     @router.post("/started")
     def started(user: Operator) -> str:
-        return user.name
+        return signature_of(user)
 
     router.include_router(session_router)
     app.include_router(router)

@@ -101,6 +101,35 @@ def test_beyond_loopback_without(database: StagingDatabase, changed: dict[str, o
     assert told in raised.value.message
 
 
+@pytest.mark.parametrize(
+    ("changed", "by"),
+    [
+        ({"public_url": "https://etl.example.com"}, "page.public_url is https://etl.example.com"),
+        ({"trusted_hosts": ("localhost", "etl.example.com")}, "page.trusted_hosts has etl.example.com"),
+        ({"trusted_proxies": ("127.0.0.1",)}, "page.trusted_proxies has 127.0.0.1"),
+    ],
+)
+def test_behind_a_proxy_on_the_same_machine(
+    database: StagingDatabase, users: Users, changed: dict[str, object], by: str
+) -> None:
+    """It listens on loopback, and the network reaches it."""
+    page = PageSettings(secret=KEY).model_copy(update=changed)
+    for lacking, told in (({"sign_in": False}, "everybody signs in"), ({"secret": None}, "expected a secret")):
+        with pytest.raises(UsageError) as raised:
+            check_door(page.model_copy(update=lacking), database)
+        assert raised.value.message.startswith(f"{by}: where others can reach it, ")
+        assert told in raised.value.message
+    check_door(page, database)
+    for name in ("otto", "vera"):
+        users.remove(name)
+    with pytest.raises(UsageError, match="expected users, found none"):
+        check_door(page, database)
+
+
+def test_names_of_this_machine_open_nothing(database: StagingDatabase) -> None:
+    check_door(PageSettings(sign_in=False, public_url="http://localhost:8400", trusted_hosts=("[::1]",)), database)
+
+
 def test_beyond_loopback_a_provider_will_do_without_users(database: StagingDatabase) -> None:
     oidc = OidcSettings(issuer="https://login.example.com", client_id="page")
     check_door(OPEN.model_copy(update={"oidc": oidc}), database)

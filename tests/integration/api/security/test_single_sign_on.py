@@ -20,6 +20,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from etl.api.models import Role
+from etl.api.security.users import Users
 from etl.config.page import OidcRoles, OidcSettings, PageSettings
 from etl.project import PROJECT_DIR
 from etl.staging.database.database import StagingDatabase
@@ -96,10 +98,12 @@ def go_there(browser: Browser, start: str = "/api/session/sso/start") -> tuple[s
     return httpx2.get(sent.headers["Location"]).headers["Location"], sent.headers["Location"]
 
 
-def test_the_page_says_where_to_go(browser: Browser) -> None:
+def test_the_page_says_where_to_go(browser: Browser, database: StagingDatabase) -> None:
     session = browser.get_session()
     assert session["single_sign_on"] == {"name": "Single sign-on", "url": "/api/session/sso/start"}
-    assert session["has_passwords"]
+    assert not session["has_passwords"], "nobody has one"
+    Users(database).add("ada@example.com", Role.VIEWER, "a good long password")
+    assert browser.get_session()["has_passwords"]
 
 
 def test_there_and_back(browser: Browser, execute: Execute, provider: Provider) -> None:
@@ -115,7 +119,7 @@ def test_there_and_back(browser: Browser, execute: Execute, provider: Provider) 
     assert browser.client.cookies["etl_session_8400"] != before["etl_session_8400"]
     session = browser.get_session()
     assert session["user"] == {"name": "ada@example.com", "role": "operator"}
-    assert browser.send("POST", "/api/started").json() == "ada@example.com"
+    assert browser.send("POST", "/api/started").json() == f"ada@example.com ({provider.issuer})"
     assert execute("SELECT event, etl_user, detail FROM etl_user_events") == [
         ("signed_in", "ada@example.com", provider.issuer)
     ]
@@ -139,6 +143,8 @@ def test_the_cookie_on_the_way_comes_back_from_another_site_and_ends_soon(browse
         ({"email": None}, None),
         ({"email": ""}, None),
         ({"email_verified": False}, None),
+        ({"email_verified": None}, None),
+        ({"email_verified": "true"}, "operator"),
     ],
 )
 def test_roles_come_from_a_claim(browser: Browser, provider: Provider, claims: dict[str, Any], role: str) -> None:
@@ -147,6 +153,16 @@ def test_roles_come_from_a_claim(browser: Browser, provider: Provider, claims: d
     user = browser.get_session()["user"]
     assert (user and user["role"]) == role
     assert answer.status_code == (303 if role else 403)
+
+
+def test_a_provider_that_says_nothing_of_addresses_is_trusted_where_told(
+    provider: Provider, database: StagingDatabase
+) -> None:
+    provider.say(email_verified=None)
+    page = provider.settings(trusts_unverified_email=True)
+    browser = Browser(TestClient(app_of(page, database), ADDRESS, follow_redirects=False))
+    browser.client.get(go_there(browser)[0])
+    assert browser.get_session()["user"] == {"name": "ada@example.com", "role": "operator"}
 
 
 def test_everybody_may_look_where_the_configuration_says_so(provider: Provider, database: StagingDatabase) -> None:
