@@ -84,11 +84,24 @@ class ProblemError(Exception):
         return Response(body, self.problem.status, headers, MEDIA_TYPE)
 
 
-def database_unavailable(error: TransientError) -> ProblemError:
+def let_in(request: Request) -> None:
+    """What goes wrong from here on may be told whoever asks: addresses, and what the database says."""
+    request.state.is_let_in = True
+
+
+def told(request: Request, error: EtlError, to_anybody: str) -> str:
+    """Words that are for all who can reach the page; the log has what happened."""
+    if getattr(request.state, "is_let_in", False):
+        return redact(error.message)
+    log.warning("request failed", path=request.url.path, error=redact(error.message))
+    return to_anybody
+
+
+def database_unavailable(detail: str) -> ProblemError:
     return ProblemError(
         503,
         "database_unavailable",
-        redact(error.message),
+        detail,
         "it is tried again by itself",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
@@ -117,8 +130,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         fields = {_place(fault["loc"]): str(fault["msg"]) for fault in error.errors()}
-        told = "; ".join(f"{place}: {message}" for place, message in fields.items())
-        return ProblemError(422, "invalid", told, "correct what is named", fields).response
+        detail = "; ".join(f"{place}: {message}" for place, message in fields.items())
+        return ProblemError(422, "invalid", detail, "correct what is named", fields).response
 
     @app.exception_handler(HTTPException)
     async def of_the_framework(request: Request, error: HTTPException) -> Response:
@@ -135,15 +148,16 @@ def install(app: FastAPI) -> None:
         return ProblemError(status, error.code, redact(error.message), _AFTER_REFUSAL.get(error.code)).response
 
     @app.exception_handler(TransientError)
-    async def transient(_: Request, error: TransientError) -> Response:
-        return database_unavailable(error).response
+    async def transient(request: Request, error: TransientError) -> Response:
+        return database_unavailable(told(request, error, "the page's database does not answer")).response
 
     @app.exception_handler(EtlError)
-    async def of_ours(_: Request, error: EtlError) -> Response:
+    async def of_ours(request: Request, error: EtlError) -> Response:
+        detail = told(request, error, "something is wrong with the page or its database")
         if isinstance(error, UsageError):
-            return ProblemError(409, "invalid", redact(error.message)).response
-        log.error("request failed", error=error.message)
-        return ProblemError(500, "internal", redact(error.message), "the log of the API has the details").response
+            return ProblemError(409, "invalid", detail).response
+        log.error("request failed", error=redact(error.message))
+        return ProblemError(500, "internal", detail, "the log of the API has the details").response
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:

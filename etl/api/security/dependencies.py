@@ -7,6 +7,7 @@ import getpass
 from fastapi import Request
 
 from etl.api.models import Role, User
+from etl.api.problems import let_in
 from etl.api.security.refusals import no_permission, not_signed_in
 from etl.api.security.state import security_of
 
@@ -25,6 +26,7 @@ def viewer(request: Request) -> User:
     user = signed_in(request)
     if user is None:
         raise not_signed_in()
+    let_in(request)
     return user
 
 

@@ -18,6 +18,8 @@ CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Asked by probes that know only an address; says nothing but that it answers.
 _OF_PROBES = "/api/health"
+LARGEST_BODY = 256 * 1024
+"""The longest request that means anything: a retry that names ten thousand batches."""
 
 
 class Guard:
@@ -46,6 +48,7 @@ class Guard:
         connection = HTTPConnection(scope)
         try:
             self._check(connection, scope["method"], path)
+            receive = await _bounded(connection, receive)
         except RefusedError as refused:
             await answer(connection, refused)(scope, receive, send_with_headers)
             return
@@ -92,6 +95,39 @@ class Guard:
             raise forged(f"no {CSRF_HEADER}")
         if not self._tokens.is_csrf(token, given):
             raise forged(f"a foreign {CSRF_HEADER}")
+
+
+async def _bounded(connection: HTTPConnection, receive: Receive) -> Receive:
+    """A body without a length is read here: what does not end would be kept whole before any route is asked."""
+    length = connection.headers.get("content-length")
+    if length is not None and int(length) > LARGEST_BODY:
+        raise _too_large()
+    if "transfer-encoding" not in connection.headers:
+        return receive
+    body, is_more = b"", True
+    while is_more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return _first(message, receive)
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            raise _too_large()
+        is_more = message.get("more_body", False)
+    return _first({"type": "http.request", "body": body, "more_body": False}, receive)
+
+
+def _first(message: Message, receive: Receive) -> Receive:
+    left = [message]
+
+    async def received() -> Message:
+        return left.pop() if left else await receive()
+
+    return received
+
+
+def _too_large() -> RefusedError:
+    detail = f"the request's body is larger than {LARGEST_BODY // 1024} KiB"
+    return RefusedError(413, "too_large", detail, "name fewer batches at a time")
 
 
 def forged(reason: str) -> RefusedError:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from etl.api.configured import ConfiguredJobs
 from etl.api.models import Problem
+from etl.api.security.guard import LARGEST_BODY
 from etl.config.staging.jobs import StagingConfiguration
 from tests.databases import Execute, database_of_its_own
 from tests.integration.api.conftest import Page, configuration_of, served
@@ -119,6 +122,35 @@ def test_an_empty_database_says_what_makes_the_ledger(stack: Any, config_dir: An
             assert (answer.status_code, problem.code) == (503, "ledger_missing")
             assert problem.next_step is not None
             assert "staging init" in problem.next_step
+
+
+def test_who_is_not_signed_in_is_not_told_where_the_database_is(
+    configuration: StagingConfiguration, config_dir: Any
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    away = configuration_of(configuration.database.model_copy(update={"port": port}), config_dir)
+    with served(away) as page, page.client() as client, capture_logs() as lines:
+        answer = client.get("/api/health")
+        problem = problem_of(answer)
+        assert (answer.status_code, problem.code) == (503, "database_unavailable")
+        assert str(port) not in answer.text
+        assert configuration.database.database not in answer.text
+        assert [line for line in lines if str(port) in str(line.get("error"))], "the log has it"
+        assert str(port) in problem_of(client.get("/api/workers")).detail, "who is let in is told"
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_that_is_too_large(page: Page, ledger: Execute, is_chunked: bool) -> None:
+    add_run(ledger, "r")
+    fits, does_not = b" " * (LARGEST_BODY - 2) + b"{}", b" " * LARGEST_BODY + b"{}"
+    with page.operator() as client:
+        for body, status in ((fits, 409), (does_not, 413)):
+            headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+            content = iter([body[:1000], body[1000:]]) if is_chunked else body
+            answer = client.post("/api/runs/r/retry", content=content, headers=headers)
+            assert answer.status_code == status, answer.text
+        assert problem_of(answer).code == "too_large"
 
 
 def test_a_fault_of_our_own_is_told_without_its_words(
