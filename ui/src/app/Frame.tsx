@@ -17,7 +17,10 @@ export function Frame({ session, children }: { session: Session; children: React
       </a>
       <header className={styles.bar}>
         <Link className={styles.home} search={{}} to="/etl/data-loader">
-          <Brand isHome />
+          <span className="visually-hidden">Data Loader, start</span>
+          <span aria-hidden="true">
+            <Brand />
+          </span>
         </Link>
         <div className={styles.end}>
           <ThemeToggle />

@@ -1,8 +1,7 @@
 import styles from "./Brand.module.css";
 import { classes } from "./classes";
 
-/** `isHome`: in a link to the start. */
-export function Brand({ isLarge = false, isHome = false }: { isLarge?: boolean; isHome?: boolean }) {
+export function Brand({ isLarge = false }: { isLarge?: boolean }) {
   return (
     <span className={classes(styles.brand, isLarge && styles.large)}>
       <svg aria-hidden="true" className={styles.mark} viewBox="0 0 32 32">
@@ -14,10 +13,7 @@ export function Brand({ isLarge = false, isHome = false }: { isLarge?: boolean; 
         </g>
       </svg>
       <span className={styles.words}>
-        <span className={styles.product}>
-          Data Loader
-          {isHome && <span className="visually-hidden">, start</span>}
-        </span>
+        <span className={styles.product}>Data Loader</span>
         <span className={styles.house}>ownlens-etl</span>
       </span>
     </span>
