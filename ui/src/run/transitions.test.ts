@@ -20,6 +20,12 @@ describe("what is told of a run", () => {
     expect(titles(queued, running)).toEqual(["Run started"]);
   });
 
+  it("is that a retry has taken it up again, seen queued or not", () => {
+    const resumed = sampleRun({ ...running, resumed_at: "2026-11-27T01:00:00Z" });
+    expect(titles(queued, resumed)).toEqual(["Run taken up again"]);
+    expect(titles(sampleRun({ status: "failed", is_ended: true }), resumed)).toEqual(["Run taken up again"]);
+  });
+
   it("is that the database had a passing error", () => {
     const retried = sampleRun({ ...running, metrics: { ...running.metrics, retries: running.metrics.retries + 2 } });
     expect(newsOf(seenOf(running), retried)).toMatchObject([

@@ -17,8 +17,7 @@ export function seenOf(run: Run): Seen {
 export function newsOf(before: Seen | undefined, run: Run): readonly ToastContent[] {
   if (!before) return [];
   const news: ToastContent[] = [];
-  if (before.status === "queued" && !run.is_ended && run.status !== "queued") news.push(started(run));
-  if (before.isEnded && !run.is_ended && run.status !== "queued") news.push(resumed(run));
+  if ((before.status === "queued" || before.isEnded) && !run.is_ended && run.status !== "queued") news.push(begun(run));
   if (run.metrics.retries > before.retries && !run.is_ended)
     news.push(retrying(run, run.metrics.retries - before.retries));
   // a short retry begins and ends between two looks
@@ -26,12 +25,9 @@ export function newsOf(before: Seen | undefined, run: Run): readonly ToastConten
   return news;
 }
 
-function started(run: Run): ToastContent {
-  return { tone: "info", title: "Run started", description: run.etl_run_id };
-}
-
-function resumed(run: Run): ToastContent {
-  return { tone: "info", title: "Run taken up again", description: run.etl_run_id };
+/** The first time, or by a retry. */
+function begun({ etl_run_id, resumed_at }: Run): ToastContent {
+  return { tone: "info", title: resumed_at === null ? "Run started" : "Run taken up again", description: etl_run_id };
 }
 
 function retrying(run: Run, times: number): ToastContent {
