@@ -39,16 +39,19 @@ export interface PageSearch {
 
 const MOST_EXPANDED = 50;
 
-/** From a pasted link or from the page itself; what makes no sense is dropped, never an error. */
+/**
+ * From a pasted link or from the page itself; what makes no sense is dropped, never an error. Each key is there, absent
+ * ones as undefined: the router lays this over what stands in the URL, which would show through.
+ */
 export function validatedSearch(search: Record<string, unknown>): PageSearch {
-  return withoutAbsent({
+  return {
     job: textOf(search.job),
     tab: TABS.find((tab) => tab === search.tab),
     status: nonEmpty(listOf(search.status).filter(isBatchStatus)),
     text: textOf(search.text),
     sort: sortOf(search.sort),
     expanded: nonEmpty(listOf(search.expanded).map(Number).filter(isIndex).slice(0, MOST_EXPANDED)),
-  });
+  };
 }
 
 export function parsedSort(sort: PageSearch["sort"]): Sort {
@@ -103,8 +106,4 @@ function isIndex(value: number): boolean {
 
 function nonEmpty<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length ? [...new Set(list)] : undefined;
-}
-
-function withoutAbsent(search: PageSearch): PageSearch {
-  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined));
 }
