@@ -18,13 +18,13 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 
 from etl.project import PROJECT_DIR
 from tests.browser.place import PASSWORD, PATIENCE_SECONDS, Place, place_on
-from tests.browser.screen import Screen
+from tests.browser.screen import Screen, sign_in
 from tests.chromium import VARIABLE, chromium
 from tests.conftest import RunningStack
 from tests.databases import database_of_its_own
 from tests.stacks import own_data_dir
 
-# --quiet of everything that a browser does for itself
+# nothing of what a browser does for itself
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
 PATIENCE_MILLISECONDS = PATIENCE_SECONDS * 1000
@@ -123,16 +123,7 @@ def signed_in(open_context: OpenContext) -> Callable[..., Screen]:
 
     def signed_in(name: str = "olga", **settings: Any) -> Screen:
         context = open_context(**settings)
-        session = context.request.get("/api/session").json()
-        answer = context.request.post(
-            "/api/session",
-            data={"name": name, "password": PASSWORD},
-            headers={
-                "X-CSRF-Token": session["csrf_token"],
-                "Origin": context.request.get("/").url.rpartition("/etl")[0],
-            },
-        )
-        assert answer.ok, answer.text()
+        sign_in(context, name, PASSWORD)
         return Screen(context.new_page())
 
     return signed_in

@@ -26,7 +26,7 @@ from tests.integration.staging.test_commands import url_of
 
 PASSWORD = "a-password-of-the-stories"
 USERS = {"olga": Role.OPERATOR, "victor": Role.VIEWER}
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 90
 
 
 @dataclass
