@@ -17,6 +17,7 @@ import { RunProvider } from "~/live/RunProvider";
 import { useLink, useRun, useRunWatch } from "~/live/use-run";
 import { MetricCards } from "~/metrics/MetricCards";
 import { RunHeader } from "~/run/RunHeader";
+import { useJobFollows } from "~/run/useJobFollows";
 import { useRunNews } from "~/run/useRunNews";
 import { Layout } from "./Layout";
 import styles from "./RunPage.module.css";
@@ -42,6 +43,7 @@ export function RunPage() {
 function WatchedRun({ etl_job_id }: { etl_job_id: string }) {
   const run = useRun();
   useRunNews(run);
+  useJobFollows(run);
   if (!run) return <NotYet etl_job_id={etl_job_id} />;
   return run.etl_job_id === etl_job_id ? <RunView run={run} /> : <OtherJob run={run} />;
 }
