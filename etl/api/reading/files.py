@@ -17,6 +17,7 @@ METRICS = FIELDS
 REJECTS = ("ordinal", "batch_index", "source_position", "reason", "message", "record")
 INVALID = ("source_id", "validation_errors", "data")
 
+_OF_OPERATORS = {"requested_from", "output_tail"}
 _PAGE = 1000
 _RECORDS = 100
 _PAGE_BYTES = 1024 * 1024
@@ -24,11 +25,14 @@ _PATIENCE = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 """With a reader who takes nothing any more."""
 
 
-def logs(database: StagingDatabase, run_id: str) -> Pages:
-    """What was asked and what became of it, then the log of each batch."""
+def logs(database: StagingDatabase, run_id: str, *, is_for_operator: bool) -> Pages:
+    """What was asked and what became of it, then the log of each batch. Addresses, and what a load's process said, are
+    for operators."""
     with looking(database, "read the run's log") as look:
         row = _run(look, run_id)
         requests = look.rows("page_run_log", run_id=run_id)
+    if not is_for_operator:
+        requests = [{key: each[key] for key in each if key not in _OF_OPERATORS} for each in requests]
     yield list(_of_run(row, requests))
     for page in _pages(database, "page_batch_logs", run_id):
         yield [

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from etl.api.downloads import Download
+from etl.api.models import Role
 from etl.api.reading import files
 from etl.api.routes.access import Asked, RunIdPath, Viewer
 
@@ -32,9 +33,10 @@ EITHER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjs
 
 
 @router.get("/logs", response_class=StreamingResponse, responses=NDJSON)
-def download_logs(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> Download:
+def download_logs(etl_run_id: RunIdPath, services: Asked, user: Viewer) -> Download:
     """The log of the run and of all its batches, a line an entry."""
-    return Download(files.logs(services.downloads, etl_run_id), f"{etl_run_id}-logs", None)
+    pages = files.logs(services.downloads, etl_run_id, is_for_operator=user.role is Role.OPERATOR)
+    return Download(pages, f"{etl_run_id}-logs", None)
 
 
 @router.get("/metrics", response_class=StreamingResponse, responses=CSV)

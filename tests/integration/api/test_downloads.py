@@ -11,12 +11,13 @@ import httpx2
 import orjson
 import pytest
 
-from etl.api.models import BatchRow
+from etl.api.models import BatchRow, Role, User
 from etl.api.reading import files
+from etl.api.security import dependencies
 from etl.staging.loader import Summary
 from tests.databases import Execute
 from tests.integration.api.conftest import Page
-from tests.integration.api.ledger import add_batches, add_run
+from tests.integration.api.ledger import add_batches, add_run, queue_request
 
 pytestmark = pytest.mark.stack
 
@@ -47,6 +48,23 @@ def test_the_log_of_a_run_and_of_all_its_batches(client: httpx2.Client, loaded: 
         *((index, "stored") for index in range(3)),
     ]
     assert all({"at", "level", "event", "attempt", "detail", "batch_index"} == each.keys() for each in entries)
+
+
+@pytest.mark.parametrize("is_for_operator", [True, False])
+def test_addresses_and_output_are_for_operators(
+    page: Page, ledger: Execute, monkeypatch: pytest.MonkeyPatch, is_for_operator: bool
+) -> None:
+    add_run(ledger, "r")
+    queue_request(ledger, "r", "load")
+    ledger("UPDATE etl_run_requests SET requested_from = '192.0.2.7', output_tail = 'said'")
+    role = Role.OPERATOR if is_for_operator else Role.VIEWER
+    user = User(name="ada", role=role)
+    monkeypatch.setattr(dependencies, "signed_in", lambda _: user)
+    with page.client() as client:
+        (asked,) = [each for each in lines(client, "r/logs") if each["event"] == "load requested"]
+    assert asked["detail"]["requested_by"] == "ada"
+    assert ({"requested_from", "output_tail"} <= asked["detail"].keys()) is is_for_operator
+    assert ("192.0.2.7" in str(asked)) is is_for_operator
 
 
 def test_metrics_have_a_line_a_batch(client: httpx2.Client, loaded: Summary) -> None:
