@@ -6,6 +6,7 @@ import { Icon } from "~/components/Icon";
 import { toast } from "~/components/toasts";
 import { count, counted } from "~/i18n/numbers";
 import { useRun, useRunStore } from "~/live/use-run";
+import { stateTopic } from "~/run/topics";
 import styles from "./Actions.module.css";
 import { RequestProblem } from "./RequestProblem";
 import { requestRetry } from "./requests";
@@ -35,13 +36,13 @@ function RetryAll({ run, onClose }: { run: Run; onClose: () => void }) {
   const chosenRows = includesPermanent ? rows : rows - permanent_rows;
   const wish = { etl_run_id: run.etl_run_id, batch_indexes: null, includes_permanent: includesPermanent };
   const request = useRequest(wish, requestRetry, () => {
-    told(chosen);
+    told(run, chosen);
     onClose();
   });
   const isNothing = chosen === 0 && !has_unread_input;
   return (
     <ConfirmDialog
-      confirm={chosen > 0 ? `Retry ${counted(chosen, "batch", "batches")}` : "Read on"}
+      confirm={confirmation(chosen, has_unread_input)}
       isDisabled={isNothing}
       isOpen
       isPending={request.isPending}
@@ -80,7 +81,7 @@ function RetryOne({ run, row, onClose }: { run: Run; row: BatchRow; onClose: () 
   const isPermanent = row.error_is_permanent === true;
   const wish = { etl_run_id: run.etl_run_id, batch_indexes: [row.index], includes_permanent: isPermanent };
   const request = useRequest(wish, requestRetry, () => {
-    told(1);
+    told(run, 1);
     onClose();
   });
   return (
@@ -93,7 +94,7 @@ function RetryOne({ run, row, onClose }: { run: Run; row: BatchRow; onClose: () 
       title={`Retry batch ${count(row.index)}?`}
     >
       <p>
-        <strong>1 batch</strong> with <strong>{counted(row.rows_attempted, "row")}</strong> will be stored again.
+        <strong>1 batch</strong> with <strong>{counted(row.records, "row")}</strong> will be stored again.
       </p>
       {isPermanent && <p>Its error will not pass by itself: retry it once the cause is mended.</p>}
       <RequestProblem error={request.error} />
@@ -101,8 +102,14 @@ function RetryOne({ run, row, onClose }: { run: Run; row: BatchRow; onClose: () 
   );
 }
 
-function told(batches: number): void {
+function confirmation(batches: number, hasUnreadInput: boolean): string {
+  if (batches > 0) return `Retry ${counted(batches, "batch", "batches")}`;
+  return hasUnreadInput ? "Read on" : "Nothing to retry";
+}
+
+function told({ etl_run_id }: Run, batches: number): void {
   toast({
+    topic: stateTopic(etl_run_id),
     tone: "info",
     title: "Retry requested",
     description: batches > 0 ? counted(batches, "batch", "batches") : "The input is read on.",

@@ -6,6 +6,7 @@ import { useRun } from "~/live/use-run";
 import styles from "./Actions.module.css";
 import { Downloads } from "./Downloads";
 import { CancelDialog, RetryDialog } from "./dialogs";
+import { hasSomethingLeft, isOpenToRetries } from "./retryable";
 import { useMayAct } from "./use-may-act";
 
 /** What can be done with the watched run. Viewers download; operators also retry and cancel. */
@@ -17,9 +18,9 @@ export function RunActions() {
   const close = () => setAsked(null);
   return (
     <div className={styles.actions}>
-      {mayAct && isRetryable(run) && (
+      {mayAct && isOpenToRetries(run) && hasSomethingLeft(run) && (
         <Button icon="refresh" onPress={() => setAsked("retry")} tone="primary">
-          {run.retryable.batches > 0 ? `Retry failed (${count(run.retryable.batches)})` : "Read on"}
+          {retryLabel(run)}
         </Button>
       )}
       {mayAct && run.may_cancel && (
@@ -42,6 +43,9 @@ export function RunActions() {
   );
 }
 
-function isRetryable(run: Run): boolean {
-  return run.is_ended && (run.retryable.batches > 0 || run.retryable.has_unread_input);
+/** Counts what is retried unless more is chosen: without the batches that time will not mend. */
+function retryLabel({ retryable }: Run): string {
+  const { batches, permanent_batches, has_unread_input } = retryable;
+  if (batches > permanent_batches) return `Retry failed (${count(batches - permanent_batches)})`;
+  return has_unread_input ? "Read on" : "Retry failed";
 }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Run } from "~/api/types";
 import { RunWatch } from "~/live/run-watch";
 import { RunWatchContext } from "~/live/use-run";
-import { batch, run } from "~/test/samples";
+import { batch, metrics, request, run } from "~/test/samples";
 import { TestStream } from "~/test/stream";
 import { CancelDialog } from "./CancelDialog";
 import { RetryDialog } from "./RetryDialog";
@@ -45,7 +45,9 @@ function show(watched: Run, dialog: ReactNode) {
     fetchChange: () => Promise.reject(new Error("not asked here")),
     fetchPage: () => Promise.reject(new Error("not asked here")),
   });
-  watch.store.offer(watched, [batch(7, { status: "failed", error_is_permanent: true, rows_attempted: 1000 })]);
+  watch.store.offer(watched, [
+    batch(7, { status: "failed", error_is_permanent: true, records: 800, rows_attempted: 0 }),
+  ]);
   watch.store.flush();
   render(
     <QueryClientProvider client={new QueryClient()}>
@@ -74,16 +76,23 @@ it("which are included when they are chosen", async () => {
   expect(await sent[0]?.json()).toEqual({ batch_indexes: null, includes_permanent: true });
 });
 
+it("input that was not read can be read on, also where no batch is left", async () => {
+  const retryable = { ...failed.retryable, batches: 3, has_unread_input: true };
+  show(run({ ...failed, retryable }), <RetryDialog onClose={vi.fn()} />);
+  expect(button("Read on")).toBeEnabled();
+});
+
 it("nothing can be confirmed where only such batches are left and none is chosen", async () => {
   const retryable = { ...failed.retryable, batches: 3, rows: 2400 };
   show(run({ ...failed, retryable }), <RetryDialog onClose={vi.fn()} />);
-  expect(button(/Read on|Retry/)).toBeDisabled();
+  expect(button("Nothing to retry")).toBeDisabled();
   await userEvent.click(screen.getByRole("checkbox"));
   expect(button("Retry 3 batches")).toBeEnabled();
 });
 
 it("one batch is retried alone, also one that time will not mend: whoever names it knows it", async () => {
   show(failed, <RetryDialog batch={7} onClose={vi.fn()} />);
+  expect(screen.getByRole("alertdialog")).toHaveTextContent("1 batch with 800 rows");
   expect(screen.getByRole("alertdialog")).toHaveTextContent("Its error will not pass by itself");
   await userEvent.click(button("Retry 1 batch"));
   await waitFor(() => expect(sent).toHaveLength(1));
@@ -129,4 +138,25 @@ it("a cancel is asked for only once it is confirmed", async () => {
   await userEvent.click(button("Cancel the run"));
   await waitFor(() => expect(sent).toHaveLength(1));
   expect(new URL(sent[0]?.url ?? "").pathname).toBe("/api/runs/run-1/cancel");
+});
+
+it("cancelling what has not begun says what it ends: a load before anything is stored", () => {
+  const queued = run({ status: "queued", last_request: request({ action: "load" }) });
+  show(queued, <CancelDialog onClose={vi.fn()} run={queued} />);
+  expect(screen.getByRole("alertdialog")).toHaveTextContent("Cancel this run?It has not begun. It ends at once");
+  expect(button("Cancel the run")).toBeEnabled();
+});
+
+it("or a retry, of a run whose rows stay", () => {
+  const queued = run({
+    status: "queued",
+    last_request: request({ action: "retry" }),
+    metrics: metrics({ rows_inserted: 900, rows_updated: 60, rows_unchanged: 40 }),
+  });
+  show(queued, <CancelDialog onClose={vi.fn()} run={queued} />);
+  const dialog = screen.getByRole("alertdialog");
+  expect(dialog).toHaveTextContent("Withdraw this retry?");
+  expect(dialog).toHaveTextContent("the 1,000 rows that it has stored and the batches that failed stay");
+  expect(dialog).not.toHaveTextContent("nothing is stored");
+  expect(button("Withdraw the retry")).toBeEnabled();
 });

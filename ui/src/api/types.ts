@@ -17,6 +17,7 @@ export type Job = Schemas["Job"];
 export type JobOrder = Schemas["JobOrder"];
 export type JobPage = Schemas["JobPage"];
 export type JobSummary = Schemas["JobSummary"];
+export type LastRequest = Schemas["LastRequest"];
 export type LogEntry = Schemas["LogEntry"];
 export type Session = Schemas["Session"];
 export type User = Schemas["User"];

@@ -1,5 +1,6 @@
 import { Suspense, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { RetryDialog } from "~/actions/dialogs";
+import { isOpenToRetries } from "~/actions/retryable";
 import { useMayAct } from "~/actions/use-may-act";
 import { parsedSort, type Sort, writtenSort } from "~/app/search";
 import { usePageSearch } from "~/app/usePageSearch";
@@ -32,8 +33,8 @@ export function BatchesPanel() {
   );
 
   const [retried, setRetried] = useState<number | null>(null);
-  const isEnded = useRun()?.is_ended ?? false;
-  const mayRetry = useMayAct() && isEnded;
+  const run = useRun();
+  const mayRetry = useMayAct() && run !== null && isOpenToRetries(run);
   const isFiltered = statuses.length > 0 || text.trim() !== "";
   return (
     <>

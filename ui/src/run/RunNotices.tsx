@@ -1,25 +1,35 @@
-import type { Run } from "~/api/types";
+import { hasSomethingLeft } from "~/actions/retryable";
+import type { LastRequest, Run } from "~/api/types";
 import { Callout } from "~/components/Callout";
 import { Expandable } from "~/components/Expandable";
-import { begun } from "~/components/ProblemState";
+import { begun, sentence } from "~/components/ProblemState";
 import { Time } from "~/components/Time";
 import { ConfigurationDiff } from "~/history/ConfigurationDiff";
 import { counted, duration } from "~/i18n/numbers";
 import styles from "./RunNotices.module.css";
+import { turnedDownRetry } from "./transitions";
 
 const SILENCE_SECONDS = 15;
 
 /** What the numbers do not say: why it failed, why it waits, what is different from the last time it went well. */
 export function RunNotices({ run }: { run: Run }) {
+  const turnedDown = turnedDownRetry(run);
   return (
     <>
       {run.status === "queued" && <Queued run={run} />}
+      {turnedDown && <WithoutRetry request={turnedDown} />}
       {run.failure && (
         <Callout title={run.status === "failed" ? "The run failed" : "What went wrong"} tone={failureTone(run)}>
           <Expandable text={begun(run.failure)} />
         </Callout>
       )}
       {run.canceled_at && <Canceled run={run} />}
+      {run.is_ended && run.retryable.is_overtaken && hasSomethingLeft(run) && (
+        <p className={styles.line}>
+          A later run of this job has stored something since: this one can no longer be retried. A new run loads what
+          failed here.
+        </p>
+      )}
       {isSilent(run) && (
         <Callout title="Nothing heard of it" tone="warning">
           Its process has said nothing for {duration(run.silent_seconds ?? 0)}
@@ -49,6 +59,22 @@ function isSilent(run: Run): boolean {
   return !run.is_ended && run.status !== "queued" && (run.silent_seconds ?? 0) > SILENCE_SECONDS;
 }
 
+function WithoutRetry({ request }: { request: LastRequest }) {
+  const isRefused = request.status === "refused";
+  return (
+    <Callout
+      title={isRefused ? "The retry was refused" : "The retry was withdrawn"}
+      tone={isRefused ? "danger" : "neutral"}
+    >
+      {request.refusal && <Expandable text={sentence(request.refusal)} />}
+      <p>
+        The run stands as it did before. Asked for by {request.requested_by}, {isRefused ? "refused" : "withdrawn"}{" "}
+        <Time instant={request.at} />.
+      </p>
+    </Callout>
+  );
+}
+
 function Canceled({ run }: { run: Run }) {
   return (
     <p className={styles.line}>
@@ -72,9 +98,13 @@ function Queued({ run }: { run: Run }) {
     );
   return (
     <Callout icon="clock" title="Queued" tone="neutral">
-      {queueing && queueing.ahead > 0
-        ? `${counted(queueing.ahead, "request")} ahead of it; ${counted(queueing.workers, "worker")} at work.`
-        : "A worker takes it up in a moment."}
+      {whatItWaitsFor(run)}
     </Callout>
   );
+}
+
+function whatItWaitsFor({ queueing }: Run): string {
+  if (queueing?.waits_for) return sentence(queueing.waits_for);
+  if (!queueing || queueing.ahead === 0) return "A worker takes it up in a moment.";
+  return `${counted(queueing.ahead, "request")} ahead of it; ${counted(queueing.workers, "worker")} at work.`;
 }

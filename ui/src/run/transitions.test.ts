@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "~/api/types";
-import { run as sampleRun } from "~/test/samples";
+import { metrics, request, run as sampleRun } from "~/test/samples";
 import { newsOf, seenOf } from "./transitions";
 
 const running = sampleRun({ status: "loading", is_ended: false });
@@ -48,5 +48,59 @@ describe("what is told of a run", () => {
     const mended = sampleRun({ status: "success", is_ended: true });
     expect(titles(partial, mended)).toEqual(["Run completed"]);
     expect(titles(mended, mended)).toEqual([]);
+  });
+
+  it("is the number of errors of the run, in the place of what was told of them before", () => {
+    const [first, second] = [2, 5].map((retries) => sampleRun({ ...running, metrics: metrics({ retries }) }));
+    if (!first || !second) throw new Error("two runs were made");
+    const news = [...newsOf(seenOf(running), first), ...newsOf(seenOf(first), second)];
+    expect(new Set(news.map(({ topic }) => topic)).size).toBe(1);
+    expect(news[1]?.description).toMatch(/^5 batch attempts/);
+  });
+
+  it("is one topic from its start to its end", () => {
+    const ended = sampleRun({ status: "success", is_ended: true });
+    const news = [...newsOf(seenOf(queued), running), ...newsOf(seenOf(running), ended)];
+    expect(news.map(({ topic }) => topic)).toEqual(["state of run-1", "state of run-1"]);
+  });
+});
+
+const partial = { status: "partial_success", is_ended: true, resumed_at: null } as const;
+const toBeRetried = sampleRun({ status: "queued", is_ended: false, last_request: request() });
+
+describe("what is told of a retry that comes to nothing", () => {
+  it.each([
+    ["refused", "danger", "Retry refused"],
+    ["withdrawn", "neutral", "Retry withdrawn"],
+  ] as const)("is that it was %s, not that the run has completed", (status, tone, title) => {
+    const refusal = "the table stg_guests is missing";
+    const after = sampleRun({ ...partial, last_request: request({ status, refusal }) });
+    expect(newsOf(seenOf(toBeRetried), after)).toMatchObject([
+      { tone, title, description: "The table stg_guests is missing." },
+    ]);
+    expect(newsOf(seenOf(after), after)).toEqual([]);
+  });
+
+  it("is told in other tabs, which have not seen it in the queue", () => {
+    const before = sampleRun({ ...partial, last_request: request({ id: 1, status: "refused" }) });
+    const after = sampleRun({ ...partial, last_request: request({ id: 2, status: "refused" }) });
+    expect(titles(before, after)).toEqual(["Retry refused"]);
+  });
+
+  it("is over once the run was taken up by others", () => {
+    const last_request = request({ status: "refused", at: "2026-11-27T00:05:00Z" });
+    const resumed_at = "2026-11-27T00:06:00Z";
+    const again = sampleRun({ ...running, resumed_at, last_request });
+    const ended = sampleRun({ ...partial, resumed_at, last_request });
+    expect(titles(again, ended)).toEqual(["Run completed in part"]);
+  });
+
+  it("does not hide that a queued load failed, whose refusal is the run's failure", () => {
+    const after = sampleRun({
+      status: "failed",
+      is_ended: true,
+      last_request: request({ action: "load", status: "refused" }),
+    });
+    expect(titles(queued, after)).toEqual(["Run failed"]);
   });
 });

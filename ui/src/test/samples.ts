@@ -1,4 +1,4 @@
-import type { BatchRow, Change, Run, RunMetrics } from "~/api/types";
+import type { BatchRow, Change, LastRequest, Run, RunMetrics } from "~/api/types";
 
 /** Answers of the API, as its models write them. */
 
@@ -73,6 +73,18 @@ export function run(changes: Partial<Run> = {}): Run {
     last_success: null,
     logs_url: `/api/runs/${etl_run_id}/logs`,
     metrics_download_url: `/api/runs/${etl_run_id}/metrics`,
+    ...changes,
+  };
+}
+
+export function request(changes: Partial<LastRequest> = {}): LastRequest {
+  return {
+    id: 1,
+    action: "retry",
+    status: "queued",
+    requested_by: "ada",
+    refusal: null,
+    at: "2026-11-27T00:05:00Z",
     ...changes,
   };
 }
