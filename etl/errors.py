@@ -9,6 +9,7 @@
         ├── UsageError            bad command line                                    (exit 2)
         ├── ConfigurationError    every fault of the configuration, all at once       (exit 2)
         ├── SourceError           the source lacks what the configuration names
+        │   └── InputAwayError    what was read and kept is not on this machine
         ├── DataError             rows that no destination may get
         │   ├── RejectedRowsError more of the rows read break a rule than `maximum_rejected` allows
         │   ├── NullKeyError
@@ -92,6 +93,10 @@ class ConfigurationError(TerminalError):
 
 class SourceError(TerminalError):
     """The source lacks a table, column or file that the configuration names."""
+
+
+class InputAwayError(SourceError):
+    """What was read and kept is not on this machine, or not any more: another one may have it."""
 
 
 class DataError(TerminalError):

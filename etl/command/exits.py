@@ -14,6 +14,8 @@ class Exit(IntEnum):
     """Bad use or configuration; nothing was touched."""
     NOT_UP = 3
     """`stack status` alone: a server is down."""
+    NOT_YET = 75
+    """Nothing was begun, for a reason that passes: the same again later (sysexits' EX_TEMPFAIL)."""
     INTERRUPTED = 130
     """Ended by Ctrl-C; what was stored stays."""
     TERMINATED = 143

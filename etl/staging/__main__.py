@@ -1,7 +1,7 @@
 """`etl staging load | retry | cancel | status | worker | init | migrate`: JSON records into stg_* tables.
 
 Exit codes: 0 all stored, 1 some were not (run partial or failed), 2 bad use, configuration or database, before anything
-was written, 130 interrupted, 143 terminated.
+was written, 75 not begun yet (of a worker's load: its request waits), 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from etl.command.logging import LogFormat, configure_logging, default_log_format
 from etl.command.options import AsJson, ConfigDir, LogOption, MetricsPort, Pushgateway
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.config.staging.models import StagingJob
-from etl.errors import EtlError
+from etl.errors import EtlError, InputAwayError, LockedError, TransientError
 from etl.names import path_of
 from etl.project import DEFAULT_CONFIG_DIR
 from etl.report.commands import Commands
@@ -56,8 +56,14 @@ from etl.staging.work.loads import start_load
 from etl.staging.work.worker import Worker
 
 
+class NotYetError(EtlError):
+    """A request's load could not begin, for a reason that passes."""
+
+
 def exit_of(error: EtlError) -> Exit:
     """What goes wrong after a run has begun ends in its status: all else was before."""
+    if isinstance(error, NotYetError):
+        return Exit.NOT_YET
     return Exit.FAILED if isinstance(error, BrokenOffError) else Exit.USAGE
 
 
@@ -104,7 +110,7 @@ def load(
     configuration = _configured(config_dir, log_format)
     chosen = configuration.job(job, batch_size, workers, file or (), maximum_rejected)
     source = open_source(chosen, configuration)
-    with _database(configuration, chosen) as database:
+    with _beginning(request), _database(configuration, chosen) as database:
         loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
         summary = loader.load(naming_files(chosen, source), source, options)
     return _end(summary, metrics, pushgateway, as_json, config_dir)
@@ -130,9 +136,10 @@ def retry(
     metrics = Metrics()
     options = LoadOptions(force=force, retries=retries, reject_dir=reject_dir)
     configuration = _configured(config_dir, log_format)
-    chosen = _job_of(configuration, run, workers, maximum_rejected)
+    with _beginning(request):
+        chosen = _job_of(configuration, run, workers, maximum_rejected)
     source = open_source(chosen, configuration, is_retry=True)
-    with _database(configuration, chosen) as database:
+    with _beginning(request), _database(configuration, chosen) as database:
         if request is not None:
             asked = Requests(database).get(request).parameters
             batch = asked.get("batch_indexes")
@@ -271,6 +278,17 @@ def _job_of(
     is_same_kind = read.get("type") == configuration.job(run.etl_job_id).source.type
     files = [str(path_of(name)) for name in read.get("path", ())] if is_same_kind else []
     return configuration.job(run.etl_job_id, run.batch_size, workers, files, maximum_rejected)
+
+
+@contextmanager
+def _beginning(request: int | None) -> Iterator[None]:
+    """Who types a command is told at once; a request can wait until its time has come."""
+    try:
+        yield
+    except (TransientError, LockedError, InputAwayError) as error:
+        if request is None:
+            raise
+        raise NotYetError(error.message) from error
 
 
 def _configured(config_dir: Path, log_format: LogFormat | None = None) -> StagingConfiguration:

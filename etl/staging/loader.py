@@ -19,7 +19,7 @@ import structlog
 
 from etl.command.typed import etl_as_typed
 from etl.config.staging.jobs import StagingJob
-from etl.errors import EtlError, SourceError, UsageError
+from etl.errors import EtlError, InputAwayError, SourceError, UsageError
 from etl.staging.batch.records import PreparedBatch, RawBatch
 from etl.staging.batch.rules import rules_of, tolerances_of
 from etl.staging.batch.store import BatchStore
@@ -29,6 +29,7 @@ from etl.staging.database.checks import check_database, check_table
 from etl.staging.database.database import StagingDatabase
 from etl.staging.engine import Engine
 from etl.staging.ledger.batch_events import batch_failed
+from etl.staging.ledger.ending import this_process
 from etl.staging.ledger.failures import failure_of
 from etl.staging.ledger.heartbeat import Watch
 from etl.staging.ledger.journal import Journal
@@ -127,6 +128,7 @@ class StagingLoader:
             open_batches = [each for each in open_batches if each.batch_index in batches]
         if not options.includes_permanent:
             open_batches = [each for each in open_batches if not each.is_permanent]
+        _refuse_elsewhere(run, source, open_batches)
         number = self._ledger.resume_run(
             run_id,
             job.id,
@@ -323,6 +325,17 @@ def _refuse_other_source(run: Run, job: StagingJob) -> None:
         raise UsageError(
             f"run {run.id} read {found}, and job {job.id} is of source {job.source.type}: "
             "what it read cannot be read again; load the input anew"
+        )
+
+
+def _refuse_elsewhere(run: Run, source: Source, open_batches: Sequence[BatchPlace]) -> None:
+    """None of what the run kept is here, and it was another machine that kept it: each batch would fail."""
+    if run.host in (None, this_process()["host"]) or any(source.is_here(each.source_position) for each in open_batches):
+        return
+    if open_batches:
+        raise InputAwayError(
+            f"what run {run.id} has read of its input is kept on {run.host}, in the spool there, and cannot be read "
+            "again here; retry it there (`staging worker` on that machine takes it up), or load the input anew"
         )
 
 

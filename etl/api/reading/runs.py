@@ -163,12 +163,14 @@ def _queueing(look: Look, row: Row) -> Queueing | None:
     if row["request_id"] is None or row["status"] == "running":
         return None
     ((ahead, workers),) = look.tuples("page_queueing", request_id=row["request_id"], silent_seconds=SILENT_SECONDS)
+    live = [] if row["request_is_forced"] else look.tuples("live_runs", job_id=row["etl_job_id"], with_queued=False)
+    setback = row["request_setback"] if row["request_is_set_back"] else None
     return Queueing(
         requested_at=row["request_requested_at"],
         requested_by=row["request_requested_by"],
         ahead=ahead,
         workers=workers,
-        waits_for=row["request_setback"] if row["request_is_set_back"] else None,
+        waits_for=f"run {live[0][0]} of the same job is under way" if live else setback,
     )
 
 

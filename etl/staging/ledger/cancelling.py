@@ -14,7 +14,7 @@ def cancel_locked(cursor: Cursor, run_id: str, by: str) -> bool:
     row = cursor.fetchone()
     if row is None:
         return False
-    _, status, _, is_cancelled = row
+    _, status, _, is_cancelled, _ = row
     cancel = {"run_id": run_id, "cancelled_by": by}
     if status == "running":
         cursor.execute(statement("cancel_run"), cancel)

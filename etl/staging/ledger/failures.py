@@ -9,14 +9,14 @@ from pathlib import Path
 
 import psycopg2
 
-from etl.errors import EtlError, FencedError, InterruptionError, TransientError
+from etl.errors import EtlError, FencedError, InputAwayError, InterruptionError, TransientError
 from etl.postgresql.door import sqlstate
 from etl.redaction import redact
 
 STACK_CHARACTERS = 8000
 MESSAGE_CHARACTERS = 4000
 
-_PASSING = (TransientError, FencedError, InterruptionError)
+_PASSING = (TransientError, FencedError, InputAwayError, InterruptionError)
 """What says nothing of the batch itself."""
 
 

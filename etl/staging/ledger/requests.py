@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from psycopg2.extensions import cursor as Cursor
 
-from etl.config.staging.models import StagingJob
+from etl.config.staging.models import FILE_TYPES, StagingJob
 from etl.errors import UsageError
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.batch_log import as_json
@@ -232,7 +232,7 @@ def _refuse_beside(cursor: Cursor, job_id: str) -> None:
 def _queue_retry(cursor: Cursor, job_id: str, asked: _Asked) -> str:
     run_id = asked.run_id
     cursor.execute(statement("run_as_asked_for"), {"run_id": run_id})
-    ((_, status, has_read_all, _),) = cursor.fetchall()
+    ((_, status, has_read_all, _, source_type),) = cursor.fetchall()
     cursor.execute(statement("open_requests_of_job"), {"job_id": job_id})
     if status in ("pending", "running") or run_id in {row[0] for row in cursor.fetchall()}:
         raise RunIsRunningError(f"run {run_id} is {'under way' if status == 'running' else 'queued'}")
@@ -240,19 +240,20 @@ def _queue_retry(cursor: Cursor, job_id: str, asked: _Asked) -> str:
     cursor.execute(statement("newer_run"), {"run_id": run_id})
     if newer := cursor.fetchone():
         raise OvertakenError(f"run {newer[0]} of the same job has stored newer records since; load the source again")
-    _refuse_nothing(cursor, asked, has_read_all)
+    can_be_read_on = not has_read_all and (source_type is None or source_type in FILE_TYPES)
+    _refuse_nothing(cursor, asked, can_be_read_on)
     return "queued"
 
 
-def _refuse_nothing(cursor: Cursor, asked: _Asked, has_read_all: bool) -> None:
+def _refuse_nothing(cursor: Cursor, asked: _Asked, can_be_read_on: bool) -> None:
     run_id, wanted = asked.run_id, asked.parameters["batch_indexes"]
     cursor.execute(statement("batches_left"), {"run_id": run_id, "batch_indexes": wanted})
     left: dict[int, bool] = dict(cursor.fetchall())
     if missing := sorted(set(wanted or ()) - set(left)):
         raise NothingToRetryError(f"run {run_id} has no batch to retry with index {_listed(missing)}")
-    if not left and (has_read_all or wanted is not None):
-        raise NothingToRetryError(f"all batches of run {run_id} are stored")
-    if left and all(left.values()) and not asked.parameters["includes_permanent"] and (has_read_all or wanted):
+    if not left and (wanted is not None or not can_be_read_on):
+        raise NothingToRetryError(f"all that was read of run {run_id} is stored")
+    if left and all(left.values()) and not asked.parameters["includes_permanent"] and (wanted or not can_be_read_on):
         raise NothingToRetryError(
             f"the errors of all {len(left):,} batches that run {run_id} left are permanent: mend what they say, "
             "and retry with them included"

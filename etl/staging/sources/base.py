@@ -34,6 +34,9 @@ class Source(Protocol):
     def read_again(self, index: int, position: dict[str, Any]) -> RawBatch:
         """Just that batch, record by record the same; refused where the input has changed since."""
 
+    def is_here(self, position: dict[str, Any]) -> bool:
+        """Whether this is the machine to read that batch again on."""
+
     def locate(self, batch: RawBatch, ordinal: int) -> dict[str, Any]:
         """Where a person finds the record: file and line, row or element, counted from 1."""
 

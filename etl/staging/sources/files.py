@@ -51,6 +51,10 @@ class FileSource:
         except SourceError as error:
             raise SourceError(f"{error.message}; until then the input gave {ordinal:,} records") from error
 
+    def is_here(self, position: dict[str, Any]) -> bool:
+        """Files are expected on every machine: one that is missing is a fault."""
+        return True
+
     def read_again(self, index: int, position: dict[str, Any]) -> RawBatch:
         path, count, ordinal = path_of(position["file"]), position["records"], position["ordinal"]
         refuse_changed(path, position)

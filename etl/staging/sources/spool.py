@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from etl.errors import SourceError
+from etl.errors import InputAwayError, SourceError
 from etl.files.writing import whole
 from etl.staging.batch.records import RawBatch
 from etl.staging.sources.base import After, Stream
@@ -36,12 +36,15 @@ class Spool:
     def read(self, index: int, position: dict[str, Any]) -> RawBatch:
         path, count, ordinal = Path(position["spool"]), position["records"], position["ordinal"]
         if not path.is_file():
-            raise SourceError(f"batch {index} is not in the spool any more: no file {path}; load the input again")
+            raise InputAwayError(f"batch {index} is not in the spool any more: no file {path}; load the input again")
         with naming(f"spool file {path}"):
             records = path.read_bytes().split(b"\n")[:-1]
         if len(records) != count:
             raise SourceError(f"spool file {path}: expected {count} records, found {len(records)}")
         return RawBatch(index, position, range(ordinal, ordinal + count), records)
+
+    def has(self, position: dict[str, Any]) -> bool:
+        return Path(position["spool"]).is_file()
 
     def remove(self, run_id: str, index: int) -> None:
         path = self._path(run_id, index)
@@ -80,6 +83,9 @@ class SpooledSource:
 
     def read_again(self, index: int, position: dict[str, Any]) -> RawBatch:
         return self.spool.read(index, position)
+
+    def is_here(self, position: dict[str, Any]) -> bool:
+        return self.spool.has(position)
 
     def locate(self, batch: RawBatch, ordinal: int) -> dict[str, Any]:
         return self.stream.locate(batch, ordinal)

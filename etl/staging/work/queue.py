@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from etl.config.staging.models import FILE_TYPES
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.ending import WORKER_GRACE_SECONDS, bury_dead_runs, end_run, this_process
 from etl.staging.ledger.queries import statement
 from etl.staging.ledger.values import Request, of_row
 
 FORGET_SECONDS = 7 * 24 * 3600.0
+_SETBACKS = {"first_wait_seconds": 5.0, "longest_wait_seconds": 60.0, "most_setbacks": 30}
+"""Half an hour in all."""
 
 
 class Queue:
@@ -30,14 +33,18 @@ class Queue:
 
     def claim(self, limit: int) -> list[Request]:
         with self._database.rows("claim requests") as cursor:
-            cursor.execute(statement("claim_requests"), {**self._worker, "limit": limit})
+            known = {"file_types": sorted(FILE_TYPES), "grace_seconds": WORKER_GRACE_SECONDS}
+            cursor.execute(statement("claim_requests"), {**self._worker, **known, "limit": limit})
             found = [of_row(Request, row) for row in cursor.fetchall()]
         return sorted(found, key=lambda each: each.id)
 
-    def give_back(self, request: Request) -> None:
-        """Its load could not begin, through no fault of its own."""
+    def give_back(self, request: Request, setback: str) -> bool:
+        """Its load could not begin, for a reason that passes: it waits. False where it had begun, or has waited often
+        enough."""
+        known = {"request_id": request.id, "setback": setback, **_SETBACKS}
         with self._database.transaction("give request back") as cursor:
-            cursor.execute(statement("requeue_request"), {**self._worker, "request_id": request.id})
+            cursor.execute(statement("requeue_request"), {**self._worker, **known})
+            return cursor.fetchone() is not None
 
     def refuse(self, request: Request, exit_code: int | None, refusal: str, output: str) -> bool:
         """The load ended before it began the run, which ends with it; False where it had begun it, or another had."""

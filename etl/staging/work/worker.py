@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import structlog
 
+from etl.command.exits import Exit
 from etl.errors import TransientError
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.values import Request
@@ -83,10 +84,12 @@ class Worker:
 
     def _tell_end(self, load: Load) -> None:
         exit_code, output = load.process.wait(), load.tail()
-        if self._away_at > load.started:  # it may have met the same, and is none the worse for it
-            self._queue.give_back(load.request)
         refusal = load.refusal(exit_code)
-        if self._queue.refuse(load.request, exit_code, refusal, output):
+        # while the database was away, it may have met the same, and is none the worse for it
+        may_wait = exit_code == Exit.NOT_YET or self._away_at > load.started
+        if may_wait and self._queue.give_back(load.request, refusal):
+            self._say("load set back", load, reason=refusal)
+        elif self._queue.refuse(load.request, exit_code, refusal, output):
             self._say("load refused", load, refusal=refusal)
         else:
             self._queue.finish(load.request, load.process.pid, exit_code, output)

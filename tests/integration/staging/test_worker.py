@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg2
 import pytest
@@ -20,8 +21,12 @@ from etl.config.staging.models import JsonFiles, StagingJob
 from etl.stack.layout import DATA_DIR_VARIABLE, Layout
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.ledger import StagingLedger
+from etl.staging.ledger.refusals import NothingToRetryError
 from etl.staging.ledger.requests import Requests
-from etl.staging.ledger.values import NewRun
+from etl.staging.ledger.values import NewRun, Request
+from etl.staging.work.loads import Load, start_load
+from etl.staging.work.queue import Queue
+from etl.staging.work.worker import Worker
 from tests.databases import statements_of
 from tests.integration.staging.conftest import Execute
 from tests.integration.staging.test_commands import Run, environment, file, ready, run, url_of
@@ -34,6 +39,15 @@ __all__ = ["environment", "file", "ready", "run"]
 JOB = StagingJob(id="events", target_table="stg_events", source=JsonFiles(type="ndjson", path=("x",)), source_id="id")
 REQUESTS = "SELECT status, exit_code, refusal FROM etl_run_requests ORDER BY id"
 RUNS = "SELECT id, status, failure FROM etl_runs ORDER BY id"
+SETBACKS = "SELECT status, exit_code, setbacks, setback, begin_after > now() FROM etl_run_requests ORDER BY id"
+ASKED = """
+jobs:
+  asked:
+    target_table: stg_events
+    source: {type: query, query: "SELECT 'k' || i AS id, i AS n FROM generate_series(0, 249) AS i ORDER BY i"}
+    source_id: id
+    batch_size: 100
+"""
 WORKER_DIED = """
 UPDATE etl_workers SET heartbeat_at = now() - interval '1 hour';
 UPDATE etl_run_requests SET claimed_at = now() - interval '1 hour' WHERE status = 'claimed'
@@ -52,6 +66,16 @@ def load(requests: Requests) -> Callable[..., int]:
         return requests.request_load(job, run_id, 100, force, f"load {run_id}", "ada").request_id
 
     return load
+
+
+@pytest.fixture
+def ledger(staging_settings: PostgreSQLSettings, ready: None) -> Iterator[StagingLedger]:
+    with closing(StagingDatabase(staging_settings)) as database:
+        yield StagingLedger(database)
+
+
+def work_off(database: StagingDatabase, start: Callable[[Request], Load]) -> None:
+    Worker(database, start, 1).run(once=True)
 
 
 @contextmanager
@@ -195,31 +219,156 @@ def test_of_two_processes_that_were_started_for_a_request_one_begins(
     assert execute("SELECT max(attempts) FROM etl_run_batches") == [(1,)]
 
 
-def test_a_start_that_is_refused_is_told_in_words(
-    load: Callable[..., int], requests: Requests, run: Run, execute: Execute, staging_settings: PostgreSQLSettings
-) -> None:
+def test_a_start_that_is_refused_is_told_in_words(load: Callable[..., int], run: Run, execute: Execute) -> None:
     load("unknown", JOB.model_copy(update={"id": "elsewhere"}))
     run("worker", "--once")
     (unknown,) = execute(REQUESTS)
     assert (unknown[:2], "unknown job 'elsewhere'" in unknown[2]) == (("refused", 2), True)
     assert execute(RUNS) == [("unknown", "failed", unknown[2])]
 
-    load("beside")
-    with closing(StagingDatabase(staging_settings)) as database:
-        ledger = StagingLedger(database)
-        ledger.start_run(NewRun("typed", "events", "stg_events", 100, 1), force=True)
-        run("worker", "--once")
-        ledger.finish_run("typed")
-    status, code, refusal = execute(REQUESTS)[-1]
-    assert (status, code) == ("refused", 2)
-    assert "job events is being loaded by run typed" in refusal
-    assert execute("SELECT status, failure FROM etl_runs WHERE id = 'beside'") == [("failed", refusal)]
-
     load("missing")
     execute("DROP TABLE stg_events")
     run("worker", "--once")
     status, code, refusal = execute(REQUESTS)[-1]
     assert (status, code, "has no table stg_events" in refusal) == ("refused", 2, True)
+
+
+def test_what_is_queued_waits_for_the_run_of_its_job_that_is_under_way(
+    load: Callable[..., int], ledger: StagingLedger, run: Run, execute: Execute
+) -> None:
+    load("behind")
+    ledger.start_run(NewRun("typed", "events", "stg_events", 100, 1), force=True)
+    load("beside", force=True)
+    assert run("worker", "--once").returncode == 0
+    assert execute("SELECT etl_run_id, status FROM etl_run_requests ORDER BY id") == [
+        ("behind", "queued"), ("beside", "done"),
+    ]  # fmt: skip
+    assert execute("SELECT status FROM etl_runs WHERE id = 'behind'") == [("pending",)]
+    ledger.finish_run("typed")
+    run("worker", "--once")
+    assert execute("SELECT status, requested_by FROM etl_runs WHERE id = 'behind'") == [("success", "ada")]
+
+
+def test_a_start_that_another_run_came_before_waits(
+    load: Callable[..., int],
+    ledger: StagingLedger,
+    requests: Requests,
+    run: Run,
+    execute: Execute,
+    tmp_path: Path,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    staging_settings: PostgreSQLSettings,
+) -> None:
+    load("behind")
+    monkeypatch.setenv("ETL_STAGING_POSTGRES_URL", environment["ETL_STAGING_POSTGRES_URL"])
+
+    def start_behind(request: Request) -> Load:
+        ledger.start_run(NewRun("typed", "events", "stg_events", 100, 1), force=True)
+        return start_load(request, tmp_path / "conf")
+
+    with closing(StagingDatabase(staging_settings)) as database:
+        work_off(database, start_behind)
+    ((status, code, setbacks, setback, is_later),) = execute(SETBACKS)
+    assert (status, code, setbacks, is_later) == ("queued", None, 1, True)
+    assert "job events is being loaded by run typed" in setback
+    assert execute("SELECT status FROM etl_runs WHERE id = 'behind'") == [("pending",)]
+    ledger.finish_run("typed")
+    execute("UPDATE etl_run_requests SET begin_after = now() + interval '1 hour'")
+    run("worker", "--once")
+    assert execute("SELECT status FROM etl_run_requests") == [("queued",)], "it is left alone for a moment"
+    execute("UPDATE etl_run_requests SET begin_after = now()")
+    run("worker", "--once")
+    assert execute("SELECT status FROM etl_runs WHERE id = 'behind'") == [("success",)]
+
+
+def test_a_load_that_finds_no_database_waits_and_not_for_ever(
+    load: Callable[..., int],
+    execute: Execute,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    staging_settings: PostgreSQLSettings,
+    run: Run,
+) -> None:
+    load("run")
+    # where nobody listens: the load's own way to the server, not the worker's
+    monkeypatch.setenv("ETL_STAGING_POSTGRES_URL", url_of(staging_settings, port=1))
+    with closing(StagingDatabase(staging_settings)) as database:
+        work_off(database, lambda request: start_load(request, tmp_path / "conf"))
+        ((status, _, setbacks, setback, is_later),) = execute(SETBACKS)
+        assert (status, setbacks, is_later) == ("queued", 1, True)
+        assert "cannot" in setback or "refused" in setback
+        assert execute(RUNS) == [("run", "pending", None)]
+        execute("UPDATE etl_run_requests SET setbacks = 30, begin_after = now()")
+        work_off(database, lambda request: start_load(request, tmp_path / "conf"))
+    assert execute(REQUESTS) == [("refused", 75, setback)]
+    assert execute(RUNS) == [("run", "failed", setback)]
+
+
+def test_a_retry_of_what_was_kept_goes_where_it_was_kept(
+    requests: Requests, run: Run, execute: Execute, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "conf" / "staging" / "asked.yaml").write_text(ASKED)
+    source = {"ETL_SOURCE_POSTGRES_URL": environment["ETL_STAGING_POSTGRES_URL"]}
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
+    assert run("load", "asked", "--run-id", "asked", **source).returncode == 1
+    execute("ALTER TABLE stg_events DROP CONSTRAINT no_k150")
+    execute("UPDATE etl_runs SET host = 'elsewhere', process_id = 1")
+    execute(
+        "INSERT INTO etl_workers (id, host, process_id, maximum_loads) VALUES (gen_random_uuid(), 'elsewhere', 1, 1)"
+    )
+    requests.request_retry("asked", None, True, "retry", "ada")
+    assert run("worker", "--once", **source).returncode == 0
+    assert execute(REQUESTS) == [("queued", None, None)], "a worker there will take it up"
+
+    execute("UPDATE etl_workers SET heartbeat_at = now() - interval '1 hour' WHERE host = 'elsewhere'")
+    (kept,) = tmp_path.rglob("asked.*.ndjson")
+    kept.rename(tmp_path / "away")
+    run("worker", "--once", **source)
+    ((status, _, setbacks, setback, _),) = execute(SETBACKS)
+    assert (status, setbacks, "is kept on elsewhere" in setback) == ("queued", 1, True)
+    # no batch was tried, and failed, for it
+    failed = "SELECT error_code, attempts FROM etl_run_batches WHERE status = 'failed'"
+    assert execute(failed) == [("23514", 1)]
+    typed = run("retry", "--run", "asked", **source)
+    assert (typed.returncode, "is kept on elsewhere" in typed.stderr) == (2, True)
+
+    (tmp_path / "away").rename(kept)
+    execute("UPDATE etl_run_requests SET begin_after = now()")
+    run("worker", "--once", **source)
+    assert execute("SELECT status FROM etl_runs") == [("success",)]
+    assert execute("SELECT count(*) FROM stg_events") == [(250,)]
+
+
+def test_what_was_kept_is_not_read_on(requests: Requests, execute: Execute) -> None:
+    execute("INSERT INTO etl_jobs (id, target_table) VALUES ('asked', 'stg_events')")
+    execute(
+        "INSERT INTO etl_runs (id, etl_job_id, target_table, batch_size, status, phase, started_at, finished_at,"
+        """ parameters) VALUES ('asked', 'asked', 'stg_events', 100, 'failed', 'committing', now(), now(),"""
+        """ '{"source": {"type": "query"}}')"""
+    )
+    with pytest.raises(NothingToRetryError, match="all that was read of run asked is stored"):
+        requests.request_retry("asked", None, True, "retry", "ada")
+
+
+def test_a_claim_keeps_to_its_limit_however_it_is_planned(
+    load: Callable[..., int], execute: Execute, staging_settings: PostgreSQLSettings
+) -> None:
+    for number in range(6):
+        load(f"run{number}", force=True)
+    name = staging_settings.database
+    plan = ("hashjoin", "mergejoin", "material", "memoize", "indexscan", "bitmapscan", "indexonlyscan")
+    for each in plan:
+        execute(f'ALTER DATABASE "{name}" SET enable_{each} = off')
+    # so that the table is the outer side of the loop
+    execute("ANALYZE etl_run_requests")
+    try:
+        with closing(StagingDatabase(staging_settings)) as database:
+            claimed = Queue(database, uuid4(), 2).claim(2)
+    finally:
+        for each in plan:
+            execute(f'ALTER DATABASE "{name}" RESET enable_{each}')
+    assert [each.etl_run_id for each in claimed] == ["run0", "run1"]
 
 
 def test_a_run_that_waits_for_a_lock_is_cancelled_through_its_request(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.errors import ConnectionLostError, FencedError, SourceError, StoreError
+from etl.errors import ConnectionLostError, FencedError, InputAwayError, SourceError, StoreError
 from etl.project import PROJECT_DIR
 from etl.staging.ledger.failures import STACK_CHARACTERS, failure_of
 
@@ -26,6 +26,7 @@ def raised(error: Exception, cause: Exception | None = None) -> Exception:
         (FencedError("given up"), False),
         (StoreError("no"), True),
         (SourceError("the file has changed"), True),
+        (InputAwayError("kept on another machine"), False),
         (KeyError("a mistake of ours"), True),
     ],
 )

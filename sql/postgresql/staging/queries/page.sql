@@ -26,6 +26,7 @@ FROM pg_current_snapshot() AS snapshot, pg_stat_bgwriter AS statistics;
 -- refused as it was asked for was told there and then), and the last success before it.
 SELECT run.*, clock_timestamp() AS read_at,
     request.id AS request_id, request.requested_at AS request_requested_at, request.requested_by AS request_requested_by,
+    coalesce((request.parameters ->> 'force')::boolean, false) AS request_is_forced,
     request.begin_after > clock_timestamp() AS request_is_set_back, request.setback AS request_setback,
     to_jsonb(last_request) AS last_request, success.id AS success_id, success.parameters AS success_parameters
 FROM etl_runs AS run

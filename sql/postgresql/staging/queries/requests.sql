@@ -33,7 +33,8 @@ WHERE etl_job_id = %(job_id)s AND status IN ('queued', 'claimed') ORDER BY id;
 
 -- name: run_as_asked_for
 -- What a retry or cancel wants to know; the job is locked, so that nothing begins meanwhile.
-SELECT etl_job_id, status, input_ended_at IS NOT NULL AS has_read_all, cancelled_at IS NOT NULL AS is_cancelled
+SELECT etl_job_id, status, input_ended_at IS NOT NULL AS has_read_all, cancelled_at IS NOT NULL AS is_cancelled,
+    parameters #>> '{source,type}' AS source_type
 FROM etl_runs WHERE id = %(run_id)s;
 
 -- name: batches_left
@@ -57,18 +58,33 @@ WHERE id = %(request_id)s AND etl_run_id = %(run_id)s AND action = %(action)s AN
 RETURNING id;
 
 -- name: claim_requests
+-- Passes over what waits: for a moment, for another run of its job, or, a retry of what only the run's machine has
+-- kept, for a worker there while there is one. MATERIALIZED: a subquery that is scanned twice claims more than `limit`.
+WITH next AS MATERIALIZED (
+    SELECT id FROM etl_run_requests AS waiting
+    WHERE status = 'queued' AND (begin_after IS NULL OR begin_after <= clock_timestamp())
+        AND (coalesce((parameters ->> 'force')::boolean, false) OR NOT EXISTS (
+            SELECT FROM etl_runs WHERE etl_runs.etl_job_id = waiting.etl_job_id AND etl_runs.status = 'running'
+        ))
+        AND NOT EXISTS (
+            SELECT FROM etl_runs AS run JOIN etl_workers AS worker ON worker.host = run.host
+            WHERE run.id = waiting.etl_run_id AND waiting.action = 'retry' AND run.host <> %(host)s
+                AND run.parameters #>> '{source,type}' <> ALL (%(file_types)s) AND worker.stopped_at IS NULL
+                AND worker.heartbeat_at > clock_timestamp() - make_interval(secs => %(grace_seconds)s)
+        )
+    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
 UPDATE etl_run_requests AS request SET status = 'claimed', worker_id = %(worker_id)s, claimed_at = clock_timestamp()
-FROM (
-    SELECT id FROM etl_run_requests WHERE status = 'queued' ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-) AS next
-WHERE request.id = next.id
+FROM next WHERE request.id = next.id
 RETURNING request.id, request.etl_run_id, request.etl_job_id, request.action, request.parameters, request.status,
     request.requested_by;
 
 -- name: requeue_request
--- The load could not even begin, through no fault of its own.
-UPDATE etl_run_requests SET status = 'queued', worker_id = NULL, claimed_at = NULL
-WHERE id = %(request_id)s AND status = 'claimed' AND worker_id = %(worker_id)s
+-- The load could not even begin, for a reason that passes; longer from time to time, and not for ever.
+UPDATE etl_run_requests SET status = 'queued', worker_id = NULL, claimed_at = NULL, setbacks = setbacks + 1,
+    setback = %(setback)s, begin_after = clock_timestamp()
+        + make_interval(secs => least(%(first_wait_seconds)s * power(2, setbacks), %(longest_wait_seconds)s))
+WHERE id = %(request_id)s AND status = 'claimed' AND worker_id = %(worker_id)s AND setbacks < %(most_setbacks)s
 RETURNING id;
 
 -- name: refuse_request
