@@ -10,17 +10,19 @@ import orjson
 from etl.api.models import ConfigurationChange
 
 _LONGEST = 2000
+_UNTOLD = {"source.query"}
+"""Whether it has changed is shown, not what it is."""
 
 
 def changes_between(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[ConfigurationChange]:
     """By key, in the order of the alphabet; none where there was no success before."""
     if before is None:
         return []
-    old, new = dict(_flat(before)), dict(_flat(after))
+    old, new = _texts(before), _texts(after)
     return [
-        ConfigurationChange(key=key, before=_shown(old, key), after=_shown(new, key))
+        ConfigurationChange(key=key, before=_shown(key, old.get(key)), after=_shown(key, new.get(key)))
         for key in sorted(old.keys() | new.keys())
-        if _shown(old, key) != _shown(new, key)
+        if old.get(key) != new.get(key)
     ]
 
 
@@ -33,5 +35,12 @@ def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]
             yield f"{path}{key}", each
 
 
-def _shown(values: Mapping[str, Any], key: str) -> str | None:
-    return orjson.dumps(values[key], option=orjson.OPT_SORT_KEYS).decode()[:_LONGEST] if key in values else None
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Whole, since two long values may differ at their ends."""
+    return {key: orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() for key, value in _flat(values)}
+
+
+def _shown(key: str, text: str | None) -> str | None:
+    if text is None or key not in _UNTOLD:
+        return text and text[:_LONGEST]
+    return '"changed"'

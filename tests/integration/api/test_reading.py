@@ -217,6 +217,16 @@ def test_history_says_what_has_changed_since_the_last_success(client: httpx2.Cli
     assert run_of(client, "one").last_success is None
 
 
+def test_long_values_are_compared_whole_and_queries_are_not_told(client: httpx2.Client, ledger: Execute) -> None:
+    for name, status, end, query in (("one", "success", "a", "SELECT 1"), ("two", "failed", "b", "SELECT 2")):
+        source = {"type": "query", "query": query}
+        parameters = orjson.dumps({"source": source, "description": "x" * 3000 + end}).decode()
+        add_run(ledger, name, status=status, parameters=parameters, finished_at="2026-01-02T00:00:00Z")
+    changes = {each.key: (each.before, each.after) for each in run_of(client, "two").configuration_changes}
+    long = '"' + "x" * 1999
+    assert changes == {"description": (long, long), "source.query": ('"changed"', '"changed"')}
+
+
 def test_pages_of_history(client: httpx2.Client, ledger: Execute) -> None:
     for number in range(7):
         add_run(ledger, f"r{number}", status="failed", finished_at="2026-01-02T00:00:00Z")
