@@ -9,6 +9,8 @@ NOTHING = "0"
 """The id of one who has seen nothing."""
 EVENT_ID = r"^([0-9a-f]{1,16}-)?[0-9]{1,19}(:[0-9]{1,19}:[0-9,]{0,200})?$"
 """Bare numbers are NOTHING, or of a version that had no more."""
+LONGEST_LIST = 200
+"""Characters of open transactions that an id names; of more it says only from where on to look again."""
 
 _PARTS = re.compile(r"([0-9a-f]{1,16})-([0-9]+):([0-9]+):((?:[0-9]+(?:,[0-9]+)*)?)")
 
@@ -23,7 +25,9 @@ class Seen:
 
     @property
     def id(self) -> str:
-        return f"{self.incarnation}-{self.snapshot}"
+        xmin, _, open_ones = self.snapshot.split(":")
+        told = self.snapshot if len(open_ones) <= LONGEST_LIST else f"{xmin}:{xmin}:"
+        return f"{self.incarnation}-{told}"
 
 
 def since(event_id: str, now: Seen) -> str | None:

@@ -31,12 +31,12 @@ describe("of two states", () => {
 
   it("of a run with the same revision the later change's stays: metrics grow with its batches", () => {
     const seconds = (elapsed_seconds: number) => run({ metrics: metrics({ elapsed_seconds }) });
-    store.offer(seconds(2), [], "100");
+    store.offer(seconds(2), [], "5f-90:100:");
     store.flush();
-    store.offer(seconds(1), [], "99");
+    store.offer(seconds(1), [], "5f-90:99:");
     store.flush();
     expect(store.run()?.metrics.elapsed_seconds).toBe(2);
-    store.offer(seconds(3), [], "100");
+    store.offer(seconds(3), [], "5f-90:100:");
     store.flush();
     expect(store.run()?.metrics.elapsed_seconds).toBe(3);
   });
