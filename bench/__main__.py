@@ -1,4 +1,4 @@
-"""python -m bench main | staging | uploader | orchestrator: against baselines, on servers of the benchmark's own."""
+"""python -m bench main | staging | uploader | orchestrator | page: measures, on servers of the benchmark's own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bench.machine import describe_machine
 from bench.measure import Results
 from bench.orchestrator import SCENARIOS, USUAL, measure_orchestrator
 from bench.orchestrator import Plan as QueuePlan
+from bench.page import measure_page
 from bench.peers.environment import prepare_environment
 from bench.printing import print_results, write_json
 from bench.races import Course, race_clickhouse, race_postgresql, race_s3
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
             _measure_uploader(options, machine, results)
         elif options.suite == "orchestrator":
             _measure_orchestrator(options, machine, results)
+        elif options.suite == "page":
+            _measure_page(results)
         else:
             _measure_with_all_servers(options, results)
     finally:
@@ -104,6 +107,11 @@ def _measure_orchestrator(options: argparse.Namespace, machine: dict[str, str], 
         measure_orchestrator(dsn, options.scenarios, plan, results, _say, machine)
 
 
+def _measure_page(results: Results) -> None:
+    with embedded_servers("postgresql") as variables, tempfile.TemporaryDirectory() as folder:
+        measure_page(variables["ETL_POSTGRES_URL"], Path(folder) / "page", results, _say)
+
+
 def _race(options: argparse.Namespace, spark: SparkSession, settings: Settings, results: Results) -> None:
     wanted = [race for name, race in RACES.items() if name in options.only]
     if not wanted:
@@ -121,7 +129,9 @@ def _add(results: Results, more: Results) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the product; asserts no time.")
-    parser.add_argument("suite", choices=["main", "staging", "uploader", "orchestrator"], help="what to measure")
+    parser.add_argument(
+        "suite", choices=["main", "staging", "uploader", "orchestrator", "page"], help="what to measure"
+    )
     parser.add_argument("--rows", type=int, default=2_000_000, help="of each race (2,000,000)")
     parser.add_argument("--rounds", type=int, default=3, help="times each contender takes its turn (3)")
     parser.add_argument("--only", type=_sections, default=SECTIONS, help=f"some of {','.join(SECTIONS)}")

@@ -63,7 +63,7 @@ def _prices(timings: Iterable[Timing]) -> Table:
 
 
 def _ratios(ratios: Iterable[Ratio]) -> Table:
-    table = _table("section", "ratio of medians", numbers=("value", "target", "reached"))
+    table = _table("section", "what", numbers=("value", "target", "reached"))
     for each in ratios:
         sign = "≤" if each.is_upper_bound else "≥"
         target = f"{sign} {each.target:.1f}" if each.target is not None else "-"

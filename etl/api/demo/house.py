@@ -77,11 +77,11 @@ class House:
                 self._command(*words), **self._surroundings(log), start_new_session=True
             )
 
-    def start_page(self) -> None:
+    def start_page(self, *options: str) -> None:
         """On its usual port, or on any where somebody has that; waits until it says where."""
         port = free_port(PORT, taken=set())
         for chosen in (port, 0):
-            self.start(PAGE, "etl.api", "--port", str(chosen), "--log-format", "json")
+            self.start(PAGE, "etl.api", "--port", str(chosen), "--log-format", "json", *options)
             deadline = time.monotonic() + _START_SECONDS
             while self.children[PAGE].poll() is None and time.monotonic() < deadline:
                 if found := _SERVES.search(self._tail(PAGE)):
