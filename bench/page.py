@@ -166,7 +166,9 @@ def _adder(results: Results, say: Say) -> Callable[[str, float, float], None]:
 def _open(page: Page) -> None:
     page.add_init_script(_FIRST_ROWS)
     page.goto(PATH)
-    page.wait_for_function("window.firstRows")
+    page.locator("[data-batch]").first.wait_for()
+    while page.evaluate("window.firstRows") is None:  # wait_for_function is what the page's policy forbids
+        page.wait_for_timeout(10)
 
 
 def _first_rows(browser: Browser, address: str) -> float:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.axe import faults_of
 from tests.browser.conftest import OpenContext
-from tests.browser.place import Place
+from tests.browser.place import Place, wait_for
 from tests.browser.screen import HOME, Screen
 
 SIZES = {"wide": (1440, 1000), "narrow": (320, 800), "zoomed": (720, 450)}
@@ -231,13 +231,13 @@ def test_only_a_failure_interrupts(ledger: Place, screen: Screen) -> None:
     )
     screen.start_button.click()
     screen.expect_status("Success")
-    page.wait_for_function("() => window.said.some(([, words]) => /completed|Success/i.test(words))")
+    wait_for(lambda: page.evaluate("window.said.some(([, words]) => /completed|Success/i.test(words))"))
     assert [words for politeness, words in page.evaluate("window.said") if politeness == "assertive" and words] == []
 
     screen.choose_job("gone")
     screen.start_button.click()
     screen.expect_status("Failed")
-    page.wait_for_function("() => window.said.some(([how, words]) => how === 'assertive' && /failed/i.test(words))")
+    wait_for(lambda: page.evaluate("window.said.some(([how, words]) => how === 'assertive' && /failed/i.test(words))"))
 
 
 def test_nothing_moves_for_whoever_asks_for_stillness(ledger: Place, signed_in: Callable[..., Screen]) -> None:
