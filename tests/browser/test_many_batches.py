@@ -90,6 +90,19 @@ def test_place_focus_and_open_rows_stay_while_others_change(many: Screen, ledger
     expect(many.batch(BATCHES - 1)).to_be_visible()
 
 
+def test_by_the_keyboard_from_the_first_to_the_last(many: Screen, ledger: Place) -> None:
+    many.batch(0).focus()
+    many.page.keyboard.press("ArrowDown")
+    expect(many.batch(1)).to_be_focused()
+    many.page.keyboard.press("Enter")
+    expect(many.detail_of(1).get_by_text("Where it is from")).to_be_visible()
+    many.page.keyboard.press("Control+End")
+    expect(many.batch(BATCHES - 1)).to_be_focused()
+    assert many.rows.count() <= MOST_ROWS
+    many.page.keyboard.press("Control+Home")
+    expect(many.batch(0)).to_be_focused()
+
+
 def test_the_end_of_a_large_run_is_told_to_who_looks(many: Screen, ledger: Place) -> None:
     ledger.execute(
         "UPDATE etl_run_batches SET status = 'succeeded', committed_at = clock_timestamp(), attempts = attempts + 1, "
