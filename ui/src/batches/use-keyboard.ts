@@ -51,7 +51,7 @@ export function useKeyboard(keyboard: Keyboard) {
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const target = event.target as HTMLElement;
     if (event.key === "Escape") return leaveDetail(event, focus);
-    if (active === null || target.dataset.batch === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (active === null || target.dataset.batch === undefined || isOfTheBrowser(event)) return;
     const place = placeAfter(event.key, places.get(active) ?? 0, indexes.length, pageOf(scroller.current));
     if (place !== undefined) moveTo(place);
     else if (togglesWith(event.key, open.has(active))) onToggle(active);
@@ -60,6 +60,12 @@ export function useKeyboard(keyboard: Keyboard) {
   };
 
   return { onKeyDown, focus };
+}
+
+/** Control with Home and End goes to the first and the last row, too. */
+function isOfTheBrowser(event: KeyboardEvent<HTMLElement>): boolean {
+  const isJump = event.key === "Home" || event.key === "End";
+  return event.altKey || event.metaKey || (event.ctrlKey && !isJump);
 }
 
 function placeAfter(key: string, place: number, count: number, page: number): number | undefined {
