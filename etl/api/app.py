@@ -35,11 +35,12 @@ def create_app(services: Services | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services = services
-        if services is not None:
-            services.burials.begin()
-        yield
-        if services is not None:
-            services.close()
+        if services is None:
+            yield
+            return
+        with services.burials:
+            yield
+        services.close()
 
     app = FastAPI(
         title="ownlens-etl Data Loader",
