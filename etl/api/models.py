@@ -13,8 +13,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from etl.config.staging.models import LARGEST_BATCH, SMALLEST_BATCH
+from etl.staging.ledger import run_ids
 
-RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$"
+RUN_ID = f"^{run_ids.RUN_ID}$"
 
 RunId = Annotated[str, Field(pattern=RUN_ID, max_length=128)]
 Count = Annotated[int, Field(ge=0)]
@@ -437,7 +438,7 @@ class Problem(Model):
     """For programs: `unknown_run`, `unknown_job`, `unknown_batch`, `run_id_taken`, `job_is_running`, `run_is_running`,
     `run_has_ended`, `run_is_overtaken`, `nothing_to_retry`, `no_permission`, `not_signed_in`, `bad_credentials`,
     `too_many_attempts`, `forged_request`, `invalid`, `idempotency_key_reused`, `database_unavailable`,
-    `ledger_missing`, `table_missing`, `too_many_streams`, `too_many_downloads`, `too_large`, `cannot_be_started`,
+    `ledger_missing`, `table_missing`, `too_many_streams`, `too_large`, `cannot_be_started`,
     `not_found`, `method_not_allowed`, `internal`."""
     detail: str
     next_step: str | None = None

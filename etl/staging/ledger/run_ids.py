@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from etl.config.staging.models import StagingJob
 from etl.errors import UsageError
 
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+RUN_ID = r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}"
+"""As the ledger's own constraint has it."""
 
 
 def checked_run_id(run_id: str) -> str:
-    if not _RUN_ID.fullmatch(run_id):
+    if not re.fullmatch(RUN_ID, run_id):
         raise UsageError(f"expected a run id of letters, digits, _ and - (at most 128), found {run_id!r}")
     return run_id
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from etl.errors import UsageError
 from etl.postgresql.next_steps import Advice
+from etl.staging.ledger.run_ids import RUN_ID
 
 ADVICE = Advice(
     statement="raise the server's statement_timeout_seconds in etl.yaml and migrate again, it goes on where it ended",
     lock="end that session and migrate again, it goes on where it stopped",
     connections="end another session",
 )
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class MigrationSettings:
 
     def __post_init__(self) -> None:
         for name, value in (("job", self.historical_job_id), ("run", self.historical_run_id)):
-            if not _ID.fullmatch(value):
+            if not re.fullmatch(RUN_ID, value):
                 raise UsageError(
                     f"expected a historical {name} id of letters, digits, - and _ (at most 128), found {value!r}"
                 )
