@@ -64,9 +64,8 @@ class Watched:
         for outbox in self.outboxes:
             outbox.put(State(seen.id, told, everything if is_anew else newest, run.is_ended, is_complete=is_anew))
         for outbox in self.joining:
-            is_back = outbox.since is not None
-            is_complete = is_back and _is_to_forget(outbox, seen)
-            outbox.put(State(seen.id, told, everything if is_back else {}, run.is_ended, is_complete=is_complete))
+            batches = {} if outbox.since is None else everything
+            outbox.put(State(seen.id, told, batches, run.is_ended, is_complete=_is_to_forget(outbox, seen)))
         self.outboxes, self.joining = self.outboxes + self.joining, []
         self.seen, self.revision, self._read_at, self._was_told = seen, run.revision, time.monotonic(), True
 

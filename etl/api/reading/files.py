@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from etl.api.downloads import JsonText, Pages, Record
@@ -12,6 +12,9 @@ from etl.api.reading.ledger import Look, Row, looking
 from etl.api.reading.runs import run_row, unknown_run
 from etl.staging.database.database import StagingDatabase
 from etl.statements.quoting import postgresql_identifier
+
+ReadPage = Callable[[Look, int], Sequence[Row]]
+"""The page after this key; a shorter one is the last."""
 
 METRICS = FIELDS
 REJECTS = ("ordinal", "batch_index", "source_position", "reason", "message", "record")
@@ -34,7 +37,7 @@ def logs(database: StagingDatabase, run_id: str, *, is_for_operator: bool) -> Pa
     if not is_for_operator:
         requests = [{key: each[key] for key in each if key not in _OF_OPERATORS} for each in requests]
     yield list(_of_run(row, requests))
-    for page in _pages(database, "page_batch_logs", run_id):
+    for page in _pages(database, "batch_index", _named("page_batch_logs", run_id)):
         yield [
             {"batch_index": each["batch_index"], "attempt": None, **entry}
             for each in page
@@ -44,23 +47,18 @@ def logs(database: StagingDatabase, run_id: str, *, is_for_operator: bool) -> Pa
 
 def metrics(database: StagingDatabase, run_id: str) -> Pages:
     """A line a batch."""
-    after, is_first = -1, True
-    while True:
-        with looking(database, "read batches") as look:
-            if is_first:
-                _run(look, run_id)
-            page = lines_of(read_batches(look, run_id, after=after, limit=_PAGE))
-        yield page
-        if len(page) < _PAGE:
-            return
-        after, is_first = page[-1]["index"], False
+    with looking(database, "read the run") as look:
+        _run(look, run_id)
+    yield from _pages(
+        database, "index", lambda look, after: lines_of(read_batches(look, run_id, after=after, limit=_PAGE))
+    )
 
 
 def rejects(database: StagingDatabase, run_id: str) -> Pages:
     """In the order of the input."""
     with looking(database, "read the run") as look:
         _run(look, run_id)
-    yield from _pages(database, "rejects_of_run", run_id, key="ordinal")
+    yield from _pages(database, "ordinal", _named("rejects_of_run", run_id))
 
 
 def invalid_records(database: StagingDatabase, run_id: str) -> Pages:
@@ -93,11 +91,16 @@ def _run(look: Look, run_id: str) -> Row:
     return row
 
 
-def _pages(database: StagingDatabase, name: str, run_id: str, key: str = "batch_index") -> Iterator[Sequence[Record]]:
+def _named(name: str, run_id: str) -> ReadPage:
+    return lambda look, after: look.rows(name, run_id=run_id, after=after, limit=_PAGE)
+
+
+def _pages(database: StagingDatabase, key: str, read: ReadPage) -> Iterator[Sequence[Row]]:
+    """In the order of `key`, each in a transaction of its own."""
     after = -1
     while True:
         with looking(database, "read a page") as look:
-            page = look.rows(name, run_id=run_id, after=after, limit=_PAGE)
+            page = read(look, after)
         yield page
         if len(page) < _PAGE:
             return

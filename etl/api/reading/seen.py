@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 NOTHING = "0"
 """The id of one who has seen nothing."""
-EVENT_ID = r"^([0-9a-f]{1,16}-)?[0-9]{1,19}(:[0-9]{1,19}:[0-9,]{0,200})?$"
-"""Bare numbers are NOTHING, or of a version that had no more."""
 LONGEST_LIST = 200
 """Characters of open transactions that an id names; of more it says only from where on to look again."""
+EVENT_ID = rf"^([0-9a-f]{{1,16}}-)?[0-9]{{1,19}}(:[0-9]{{1,19}}:[0-9,]{{0,{LONGEST_LIST}}})?$"
+"""Bare numbers are NOTHING, or of a version that had no more."""
 
 _PARTS = re.compile(r"([0-9a-f]{1,16})-([0-9]+):([0-9]+):((?:[0-9]+(?:,[0-9]+)*)?)")
 
@@ -26,7 +26,7 @@ class Seen:
     @property
     def id(self) -> str:
         xmin, _, open_ones = self.snapshot.split(":")
-        told = self.snapshot if len(open_ones) <= LONGEST_LIST else f"{xmin}:{xmin}:"
+        told = self.snapshot if len(open_ones) <= LONGEST_LIST else _all_from(int(xmin))
         return f"{self.incarnation}-{told}"
 
 
@@ -45,5 +45,9 @@ def earliest(snapshots: list[str]) -> str:
     """Counting from it nothing is missed that is new to any of these; some of it may be known to some."""
     if len(snapshots) == 1:
         return snapshots[0]
-    xmin = min(int(each.partition(":")[0]) for each in snapshots)
+    return _all_from(min(int(each.partition(":")[0]) for each in snapshots))
+
+
+def _all_from(xmin: int) -> str:
+    """The snapshot that has seen nothing of this transaction, nor of any after it."""
     return f"{xmin}:{xmin}:"
