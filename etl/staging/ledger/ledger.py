@@ -328,8 +328,8 @@ def _comment(run_id: str) -> str:
 def _begin_request(cursor: Cursor, request_id: int, run_id: str, action: str) -> None:
     asked = {"request_id": request_id, "run_id": run_id, "action": action}
     cursor.execute(statement("begin_request"), {**asked, **this_process()})
-    if cursor.fetchone() is None:
-        raise LockedError(
+    if cursor.fetchone() is None:  # no wait would change that
+        raise UsageError(
             f"request {request_id} to {action} run {run_id} is not to be begun: expected it claimed by a worker, found "
             "it begun already, cancelled, or none"
         )

@@ -202,7 +202,7 @@ def test_a_retry_is_queued_and_its_run_stands_as_it_ended(
 @pytest.mark.parametrize(
     ("failures", "wanted", "includes_permanent", "told"),
     [
-        ((), None, True, "all batches of run run are stored"),
+        ((), None, True, "all that was read of run run is stored"),
         ((LASTING, LASTING), None, False, "the errors of all 2 batches that run run left are permanent"),
         ((LASTING, PASSING), [0], False, "the errors of all 1 batches that run run left are permanent"),
         ((PASSING,), [0, 7], False, "run run has no batch to retry with index 7"),
@@ -247,7 +247,7 @@ def test_a_request_is_begun_once_and_only_when_it_is_claimed(
     asked = requests.request_load(JOB, "run", None, False, "1", "ada")
     run = NewRun("run", "events", "stg_events", 100, 1)
     begin: Any = {"request_id": asked.request_id}
-    with pytest.raises(LockedError, match=f"request {asked.request_id} to load run run is not to be begun"):
+    with pytest.raises(UsageError, match=f"request {asked.request_id} to load run run is not to be begun"):
         ledger.start_run(run, **begin)
     execute("UPDATE etl_run_requests SET status = 'claimed', worker_id = gen_random_uuid()")
     requests.request_load(JOB, "forced", None, True, "2", "ada")
@@ -255,7 +255,7 @@ def test_a_request_is_begun_once_and_only_when_it_is_claimed(
     number = ledger.start_run(run, **begin)
     assert number == 4  # of a run that begins now, not of when it was asked for
     assert execute("SELECT status, batch_size FROM etl_runs WHERE id = 'run'") == [("running", 100)]
-    with pytest.raises(LockedError, match="is not to be begun"):
+    with pytest.raises(UsageError, match="is not to be begun"):
         ledger.start_run(run, **begin)
 
 

@@ -30,7 +30,8 @@ UNION ALL SELECT 'check ' || conname FROM pg_constraint WHERE conrelid = %(table
 UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger
     WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgname <> 'touch'
 UNION ALL SELECT 'function ' || proname FROM pg_proc
-    WHERE pronamespace = 'public'::regnamespace AND proname <> 'touch' AND NOT starts_with(proname, 'etl_run')"""
+    WHERE pronamespace = 'public'::regnamespace AND proname <> 'touch'
+    AND NOT proname ~ '^etl_(run|staging)' -- the ledger's"""
 
 
 def check_contract(execute: Execute, tables: list[LegacyTable]) -> None:
