@@ -5,19 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
 import anyio
 import orjson
+import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+log = structlog.get_logger(__name__)
 
 Record = dict[str, Any]
-Pages = Iterator[Sequence[Record]]
+Pages = Generator[Sequence[Record], None, None]
+
+PATIENCE_SECONDS = 60.0
+"""With a reader who takes nothing any more."""
+LONGEST_SECONDS = 6 * 60 * 60.0
 
 _FORMULA = re.compile(
     r"\A(?=[\t\r\n])|(?:\A|(?<=[;\t\r\n]))(?=[\s\ufeff\u200b-\u200d\u2060]*[=+\-@\uff1d\uff0b\uff0d\uff20])"
@@ -31,7 +38,8 @@ class JsonText(str):
 
 class Download(StreamingResponse):
     """NDJSON, or CSV with these columns. The first page is read at once: what is wrong is said by a status, not by a
-    file that breaks off. However it ends, what it is read from is let go."""
+    file that breaks off. One that takes too long does break off, which its client sees by the missing end. However it
+    ends, what it is read from is let go."""
 
     def __init__(self, pages: Pages, name: str, columns: Sequence[str] | None) -> None:
         first = next(pages, None)
@@ -48,11 +56,20 @@ class Download(StreamingResponse):
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def patient(message: Message) -> None:
+            with anyio.move_on_after(PATIENCE_SECONDS) as one:
+                await send(message)
+            if one.cancelled_caught:
+                whole.cancel()
+
         try:
-            await super().__call__(scope, receive, send)
+            with anyio.move_on_after(LONGEST_SECONDS) as whole:
+                await super().__call__(scope, receive, patient)
+            if whole.cancelled_caught:
+                log.warning("download broken off", path=scope["path"], reason="its reader took nothing, or too long")
         finally:
             with anyio.CancelScope(shield=True):
-                await run_in_threadpool(_close, self._pages)
+                await run_in_threadpool(self._pages.close)
 
 
 def ndjson(pages: Iterable[Sequence[Record]]) -> Iterator[bytes]:
@@ -90,7 +107,3 @@ def _written(rows: Iterable[Sequence[Any]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_NONNUMERIC).writerows(rows)
     return text.getvalue().encode()
-
-
-def _close(pages: Any) -> None:
-    pages.close()

@@ -438,8 +438,8 @@ class Problem(Model):
     """For programs: `unknown_run`, `unknown_job`, `unknown_batch`, `run_id_taken`, `job_is_running`, `run_is_running`,
     `run_has_ended`, `run_is_overtaken`, `nothing_to_retry`, `no_permission`, `not_signed_in`, `bad_credentials`,
     `too_many_attempts`, `forged_request`, `invalid`, `idempotency_key_reused`, `database_unavailable`,
-    `ledger_missing`, `table_missing`, `too_many_streams`, `too_large`, `cannot_be_started`,
-    `not_found`, `method_not_allowed`, `internal`."""
+    `ledger_missing`, `table_missing`, `too_many_streams`, `too_many_downloads`, `too_large`,
+    `cannot_be_started`, `not_found`, `method_not_allowed`, `internal`."""
     detail: str
     next_step: str | None = None
     fields: dict[str, str] = {}

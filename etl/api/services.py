@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from etl.api.configured import ConfiguredJobs, KeptConfiguration
 from etl.api.live.burials import Burials
 from etl.api.live.hub import Hub
+from etl.api.seats import Seats
 from etl.config.page import PageSettings
 from etl.staging.database.database import StagingDatabase, Timeouts
 
 CONNECTIONS = 12
 TIMEOUTS = Timeouts(statement=15, lock=5, pool=10)
 """Somebody waits before a screen."""
-DOWNLOADS = 4
-"""At once: each holds a connection as long as its reader takes."""
+DOWNLOADS, DOWNLOADS_OF_ONE_USER = 8, 4
+"""At once, each with a connection for itself, which some hold as long as their reader takes."""
 TIMEOUTS_OF_DOWNLOADS = Timeouts(statement=300, lock=5, pool=10)
 
 
@@ -24,6 +25,7 @@ class Services:
     page: PageSettings
     database: StagingDatabase
     downloads: StagingDatabase
+    seats: Seats
     hub: Hub
     burials: Burials
 
@@ -36,6 +38,7 @@ class Services:
             page,
             StagingDatabase(server, schema, CONNECTIONS, TIMEOUTS),
             StagingDatabase(server, schema, DOWNLOADS, TIMEOUTS_OF_DOWNLOADS),
+            Seats(DOWNLOADS, DOWNLOADS_OF_ONE_USER),
             Hub(StagingDatabase(server, schema, 1, TIMEOUTS)),
             Burials(StagingDatabase(server, schema, 1, TIMEOUTS)),
         )

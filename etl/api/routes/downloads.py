@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
-from etl.api.downloads import Download
+from etl.api.downloads import Download, Pages
 from etl.api.models import Role
 from etl.api.reading import files
 from etl.api.routes.access import Asked, RunIdPath, Viewer
@@ -32,34 +33,49 @@ CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": _TEXT}}}
 EITHER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": _TEXT, "text/csv": _TEXT}}}
 
 
+class Files:
+    """Of one run, for one user."""
+
+    def __init__(self, etl_run_id: RunIdPath, services: Asked, user: Viewer) -> None:
+        self.run_id, self.database, self.user = etl_run_id, services.downloads, user
+        self._seats = services.seats
+
+    def download(self, pages: Pages, name: str, columns: Sequence[str] | None) -> Download:
+        return Download(self._seated(pages), f"{self.run_id}-{name}", columns)
+
+    def _seated(self, pages: Pages) -> Pages:
+        """From the first page until the last, or until they are let go."""
+        with self._seats.taken_by(self.user.name), closing(pages):
+            yield from pages
+
+
+OfRun = Annotated[Files, Depends()]
+
+
 @router.get("/logs", response_class=StreamingResponse, responses=NDJSON)
-def download_logs(etl_run_id: RunIdPath, services: Asked, user: Viewer) -> Download:
+def download_logs(of_run: OfRun) -> Download:
     """The log of the run and of all its batches, a line an entry."""
-    pages = files.logs(services.downloads, etl_run_id, is_for_operator=user.role is Role.OPERATOR)
-    return Download(pages, f"{etl_run_id}-logs", None)
+    is_for_operator = of_run.user.role is Role.OPERATOR
+    return of_run.download(files.logs(of_run.database, of_run.run_id, is_for_operator=is_for_operator), "logs", None)
 
 
 @router.get("/metrics", response_class=StreamingResponse, responses=CSV)
-def download_metrics(etl_run_id: RunIdPath, services: Asked, _: Viewer) -> Download:
+def download_metrics(of_run: OfRun) -> Download:
     """A line a batch."""
-    return Download(files.metrics(services.downloads, etl_run_id), f"{etl_run_id}-metrics", files.METRICS)
+    return of_run.download(files.metrics(of_run.database, of_run.run_id), "metrics", files.METRICS)
 
 
 @router.get("/rejects", response_class=StreamingResponse, responses=EITHER)
-def download_rejects(etl_run_id: RunIdPath, services: Asked, _: Viewer, format: Format = FileFormat.NDJSON) -> Download:
+def download_rejects(of_run: OfRun, format: Format = FileFormat.NDJSON) -> Download:
     """Records that could not be stored, with their place and the reason."""
-    return Download(
-        files.rejects(services.downloads, etl_run_id), f"{etl_run_id}-rejects", _columns(format, files.REJECTS)
-    )
+    return of_run.download(files.rejects(of_run.database, of_run.run_id), "rejects", _columns(format, files.REJECTS))
 
 
 @router.get("/invalid", response_class=StreamingResponse, responses=EITHER)
-def download_invalid_records(
-    etl_run_id: RunIdPath, services: Asked, _: Viewer, format: Format = FileFormat.NDJSON
-) -> Download:
+def download_invalid_records(of_run: OfRun, format: Format = FileFormat.NDJSON) -> Download:
     """Records of this run that are stored and invalid, with their faults."""
-    return Download(
-        files.invalid_records(services.downloads, etl_run_id), f"{etl_run_id}-invalid", _columns(format, files.INVALID)
+    return of_run.download(
+        files.invalid_records(of_run.database, of_run.run_id), "invalid", _columns(format, files.INVALID)
     )
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import ExitStack
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
 
+from etl.api import downloads
 from etl.api.models import BatchRow, Role, User
 from etl.api.reading import files
 from etl.api.security import dependencies
+from etl.api.services import DOWNLOADS, DOWNLOADS_OF_ONE_USER
 from etl.staging.loader import Summary
 from tests.databases import Execute
 from tests.integration.api.conftest import Page
 from tests.integration.api.ledger import add_batches, add_run, queue_request
+from tests.patience import until
 
 pytestmark = pytest.mark.stack
 
@@ -178,15 +182,55 @@ def test_files_without_a_record(client: httpx2.Client, ledger: Execute) -> None:
     assert lines(client, "r/invalid") == []
 
 
-def test_one_who_goes_away_leaves_no_transaction(page: Page, ledger: Execute) -> None:
+@pytest.fixture
+def long(ledger: Execute) -> str:
+    """30 MB: more than lies between a reader who takes nothing and the page."""
     add_run(ledger, "r")
     ledger(
         "INSERT INTO stg_orders (source_id, data, etl_job_id, etl_run_id, is_valid, validation_errors) "
         """SELECT 'i' || i, jsonb_build_object('text', repeat('x', 100000)), 'orders', 'r', false, '[]' """
         "FROM generate_series(1, 300) AS i"
     )
-    for _ in range(8):  # more than may be under way at once
-        with page.client() as client, client.stream("GET", "/api/runs/r/invalid") as response:
+    return "/api/runs/r/invalid"
+
+
+def test_one_who_goes_away_leaves_no_transaction(page: Page, long: str) -> None:
+    for _ in range(2 * DOWNLOADS):
+        with page.client() as client, client.stream("GET", long) as response:
             assert next(response.iter_bytes(1000))
+        until(lambda: not page.services.seats.taken)
     with page.client() as client:
         assert len(lines(client, "r/invalid")) == 300
+
+
+def test_one_user_takes_some_and_all_together_not_more_than_there_are(
+    page: Page, long: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(user: str) -> httpx2.Response:
+        monkeypatch.setattr(dependencies, "signed_in", lambda _: User(name=user, role=Role.VIEWER))
+        return stack.enter_context(stack.enter_context(page.client()).stream("GET", long))
+
+    def refusal(answer: httpx2.Response) -> tuple[int, str, str]:
+        return answer.status_code, orjson.loads(answer.read())["code"], answer.headers["retry-after"]
+
+    with ExitStack() as stack:
+        for user in ("ada", "bea"):
+            assert [ask(user).status_code for _ in range(DOWNLOADS_OF_ONE_USER)] == [200] * DOWNLOADS_OF_ONE_USER
+            assert refusal(ask(user)) == (429, "too_many_downloads", "10")
+        assert refusal(ask("cid")) == (503, "too_many_downloads", "10")
+    until(lambda: not page.services.seats.taken)
+    with page.client() as client:
+        assert client.get("/api/runs/unknown/logs").status_code == 404
+        assert client.get("/api/runs/r/logs").status_code == 200
+    assert not page.services.seats.taken
+
+
+@pytest.mark.parametrize("limit", ["PATIENCE_SECONDS", "LONGEST_SECONDS"])
+def test_one_who_takes_nothing_is_given_up(page: Page, long: str, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(downloads, limit, 0.5)
+    with page.client() as client, client.stream("GET", long) as response:
+        chunks = response.iter_bytes(1000)
+        assert next(chunks)
+        until(lambda: not page.services.seats.taken)
+        with pytest.raises(httpx2.RemoteProtocolError):
+            list(chunks)

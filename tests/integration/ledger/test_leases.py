@@ -11,6 +11,7 @@ from etl.errors import LockedError
 from etl.ledger import Heartbeat, Ledger, Run
 from etl.model import Destination, RunStatus
 from tests.integration.ledger.conftest import Execute, make_dead, start_run
+from tests.patience import until
 
 pytestmark = pytest.mark.stack
 
@@ -112,8 +113,8 @@ def test_the_heartbeat_renews_run_and_leases(
     with ledger.lease(run.run_id, *ORDERS):
         make_dead(execute, run)
         with Heartbeat(ledger_settings, run.run_id, interval_seconds=0.05) as heartbeat:
-            wait_until(lambda: ledger.live_runs() == {run.run_id})
-            wait_until(lambda: execute("SELECT expires_at > now() FROM etl.leases") == [(True,)])
+            until(lambda: ledger.live_runs() == {run.run_id})
+            until(lambda: execute("SELECT expires_at > now() FROM etl.leases") == [(True,)])
             assert not heartbeat.lost.is_set()
 
 
@@ -136,19 +137,11 @@ def test_the_heartbeat_survives_a_lost_connection(
 ) -> None:
     beats = "SELECT heartbeat_at FROM etl.runs"
     with Heartbeat(ledger_settings, run.run_id, interval_seconds=0.05) as heartbeat:
-        wait_until(lambda: execute(beats) != [(run.heartbeat_at,)])
+        until(lambda: execute(beats) != [(run.heartbeat_at,)])
         execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ownlens-etl ledger'"
             " AND pid <> pg_backend_pid() AND datname = current_database()"
         )
         before = execute(beats)
-        wait_until(lambda: execute(beats) != before)
+        until(lambda: execute(beats) != before)
         assert not heartbeat.lost.is_set()
-
-
-def wait_until(condition: object) -> None:
-    assert callable(condition)
-    give_up_at = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < give_up_at, "waited 20 s in vain"
-        time.sleep(0.02)

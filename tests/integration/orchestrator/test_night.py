@@ -15,7 +15,8 @@ from etl.orchestrator.seed import seed
 from etl.project import DEFAULT_CONFIG_DIR
 from tests.databases import Execute
 from tests.integration.orchestrator.queue.queued import active_locks, ask, statuses
-from tests.integration.orchestrator.work.working import eventually, working
+from tests.integration.orchestrator.work.working import working
+from tests.patience import eventually
 
 PARALLELISM = 8
 SLOTS = 6

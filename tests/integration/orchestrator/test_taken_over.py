@@ -26,7 +26,7 @@ from etl.statements.staging.tables import StagingTable
 from tests.databases import Execute
 from tests.integration.orchestrator.conftest import SCHEMA
 from tests.integration.orchestrator.queue.queued import add_job, ask, claim_one
-from tests.integration.orchestrator.work.working import eventually
+from tests.patience import eventually
 
 pytestmark = pytest.mark.stack
 

@@ -7,8 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,11 +22,11 @@ from etl.orchestrator.values import Claim, ErrorType, Failure, RunStatus
 from tests.databases import Execute
 from tests.integration.orchestrator.alerting.conftest import Rules
 from tests.integration.orchestrator.queue.queued import NO_COUNTS, add_job, ask, claim_one, fail, succeed
+from tests.patience import until
 from tests.receivers import Receiver
 
 pytestmark = pytest.mark.stack
 
-PATIENCE_SECONDS = 60
 
 FAILED_TEXT = """\
 Job:      bronze_companies (bronze): Companies into the lake
@@ -49,13 +47,6 @@ def url_of(web: Receiver) -> str:
 
 def mail_url_of(mail: Receiver) -> str:
     return f"mailto://127.0.0.1:{mail.port}?from=etl@example.com&to=ops@example.com&format=text"
-
-
-def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def make_due(execute: Execute) -> None:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
@@ -16,15 +15,7 @@ from etl.orchestrator.schedule.steps import Step
 from tests.databases import Execute, statements_of
 from tests.integration.orchestrator.queue.queued import add_job, ask, claim_one, statuses
 from tests.integration.orchestrator.schedule.scheduled import add_scheduled
-
-PATIENCE_SECONDS = 30
-
-
-def until(is_so: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+from tests.patience import PATIENCE_SECONDS, until
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from etl.clickhouse.door import ClickHouseDoor
 from etl.orchestrator.database.database import OrchestratorDatabase
 from tests.databases import Execute
 from tests.integration.orchestrator.queue.queued import add_job, events, run_row
-from tests.integration.orchestrator.work.working import asked, becomes, eventually, output, working
+from tests.integration.orchestrator.work.working import asked, becomes, output, working
+from tests.patience import eventually
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack

@@ -18,7 +18,8 @@ from etl.stack.layout import Layout
 from tests.databases import PATIENCE_SECONDS, statements_of
 from tests.integration.orchestrator.conftest import SCHEMA
 from tests.integration.orchestrator.queue.queued import active_locks, add_job, ask, events, statuses
-from tests.integration.orchestrator.work.working import add_script, becomes, eventually, output, working
+from tests.integration.orchestrator.work.working import add_script, becomes, output, working
+from tests.patience import eventually
 from tests.restarting import own_postgresql, server_of, start
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,8 @@ from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.work.sessions import cancel_sessions
 from etl.postgresql.connection import connect
 from tests.databases import PATIENCE_SECONDS, Execute
-from tests.integration.orchestrator.work.working import add_command, asked, becomes, eventually, working
+from tests.integration.orchestrator.work.working import add_command, asked, becomes, working
+from tests.patience import eventually
 
 pytestmark = pytest.mark.stack
 

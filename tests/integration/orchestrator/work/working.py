@@ -9,8 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,7 @@ from etl.project import DEFAULT_CONFIG_DIR, PROJECT_DIR
 from tests.databases import Execute
 from tests.integration.orchestrator.conftest import SCHEMA
 from tests.integration.orchestrator.queue.queued import add_job, ask
-
-PATIENCE_SECONDS = 60
+from tests.patience import PATIENCE_SECONDS, eventually
 
 
 @contextmanager
@@ -91,15 +89,6 @@ def add_command(execute: Execute, slug: str, words: list[str], **columns: Any) -
 
 def asked(database: OrchestratorDatabase, slug: str) -> int:
     return ask(database, slug, cycle_id=f"of-{slug}")[slug].run_id
-
-
-def eventually(is_so: Callable[[], object]) -> bool:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        if is_so():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def status(execute: Execute, run_id: int) -> str:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +17,8 @@ from etl.orchestrator.work.launching import Launch
 from etl.orchestrator.work.output import Output
 from etl.orchestrator.work.process import Ended, JobProcess
 from etl.project import PROJECT_DIR
+from tests.patience import eventually
 
-PATIENCE_SECONDS = 30
 LONG = 1000.0
 
 STUBBORN_TREE = """
@@ -32,15 +31,6 @@ while :; do sleep 0.1; done
 DAEMON = f"""
 {sys.executable} -c 'import os, time; os.setsid(); print("daemon", os.getpid(), flush=True); time.sleep(1000)' &
 """
-
-
-def eventually(is_so: Callable[[], object]) -> bool:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        if is_so():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def lives(pid: int) -> bool:
