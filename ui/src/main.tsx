@@ -8,9 +8,11 @@ import { createRoot } from "react-dom/client";
 import { newQueryClient } from "./app/queryClient";
 import { newRouter } from "./app/router";
 import { LOCALE } from "./i18n/numbers";
+import { noticeAttendance } from "./session/attendance";
 import { applyTheme, chosenTheme } from "./theme/theme";
 
 applyTheme(chosenTheme());
+noticeAttendance(window);
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element #root");
 createRoot(root).render(

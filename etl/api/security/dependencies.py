@@ -11,6 +11,8 @@ from etl.api.problems import let_in
 from etl.api.security.refusals import no_permission, not_signed_in
 from etl.api.security.state import security_of
 
+UNATTENDED_HEADER = "X-Unattended"
+
 
 def signed_in(request: Request) -> User | None:
     """Whoever has a session; where nobody has to sign in, whoever sits at this machine."""
@@ -18,7 +20,13 @@ def signed_in(request: Request) -> User | None:
     if not security.page.sign_in:
         return User(name=getpass.getuser(), role=Role.OPERATOR)
     token = security.cookie.read(request)
-    return security.sessions.find(token) if token else None
+    return security.sessions.find(token, is_attended=_is_attended(request)) if token else None
+
+
+def _is_attended(request: Request) -> bool:
+    """What a page asks by itself, with nobody before it, keeps no session alive; nor does a stream that begins again."""
+    is_stream = request.headers.get("accept", "").startswith("text/event-stream")
+    return not is_stream and UNATTENDED_HEADER not in request.headers
 
 
 def viewer(request: Request) -> User:

@@ -44,15 +44,16 @@ class Sessions:
         """Of a user whom an OpenID provider vouches for."""
         return self._start({"name": user.name, "role": user.role.value}, address, old_token, issuer)
 
-    def find(self, token: str) -> User | None:
-        """Who it is, where the session has ended neither by its age nor by idleness; now it was used."""
+    def find(self, token: str, *, is_attended: bool) -> User | None:
+        """Who it is, where the session has ended neither by its age nor by idleness; now it was used, if it was by
+        somebody."""
         with self.database.rows("find session") as cursor:
             key = {"token_digest": self.tokens.digest(token)}
             cursor.execute(statement("find_session"), {**key, "idle_seconds": self._idle_seconds})
             row = cursor.fetchone()
             if row is None:
                 return None
-            if row["is_due"]:
+            if row["is_due"] and is_attended:
                 cursor.execute(statement("touch_session"), key)
         provider = self.page.oidc.issuer if row["is_foreign"] and self.page.oidc else None
         return Visitor(name=row["name"], role=Role(row["role"]), provider=provider)

@@ -1,4 +1,5 @@
 import createClient, { type Middleware } from "openapi-fetch";
+import { isAttended } from "~/session/attendance";
 import { type Problem, ProblemError, ServerGone } from "./problem";
 import type { paths } from "./schema";
 
@@ -40,6 +41,7 @@ async function send(request: Request): Promise<Response> {
 
 function sendOnce(request: Request): Promise<Response> {
   if (request.method !== "GET") request.headers.set("X-CSRF-Token", csrfToken);
+  if (!isAttended()) request.headers.set("X-Unattended", "1");
   return globalThis.fetch(request); // looked up at each call, so that a test may stand in for the network
 }
 

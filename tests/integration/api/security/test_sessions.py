@@ -138,6 +138,17 @@ def test_use_keeps_a_session_alive_and_is_written_once_a_minute(browser: Browser
     assert execute("SELECT seen_at > clock_timestamp() - interval '1 minute' FROM etl_sessions") == [(True,)]
 
 
+@pytest.mark.parametrize("headers", [{"X-Unattended": "1"}, {"Accept": "text/event-stream"}])
+def test_what_the_page_asks_by_itself_keeps_no_session_alive(
+    browser: Browser, execute: Execute, headers: dict[str, str]
+) -> None:
+    browser.sign_in("otto")
+    execute("UPDATE etl_sessions SET seen_at = seen_at - interval '59 minutes'")
+    assert browser.client.get("/api/looked", headers=headers).status_code == 200
+    execute("UPDATE etl_sessions SET seen_at = seen_at - interval '2 minutes'")
+    assert browser.client.get("/api/looked", headers=headers).json()["code"] == "not_signed_in"
+
+
 def test_what_is_done_to_a_user_counts_at_once(browser: Browser, users: Users) -> None:
     browser.sign_in("otto")
     users.set_role("otto", Role.VIEWER)
