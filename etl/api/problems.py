@@ -17,6 +17,7 @@ from etl.api.models import Problem
 from etl.errors import EtlError, TransientError, UsageError
 from etl.redaction import redact
 from etl.staging.ledger.refusals import (
+    CannotBeStartedError,
     JobIsRunningError,
     KeyReusedError,
     NothingToRetryError,
@@ -25,6 +26,7 @@ from etl.staging.ledger.refusals import (
     RunHasEndedError,
     RunIdTakenError,
     RunIsRunningError,
+    UnknownJobError,
     UnknownRunError,
 )
 
@@ -43,6 +45,8 @@ _CODES = {
 
 
 _AFTER_REFUSAL = {
+    UnknownJobError.code: "configure it in conf/staging",
+    CannotBeStartedError.code: "load it from a shell: … | etl staging load",
     UnknownRunError.code: "the job's history has those there are",
     RunIdTakenError.code: "choose another run id",
     JobIsRunningError.code: "wait for its end, or start beside it by `force`",
@@ -144,7 +148,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestError)
     async def refused(_: Request, error: RequestError) -> Response:
-        status = HTTPStatus.NOT_FOUND if isinstance(error, UnknownRunError) else HTTPStatus.CONFLICT
+        status = HTTPStatus.NOT_FOUND if isinstance(error, UnknownRunError | UnknownJobError) else HTTPStatus.CONFLICT
         return ProblemError(status, error.code, redact(error.message), _AFTER_REFUSAL.get(error.code)).response
 
     @app.exception_handler(TransientError)

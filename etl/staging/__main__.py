@@ -26,7 +26,6 @@ from etl.command.options import AsJson, ConfigDir, LogOption, MetricsPort, Pushg
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.config.staging.models import StagingJob
 from etl.errors import EtlError, InputAwayError, LockedError, TransientError
-from etl.names import path_of
 from etl.project import DEFAULT_CONFIG_DIR
 from etl.report.commands import Commands
 from etl.staging.batch.rules import database_of, table_of
@@ -42,12 +41,13 @@ from etl.staging.database.checks import check_database, check_ledger
 from etl.staging.database.database import StagingDatabase
 from etl.staging.database.installation import install, install_ledger
 from etl.staging.ledger.ledger import StagingLedger
+from etl.staging.ledger.parameters import files_read
 from etl.staging.ledger.requests import Requests
 from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader, Summary
 from etl.staging.migrate import MigrationSettings, plan_migration, run_migration, set_ledger_aside
 from etl.staging.migrate import check_database as check_migration
 from etl.staging.migrate.rendering import print_nothing_to_adopt, print_plan, print_report
-from etl.staging.sources.factory import naming_files, open_source
+from etl.staging.sources.factory import open_source
 from etl.staging.sources.spool import Spool
 from etl.staging.watch.metrics import Metrics
 from etl.staging.watch.observers import Observer
@@ -112,7 +112,7 @@ def load(
     source = open_source(chosen, configuration)
     with _beginning(request), _database(configuration, chosen) as database:
         loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
-        summary = loader.load(naming_files(chosen, source), source, options)
+        summary = loader.load(chosen, source, options)
     return _end(summary, metrics, pushgateway, as_json, config_dir)
 
 
@@ -276,7 +276,7 @@ def _job_of(
         run = StagingLedger(database).get_run(run_id)
     read = run.parameters.get("source", {})
     is_same_kind = read.get("type") == configuration.job(run.etl_job_id).source.type
-    files = [str(path_of(name)) for name in read.get("path", ())] if is_same_kind else []
+    files = [str(each) for each in files_read(run.parameters)] if is_same_kind else []
     return configuration.job(run.etl_job_id, run.batch_size, workers, files, maximum_rejected)
 
 

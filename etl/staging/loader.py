@@ -34,6 +34,7 @@ from etl.staging.ledger.failures import failure_of
 from etl.staging.ledger.heartbeat import Watch
 from etl.staging.ledger.journal import Journal
 from etl.staging.ledger.ledger import StagingLedger, asking_again
+from etl.staging.ledger.parameters import parameters_of
 from etl.staging.ledger.run_ids import checked_run_id, new_run_id
 from etl.staging.ledger.values import BatchPlace, NewRun, Run
 from etl.staging.sources.base import Source, until_failure
@@ -95,7 +96,9 @@ class StagingLoader:
         check_reject_directory(options.reject_dir)
         check_database(self._database)
         target = target_of(self._database, job, checked_run_id(options.run_id or new_run_id(job)))
-        number = self._ledger.start_run(new_run(job, target), force=options.force, request_id=options.request_id)
+        number = self._ledger.start_run(
+            new_run(job, target, source.files), force=options.force, request_id=options.request_id
+        )
         source = source.for_run(target.run_id)
         batches = self._registered(target.run_id, source.batches(job.batch_size))
         return self._run(job, replace(target, run_number=number), source, batches, options, reads_to_end=True)
@@ -304,7 +307,7 @@ def target_of(database: StagingDatabase, job: StagingJob, run_id: str) -> Target
     return Target(table, job.id, run_id, 0, job.skip_unchanged, compares, is_empty, job.source_updated_at)
 
 
-def new_run(job: StagingJob, target: Target) -> NewRun:
+def new_run(job: StagingJob, target: Target, files: Sequence[Path] = ()) -> NewRun:
     return NewRun(
         target.run_id,
         job.id,
@@ -312,7 +315,7 @@ def new_run(job: StagingJob, target: Target) -> NewRun:
         job.batch_size,
         job.workers,
         job.description,
-        job.model_dump(mode="json"),
+        parameters_of(job, files),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from etl.api.models import ConfigurationChange
+from etl.staging.ledger.parameters import FILES_READ
 
 _LONGEST = 2000
 _UNTOLD = {"source.query"}
@@ -18,12 +19,16 @@ def changes_between(before: Mapping[str, Any] | None, after: Mapping[str, Any]) 
     """By key, in the order of the alphabet; none where there was no success before."""
     if before is None:
         return []
-    old, new = _texts(before), _texts(after)
+    old, new = _texts(_configured(before)), _texts(_configured(after))
     return [
         ConfigurationChange(key=key, before=_shown(key, old.get(key)), after=_shown(key, new.get(key)))
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
+
+
+def _configured(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in parameters.items() if key != FILES_READ}
 
 
 def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

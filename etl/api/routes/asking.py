@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from etl.api.models import RetryRun, Run, StartRun
-from etl.api.problems import ProblemError
-from etl.api.reading.runs import get_run, unknown_job
+from etl.api.reading.runs import get_run
 from etl.api.routes.access import Asked, IdempotencyKey, Operator
 from etl.api.security.refusals import address_of
 from etl.api.security.sessions import signature_of
+from etl.staging.ledger.refusals import CannotBeStartedError, UnknownJobError
 from etl.staging.ledger.requests import Requests
 
 
@@ -26,14 +26,14 @@ class Asking:
 
     def start(self, job_id: str, asked: StartRun) -> Run:
         job = self._services.configured.jobs.get(job_id)
+        wish = (asked.etl_run_id, asked.batch_size, asked.force, self._key, self._by, self._origin)
         if job is None:
-            raise unknown_job(job_id)
-        if job.source.type == "stdin":
+            self._requests.refuse_load(job_id, UnknownJobError(f"no job {job_id} is configured"), *wish)
+        elif job.source.type == "stdin":
             text = f"job {job_id} reads what is piped into it, and nobody pipes anything into a worker's load"
-            raise ProblemError(409, "cannot_be_started", text, "load it from a shell: … | etl staging load")
-        self._requests.request_load(
-            job, asked.etl_run_id, asked.batch_size, asked.force, self._key, self._by, self._origin
-        )
+            self._requests.refuse_load(job_id, CannotBeStartedError(text), *wish)
+        else:
+            self._requests.request_load(job, *wish)
         return get_run(self._services.database, asked.etl_run_id)
 
     def retry(self, run_id: str, asked: RetryRun) -> Run:

@@ -24,7 +24,7 @@ def signed_in(request: Request) -> User | None:
 
 
 def _is_attended(request: Request) -> bool:
-    """What a page asks by itself, with nobody before it, keeps no session alive; nor does a stream that begins again."""
+    """What a page asks by itself, with nobody before it, keeps no session alive; nor does a stream."""
     is_stream = request.headers.get("accept", "").startswith("text/event-stream")
     return not is_stream and UNATTENDED_HEADER not in request.headers
 

@@ -18,6 +18,16 @@ class UnknownRunError(RequestError):
     code = "unknown_run"
 
 
+class UnknownJobError(RequestError):
+    code = "unknown_job"
+
+
+class CannotBeStartedError(RequestError):
+    """By a worker."""
+
+    code = "cannot_be_started"
+
+
 class RunIdTakenError(RequestError):
     code = "run_id_taken"
 
@@ -59,6 +69,8 @@ class KeyReusedError(RequestError):
 REFUSALS = {
     each.code: each
     for each in (
+        UnknownJobError,
+        CannotBeStartedError,
         RunIdTakenError,
         JobIsRunningError,
         RunIsRunningError,

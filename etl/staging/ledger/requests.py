@@ -20,6 +20,7 @@ from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.batch_log import as_json
 from etl.staging.ledger.cancelling import cancel_locked
 from etl.staging.ledger.ending import WORKER_GRACE_SECONDS, bury_dead_runs
+from etl.staging.ledger.parameters import parameters_of
 from etl.staging.ledger.queries import statement
 from etl.staging.ledger.refusals import (
     REFUSALS,
@@ -87,9 +88,26 @@ class Requests:
     ) -> Requested:
         """Queues a run of the job; `force`: although another is queued or under way. Without `batch_size` the job's."""
         job = job.model_copy(update={"batch_size": batch_size}) if batch_size else job
-        parameters = {"batch_size": job.batch_size, "force": force}
-        asked = _Asked("load", checked_run_id(run_id), parameters, key, by, origin)
+        asked = _asked_load(run_id, job.batch_size, force, key, by, origin)
         return self._ask(asked, lambda cursor, _: _queue_load(cursor, job, asked), job.id)
+
+    def refuse_load(
+        self,
+        job_id: str,
+        refusal: RequestError,
+        run_id: str,
+        batch_size: int | None,
+        force: bool,
+        key: str,
+        by: str,
+        origin: str | None = None,
+    ) -> None:
+        """Of a job that no worker can load. Kept as what the ledger itself refuses is; raises `refusal`."""
+
+        def decide(_cursor: Cursor, _job_id: str) -> str:
+            raise refusal
+
+        self._ask(_asked_load(run_id, batch_size, force, key, by, origin), decide, job_id)
 
     def request_retry(
         self,
@@ -191,6 +209,10 @@ def _job_of(cursor: Cursor, run_id: str) -> str:
     return str(row[0])
 
 
+def _asked_load(run_id: str, batch_size: int | None, force: bool, key: str, by: str, origin: str | None) -> _Asked:
+    return _Asked("load", checked_run_id(run_id), {"batch_size": batch_size, "force": force}, key, by, origin)
+
+
 # --- a load ---------------------------------------------------------------------------------------------------------
 
 
@@ -209,7 +231,7 @@ def _queue_load(cursor: Cursor, job: StagingJob, asked: _Asked) -> str:
             "run_id": asked.run_id,
             "batch_size": job.batch_size,
             "workers": job.workers,
-            "parameters": as_json(job.model_dump(mode="json")),
+            "parameters": as_json(parameters_of(job)),
             "requested_by": asked.by,
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from etl.errors import EtlError
@@ -20,6 +21,10 @@ After = tuple[int, dict[str, Any]]
 
 class Source(Protocol):
     """Records of one input, in batches that can each be read again."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that were found for its patterns; none where it is no source of files."""
 
     @property
     def can_be_read_again(self) -> bool:

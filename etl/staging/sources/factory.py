@@ -12,7 +12,6 @@ from etl.config.staging.models import (
     StagingJob,
     StandardInputSource,
 )
-from etl.names import stored_name
 from etl.staging.sources.base import Format, Source
 from etl.staging.sources.csv import CsvFormat
 from etl.staging.sources.files import FileSource, find_files, name_files
@@ -41,14 +40,6 @@ def open_source(job: StagingJob, configuration: StagingConfiguration, *, is_retr
         for path in files:
             refuse_types(path)
     return FileSource(_format(FileFormat(source.type), job.maximum_record_bytes, delimiter), files)
-
-
-def naming_files(job: StagingJob, source: Source) -> StagingJob:
-    """The job with the files that were found for its patterns, which may match others when a retry reads on."""
-    if not isinstance(source, FileSource):
-        return job
-    named = job.source.model_copy(update={"path": tuple(map(stored_name, source.files))})
-    return job.model_copy(update={"source": named})
 
 
 def _format(name: FileFormat, longest: int, delimiter: str) -> Format:

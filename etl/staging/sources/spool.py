@@ -68,6 +68,7 @@ class SpooledSource:
     spool: Spool
     run_id: str | None = None
     can_be_read_again: bool = False
+    files: tuple[Path, ...] = ()
 
     def for_run(self, run_id: str) -> SpooledSource:
         return replace(self, run_id=run_id)

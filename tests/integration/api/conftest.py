@@ -26,7 +26,7 @@ from etl.staging.batch.rules import table_of
 from etl.staging.database.database import StagingDatabase
 from etl.staging.database.installation import install
 from etl.staging.loader import LoadOptions, StagingLoader, Summary
-from etl.staging.sources.factory import naming_files, open_source
+from etl.staging.sources.factory import open_source
 from tests.databases import Execute, database_of_its_own, statements_of
 from tests.integration.api.ledger import empty_ledger
 
@@ -179,4 +179,4 @@ def load_orders(
     job = configuration.job("orders")
     source = open_source(job, configuration)
     options = LoadOptions(run_id=run_id, reject_dir=reject_dir)
-    return StagingLoader(staging).load(naming_files(job, source), source, options)
+    return StagingLoader(staging).load(job, source, options)

@@ -83,14 +83,21 @@ def test_what_a_start_is_refused_for(operator: httpx2.Client, ledger: Execute) -
     assert asked(operator, path, "k4", {"etl_run_id": "new-4", "force": True}).status == "queued"
     assert refused(operator, "/jobs/none/runs", "k5", {"etl_run_id": "new-5"}) == (404, "unknown_job")
     assert refused(operator, "/jobs/piped/runs", "k6", {"etl_run_id": "new-6"}) == (409, "cannot_be_started")
+    assert refused(operator, "/jobs/none/runs", "k5", {"etl_run_id": "new-5"}) == (404, "unknown_job")
+    kept = "SELECT etl_run_id, etl_job_id, refusal_code FROM etl_run_requests WHERE status = 'refused' ORDER BY id"
+    assert ledger(kept) == [
+        ("new-1", "orders", "run_id_taken"),
+        ("new-3", "orders", "job_is_running"),
+        ("new-5", "none", "unknown_job"),
+        ("new-6", "piped", "cannot_be_started"),
+    ]
     for body in (
         {}, {"etl_run_id": ""}, {"etl_run_id": "a b"}, {"etl_run_id": "n" * 129}, {"etl_run_id": "n", "batch_size": 99},
         {"etl_run_id": "n", "batch_size": 10_001}, {"etl_run_id": "n", "more": 1}, [], "text", None,
     ):  # fmt: skip
         assert refused(operator, path, "k7", body) == (422, "invalid")
     assert ledger("SELECT count(*) FROM etl_runs") == [(2,)]
-    refusals = ledger("SELECT refusal_code FROM etl_run_requests WHERE status = 'refused' ORDER BY id")
-    assert refusals == [("run_id_taken",), ("job_is_running",)]
+    assert len(ledger(kept)) == 4, "what is not even asked for in the right words is not kept"
 
 
 @pytest.mark.parametrize("key", [None, "", "a b", "k" * 201, "\x7f"])

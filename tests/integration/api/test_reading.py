@@ -199,8 +199,8 @@ def test_a_batch_that_was_never_stored_says_how_many_records_it_has(client: http
 
 def test_history_says_what_has_changed_since_the_last_success(client: httpx2.Client, ledger: Execute) -> None:
     before, after = (
-        '{"batch_size": 100, "source": {"type": "csv", "path": ["a"]}}',
-        ('{"batch_size": 200, "source": {"type": "csv", "path": ["a"], "delimiter": ";"}}'),
+        '{"batch_size": 100, "source": {"type": "csv", "path": ["a"]}, "files_read": ["x"]}',
+        ('{"batch_size": 200, "source": {"type": "csv", "path": ["a"], "delimiter": ";"}, "files_read": ["y"]}'),
     )
     for name, status, parameters in (
         ("one", "success", before), ("two", "failed", after), ("three", "success", after), ("four", "failed", after),

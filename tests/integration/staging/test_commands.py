@@ -301,6 +301,9 @@ def test_a_retry_that_reads_on_wants_the_files_that_its_run_found(
     last.write_bytes(gzip.compress(b'{"id": "d", "n": 1}\n'))
     (tmp_path / "conf" / "staging" / "jobs.yaml").write_text(JOB.format(path=tmp_path / "part-*.ndjson.gz"))
     assert run("load", "events", "--run-id", "parts").returncode == 1
+    ((configured, read),) = execute("SELECT parameters #> '{source,path}', parameters -> 'files_read' FROM etl_runs")
+    assert configured == [str(tmp_path / "part-*.ndjson.gz")]
+    assert read == [str(each) for each in (good, broken, last)]
     broken.unlink()
     (tmp_path / "part-c.ndjson.gz").write_bytes(gzip.compress(b'{"id": "c", "n": 1}\n'))
     missing = run("retry", "--run", "parts")

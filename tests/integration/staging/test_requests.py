@@ -261,4 +261,4 @@ def test_a_request_is_begun_once_and_only_when_it_is_claimed(
 
 def test_the_errors_have_codes_and_one_tree() -> None:
     codes = [each.code for each in RequestError.__subclasses__()]
-    assert len(set(codes)) == len(codes) == 8
+    assert len(set(codes)) == len(codes) == 10
