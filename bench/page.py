@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from urllib.request import Request, urlopen
 import psycopg2
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.chromium import launch
 from bench.measure import Ratio, Results
 from etl.api.demo.house import House
 
@@ -25,8 +25,6 @@ JOB, RUN = "measured", "measured-1"
 PATH = f"/etl/data-loader/{JOB}/{RUN}"
 UPDATES_A_SECOND, UPDATE_SECONDS = 200, 30
 FRAMES = 180
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")  # fmt: skip
 
 _JOBS = """\
 jobs:
@@ -78,7 +76,7 @@ Say = Callable[[str], None]
 
 def measure_page(database_url: str, folder: Path, results: Results, say: Say) -> None:
     with served(database_url, folder) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+        browser = launch(playwright)
         add = _adder(results, say)
         seconds = [_first_rows(browser, address) for _ in range(5)]
         add("first rows after the address was entered, s (median of 5)", median(seconds), 1)
@@ -199,10 +197,3 @@ def _heap_bytes(page: Page) -> int:
     used = session.send("Runtime.getHeapUsage")["usedSize"]
     session.detach()
     return int(used)
-
-
-def _chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        raise RuntimeError("expected Chromium on PATH, found none; Debian: apt-get install chromium")
-    return found

@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
+from bench.chromium import VARIABLE as CHROMIUM_VARIABLE
+from bench.chromium import chromium
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.settings import PostgreSQLSettings, Settings
@@ -26,8 +28,6 @@ from etl.stack import environment
 from etl.stack.embedded import Stack
 from etl.stack.layout import DATA_DIR_VARIABLE, Layout
 from etl.testing.spark import small_session
-from tests.chromium import VARIABLE as CHROMIUM_VARIABLE
-from tests.chromium import chromium
 from tests.contrib import contrib_server
 from tests.stacks import own_data_dir, remove_stack, remove_stacks_of_dead_processes
 

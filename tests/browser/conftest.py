@@ -16,17 +16,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
+from bench.chromium import launch
 from etl.project import PROJECT_DIR
 from tests.browser.place import PASSWORD, PATIENCE_SECONDS, Place, place_on
 from tests.browser.screen import Screen, sign_in
-from tests.chromium import VARIABLE, chromium
 from tests.conftest import RunningStack
 from tests.databases import database_of_its_own
 from tests.stacks import own_data_dir
 
-# nothing of what a browser does for itself
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")  # fmt: skip
 PATIENCE_MILLISECONDS = PATIENCE_SECONDS * 1000
 
 OpenContext = Callable[..., BrowserContext]
@@ -52,14 +49,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(scope="session")
-def browser_path() -> str:
-    found = chromium()
-    assert found, f"expected a browser, found none; Debian: apt-get install chromium; {VARIABLE} names another"
-    return found
-
-
-@pytest.fixture(scope="session")
-def built_page(browser_path: str) -> None:
+def built_page() -> None:
     """By the project's own set-up; a moment where nothing has changed."""
     subprocess.run([sys.executable, "scripts/page.py", "build"], cwd=PROJECT_DIR, check=True)
 
@@ -82,8 +72,8 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="module")
-def browser(playwright: Playwright, browser_path: str) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    browser = launch(playwright)
     yield browser
     browser.close()
 

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
+from bench.chromium import launch
 from etl.api.demo import scene
 from etl.api.demo.house import house_at
 from etl.project import PROJECT_DIR
-from tests.browser.conftest import FLAGS
 from tests.browser.place import PASSWORD
 from tests.browser.screen import Screen, sign_in
-from tests.chromium import chromium
 
 PICTURE = PROJECT_DIR / "docs" / "images" / "data-loader.png"
 FOLDER = Path(tempfile.gettempdir()) / "data-loader"
@@ -30,7 +29,7 @@ def main() -> None:
     with house_at(FOLDER) as house, sync_playwright() as playwright:
         expect.set_options(timeout=PATIENCE_MILLISECONDS)
         # before the load, which does not wait for it
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        browser = launch(playwright)
         context = browser.new_context(viewport=SIZE, color_scheme="light", locale="en-GB", timezone_id="Europe/Berlin")
         context.set_default_timeout(PATIENCE_MILLISECONDS)
         url = house.start_database()
