@@ -8,36 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any
 
-import orjson
 from psycopg2.extensions import cursor as Cursor
 
-from etl.config.staging.models import FILE_TYPES, StagingJob
+from etl.config.staging.models import StagingJob
 from etl.errors import UsageError
 from etl.staging.database.database import StagingDatabase
+from etl.staging.ledger.asked import Asked, cancel, queue_load, queue_retry
 from etl.staging.ledger.batch_log import as_json
-from etl.staging.ledger.cancelling import cancel_locked
 from etl.staging.ledger.ending import WORKER_GRACE_SECONDS, bury_dead_runs
-from etl.staging.ledger.parameters import parameters_of
 from etl.staging.ledger.queries import statement
 from etl.staging.ledger.refusals import (
     REFUSALS,
-    JobIsRunningError,
     KeyReusedError,
-    NothingToRetryError,
-    OvertakenError,
     RequestError,
-    RunHasEndedError,
-    RunIdTakenError,
-    RunIsRunningError,
     UnknownRunError,
 )
 from etl.staging.ledger.run_ids import checked_run_id
 from etl.staging.ledger.values import Request, Waiting, of_row
-
-_SHOWN_INDEXES = 20
 
 
 @dataclass(frozen=True)
@@ -47,23 +35,6 @@ class Requested:
     etl_run_id: str
     request_id: int
     is_replay: bool = False
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """`key`: of one wish, however often it is sent. `by`: who; `origin`: from where, as an address."""
-
-    action: str
-    run_id: str
-    parameters: dict[str, Any]
-    key: str
-    by: str
-    origin: str | None
-
-    @property
-    def hash(self) -> str:
-        told = [self.action, self.run_id, self.parameters, self.by]
-        return sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 Decide = Callable[[Cursor, str], str]
@@ -89,7 +60,7 @@ class Requests:
         """Queues a run of the job; `force`: although another is queued or under way. Without `batch_size` the job's."""
         job = job.model_copy(update={"batch_size": batch_size}) if batch_size else job
         asked = _asked_load(run_id, job.batch_size, force, key, by, origin)
-        return self._ask(asked, lambda cursor, _: _queue_load(cursor, job, asked), job.id)
+        return self._ask(asked, lambda cursor, _: queue_load(cursor, job, asked), job.id)
 
     def refuse_load(
         self,
@@ -121,13 +92,13 @@ class Requests:
         """Queues what the run left, or these batches of it; those whose error time will not mend only if said so."""
         indexes = None if batch_indexes is None else sorted(set(batch_indexes))
         parameters = {"batch_indexes": indexes, "includes_permanent": includes_permanent}
-        asked = _Asked("retry", run_id, parameters, key, by, origin)
-        return self._ask(asked, lambda cursor, job_id: _queue_retry(cursor, job_id, asked))
+        asked = Asked("retry", run_id, parameters, key, by, origin)
+        return self._ask(asked, lambda cursor, job_id: queue_retry(cursor, job_id, asked))
 
     def request_cancel(self, run_id: str, key: str, by: str, origin: str | None = None) -> Requested:
         """Ends what is queued at once; a run under way ends after the batches that are being stored."""
-        asked = _Asked("cancel", run_id, {}, key, by, origin)
-        return self._ask(asked, lambda cursor, _: _cancel(cursor, asked))
+        asked = Asked("cancel", run_id, {}, key, by, origin)
+        return self._ask(asked, lambda cursor, _: cancel(cursor, asked))
 
     def get(self, request_id: int) -> Request:
         with self._database.rows("read request") as cursor:
@@ -148,7 +119,7 @@ class Requests:
             cursor.execute(statement("waiting_requests"), {"grace_seconds": WORKER_GRACE_SECONDS, "limit": limit})
             return [of_row(Waiting, row) for row in cursor.fetchall()]
 
-    def _ask(self, asked: _Asked, decide: Decide, job_id: str | None = None) -> Requested:
+    def _ask(self, asked: Asked, decide: Decide, job_id: str | None = None) -> Requested:
         with self._database.transaction(f"request {asked.action}") as cursor:
             cursor.execute(statement("lock_request_key"), {"key": asked.key})
             answer = _earlier(cursor, asked) or _decided(cursor, asked, decide, job_id)
@@ -158,7 +129,7 @@ class Requests:
         return answer
 
 
-def _earlier(cursor: Cursor, asked: _Asked) -> Requested | RequestError | None:
+def _earlier(cursor: Cursor, asked: Asked) -> Requested | RequestError | None:
     """The answer that this key got before. What a worker refuses later is none of it: the request had been taken."""
     cursor.execute(statement("request_of_key"), {"key": asked.key})
     row = cursor.fetchone()
@@ -172,7 +143,7 @@ def _earlier(cursor: Cursor, asked: _Asked) -> Requested | RequestError | None:
     return REFUSALS[code](refusal) if code else Requested(run_id, request_id, is_replay=True)
 
 
-def _decided(cursor: Cursor, asked: _Asked, decide: Decide, job_id: str | None) -> Requested | RequestError:
+def _decided(cursor: Cursor, asked: Asked, decide: Decide, job_id: str | None) -> Requested | RequestError:
     job_id = job_id or _job_of(cursor, asked.run_id)
     cursor.execute(statement("lock_job"), {"job_id": job_id})
     bury_dead_runs(cursor)
@@ -209,88 +180,5 @@ def _job_of(cursor: Cursor, run_id: str) -> str:
     return str(row[0])
 
 
-def _asked_load(run_id: str, batch_size: int | None, force: bool, key: str, by: str, origin: str | None) -> _Asked:
-    return _Asked("load", checked_run_id(run_id), {"batch_size": batch_size, "force": force}, key, by, origin)
-
-
-# --- a load ---------------------------------------------------------------------------------------------------------
-
-
-def _queue_load(cursor: Cursor, job: StagingJob, asked: _Asked) -> str:
-    cursor.execute(statement("run_as_asked_for"), {"run_id": asked.run_id})
-    if cursor.fetchone():
-        raise RunIdTakenError(f"run {asked.run_id} is in the ledger already; choose another run id")
-    if not asked.parameters["force"]:
-        _refuse_beside(cursor, job.id)
-    described = {"job_id": job.id, "target_table": job.target_table}
-    cursor.execute(statement("register_job"), {**described, "description": job.description})
-    cursor.execute(
-        statement("queue_run"),
-        {
-            **described,
-            "run_id": asked.run_id,
-            "batch_size": job.batch_size,
-            "workers": job.workers,
-            "parameters": as_json(parameters_of(job)),
-            "requested_by": asked.by,
-        },
-    )
-    return "queued"
-
-
-def _refuse_beside(cursor: Cursor, job_id: str) -> None:
-    """Another run of the job is under way, or something waits."""
-    cursor.execute(statement("live_runs"), {"job_id": job_id, "with_queued": True})
-    if live := cursor.fetchone():
-        raise JobIsRunningError(f"run {live[0]} of job {job_id} is {'queued' if live[1] else 'under way'}")
-    cursor.execute(statement("open_requests_of_job"), {"job_id": job_id})
-    if waiting := cursor.fetchone():
-        raise JobIsRunningError(f"a retry of run {waiting[0]} of job {job_id} is queued")
-
-
-# --- a retry --------------------------------------------------------------------------------------------------------
-
-
-def _queue_retry(cursor: Cursor, job_id: str, asked: _Asked) -> str:
-    run_id = asked.run_id
-    cursor.execute(statement("run_as_asked_for"), {"run_id": run_id})
-    ((_, status, has_read_all, _, source_type),) = cursor.fetchall()
-    cursor.execute(statement("open_requests_of_job"), {"job_id": job_id})
-    if status in ("pending", "running") or run_id in {row[0] for row in cursor.fetchall()}:
-        raise RunIsRunningError(f"run {run_id} is {'under way' if status == 'running' else 'queued'}")
-    _refuse_beside(cursor, job_id)
-    cursor.execute(statement("newer_run"), {"run_id": run_id})
-    if newer := cursor.fetchone():
-        raise OvertakenError(f"run {newer[0]} of the same job has stored newer records since; load the source again")
-    can_be_read_on = not has_read_all and (source_type is None or source_type in FILE_TYPES)
-    _refuse_nothing(cursor, asked, can_be_read_on)
-    return "queued"
-
-
-def _refuse_nothing(cursor: Cursor, asked: _Asked, can_be_read_on: bool) -> None:
-    run_id, wanted = asked.run_id, asked.parameters["batch_indexes"]
-    cursor.execute(statement("batches_left"), {"run_id": run_id, "batch_indexes": wanted})
-    left: dict[int, bool] = dict(cursor.fetchall())
-    if missing := sorted(set(wanted or ()) - set(left)):
-        raise NothingToRetryError(f"run {run_id} has no batch to retry with index {_listed(missing)}")
-    if not left and (wanted is not None or not can_be_read_on):
-        raise NothingToRetryError(f"all that was read of run {run_id} is stored")
-    if left and all(left.values()) and not asked.parameters["includes_permanent"] and (wanted or not can_be_read_on):
-        raise NothingToRetryError(
-            f"the errors of all {len(left):,} batches that run {run_id} left are permanent: mend what they say, "
-            "and retry with them included"
-        )
-
-
-def _listed(indexes: Sequence[int]) -> str:
-    more = len(indexes) - _SHOWN_INDEXES
-    return ", ".join(map(str, indexes[:_SHOWN_INDEXES])) + (f" and {more:,} more" if more > 0 else "")
-
-
-# --- a cancel -------------------------------------------------------------------------------------------------------
-
-
-def _cancel(cursor: Cursor, asked: _Asked) -> str:
-    if not cancel_locked(cursor, asked.run_id, asked.by):
-        raise RunHasEndedError(f"run {asked.run_id} has ended: there is nothing to cancel")
-    return "done"
+def _asked_load(run_id: str, batch_size: int | None, force: bool, key: str, by: str, origin: str | None) -> Asked:
+    return Asked("load", checked_run_id(run_id), {"batch_size": batch_size, "force": force}, key, by, origin)
