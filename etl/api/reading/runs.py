@@ -20,9 +20,9 @@ from etl.api.problems import ProblemError
 from etl.api.reading.configuration_changes import changes_between
 from etl.api.reading.ledger import Look, Row, looking
 from etl.api.reading.states import ENDED, run_status
-from etl.api.reading.workers import SILENT_SECONDS
 from etl.config.staging.models import FILE_TYPES
 from etl.staging.database.database import StagingDatabase
+from etl.staging.ledger.ending import WORKER_GRACE_SECONDS
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _NOTHING = Retryable(
@@ -162,7 +162,7 @@ def _seconds(since: datetime, until: datetime) -> float:
 def _queueing(look: Look, row: Row) -> Queueing | None:
     if row["request_id"] is None or row["status"] == "running":
         return None
-    ((ahead, workers),) = look.tuples("page_queueing", request_id=row["request_id"], silent_seconds=SILENT_SECONDS)
+    ((ahead, workers),) = look.tuples("page_queueing", request_id=row["request_id"], grace_seconds=WORKER_GRACE_SECONDS)
     live = [] if row["request_is_forced"] else look.tuples("live_runs", job_id=row["etl_job_id"], with_queued=False)
     setback = row["request_setback"] if row["request_is_set_back"] else None
     return Queueing(

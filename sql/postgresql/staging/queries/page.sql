@@ -79,7 +79,7 @@ SELECT
     (SELECT count(*) FROM etl_run_requests WHERE id < %(request_id)s AND status IN ('queued', 'claimed')) AS ahead,
     (
         SELECT count(*) FROM etl_workers
-        WHERE stopped_at IS NULL AND heartbeat_at > clock_timestamp() - make_interval(secs => %(silent_seconds)s)
+        WHERE stopped_at IS NULL AND heartbeat_at > clock_timestamp() - make_interval(secs => %(grace_seconds)s)
     ) AS workers;
 
 -- name: page_stirred
@@ -162,7 +162,7 @@ LIMIT 1;
 -- name: page_workers
 -- Those of the last day, the latest heard of first.
 SELECT host, process_id, started_at, heartbeat_at, loads, maximum_loads,
-    stopped_at IS NULL AND heartbeat_at > clock_timestamp() - make_interval(secs => %(silent_seconds)s) AS is_alive
+    stopped_at IS NULL AND heartbeat_at > clock_timestamp() - make_interval(secs => %(grace_seconds)s) AS is_alive
 FROM etl_workers WHERE heartbeat_at > clock_timestamp() - interval '1 day'
 ORDER BY heartbeat_at DESC LIMIT 100;
 
