@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 
 import pytest
@@ -42,9 +43,14 @@ class Tries:
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Without waiting; servers in other threads of this process go on as they are."""
     waited: list[float] = []
+    own_thread, real = threading.get_ident(), asyncio.sleep
 
     async def sleep(seconds: float) -> None:
+        if threading.get_ident() != own_thread:
+            await real(seconds)
+            return
         waited.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)

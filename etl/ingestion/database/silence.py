@@ -51,22 +51,31 @@ class WatchedConnection(asyncpg.Connection):  # type: ignore[misc]
 
     @contextmanager
     def _answered(self, query: str = "") -> Iterator[None]:
-        """TimeoutError instead of what asyncpg says of a connection that we have ended; in a COPY it trips over it."""
-        if not self.limit_seconds:
+        """TimeoutError instead of what asyncpg says of a connection that we have ended. In a COPY it trips over it, or
+        goes on waiting for room in a buffer that nobody empties any more: so whoever asks is cancelled, too."""
+        asking = asyncio.current_task()
+        if not self.limit_seconds or asking is None:
             yield
             return
-        seconds, has_ended = seconds_for(self.limit_seconds, query), False
+        seconds, cancelled_before, has_ended = seconds_for(self.limit_seconds, query), asking.cancelling(), False
 
         def give_up() -> None:
             nonlocal has_ended
             has_ended = True
             self.terminate()
+            asking.cancel()
 
         timer = asyncio.get_running_loop().call_later(seconds, give_up)
         try:
             yield
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, AttributeError) as error:
-            if not has_ended:
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            OSError,
+            AttributeError,
+            asyncio.CancelledError,
+        ) as error:
+            if not has_ended or asking.uncancel() > cancelled_before:
                 raise
             raise TimeoutError(stands_still(seconds)) from error
         finally:
