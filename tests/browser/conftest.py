@@ -93,8 +93,13 @@ def open_context(browser: Browser, ledger: Place) -> Iterator[OpenContext]:
     faults: list[str] = []
 
     def open_context(**settings: Any) -> BrowserContext:
-        usual = {"viewport": {"width": 1440, "height": 1000}, "locale": "en-US", "timezone_id": "Europe/Berlin"}
-        context = browser.new_context(base_url=ledger.address, accept_downloads=True, **{**usual, **settings})
+        usual = {
+            "base_url": ledger.address,
+            "viewport": {"width": 1440, "height": 1000},
+            "locale": "en-US",
+            "timezone_id": "Europe/Berlin",
+        }
+        context = browser.new_context(accept_downloads=True, **{**usual, **settings})
         context.set_default_timeout(PATIENCE_MILLISECONDS)
         context.on("weberror", lambda error: faults.append(str(error.error)))
         context.on("console", lambda message: faults.extend(_faults_in(message)))

@@ -11,6 +11,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.place import Place, wait_for
 from tests.browser.screen import Screen
+from tests.cable import cable_to
 
 EVENTS = re.compile(r"/api/runs/[^/]+/events")
 CHANGES = re.compile(r"/api/runs/[^/]+/changes")
@@ -88,19 +89,19 @@ def test_without_events_it_asks_and_goes_back_to_events_by_itself(screen: Screen
     expect_whole(screen, ledger, run_id)
 
 
-def test_a_network_that_is_gone_for_a_while_loses_nothing(screen: Screen, ledger: Place) -> None:
-    with ledger.gate_shut():
-        run_id = start_up_to_the_gate(screen, ledger)
-        screen.expect_link("live")
-        screen.page.context.set_offline(True)
-        screen.page.route(re.compile("/api/"), abort)
-        screen.expect_link("unreachable")
-    wait_for(lambda: ledger.run(run_id, "status") == ("success",))
-    screen.expect_figures(rows_inserted=500)
-    screen.page.context.set_offline(False)
-    screen.page.unroute(re.compile("/api/"))
-    expect_whole(screen, ledger, run_id)
-    screen.expect_link("ended")
+def test_a_network_that_is_gone_for_a_while_loses_nothing(signed_in: Callable[..., Screen], ledger: Place) -> None:
+    with cable_to("127.0.0.1", ledger.port) as cable:
+        screen = signed_in(base_url=f"http://127.0.0.1:{cable.port}")
+        with ledger.gate_shut():
+            run_id = start_up_to_the_gate(screen, ledger)
+            screen.expect_link("live")
+            cable.pull()
+            screen.expect_link("unreachable")
+        wait_for(lambda: ledger.run(run_id, "status") == ("success",))
+        screen.expect_figures(rows_inserted=500)
+        cable.plug()
+        expect_whole(screen, ledger, run_id)
+        screen.expect_link("ended")
 
 
 def test_the_api_is_killed_and_started_again_while_it_runs(screen: Screen, ledger: Place) -> None:

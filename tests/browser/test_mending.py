@@ -128,7 +128,7 @@ def test_a_run_is_cancelled_and_taken_up_again(screen: Screen, ledger: Place) ->
         screen.expect_status("Canceled")
     expect(screen.toast("Run canceled")).to_be_visible()
     expect(screen.header.get_by_text("by olga").first).to_be_visible()
-    assert ledger.run(run_id, "status", "canceled_by", "rows_inserted") == ("canceled", "olga", 500)
+    assert ledger.run(run_id, "status", "cancelled_by", "rows_inserted") == ("canceled", "olga", 500)
     screen.press(re.compile("Retry failed|Read on"))
     screen.dialog.get_by_role("button", name=re.compile("^(Retry|Read on)")).click()
     screen.expect_status("Success")

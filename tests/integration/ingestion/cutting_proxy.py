@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from etl.config.settings import PostgreSQLSettings
+from tests.cable import end
 from tests.databases import PATIENCE_SECONDS
 
 _COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
@@ -75,7 +76,7 @@ class _Proxy:
 
     def close(self) -> None:
         for each in (self._listener, *self._open):
-            _end(each)
+            end(each)
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -99,8 +100,8 @@ class _Proxy:
                 server.sendall(data)
                 if is_now:
                     return  # the other direction waits for the answer and ends both
-        _end(client)
-        _end(server)
+        end(client)
+        end(server)
 
 
 def _to_client(server: socket.socket, client: socket.socket, is_deaf: threading.Event) -> None:
@@ -110,11 +111,5 @@ def _to_client(server: socket.socket, client: socket.socket, is_deaf: threading.
             if is_deaf.is_set():
                 break
             client.sendall(data)
-    _end(client)
-    _end(server)
-
-
-def _end(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
-    connection.close()
+    end(client)
+    end(server)
