@@ -33,7 +33,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Engine:
-    """`stop` ends the run after the batches in flight; `stopped_by` says why it was set here."""
+    """`stop` ends the run after the batches in flight, those that workers are storing; what waits for a worker is not
+    begun. `stopped_by` says why it was set here."""
 
     store: BatchStore
     rules: Rules
@@ -56,19 +57,30 @@ class Engine:
                 self.stop.set()
 
         with _short_turns(), ThreadPoolExecutor(self.workers, thread_name_prefix="batch") as pool:
-            is_complete = True
-            for raw in batches:
-                prepared = prepare(raw, self.rules)
-                self.store.get_ready(prepared)
-                size_bytes = prepared.size_bytes
-                room.enter(size_bytes)
-                if not self._may_go_on(prepared):
-                    is_complete = False
-                    break
-                pool.submit(self._store, prepared, raw).add_done_callback(partial(done, size_bytes))
+
+            def hand_out(prepared: PreparedBatch, raw: RawBatch) -> None:
+                pool.submit(self._store, prepared, raw).add_done_callback(partial(done, prepared.size_bytes))
+
+            try:
+                is_complete = self._hand_out_all(batches, room, hand_out)
+            except KeyboardInterrupt:  # the pool waits for its workers before it goes on
+                self.stop.set()
+                raise
         if failed:
             raise failed[0]
         return is_complete
+
+    def _hand_out_all(
+        self, batches: Iterable[RawBatch], room: _Room, hand_out: Callable[[PreparedBatch, RawBatch], None]
+    ) -> bool:
+        for raw in batches:
+            prepared = prepare(raw, self.rules)
+            self.store.get_ready(prepared)
+            room.enter(prepared.size_bytes)
+            if not self._may_go_on(prepared):
+                return False
+            hand_out(prepared, raw)
+        return True
 
     def _may_go_on(self, prepared: PreparedBatch) -> bool:
         if not self.stop.is_set():
@@ -78,6 +90,8 @@ class Engine:
         return not self.stop.is_set()
 
     def _store(self, prepared: PreparedBatch, raw: RawBatch) -> None:
+        if self.stop.is_set():
+            return
         if not self.store.store(prepared, lambda ordinal: self.source.locate(raw, ordinal)):
             return
         try:

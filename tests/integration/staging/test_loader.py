@@ -3,11 +3,12 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import signal
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -426,6 +427,37 @@ def test_a_cancelled_run_does_not_wait_for_a_lock_and_goes_on_later(
     whole = retry("cancelled")
     assert whole.is_success
     assert counts(whole) == (5000, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_what_waits_for_a_worker_is_not_begun_any_more(
+    database: StagingDatabase, job: StagingJob, file: Path, execute: Execute, interrupted: bool
+) -> None:
+    """The second batch waits, the next ones are ready: a cancel, or Ctrl-C, lets none of them begin."""
+    write(file, some(1000))
+    execute(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_sleep(CASE WHEN NEW.source_id = ''k00150'' THEN 2 ELSE 0 END); RETURN NEW; END'"
+    )
+    execute("CREATE TRIGGER wait BEFORE INSERT ON stg_events FOR EACH ROW EXECUTE FUNCTION wait()")
+    loader, options = StagingLoader(database), LoadOptions(run_id="stopped")
+    main_thread = threading.get_ident()
+
+    def stop() -> None:
+        _wait_for(lambda: bool(execute("SELECT 1 FROM etl_run_batches WHERE status = 'succeeded'")))
+        if interrupted:
+            signal.pthread_kill(main_thread, signal.SIGINT)
+        else:
+            loader.cancel("stopped", "somebody")
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    with pytest.raises(KeyboardInterrupt) if interrupted else nullcontext():
+        loader.load(job.model_copy(update={"workers": 1}), source(file), options)
+    stopping.join()
+    found = execute("SELECT status FROM etl_run_batches WHERE attempts > 0 ORDER BY batch_index")
+    assert found == [("succeeded",), ("succeeded",)]
+    assert execute("SELECT count(*) FROM stg_events") == [(200,)]
 
 
 def test_a_run_that_is_cancelled_ends_after_the_batches_that_are_being_stored(
