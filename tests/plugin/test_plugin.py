@@ -68,6 +68,7 @@ def test_the_package_is_found_by_its_entry_point(installed: Path) -> None:
 
 @pytest.mark.stack
 @pytest.mark.timeout(1800)
+@pytest.mark.slow
 def test_the_package_passes_the_contract_and_is_loaded_by_the_main_job(
     source: Path, installed: Path, stack: RunningStack
 ) -> None:

@@ -52,6 +52,7 @@ def test_changed_rows_are_stamped_within_the_new_days(make_database: MakeDatabas
         assert last < end, table
 
 
+@pytest.mark.slow
 def test_the_same_days_give_the_same_rows(make_database: MakeDatabase) -> None:
     one, two = make_database(), make_database()
     for database in (one, two):

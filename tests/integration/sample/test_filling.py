@@ -82,6 +82,7 @@ def test_a_filled_source_is_left_alone_or_refused(filled: SampleDatabase) -> Non
     assert filled.contents() == before
 
 
+@pytest.mark.slow
 def test_recreate_starts_anew(make_database: MakeDatabase) -> None:
     database = make_database()
     database.run_json(*SCALE)

@@ -218,6 +218,7 @@ def test_a_folder_deleted_under_its_servers_is_made_anew(running: Shell) -> None
     assert _postgresql(running.env()["ETL_POSTGRES_URL"], "SELECT to_regclass('public.mark')") == (None,)
 
 
+@pytest.mark.slow
 def test_lost_passwords_are_said(running: Shell) -> None:
     """PostgreSQL's data cannot be opened without them; the error says how to start afresh, and that works."""
     running.run("down")

@@ -70,6 +70,7 @@ print("lines:", build_session("names").read.text(sys.argv[1]).count())
 
 
 @pytest.mark.stack
+@pytest.mark.slow
 def test_names_beyond_ascii_are_read_in_any_locale(tmp_path: Path, stack_environment: dict[str, str]) -> None:
     """Python mends LANG=C by itself, and leaves LC_ALL to whoever sets it."""
     (tmp_path / "count.py").write_text(COUNT)

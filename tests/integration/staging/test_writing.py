@@ -215,6 +215,7 @@ def test_a_batch_counts_the_same_whether_digests_were_asked_for_or_not(
     assert counted == [Stored(1, 1, 2, 1), Stored(1, 1, 2, 1)]
 
 
+@pytest.mark.slow
 def test_updates_of_a_table_made_for_them_touch_no_index(database: StagingDatabase, execute: Execute) -> None:
     table = StagingTable("stg_hot", has_hot_updates=True)
     assert install(database, [table]) == ["stg_hot"]
