@@ -23,7 +23,7 @@ from etl.extract.factory import require_sources
 from etl.interruption import interruptible, listen
 from etl.ledger.ledger import Ledger
 from etl.ledger.runs import new_run_id
-from etl.ledger.values import RejectFilter
+from etl.ledger.values import RejectFilter, Watermark
 from etl.model import Destination, RunStatus
 from etl.names import let_output_hold_anything
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
@@ -38,6 +38,7 @@ from etl.pipeline.servers import configured_destinations, require_databases, req
 from etl.postgresql.lookout import waits_told
 from etl.report.commands import Commands
 from etl.report.json_report import check_report_path, write_report
+from etl.report.metrics import LoadMetrics
 from etl.report.progress import LogProgress, Progress, open_progress, working
 from etl.report.summary import print_summary
 from etl.report.values import report_of
@@ -154,19 +155,23 @@ def _load(job: Job, assignment: Assignment, run_id: str) -> int:
         try:
             run_tables(replace(job, options=options, progress=progress), assignment, run)
         finally:
-            has_succeeded = _report(ledger, run.run_id, options, progress)
+            has_succeeded = _report(job, run.run_id, options, progress)
     return Exit.DONE if has_succeeded else Exit.FAILED
 
 
-def _report(ledger: Ledger, run_id: str, options: RunOptions, progress: Progress) -> bool:
+def _report(job: Job, run_id: str, options: RunOptions, progress: Progress) -> bool:
     """Whether the run is a success and its report is where it was asked for; never hides what broke the run off."""
+    ledger = job.ledger
     try:
         run = ledger.get_run(run_id)
         if run is None or run.finished_at is None:
             raise TerminalError(f"expected run {run_id} to have ended in the ledger, found it unfinished or gone")
         rejects = ledger.count_rejects(RejectFilter(run_id=run_id))
-        report = report_of(run, ledger.loads(run_id), rejects, retries_counted())
+        records = ledger.loads(run_id)
+        report = report_of(run, records, rejects, retries_counted())
         progress.run_finished(report)
+        if options.pushgateway or options.metrics_file:
+            _tell_metrics(LoadMetrics(report, records, _marks(job)), options)
         if options.log_format == LogFormat.CONSOLE:
             print_summary(report, Console(file=sys.stderr), Commands(options.config_dir))
         if options.report:
@@ -175,3 +180,15 @@ def _report(ledger: Ledger, run_id: str, options: RunOptions, progress: Progress
         log.error("run not reported", run_id=run_id, error=str(error))
         return False
     return run.status is RunStatus.SUCCESS
+
+
+def _marks(job: Job) -> list[Watermark]:
+    """Of the tables that are configured: the age of others is nobody's business any more."""
+    return [each for each in job.ledger.watermarks().values() if each.table_name in job.configuration.tables]
+
+
+def _tell_metrics(metrics: LoadMetrics, options: RunOptions) -> None:
+    if options.pushgateway:
+        metrics.push(options.pushgateway)
+    if options.metrics_file:
+        metrics.write(options.metrics_file)

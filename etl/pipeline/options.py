@@ -44,6 +44,8 @@ class RunOptions:
     config_dir: Path | None = None
     log_format: str = "console"
     report: Path | None = None
+    pushgateway: str | None = None
+    metrics_file: Path | None = None
 
     def recorded(self) -> dict[str, object]:
         """What the ledger keeps, so that a resumed run does what this one was asked to."""
@@ -85,6 +87,8 @@ def parse_options(arguments: Sequence[str], program: str = PROGRAM) -> RunOption
         config_dir=given.config_dir,
         log_format=given.log_format,
         report=given.report,
+        pushgateway=given.pushgateway,
+        metrics_file=given.metrics_file,
     )
     _refuse_contradictions(options)
     return options
@@ -143,6 +147,17 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--config-dir", type=Path, metavar="DIR", help="where etl.yaml and tables/ are (conf/)")
     add("--log-format", choices=("json", "console"), default="console", help="how events are written")
     add("--report", type=Path, metavar="FILE", help="write the run's result as JSON (docs/report.schema.json)")
+    add(
+        "--pushgateway",
+        metavar="HOST:PORT",
+        help="push the run's Prometheus metrics there at its end (docs/metrics.md)",
+    )
+    add(
+        "--metrics-file",
+        type=Path,
+        metavar="FILE",
+        help="write them there, for node_exporter's textfile collector (a name that ends with .prom)",
+    )
     return parser
 
 

@@ -19,6 +19,7 @@ from etl.load.postgresql.loader import PostgreSQLLoader
 from etl.load.s3.loader import S3Loader
 from etl.model import Destination, RunStatus, WriteMode
 from etl.pipeline import run as run_module
+from tests.gateway import gateway
 from tests.integration.pipeline.conftest import Shop, load_of, status_of
 
 pytestmark = pytest.mark.stack
@@ -38,6 +39,23 @@ def test_a_missing_table_fails_alone(shop: Shop) -> None:
         ("two", "s3"): "failed",
     }
     assert f"{shop.name}.two: did you mean '{shop.name}.one'?" in load_of(report, "two", "s3")["error"]
+
+
+def test_a_run_hands_its_metrics_over_at_its_end(shop: Shop) -> None:
+    shop.source(ONE)
+    shop.tables("tables: {one: {}, two: {}}")
+    file = shop.folder / "etl.prom"
+    with gateway() as (address, received):
+        exit_code, _ = shop.run("--pushgateway", address, "--metrics-file", str(file), destinations="postgresql")
+    assert exit_code == 1
+    ((_, path, pushed),) = received
+    assert path == "/metrics/job/etl"
+    for told in (pushed, file.read_text()):
+        assert 'etl_load_rows{destination="postgresql",outcome="inserted",table="one"} 2.0' in told
+        assert 'etl_load_failures{cause="SourceError",destination="postgresql",table="two"} 1.0' in told
+        assert 'etl_last_success_timestamp_seconds{destination="postgresql",table="one"}' in told
+        assert "etl_run_success 0.0" in told
+    assert shop.run("--pushgateway", address, destinations="postgresql")[1]["status"] == "partial", "nobody listens"
 
 
 def test_a_rehearsal_says_which_table_would_fail_and_goes_on(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:

@@ -219,6 +219,8 @@ def test_help_names_every_flag_and_the_exit_codes(capsys: pytest.CaptureFixture[
         "--config-dir",
         "--log-format",
         "--report",
+        "--pushgateway",
+        "--metrics-file",
     }
     assert "exit codes: 0 everything loaded (or was unchanged), 1 a table or destination failed, 2 bad use" in text
 

@@ -36,6 +36,8 @@ class Record:
     seconds: float = 0.5
     files_read: int | None = None
     files_skipped: tuple[str, ...] = ()
+    bytes_written: int = 0
+    error_class: str | None = None
     error_message: str | None = None
 
 

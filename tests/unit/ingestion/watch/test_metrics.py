@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import socket
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -17,6 +14,7 @@ from etl.errors import ContentionError, SourceError, UsageError
 from etl.ingestion.model import BatchCounts, FileResult, FileStatus, FileType, UploadReport
 from etl.ingestion.watch.metrics import Metrics, error_class, peak_memory_bytes
 from etl.ingestion.watch.observers import BatchDone
+from tests.gateway import gateway
 
 
 def after_a_run() -> Metrics:
@@ -46,27 +44,6 @@ def samples(text: str) -> dict[tuple[str, str], float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
-
-
-@pytest.fixture
-def gateway() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    received: list[tuple[str, bytes]] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Not into the tests' output."""
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}", received
-        server.shutdown()
-        thread.join()
 
 
 def test_every_promised_series_has_its_value(tmp_path: Path) -> None:
@@ -103,12 +80,12 @@ def test_a_folder_that_is_gone_fails_no_run(tmp_path: Path, caplog: pytest.LogCa
     after_a_run().write(tmp_path / "gone" / "uploader.prom")
 
 
-def test_metrics_are_pushed_under_the_tables_name(gateway: tuple[str, list[tuple[str, bytes]]]) -> None:
-    address, received = gateway
-    after_a_run().push(address)
-    ((path, body),) = received
+def test_metrics_are_pushed_under_the_tables_name() -> None:
+    with gateway() as (address, received):
+        after_a_run().push(address)
+    ((_, path, body),) = received
     assert path == "/metrics/job/uploader/table_name/people"
-    assert b'ingest_rows_read_total{file_type="csv"} 10.0' in body
+    assert 'ingest_rows_read_total{file_type="csv"} 10.0' in body
 
 
 def test_a_gateway_that_is_down_fails_no_run() -> None:
