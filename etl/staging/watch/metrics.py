@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from array import array
+from statistics import quantiles
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from etl.command.metrics import RunMetrics
@@ -46,9 +50,17 @@ class Metrics(RunMetrics):
             buckets=_BUCKETS_MS,
             registry=self.registry,
         )
+        self._p95 = Gauge(
+            "staging_batch_duration_ms_p95",
+            "95th percentile of the run's batches so far: a run that is pushed moves no rate over buckets.",
+            _LABELS,
+            registry=self.registry,
+        )
+        self._durations_ms = array("d")
+        self._attempted, self._bad, self._counting = 0, 0, threading.Lock()
         self._error_rate = Gauge(
             "staging_error_rate",
-            "Share of the run's records that were invalid, rejected or in a failed batch.",
+            "Share of the run's records so far that were invalid, rejected or in a failed batch.",
             _LABELS,
             registry=self.registry,
         )
@@ -66,10 +78,14 @@ class Metrics(RunMetrics):
         self._job = job_id
         for counter in self._counters.values():
             counter.labels(job_id)  # a series that stands at 0 can be alerted on
+        self._p95.labels(job_id).set_function(lambda: _p95(self._durations_ms))
+        self._error_rate.labels(job_id).set_function(self._error_rate_so_far)
 
     def batch_stored(self, batch: PreparedBatch, stored: Stored | None, seconds: float) -> None:
         self._duration.labels(self._job).observe(seconds * 1000)
+        self._durations_ms.append(seconds * 1000)
         self._add("batches", 1)
+        self._count(batch.rows_attempted, len(batch.rejects) + batch.rows_invalid)
         if stored is None:
             return
         self._add("rows_inserted", stored.rows_inserted)
@@ -84,14 +100,31 @@ class Metrics(RunMetrics):
 
     def batch_failed(self, batch: PreparedBatch, failure: Failure) -> None:
         self._add("batch_failures", 1)
+        self._count(batch.rows_attempted, batch.rows_attempted)
 
     def run_finished(self, run: Run) -> None:
         stored = sum(getattr(run, f"rows_{name}") for name in ("inserted", "updated", "unchanged", "deduplicated"))
-        attempted = run.rows_attempted
-        bad = attempted - stored + run.rows_invalid
-        self._error_rate.labels(self._job).set(bad / attempted if attempted else 0.0)
+        with self._counting:  # as the ledger has it, also of batches that never began
+            self._attempted, self._bad = run.rows_attempted, run.rows_attempted - stored + run.rows_invalid
         self._finished.labels(self._job).set(run.ended_at.timestamp())
         self._succeeded.labels(self._job).set(run.status == "success")
 
+    def _count(self, attempted: int, bad: int) -> None:
+        """By many workers."""
+        with self._counting:
+            self._attempted += attempted
+            self._bad += bad
+
+    def _error_rate_so_far(self) -> float:
+        with self._counting:
+            return self._bad / self._attempted if self._attempted else 0.0
+
     def _add(self, name: str, amount: int) -> None:
         self._counters[name].labels(self._job).inc(amount)
+
+
+def _p95(milliseconds: array[float]) -> float:
+    """Between the two nearest, as PostgreSQL's percentile_cont, by which the page has it."""
+    if len(milliseconds) < 2:
+        return sum(milliseconds)
+    return quantiles(milliseconds, n=20, method="inclusive")[-1]

@@ -62,6 +62,7 @@ def test_the_metrics_say_what_the_ledger_says(scraped: list[Metric], execute: Ex
     assert values["staging_rows_deduplicated_total"] == deduplicated
     assert values["staging_batches_total"] == values["staging_batch_duration_ms_count"] == 2
     assert values["staging_batch_failures_total"] == 1
+    assert 0 < values["staging_batch_duration_ms_p95"] <= values["staging_batch_duration_ms_sum"]
     assert values["staging_run_success"] == 0
     # 100 of the failed batch, two rejected and the invalid one
     assert values["staging_error_rate"] == pytest.approx(103 / 254)
