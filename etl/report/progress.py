@@ -40,7 +40,7 @@ def open_progress(log_format: LogFormat) -> Iterator[Progress]:
         with LiveProgress(console) as live:
             yield live
     else:
-        yield LogProgress()
+        yield LogProgress(log_format)
 
 
 @contextmanager
@@ -57,10 +57,12 @@ def working(what: str, log_format: LogFormat) -> Iterator[None]:
 
 
 class LogProgress:
-    """One structured line an event; every line names the run, and the table and destination where it has them."""
+    """One structured line an event; every line names the run, and the table and destination where it has them. A failed
+    load has its stack trace where programs read; for people it stands in the ledger."""
 
-    def __init__(self) -> None:
+    def __init__(self, log_format: LogFormat = LogFormat.CONSOLE) -> None:
         self._log = structlog.get_logger(__name__)
+        self._has_traces = log_format is LogFormat.JSON
 
     def run_started(self, run_id: str, loads: Sequence[tuple[str, Destination]]) -> None:
         self._log = self._log.bind(run_id=run_id)
@@ -100,6 +102,7 @@ class LogProgress:
             destination=str(destination),
             error_class=type(error).__name__,
             error=str(error),
+            **({"exc_info": error} if self._has_traces else {}),
         )
 
     def run_finished(self, report: RunReport) -> None:

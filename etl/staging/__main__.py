@@ -49,6 +49,7 @@ from etl.staging.migrate import check_database as check_migration
 from etl.staging.migrate.rendering import print_nothing_to_adopt, print_plan, print_report
 from etl.staging.sources.factory import open_source
 from etl.staging.sources.spool import Spool
+from etl.staging.watch.batch_lines import BatchLines
 from etl.staging.watch.metrics import Metrics
 from etl.staging.watch.observers import Observer
 from etl.staging.watch.progress import ProgressBar
@@ -307,8 +308,10 @@ def _database(configuration: StagingConfiguration, job: StagingJob | None = None
 def _observers(metrics: Metrics, metrics_port: int | None, log_format: LogFormat | None) -> list[Observer]:
     if metrics_port:
         metrics.serve(metrics_port)
-    console = watched_console(log_format)
-    return [metrics, ProgressBar(console)] if console else [metrics]
+    if console := watched_console(log_format):
+        return [metrics, ProgressBar(console)]
+    is_for_programs = (log_format or default_log_format()) is LogFormat.JSON
+    return [metrics, BatchLines()] if is_for_programs else [metrics]
 
 
 def _end(summary: Summary, metrics: Metrics, pushgateway: str | None, as_json: bool, config_dir: Path) -> int:

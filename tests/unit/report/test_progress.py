@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 
 import pytest
 from structlog.testing import capture_logs
 
-from etl.command.logging import LogFormat
+from etl.command.logging import LogFormat, configure_logging
 from etl.model import Destination, LoadStatus, RunStatus
 from etl.report.live import LiveProgress
 from etl.report.progress import LogProgress, open_progress
@@ -98,3 +99,19 @@ def test_live_only_where_a_person_watches(
         monkeypatch.delenv(name, raising=False)
     with open_progress(log_format) as progress:
         assert type(progress) is kind
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_a_failure_has_its_trace_where_programs_read(capsys: pytest.CaptureFixture[str], log_format: LogFormat) -> None:
+    configure_logging(log_format, secrets=["hunter2"])
+    try:
+        raise OSError("no way in with hunter2")
+    except OSError as error:
+        LogProgress(log_format).load_failed("users", Destination.S3, error)
+    (line, *more) = capsys.readouterr().err.splitlines()
+    assert "hunter2" not in line and more == []
+    if log_format is LogFormat.JSON:
+        trace = json.loads(line)["exception"]
+        assert "test_progress.py" in trace and trace.endswith("OSError: no way in with ***")
+    else:
+        assert "Traceback" not in line
