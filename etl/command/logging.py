@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterable
@@ -89,4 +90,7 @@ def _redacted(name: str, value: Any, secrets: frozenset[str]) -> Any:
 
 
 def _render_json(_logger: Any, _method: str, event: EventDict) -> str:
-    return orjson.dumps(event, default=str).decode()
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:  # a whole number of more than 64 bits, which YAML has
+        return json.dumps(event, default=str, ensure_ascii=False)

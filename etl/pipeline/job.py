@@ -15,6 +15,7 @@ from etl.command.edge import Edge, say
 from etl.command.exits import Exit
 from etl.command.logging import LogFormat, configure_logging
 from etl.config.configuration import Configuration, load_configuration
+from etl.config.effective import effective
 from etl.config.servers import secrets_of
 from etl.config.settings import Settings, ledger_settings
 from etl.config.tables.models import TableConfig
@@ -151,7 +152,8 @@ def _load(job: Job, assignment: Assignment, run_id: str) -> int:
         options = resumed_options(options, assignment.lineage.runs[0])
     require_databases(job.settings, assignment.destinations)
     run = start_run(ledger, options, assignment, run_id)
-    with open_progress(LogFormat(options.log_format)) as progress:
+    configuration = job.configuration
+    with open_progress(LogFormat(options.log_format), lambda table: effective(configuration.table(table))) as progress:
         try:
             run_tables(replace(job, options=options, progress=progress), assignment, run)
         finally:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -32,15 +32,19 @@ class Progress(Protocol):
     def run_finished(self, report: RunReport) -> None: ...
 
 
+ConfigurationOf = Callable[[str], Mapping[str, Any]]
+"""What is in force for a table, without secrets."""
+
+
 @contextmanager
-def open_progress(log_format: LogFormat) -> Iterator[Progress]:
+def open_progress(log_format: LogFormat, configuration_of: ConfigurationOf | None = None) -> Iterator[Progress]:
     """Live where a person watches (`console` on a terminal), else log lines; `configure_logging` comes first."""
     console = watched_console(log_format)
     if console:
         with LiveProgress(console) as live:
             yield live
     else:
-        yield LogProgress(log_format)
+        yield LogProgress(log_format, configuration_of)
 
 
 @contextmanager
@@ -57,12 +61,17 @@ def working(what: str, log_format: LogFormat) -> Iterator[None]:
 
 
 class LogProgress:
-    """One structured line an event; every line names the run, and the table and destination where it has them. A failed
-    load has its stack trace where programs read; for people it stands in the ledger."""
+    """One structured line an event; every line names the run, and the table and destination where it has them. Where
+    programs read, a failed load has its stack trace, and the first of its table the configuration in force; for people
+    both stand in the ledger."""
 
-    def __init__(self, log_format: LogFormat = LogFormat.CONSOLE) -> None:
+    def __init__(
+        self, log_format: LogFormat = LogFormat.CONSOLE, configuration_of: ConfigurationOf | None = None
+    ) -> None:
         self._log = structlog.get_logger(__name__)
-        self._has_traces = log_format is LogFormat.JSON
+        self._is_for_programs = log_format is LogFormat.JSON
+        self._configuration_of = configuration_of
+        self._configured: set[str] = set()
 
     def run_started(self, run_id: str, loads: Sequence[tuple[str, Destination]]) -> None:
         self._log = self._log.bind(run_id=run_id)
@@ -102,8 +111,14 @@ class LogProgress:
             destination=str(destination),
             error_class=type(error).__name__,
             error=str(error),
-            **({"exc_info": error} if self._has_traces else {}),
+            **(self._more(table, error) if self._is_for_programs else {}),
         )
+
+    def _more(self, table: str, error: BaseException) -> dict[str, Any]:
+        if self._configuration_of is None or table in self._configured:
+            return {"exc_info": error}
+        self._configured.add(table)
+        return {"exc_info": error, "configuration": self._configuration_of(table)}
 
     def run_finished(self, report: RunReport) -> None:
         self._log.info(

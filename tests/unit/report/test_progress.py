@@ -101,6 +101,19 @@ def test_live_only_where_a_person_watches(
         assert type(progress) is kind
 
 
+def test_the_first_failure_of_a_table_has_its_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogFormat.JSON)
+    progress = LogProgress(LogFormat.JSON, lambda table: {"name": table, "limit": 10**30})
+    for table, destination in (
+        ("users", Destination.S3),
+        ("users", Destination.POSTGRESQL),
+        ("orders", Destination.S3),
+    ):
+        progress.load_failed(table, destination, OSError("no"))
+    told = [json.loads(line).get("configuration") for line in capsys.readouterr().err.splitlines()]
+    assert told == [{"name": "users", "limit": 10**30}, None, {"name": "orders", "limit": 10**30}]
+
+
 @pytest.mark.parametrize("log_format", LogFormat)
 def test_a_failure_has_its_trace_where_programs_read(capsys: pytest.CaptureFixture[str], log_format: LogFormat) -> None:
     configure_logging(log_format, secrets=["hunter2"])
