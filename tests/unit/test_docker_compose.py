@@ -15,6 +15,7 @@ from etl.project import PROJECT_DIR
 
 TEXT = (PROJECT_DIR / "docker-compose.yml").read_text()
 PAGE = (PROJECT_DIR / "docker-compose.page.yml").read_text()
+METRICS = (PROJECT_DIR / "docker-compose.metrics.yml").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,11 @@ def services() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def of_page() -> dict[str, Any]:
     return yaml.safe_load(PAGE)["services"]
+
+
+@pytest.fixture(scope="module")
+def of_metrics() -> dict[str, Any]:
+    return yaml.safe_load(METRICS)["services"]
 
 
 def test_it_follows_the_specification() -> None:
@@ -41,14 +47,17 @@ def test_it_follows_the_specification() -> None:
 
 
 @pytest.mark.parametrize("mistake", [("interval:", "intervall:"), ("service_healthy", "healthy"), ("5s", "5 parsecs")])
-@pytest.mark.parametrize("text", [TEXT, PAGE], ids=["stores", "page"])
+@pytest.mark.parametrize("text", [TEXT, PAGE, METRICS], ids=["stores", "page", "metrics"])
 def test_the_check_finds_mistakes(text: str, mistake: tuple[str, str]) -> None:
     with pytest.raises(ValueError):
         PyCompose.from_yaml(text.replace(*mistake, 1))
 
 
-def test_ports_are_published_on_loopback_only(services: dict[str, Any], of_page: dict[str, Any]) -> None:
-    published = [port for service in (*services.values(), *of_page.values()) for port in service.get("ports", [])]
+def test_ports_are_published_on_loopback_only(
+    services: dict[str, Any], of_page: dict[str, Any], of_metrics: dict[str, Any]
+) -> None:
+    all_services = (*services.values(), *of_page.values(), *of_metrics.values())
+    published = [port for service in all_services for port in service.get("ports", [])]
     assert published
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
 
@@ -60,8 +69,10 @@ def test_passwords_have_no_defaults(services: dict[str, Any]) -> None:
                 assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", value), f"{name}: {variable}"
 
 
-def test_whatever_others_wait_for_has_a_health_check(services: dict[str, Any], of_page: dict[str, Any]) -> None:
-    for each in (services, of_page):
+def test_whatever_others_wait_for_has_a_health_check(
+    services: dict[str, Any], of_page: dict[str, Any], of_metrics: dict[str, Any]
+) -> None:
+    for each in (services, of_page, of_metrics):
         awaited = {
             name
             for service in each.values()
@@ -107,3 +118,17 @@ def test_spark_is_the_pinned_one(services: dict[str, Any]) -> None:
     pinned = re.search(r"^pyspark==(\S+)$", (PROJECT_DIR / "requirements.txt").read_text(), re.MULTILINE)
     assert pinned
     assert services["spark-master"]["image"] == f"ownlens-etl-spark:{pinned[1]}"
+
+
+def test_metrics_start_without_variables_of_others_and_have_what_we_ship(of_metrics: dict[str, Any]) -> None:
+    assert set(PyCompose.from_yaml(METRICS).to_dict()["services"]) == {"pushgateway", "prometheus", "grafana"}
+    assert set(re.findall(r"\$\{([A-Z_]+):\?", METRICS)) == {"GRAFANA_PASSWORD"}
+    mounted = {volume.split(":")[0] for service in of_metrics.values() for volume in service["volumes"]}
+    folders = {folder for folder in mounted if folder.startswith("./")}
+    assert folders == {"./conf/prometheus", "./conf/grafana"}
+    assert all(any((PROJECT_DIR / folder).iterdir()) for folder in folders)
+    whole = yaml.safe_load(METRICS)
+    for name, target in (("prometheus", "prometheus.yml"), ("grafana_datasource", "datasources/prometheus.yml")):
+        assert yaml.safe_load(whole["configs"][name]["content"]), target
+    scraped = yaml.safe_load(whole["configs"]["prometheus"]["content"])["scrape_configs"]
+    assert scraped[0]["honor_labels"] and scraped[0]["static_configs"] == [{"targets": ["pushgateway:9091"]}]
