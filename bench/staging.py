@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from bench.measure import Ratio, Results, Timing
 from bench.servers import read_settings
 from etl.config.settings import PostgreSQLSettings
 from etl.config.staging.models import JsonFiles, StagingJob
+from etl.ingestion.watch.metrics import peak_memory_bytes
 from etl.staging.database.database import StagingDatabase
 from etl.staging.database.installation import install
 from etl.staging.loader import LoadOptions, StagingLoader
@@ -208,7 +208,7 @@ def load_and_say_memory(file: str, workers: int) -> None:
     if settings is None:
         raise RuntimeError("expected ETL_POSTGRES_URL")
     load_file(settings, Path(file), workers)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print(peak_memory_bytes() // 1024)
 
 
 def _url(server: PostgreSQLSettings) -> str:
