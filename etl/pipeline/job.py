@@ -6,7 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 from rich.console import Console
@@ -152,8 +154,7 @@ def _load(job: Job, assignment: Assignment, run_id: str) -> int:
         options = resumed_options(options, assignment.lineage.runs[0])
     require_databases(job.settings, assignment.destinations)
     run = start_run(ledger, options, assignment, run_id)
-    configuration = job.configuration
-    with open_progress(LogFormat(options.log_format), lambda table: effective(configuration.table(table))) as progress:
+    with open_progress(LogFormat(options.log_format), partial(_in_force, job)) as progress:
         try:
             run_tables(replace(job, options=options, progress=progress), assignment, run)
         finally:
@@ -182,6 +183,12 @@ def _report(job: Job, run_id: str, options: RunOptions, progress: Progress) -> b
         log.error("run not reported", run_id=run_id, error=str(error))
         return False
     return run.status is RunStatus.SUCCESS
+
+
+def _in_force(job: Job, table: str) -> Mapping[str, Any]:
+    """Nothing for what a resumed run has and the configuration has no more: a line of the log fails no load."""
+    config = job.configuration.tables.get(table)
+    return effective(config) if config else {}
 
 
 def _marks(job: Job) -> list[Watermark]:
