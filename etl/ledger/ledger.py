@@ -13,8 +13,9 @@ from psycopg2.extras import RealDictCursor
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, LockedError
 from etl.interruption import INTERRUPTED, require_uninterrupted
-from etl.ledger import leases, loads, migrations, rejects, runs
+from etl.ledger import history, leases, loads, migrations, rejects, runs
 from etl.ledger.heartbeat import Heartbeat
+from etl.ledger.history import LoadTrend, RunSummary
 from etl.ledger.values import (
     FrozenWindow,
     LoadPlan,
@@ -110,6 +111,14 @@ class Ledger:
     def runs(self, limit: int = 20) -> list[Run]:
         """The latest first."""
         return self._call("runs", lambda cursor: runs.list_runs(cursor, limit))
+
+    def run_summaries(self, limit: int = 20) -> list[RunSummary]:
+        """The latest first, each with the sums of its loads."""
+        return self._call("run_summaries", lambda cursor: history.summaries(cursor, limit))
+
+    def load_trends(self, runs: int = 20, limit: int = 20) -> list[LoadTrend]:
+        """Over so many of the last runs, the slowest tables first."""
+        return self._call("load_trends", lambda cursor: history.trends(cursor, runs, limit))
 
     def live_runs(self) -> frozenset[str]:
         return self._call("live_runs", runs.find_live_runs)

@@ -1,0 +1,42 @@
+-- What `etl history` looks back on.
+
+-- name: run_summaries
+-- The latest first, each with the sums of its loads.
+SELECT run.run_id, run.status, run.started_at, run.finished_at, run.resumed_from, run.failure,
+    extract(epoch FROM coalesce(run.finished_at, clock_timestamp()) - run.started_at)::float8 AS seconds,
+    count(*) FILTER (WHERE load.status = 'success') AS loads_success,
+    count(*) FILTER (WHERE load.status = 'unchanged') AS loads_unchanged,
+    count(*) FILTER (WHERE load.status = 'skipped') AS loads_skipped,
+    count(*) FILTER (WHERE load.status = 'failed') AS loads_failed,
+    count(*) FILTER (WHERE load.status IN ('pending', 'running')) AS loads_open,
+    coalesce(sum(load.rows_read), 0)::bigint AS rows_read,
+    coalesce(sum(load.rows_inserted), 0)::bigint AS rows_inserted,
+    coalesce(sum(load.rows_updated), 0)::bigint AS rows_updated,
+    coalesce(sum(load.rows_rejected), 0)::bigint AS rows_rejected,
+    coalesce(sum(load.rows_deleted), 0)::bigint AS rows_deleted,
+    coalesce(sum(load.bytes_written), 0)::bigint AS bytes_written
+FROM (SELECT * FROM etl.runs ORDER BY run_number DESC LIMIT %(limit)s) AS run
+LEFT JOIN etl.loads AS load ON load.run_id = run.run_id
+GROUP BY run.run_id, run.run_number, run.status, run.started_at, run.finished_at, run.resumed_from, run.failure
+ORDER BY run.run_number DESC;
+
+-- name: load_trends
+-- Of the loads of the last runs, the slowest by the median of those that wrote something first; `last_` is the latest of
+-- these.
+WITH recent AS (
+    SELECT run_id, run_number FROM etl.runs ORDER BY run_number DESC LIMIT %(runs)s
+)
+SELECT load.table_name, load.destination,
+    count(*) AS loads,
+    count(*) FILTER (WHERE load.status = 'failed') AS failures,
+    (array_agg(load.status ORDER BY recent.run_number DESC))[1] AS last_status,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY load.seconds) FILTER (WHERE load.status = 'success') AS median_seconds,
+    max(load.seconds) FILTER (WHERE load.status = 'success') AS longest_seconds,
+    (array_agg(load.seconds ORDER BY recent.run_number DESC) FILTER (WHERE load.status = 'success'))[1] AS last_seconds,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY load.rows_read) FILTER (WHERE load.status = 'success') AS median_rows_read,
+    (array_agg(load.rows_read ORDER BY recent.run_number DESC) FILTER (WHERE load.status = 'success'))[1] AS last_rows_read
+FROM recent
+JOIN etl.loads AS load ON load.run_id = recent.run_id AND load.status IN ('success', 'unchanged', 'failed')
+GROUP BY load.table_name, load.destination
+ORDER BY median_seconds DESC NULLS LAST, load.table_name, load.destination
+LIMIT %(limit)s;
