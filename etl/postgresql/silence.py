@@ -18,12 +18,15 @@ from psycopg2.extensions import connection, cursor
 from etl.postgresql.patience import seconds_for, stands_still
 
 _LOOKS_EVERY_SECONDS = 1.0
+GIVE_UP_SECONDS = 5.0
+"""How long a server has for a cancellation before it is hung up on."""
 
 
 class WatchedConnection(connection):
     """`limit_seconds`: what the server lets a statement take. What is asked through it ends soon after; 0 is never."""
 
     limit_seconds: float = 0
+    is_given_up: bool = False
 
     def cursor(self, name: Any = None, cursor_factory: Any = None, **named: Any) -> Any:  # type: ignore[override]
         wanted: Any = cursor_factory or self.cursor_factory
@@ -46,6 +49,29 @@ def answering(held: WatchedConnection, limit_seconds: float) -> Iterator[None]:
         yield
     finally:
         held.limit_seconds = before
+
+
+def give_up(held: WatchedConnection) -> None:
+    """What is asked through it ends: the server is told to cancel it, and one that stands still is left alone. Nothing
+    here is waited for; again it changes nothing."""
+    if held.closed or held.is_given_up:
+        return
+    held.is_given_up = True
+    descriptor = os.dup(held.fileno())  # the socket's, whatever becomes of the connection
+    # libpq waits for the postmaster's answer without an end
+    threading.Thread(target=_cancel, args=(held,), name="cancel", daemon=True).start()
+    threading.Thread(target=_hang_up_later, args=(descriptor,), name="hang up", daemon=True).start()
+
+
+def _cancel(held: WatchedConnection) -> None:
+    with suppress(psycopg2.Error):
+        held.cancel()
+
+
+def _hang_up_later(descriptor: int) -> None:
+    time.sleep(GIVE_UP_SECONDS)
+    _hang_up(descriptor)
+    os.close(descriptor)
 
 
 @cache

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from psycopg2.extensions import connection as Connection
-
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import SourceError, TransientError
 from etl.postgresql import connection
 from etl.postgresql.door import door
 from etl.postgresql.next_steps import Advice
+from etl.postgresql.silence import WatchedConnection
 
 _ADVICE = Advice(
     statement="raise source.statement_timeout_seconds",
@@ -34,7 +33,7 @@ def source_door(settings: PostgreSQLSettings, doing: str, table: str | None = No
         raise
 
 
-def connect(settings: PostgreSQLSettings) -> Connection:
+def connect(settings: PostgreSQLSettings) -> WatchedConnection:
     """An autocommit connection: transactions are begun in words, since the snapshot's needs a mode of its own."""
     opened = connection.connect(settings, connection.EXTRACT, cursors=None)
     opened.autocommit = True

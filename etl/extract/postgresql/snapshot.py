@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import TracebackType
 
-import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
@@ -21,6 +20,7 @@ from etl.extract.values import Measurement, Window
 from etl.model import ColumnDefinition, ExtractMode, TableDefinition
 from etl.nearest import suggestion
 from etl.postgresql.connection import reading
+from etl.postgresql.silence import WatchedConnection, give_up
 from etl.postgresql_types import WATERMARK_TYPES, is_watermark_type
 from etl.statements.postgresql import row_security
 from etl.statements.quoting import postgresql_literal
@@ -42,9 +42,9 @@ class SourceSnapshot:
         self.snapshot_id = ""
         self.exported_at = ""
         self._lock_timeout_seconds = lock_timeout_seconds
-        self._connection: Connection | None = None
+        self._connection: WatchedConnection | None = None
         self._guard = threading.Lock()
-        self._joined: set[Connection] = set()
+        self._joined: set[WatchedConnection] = set()
         self._tables: dict[Place, SourceTable] = {}
         self._refused: dict[Place, str] = {}
 
@@ -71,10 +71,10 @@ class SourceSnapshot:
             self._connection = None
 
     def cancel(self) -> None:
-        """Ends what is being measured: a run that is given up waits for no answer."""
-        for connection in list(self._joined):
-            with suppress(psycopg2.Error):
-                connection.cancel()
+        """Ends what is being measured and looked up: a run that is given up waits for no answer, nor for a server that
+        gives none."""
+        for connection in [*self._joined, *([self._connection] if self._connection else [])]:
+            give_up(connection)
 
     def catalog(self, tables: Sequence[Place]) -> dict[Place, TableDefinition]:
         """The live schema of these (schema, table) pairs; locks the tables for the run.
@@ -179,7 +179,8 @@ class SourceSnapshot:
             raise SourceError("the run's snapshot is not open; use `with SourceSnapshot(settings) as snapshot`")
         if self._connection.closed:
             raise self._died()
-        return self._connection.cursor()
+        cursor: Cursor = self._connection.cursor()
+        return cursor
 
     @contextmanager
     def _joined_cursor(self, table: TableConfig) -> Iterator[Cursor]:

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
 from etl.config.tables.models import ExtractConfig, RowSecurity, TableConfig, TransformConfig
-from etl.errors import SourceError
+from etl.errors import EtlError, SourceError
 from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.extract.postgresql.tables import fetch_rows, read_table
 from etl.extract.values import Window
@@ -27,8 +27,11 @@ from etl.model import (
     TableDefinition,
     WriteMode,
 )
+from etl.postgresql import silence
 from tests.conftest import RunningStack
 from tests.integration.extract.conftest import source_table
+from tests.patience import until
+from tests.stopping import stopped
 
 pytestmark = pytest.mark.stack
 
@@ -399,6 +402,51 @@ def test_a_snapshot_that_died_says_so(source: PostgreSQLSettings, schema: str, d
             snapshot.measure(source_table("pg_catalog", "pg_class"), Window())
         with pytest.raises(SourceError, match="is gone: its transaction was ended"), snapshot.blamed():
             raise RuntimeError("what Spark said of a reader that lost its snapshot")
+
+
+@pytest.mark.parametrize("asking", ["catalog", "measure"])
+def test_a_run_that_is_given_up_waits_for_no_server_that_stands_still(
+    source: PostgreSQLSettings, schema: str, database: Connection, monkeypatch: pytest.MonkeyPatch, asking: str
+) -> None:
+    """Neither by the snapshot's own connection nor by one that has joined it."""
+    monkeypatch.setattr(silence, "GIVE_UP_SECONDS", 0.5)
+    sessions = (
+        "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'ownlens-etl extract%'"
+        " AND datname = current_database() AND state IN ('active', 'idle in transaction')"
+    )
+
+    def pids() -> list[int]:
+        with database.cursor() as cursor:
+            cursor.execute(sessions)
+            return [pid for (pid,) in cursor.fetchall()]
+
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE articles (id int); CREATE VIEW slow AS SELECT 1 AS id FROM pg_sleep(60)")
+    failures: list[EtlError] = []
+
+    def ask(snapshot: SourceSnapshot) -> None:
+        try:
+            if asking == "catalog":
+                snapshot.catalog([(schema, "articles")])
+            else:
+                snapshot.measure(source_table(schema, "slow"), Window())
+        except EtlError as error:
+            failures.append(error)
+
+    with SourceSnapshot(source) as snapshot:
+        snapshot.catalog([(schema, "slow")])
+        thread = threading.Thread(target=ask, args=(snapshot,))
+        if asking == "measure":
+            thread.start()
+            until(lambda: len(pids()) == 2)
+        with stopped(*pids()):
+            if asking == "catalog":
+                thread.start()
+            snapshot.cancel()
+            snapshot.cancel()
+            thread.join(timeout=30)
+            assert not thread.is_alive()
+    assert len(failures) == 1
 
 
 def test_a_wrong_password_is_refused_without_showing_it(source: PostgreSQLSettings) -> None:
