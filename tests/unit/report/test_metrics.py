@@ -143,7 +143,8 @@ def test_all_runs_are_pushed_under_one_name() -> None:
 def test_every_series_is_described(tmp_path: Path) -> None:
     told = (PROJECT_DIR / "docs" / "metrics.md").read_text()
     found = samples(metrics_of(Record(), FAILED, marks=(Mark(),)), tmp_path)
-    assert {name[0] for name in found if f"`{name[0]}`" not in told} == set()
+    names = {name[0] for name in found if not name[0].endswith("_created")}  # the library's own, of counters
+    assert {name for name in names if f"`{name}`" not in told} == set()
 
 
 @pytest.mark.parametrize("query", QUERIES)
