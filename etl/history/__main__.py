@@ -21,7 +21,7 @@ from etl.config.servers import secrets_of
 from etl.config.settings import ledger_settings
 from etl.errors import UsageError
 from etl.history.differences import differences
-from etl.history.rendering import difference_json, plain, print_differences, print_runs, print_trends
+from etl.history.rendering import difference_json, print_differences, print_runs, print_trends
 from etl.ledger import Ledger
 from etl.project import DEFAULT_CONFIG_DIR
 
@@ -38,7 +38,7 @@ def runs(
     with _opened(config_dir) as ledger:
         found = ledger.run_summaries(limit)
     if as_json:
-        print_json([plain(each) for each in found])
+        print_json(found)
     elif found:
         print_runs(found, table_console())
     else:
@@ -56,7 +56,7 @@ def tables(
     with _opened(config_dir) as ledger:
         found = ledger.load_trends(runs, limit)
     if as_json:
-        print_json([plain(each) for each in found])
+        print_json(found)
     elif found:
         print_trends(found, table_console())
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -60,10 +59,6 @@ def difference_json(each: LoadDifference) -> dict[str, Any]:
         "before": _plain(each.before),
         "after": _plain(each.after),
     }
-
-
-def plain(value: RunSummary | LoadTrend) -> dict[str, Any]:
-    return asdict(value)
 
 
 def _plain(record: LoadRecord | None) -> dict[str, Any] | None:

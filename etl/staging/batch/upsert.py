@@ -79,6 +79,16 @@ class Stored:
     rows_deduplicated: int
     superseded: frozenset[int] = frozenset()
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """By the names that ledger, logs and reports have for them."""
+        return {
+            "rows_inserted": self.rows_inserted,
+            "rows_updated": self.rows_updated,
+            "rows_unchanged": self.rows_unchanged,
+            "rows_deduplicated": self.rows_deduplicated,
+        }
+
     def __add__(self, other: Stored) -> Stored:
         return Stored(
             self.rows_inserted + other.rows_inserted,

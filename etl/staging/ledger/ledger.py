@@ -270,7 +270,7 @@ class StagingLedger:
                 "shape_errors": batch.shape_errors,
                 "duration_ms": seconds * 1000,
                 "examples": as_json(examples_of(batch)),
-                "log": as_json(entry("info", "stored", _told(stored))),
+                "log": as_json(entry("info", "stored", stored.counts)),
             },
         )
         row = cursor.fetchone()
@@ -333,15 +333,6 @@ def _begin_request(cursor: Cursor, request_id: int, run_id: str, action: str) ->
             f"request {request_id} to {action} run {run_id} is not to be begun: expected it claimed by a worker, found "
             "it begun already, cancelled, or none"
         )
-
-
-def _told(stored: Stored) -> dict[str, int]:
-    return {
-        "rows_inserted": stored.rows_inserted,
-        "rows_updated": stored.rows_updated,
-        "rows_unchanged": stored.rows_unchanged,
-        "rows_deduplicated": stored.rows_deduplicated,
-    }
 
 
 def _reject(reject: Reject, position: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from etl.staging.ledger.values import Run
 
 log = structlog.get_logger(__name__)
 
+_NOTHING = Stored(0, 0, 0, 0)
+
 
 class BatchLines:
     """An observer. What fails or is tried again is logged where it happens, for everybody."""
@@ -22,20 +24,14 @@ class BatchLines:
         self._known = {"run_id": run_id, "job": job_id}
 
     def batch_stored(self, batch: PreparedBatch, stored: Stored | None, seconds: float) -> None:
-        counts = {
-            "rows_inserted": stored.rows_inserted if stored else 0,
-            "rows_updated": stored.rows_updated if stored else 0,
-            "rows_unchanged": stored.rows_unchanged if stored else 0,
-            "rows_deduplicated": stored.rows_deduplicated if stored else 0,
-            "rows_rejected": len(batch.rejects),
-            "rows_invalid": batch.rows_invalid,
-        }
         log.info(
             "batch stored",
             **self._known,
             batch=batch.index,
             rows_attempted=batch.rows_attempted,
-            **counts,
+            **(stored or _NOTHING).counts,
+            rows_rejected=len(batch.rejects),
+            rows_invalid=batch.rows_invalid,
             milliseconds=round(seconds * 1000, 1),
             **({} if stored else {"by": "an earlier attempt"}),
         )

@@ -88,10 +88,8 @@ class Metrics(RunMetrics):
         self._count(batch.rows_attempted, len(batch.rejects) + batch.rows_invalid)
         if stored is None:
             return
-        self._add("rows_inserted", stored.rows_inserted)
-        self._add("rows_updated", stored.rows_updated)
-        self._add("rows_unchanged", stored.rows_unchanged)
-        self._add("rows_deduplicated", stored.rows_deduplicated)
+        for name, rows in stored.counts.items():
+            self._add(name, rows)
         self._add("rows_rejected", len(batch.rejects))
         self._add("rows_invalid", batch.rows_invalid)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -39,6 +40,17 @@ def ledger(ledger_settings: PostgreSQLSettings, empty_database: None) -> Iterato
     with closing(Ledger(ledger_settings)) as ledger:
         ledger.migrate()
         yield ledger
+
+
+@pytest.fixture
+def named_ledger(ledger: Ledger, ledger_settings: PostgreSQLSettings, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """The environment names it for the commands, and no other server."""
+    password = quote(ledger_settings.password.get_secret_value(), safe="")
+    server = f"{ledger_settings.user}:{password}@{ledger_settings.host}:{ledger_settings.port}"
+    for name in ("ETL_LEDGER_POSTGRES_URL", "ETL_CLICKHOUSE_URL", "ETL_S3_ENDPOINT", "ETL_S3_BUCKET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ETL_POSTGRES_URL", f"postgresql://{server}/{ledger_settings.database}")
+    return ledger
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from etl.config.settings import PostgreSQLSettings
 from etl.errors import StoreError
 from etl.history.__main__ import app
 from etl.ledger import Ledger
@@ -24,14 +22,7 @@ PLANNED = [("customers", Destination.POSTGRESQL), ("orders", Destination.S3)]
 
 
 @pytest.fixture
-def history(
-    ledger: Ledger, ledger_settings: PostgreSQLSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Any:
-    password = quote(ledger_settings.password.get_secret_value(), safe="")
-    server = f"{ledger_settings.user}:{password}@{ledger_settings.host}:{ledger_settings.port}"
-    for name in ("ETL_LEDGER_POSTGRES_URL", "ETL_CLICKHOUSE_URL", "ETL_S3_ENDPOINT", "ETL_S3_BUCKET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ETL_POSTGRES_URL", f"postgresql://{server}/{ledger_settings.database}")
+def history(named_ledger: Ledger, tmp_path: Path) -> Any:
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "all.yaml").write_text("tables: {customers: {kind: reference, key: id}}\n")
 

@@ -7,13 +7,11 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from etl.config.settings import PostgreSQLSettings
 from etl.ledger import Ledger, Reject, Run
 from etl.model import Destination, RunStatus
 from etl.postgresql import waits
@@ -49,15 +47,8 @@ FROM generate_series(1, 2) AS n
 
 
 @pytest.fixture
-def command(
-    ledger: Ledger, ledger_settings: PostgreSQLSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Any:
+def command(named_ledger: Ledger, tmp_path: Path) -> Any:
     """Runs one subcommand against the ledger of the test; returns its result."""
-    password = quote(ledger_settings.password.get_secret_value(), safe="")
-    server = f"{ledger_settings.user}:{password}@{ledger_settings.host}:{ledger_settings.port}"
-    for name in ("ETL_LEDGER_POSTGRES_URL", "ETL_CLICKHOUSE_URL", "ETL_S3_ENDPOINT", "ETL_S3_BUCKET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ETL_POSTGRES_URL", f"postgresql://{server}/{ledger_settings.database}")
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "shop.yaml").write_text(TABLES)
 

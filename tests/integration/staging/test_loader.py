@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -30,6 +29,7 @@ from etl.staging.sources.spool import Spool, SpooledSource
 from etl.staging.sources.streams import StandardInput
 from etl.statements.staging.tables import StagingTable
 from tests.integration.staging.conftest import Execute
+from tests.patience import until
 
 pytestmark = pytest.mark.stack
 
@@ -409,7 +409,7 @@ def test_a_cancelled_run_does_not_wait_for_a_lock_and_goes_on_later(
         cursor.execute("LOCK TABLE stg_events IN SHARE MODE")
         thread = threading.Thread(target=lambda: ended.append(load("cancelled")))
         thread.start()
-        _wait_for(lambda: bool(execute("SELECT 1 FROM etl_run_batches WHERE status = 'running'")))
+        until(lambda: bool(execute("SELECT 1 FROM etl_run_batches WHERE status = 'running'")))
         with pytest.raises(LockedError, match="is being loaded by run cancelled"):
             load("second")
         StagingLoader(database).cancel("cancelled", "somebody")
@@ -444,7 +444,7 @@ def test_what_waits_for_a_worker_is_not_begun_any_more(
     main_thread = threading.get_ident()
 
     def stop() -> None:
-        _wait_for(lambda: bool(execute("SELECT 1 FROM etl_run_batches WHERE status = 'succeeded'")))
+        until(lambda: bool(execute("SELECT 1 FROM etl_run_batches WHERE status = 'succeeded'")))
         if interrupted:
             signal.pthread_kill(main_thread, signal.SIGINT)
         else:
@@ -471,7 +471,7 @@ def test_a_run_that_is_cancelled_ends_after_the_batches_that_are_being_stored(
     ended: list[Summary] = []
     thread = threading.Thread(target=lambda: ended.append(load("cancelled")))
     thread.start()
-    _wait_for(lambda: bool(execute("SELECT 1 FROM etl_run_batches WHERE status = 'succeeded'")))
+    until(lambda: bool(execute("SELECT 1 FROM etl_run_batches WHERE status = 'succeeded'")))
     StagingLoader(database).cancel("cancelled", "somebody")
     thread.join(timeout=60)
     (summary,) = ended
@@ -748,10 +748,3 @@ def test_a_table_that_cannot_tell_older_from_newer_is_refused(
     with pytest.raises(UsageError, match="stg_events has no column source_updated_at"):
         StagingLoader(database).load(dated, source(file))
     assert StagingLoader(database).load(job, source(file)).is_success
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
