@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from etl.orchestrator.alerting.outbox import GIVE_UP_AFTER_SECONDS
+from etl.alerts.outbox import give_up_old
 from etl.orchestrator.database.database import OrchestratorDatabase
 
 log = structlog.get_logger(__name__)
@@ -13,6 +13,6 @@ log = structlog.get_logger(__name__)
 def tell_of_overdue(database: OrchestratorDatabase) -> int:
     """How many alerts of late and stuck runs were written; each run is told once of. A step of every scheduler."""
     written = database.at_once("tell_of_overdue")
-    for alert in database.at_once("give_up_old_alerts", {"seconds": GIVE_UP_AFTER_SECONDS}):
+    for alert in give_up_old(database):
         log.error("alert given up", **alert)
     return len(written)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from etl.alerts.couriers import Words
+from etl.alerts.outbox import Alert
 from etl.config.alerts import AlertKind
 from etl.config.durations import spelled
-from etl.orchestrator.alerting.outbox import Alert
+from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.redaction import redact
 
 SHOWN_JOBS = 20
@@ -26,6 +28,18 @@ NEXT = {
     AlertKind.STUCK: ("run logs {run_id}", 'run cancel {run_id} --reason "it does not end"'),
     AlertKind.RECOVERED: ("run show {run_id}",),
 }
+
+
+def words_of(database: OrchestratorDatabase, secrets: Iterable[str] = ()) -> Words:
+    """An alert of a run is a message of its own."""
+    known = tuple(secrets)
+
+    def words(alerts: Sequence[Alert]) -> tuple[str, str]:
+        (alert,) = alerts
+        (surroundings,) = database.at_once("alert_surroundings", {"run_id": alert.run_id})
+        return worded(alert, surroundings, known)
+
+    return words
 
 
 def worded(alert: Alert, surroundings: Mapping[str, Any], secrets: Iterable[str] = ()) -> tuple[str, str]:

@@ -1,4 +1,4 @@
--- Alerts: who is told of what, what is to be told, and what became of it.
+-- Alerts: who is told of what, and what is to be told; what becomes of it is the outbox's (sql/postgresql/alerts).
 
 -- name: write_alert_rules
 SELECT pg_advisory_xact_lock(hashtext('dw_etl_alert_rules'), hashtext(current_schema()));
@@ -69,66 +69,6 @@ ORDER BY run_id, kind, channel
 ON CONFLICT DO NOTHING
 RETURNING alert_id;
 
--- name: give_up_old_alerts
-UPDATE dw_etl_alerts
-SET status = 'given_up', last_error = coalesce(last_error, 'no scheduler has a channel of this name')
-WHERE status = 'pending' AND created_at < clock_timestamp() - %(seconds)s * interval '1 second'
-AND next_attempt_at <= clock_timestamp()
-RETURNING alert_id, channel, run_id, last_error;
-
--- name: claim_alert
--- The oldest that is due, for whoever asks first; nobody else gets it before the lease has ended. Where the channel was
--- told the same of the job a short time ago, it is suppressed instead: unless the job had recovered in between. A
--- recovery waits for the failures before it: the last that is told of a job is how it stands.
-SELECT pg_advisory_xact_lock(hashtext('dw_etl_alerts'), hashtext(current_schema() || '/' || %(channel)s));
-WITH due AS (
-    SELECT alert_id, dedupe_key, dedupe_seconds, created_at, attempts
-    FROM dw_etl_alerts AS next
-    WHERE channel = %(channel)s AND status = 'pending' AND next_attempt_at <= clock_timestamp()
-    AND NOT (kind = 'recovered' AND EXISTS (
-        SELECT FROM dw_etl_alerts AS failure
-        WHERE failure.dedupe_key = 'failure:' || split_part(next.dedupe_key, ':', 2)
-        AND failure.channel = %(channel)s AND failure.alert_id < next.alert_id AND failure.status = 'pending'
-    ))
-    ORDER BY alert_id
-    LIMIT 1
-    FOR UPDATE SKIP LOCKED
-), judged AS (
-    SELECT
-        due.alert_id, coalesce(told.alert_id, 0) AS told_id,
-        due.attempts = 0 AND told.alert_id IS NOT NULL
-        AND told.created_at > due.created_at - due.dedupe_seconds * interval '1 second'
-        AND NOT EXISTS (
-            SELECT FROM dw_etl_alerts AS recovered
-            WHERE recovered.dedupe_key = 'recovered:' || split_part(due.dedupe_key, ':', 2)
-            AND recovered.channel = %(channel)s
-            AND recovered.alert_id BETWEEN told.alert_id AND due.alert_id
-        ) AS is_repeated
-    FROM due
-    LEFT JOIN LATERAL (
-        SELECT before.alert_id, before.created_at FROM dw_etl_alerts AS before
-        WHERE before.dedupe_key = due.dedupe_key AND before.channel = %(channel)s
-        AND before.alert_id < due.alert_id AND before.status IN ('pending', 'sent')
-        ORDER BY before.alert_id DESC
-        LIMIT 1
-    ) AS told ON true
-)
-UPDATE dw_etl_alerts AS alert
-SET
-    status = CASE WHEN judged.is_repeated THEN 'suppressed' ELSE 'pending' END,
-    attempts = alert.attempts + CASE WHEN judged.is_repeated THEN 0 ELSE 1 END,
-    next_attempt_at = clock_timestamp() + %(lease_seconds)s * interval '1 second'
-FROM judged
-WHERE alert.alert_id = judged.alert_id
-RETURNING
-    alert.alert_id, alert.run_id, alert.kind, alert.channel, alert.status, alert.attempts, alert.subject, alert.body,
-    alert.created_at, extract(epoch FROM clock_timestamp() - alert.created_at)::double precision AS age_seconds,
-    alert.facts || jsonb_build_object('suppressed', CASE WHEN judged.is_repeated THEN 0 ELSE (
-        SELECT count(*) FROM dw_etl_alerts AS kept
-        WHERE kept.dedupe_key = alert.dedupe_key AND kept.channel = %(channel)s AND kept.status = 'suppressed'
-        AND kept.alert_id > judged.told_id AND kept.alert_id < alert.alert_id
-    ) END) AS facts;
-
 -- name: alert_surroundings
 -- What an alert says of its run beside the facts; `skipped`: the jobs that did not run because of it.
 WITH RECURSIVE below AS (
@@ -150,21 +90,6 @@ SELECT
 FROM dw_etl_runs AS run
 JOIN dw_etl_jobs AS job ON job.job_id = run.job_id
 WHERE run.run_id = %(run_id)s;
-
--- name: word_alert
-UPDATE dw_etl_alerts SET subject = %(subject)s, body = %(body)s WHERE alert_id = %(alert_id)s;
-
--- name: alert_sent
-UPDATE dw_etl_alerts SET status = 'sent', sent_at = clock_timestamp(), last_error = NULL
-WHERE alert_id = %(alert_id)s AND status = 'pending';
-
--- name: alert_not_sent
-UPDATE dw_etl_alerts
-SET
-    last_error = %(error)s,
-    status = CASE WHEN %(wait_seconds)s::double precision IS NULL THEN 'given_up' ELSE 'pending' END,
-    next_attempt_at = clock_timestamp() + coalesce(%(wait_seconds)s, 0) * interval '1 second'
-WHERE alert_id = %(alert_id)s AND status = 'pending';
 
 -- name: alerts_shown
 SELECT

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from etl.alerts.channels import Channels
+from etl.alerts.couriers import Courier
 from etl.config.alerts import AlertRule, AlertSettings
 from etl.orchestrator.alerting.rules import write_rules
+from etl.orchestrator.alerting.wording import words_of
 from etl.orchestrator.database.database import OrchestratorDatabase
 from tests.receivers import Receiver, http_receiver, smtp_receiver
 
@@ -26,6 +29,10 @@ def rules(database: OrchestratorDatabase) -> Rules:
         write_rules(database, AlertSettings(channels=channels, rules=read))
 
     return write
+
+
+def courier(database: OrchestratorDatabase, channels: Channels, name: str, secrets: tuple[str, ...] = ()) -> Courier:
+    return Courier(database, channels, name, words_of(database, secrets))
 
 
 @pytest.fixture

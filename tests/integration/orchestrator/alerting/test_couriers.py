@@ -13,14 +13,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from etl.alerts.channels import Channels
+from etl.alerts.couriers import Couriers
 from etl.config.settings import PostgreSQLSettings
-from etl.orchestrator.alerting.couriers import Courier, Couriers
 from etl.orchestrator.alerting.overdue import tell_of_overdue
+from etl.orchestrator.alerting.wording import words_of
 from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.orchestrator.queue.claims import finish
 from etl.orchestrator.values import Claim, ErrorType, Failure, RunStatus
 from tests.databases import Execute
-from tests.integration.orchestrator.alerting.conftest import Rules
+from tests.integration.orchestrator.alerting.conftest import Rules, courier
 from tests.integration.orchestrator.queue.queued import NO_COUNTS, add_job, ask, claim_one, fail, succeed
 from tests.patience import until
 from tests.receivers import Receiver
@@ -81,10 +82,10 @@ def test_the_text_says_what_where_why_and_what_to_type(
     web.refusals = mail.refusals = 3
 
     channels = Channels({"web": url_of(web), "mail": mail_url_of(mail)})
-    couriers = [Courier(database, channels, name) for name in channels.names]
+    couriers = [courier(database, channels, name) for name in channels.names]
     delivered = []
     for _ in range(4):
-        delivered.append([courier.deliver() for courier in couriers])
+        delivered.append([each.deliver() for each in couriers])
         make_due(execute)
 
     assert delivered == [[0, 0], [0, 0], [0, 0], [1, 1]]
@@ -113,7 +114,7 @@ def test_late_stuck_and_recovered_say_what_they_are(
     assert tell_of_overdue(database) == 2
     execute("UPDATE dw_etl_alerts SET facts = facts - 'started_at' - 'ended_at' WHERE kind = 'recovered'")
 
-    assert Courier(database, Channels({"ops": url_of(web)}), "ops").deliver() == 3
+    assert courier(database, Channels({"ops": url_of(web)}), "ops").deliver() == 3
 
     texts = dict(web.taken)
     cycle = "2026-11-26T02:00:00Z"
@@ -140,7 +141,7 @@ def test_the_same_again_is_counted_and_told_with_the_next(
 ) -> None:
     rules({"channel": "ops", "on": ["failure"], "dedupe": "10m"})
     add_job(execute, "a")
-    courier = Courier(database, Channels({"ops": url_of(web)}), "ops")
+    messenger = courier(database, Channels({"ops": url_of(web)}), "ops")
     for cycle in range(5):
         fail_one(database, str(cycle))
     # when they were written, in minutes before the last
@@ -148,7 +149,7 @@ def test_the_same_again_is_counted_and_told_with_the_next(
         change = "created_at = clock_timestamp() - %s * interval '1 minute'"
         execute(f"UPDATE dw_etl_alerts SET {change} WHERE alert_id = %s", (minutes, alert_id))
 
-    assert courier.deliver() == 3
+    assert messenger.deliver() == 3
 
     # the fourth is more than ten minutes after the first, and the last after the fourth
     assert statuses(execute) == ["sent", "suppressed", "suppressed", "sent", "sent"]
@@ -165,7 +166,7 @@ def test_a_recovery_ends_the_time_in_which_the_same_is_not_told(
     for cycle, end in enumerate((fail, fail, succeed, fail, fail)):
         ask(database, "a", cycle_id=str(cycle))
         end(database, claim_one(database))
-    assert Courier(database, Channels({"ops": url_of(web)}), "ops").deliver() == 3
+    assert courier(database, Channels({"ops": url_of(web)}), "ops").deliver() == 3
     assert [subject for subject, _ in web.taken] == ["failed: a (0)", "recovered: a (2)", "failed: a (3)"]
     assert statuses(execute) == ["sent", "suppressed", "sent", "sent", "suppressed"]
 
@@ -176,15 +177,15 @@ def test_a_recovery_is_told_after_the_failure_that_a_channel_had_refused(
     rules()
     add_job(execute, "a")
     fail_one(database, "1")
-    courier = Courier(database, Channels({"ops": url_of(web)}), "ops")
+    messenger = courier(database, Channels({"ops": url_of(web)}), "ops")
     web.refusals = 1
-    assert courier.deliver() == 0
+    assert messenger.deliver() == 0
     execute("UPDATE dw_etl_alerts SET next_attempt_at = clock_timestamp() + interval '1 hour'")
     ask(database, "a", cycle_id="2")
     succeed(database, claim_one(database))
-    assert courier.deliver() == 0
+    assert messenger.deliver() == 0
     make_due(execute)
-    assert courier.deliver() == 2
+    assert messenger.deliver() == 2
     assert [subject for subject, _ in web.taken] == ["failed: a (1)", "recovered: a (2)"]
 
 
@@ -198,7 +199,7 @@ def test_other_jobs_and_other_channels_have_times_of_their_own(
     for _ in range(2):
         fail(database, claim_one(database))
     channels = Channels({"ops": url_of(web), "other": url_of(web)})
-    assert [Courier(database, channels, name).deliver() for name in channels.names] == [2, 2]
+    assert [courier(database, channels, name).deliver() for name in channels.names] == [2, 2]
 
 
 def test_a_dead_channel_holds_up_no_other(
@@ -208,7 +209,7 @@ def test_a_dead_channel_holds_up_no_other(
     web.hang = threading.Event()
     add_job(execute, "a")
     channels = Channels({"dead": url_of(web) + "?rto=60", "live": mail_url_of(mail)}, timeout_seconds=60)
-    with Couriers(database, channels, interval_seconds=0.05):
+    with Couriers(database, channels, words_of(database), interval_seconds=0.05):
         for cycle in range(2):
             fail_one(database, str(cycle))  # a run ends whatever becomes of its alerts
             execute("UPDATE dw_etl_alerts SET dedupe_seconds = 0")
@@ -228,7 +229,7 @@ def test_what_can_never_be_sent_is_given_up_and_what_may_be_is_not(
     channels = Channels({"wrong": "slak://hunter2/hunter2", "busy": url_of(web)})
     with capture_logs() as logs:
         for name in channels.names:
-            Courier(database, channels, name).deliver()
+            courier(database, channels, name).deliver()
     found = dict(execute("SELECT channel, status FROM dw_etl_alerts"))
     assert found == {"wrong": "given_up", "busy": "pending"}
     assert {(line["event"], line["channel"], line["log_level"]) for line in logs} == {
@@ -247,7 +248,7 @@ def test_secrets_are_masked(database: OrchestratorDatabase, execute: Execute, ru
     failed_with(
         database, claim_one(database), "postgresql://etl:p4ssw0rd@db/x refused; token=abc, key is correct horse"
     )
-    Courier(database, Channels({"ops": url_of(web)}), "ops", secrets=("correct horse",)).deliver()
+    courier(database, Channels({"ops": url_of(web)}), "ops", secrets=("correct horse",)).deliver()
     ((_, body),) = web.taken
     assert "refused" in body
     assert execute("SELECT body FROM dw_etl_alerts") == [(body,)]
@@ -263,7 +264,7 @@ def test_nobody_else_gets_what_is_just_being_sent(
     for cycle in range(6):
         fail_one(database, str(cycle))
     channels = Channels({"ops": url_of(web)})
-    couriers = [Courier(database, channels, "ops") for _ in range(4)]
+    couriers = [courier(database, channels, "ops") for _ in range(4)]
     threads = [threading.Thread(target=courier.deliver) for courier in couriers]
     for thread in threads:
         thread.start()
@@ -281,7 +282,7 @@ def test_no_transaction_is_open_while_the_network_is_waited_for(
     fail_one(database, "1")
     web.hang = threading.Event()
     channels = Channels({"ops": url_of(web) + "?rto=60"}, timeout_seconds=60)
-    thread = threading.Thread(target=Courier(database, channels, "ops").deliver)
+    thread = threading.Thread(target=courier(database, channels, "ops").deliver)
     thread.start()
     until(lambda: web.waiting)
     until(lambda: not _transactions(execute))
@@ -313,12 +314,14 @@ def test_what_was_sent_and_not_marked_is_sent_again(
     program = textwrap.dedent("""
         import sys
         from etl.alerts.channels import Channels
+        from etl.alerts.couriers import Courier
         from etl.config.settings import PostgreSQLSettings
-        from etl.orchestrator.alerting.couriers import Courier
+        from etl.orchestrator.alerting.wording import words_of
         from etl.orchestrator.database.database import OrchestratorDatabase
         settings = PostgreSQLSettings(**eval(sys.stdin.readline()))
         channels = Channels({"ops": sys.argv[1]}, timeout_seconds=60)
-        Courier(OrchestratorDatabase(settings), channels, "ops").deliver()
+        database = OrchestratorDatabase(settings)
+        Courier(database, channels, "ops", words_of(database)).deliver()
     """)
     plain = orchestrator_settings.model_dump() | {"password": orchestrator_settings.password.get_secret_value()}
     with subprocess.Popen(
@@ -335,10 +338,10 @@ def test_what_was_sent_and_not_marked_is_sent_again(
     until(lambda: web.taken)
     assert execute("SELECT status, attempts FROM dw_etl_alerts") == [("pending", 1)]
 
-    courier = Courier(database, Channels({"ops": url_of(web)}), "ops")
-    assert courier.deliver() == 0  # its lease holds
+    messenger = courier(database, Channels({"ops": url_of(web)}), "ops")
+    assert messenger.deliver() == 0  # its lease holds
     make_due(execute)
-    assert courier.deliver() == 1
+    assert messenger.deliver() == 1
     assert len(web.taken) == 2
     assert web.taken[0] == web.taken[1]
     assert execute("SELECT status, attempts FROM dw_etl_alerts") == [("sent", 2)]
@@ -351,12 +354,12 @@ def test_whatever_goes_wrong_the_courier_goes_on(
     add_job(execute, "a")
     fail_one(database, "1")
     execute("ALTER TABLE dw_etl_alerts RENAME TO dw_etl_alerts_away")
-    courier = Courier(database, Channels({"ops": url_of(web)}), "ops")
+    messenger = courier(database, Channels({"ops": url_of(web)}), "ops")
     try:
         with capture_logs() as logs:
-            assert courier.again()
+            assert messenger.again()
     finally:
         execute("ALTER TABLE dw_etl_alerts_away RENAME TO dw_etl_alerts")
     assert [line["event"] for line in logs] == ["alerts not looked for"]
-    assert courier.again()
+    assert messenger.again()
     assert statuses(execute) == ["sent"]

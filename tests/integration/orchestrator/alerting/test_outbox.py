@@ -258,5 +258,5 @@ def test_what_nobody_delivers_is_given_up_after_a_day(
     execute("UPDATE dw_etl_alerts SET created_at = created_at - interval '25 hours'")
     tell_of_overdue(database)
     assert execute("SELECT status, last_error FROM dw_etl_alerts") == [
-        ("given_up", "no scheduler has a channel of this name")
+        ("given_up", "nobody who told alerts had a channel of this name")
     ]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from etl.alerts.channels import Channels
-from etl.orchestrator.alerting.couriers import Courier
 from etl.orchestrator.database.database import OrchestratorDatabase
 from tests.databases import Execute
+from tests.integration.orchestrator.alerting.conftest import courier
 from tests.integration.orchestrator.command.conftest import Orchestrate
 from tests.integration.orchestrator.queue.queued import add_job, ask, claim_one, fail
 from tests.receivers import http_receiver
@@ -60,7 +60,7 @@ def test_alerts_are_listed(orchestrate: Orchestrate, database: OrchestratorDatab
         ask(database, "a_job", cycle_id=cycle_id)
         fail(database, claim_one(database))
     with http_receiver() as web:
-        Courier(database, Channels({"ops": f"json://127.0.0.1:{web.port}/"}), "ops").deliver()
+        courier(database, Channels({"ops": f"json://127.0.0.1:{web.port}/"}), "ops").deliver()
 
     every = orchestrate("alert", "list", "--json").json
     assert {(each["run_id"], each["channel"], each["status"]) for each in every} == {

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from etl.alerts.outbox import Alert
 from etl.config.alerts import AlertKind
-from etl.orchestrator.alerting.outbox import Alert
 from etl.orchestrator.alerting.wording import LONGEST_ERROR, worded
 
 AT = datetime(2026, 11, 26, 2, tzinfo=UTC)
