@@ -35,6 +35,7 @@ ROOMS = {
         "etl.orchestrator.__main__:app", "Run jobs when they are due, in the order of their dependencies.", ORCHESTRATOR
     ),
     "history": Room("etl.history.__main__:app", "Show what runs did: the last, slow tables, differences.", STAGING),
+    "alert": Room("etl.alerting.__main__:app", "Try channels, tell what is overdue, show what was told.", STAGING),
     "rejects": Room("etl.rejects.__main__:app", "Show rows that loads left out, and try them again.", STAGING),
     "lake": Room("etl.load.s3.__main__:app", "The lake's upkeep: retention, small files, old versions (Spark)."),
     "config": Room("etl.config.__main__:app", "Check the configuration, or show what is in force.", STAGING),

@@ -86,9 +86,9 @@ class Courier(Repeating):
         self._words = words
         self._observer = observer
 
-    def again(self) -> bool:
+    def again(self, until: float | None = None) -> bool:
         try:
-            self.deliver()
+            self.deliver(until)
         except EtlError as error:
             log.warning("alerts not looked for", channel=self._channel, error=str(error))
         except Exception:

@@ -3,7 +3,8 @@ then marked. The tables have the same columns, and the statements are one file's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,6 +18,10 @@ LEASE_SECONDS = 120.0
 
 GIVE_UP_AFTER_SECONDS = 24 * 3600.0
 """Older ones are not tried again."""
+
+
+MESSAGE_OF_RUN = "concat_ws(' ', run_id, kind)"
+"""Of the loading tools: what a run found of a kind is one message."""
 
 
 class Outbox(Protocol):
@@ -47,6 +52,24 @@ def outbox_statements(table: str, message: str) -> Mapping[str, str]:
     """By name; `message` is SQL over the table's columns: alerts of which it is the same go out as one message."""
     named = named_statements(POSTGRESQL_DIRECTORY / "alerts")
     return {name: text.replace("{alerts}", table).replace("{message}", message) for name, text in named.items()}
+
+
+class CursorOutbox:
+    """In a tool's database: `opened` gives a cursor whose rows are dicts, in a transaction that it names."""
+
+    def __init__(self, table: str, opened: Callable[[str], AbstractContextManager[Any]]) -> None:
+        self._statements = outbox_statements(table, MESSAGE_OF_RUN)
+        self._opened = opened
+
+    def at_once(self, name: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        with self._opened(name) as cursor:
+            cursor.execute(self._statements[name], values or {})
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+
+def stands(outbox: Outbox) -> bool:
+    """Whether its table is there: the tool's first run makes it."""
+    return bool(outbox.at_once("outbox_exists")[0]["is_there"])
 
 
 def claim_alerts(outbox: Outbox, channel: str) -> list[Alert]:

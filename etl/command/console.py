@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from rich.console import Console
+from rich.table import Column, Table
 
 from etl.command.logging import LogFormat, default_log_format
 
@@ -29,3 +30,8 @@ def watched_console(log_format: LogFormat | None) -> Console | None:
 def print_json(value: Any) -> None:
     """What `--json` prints: one document."""
     print(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())  # noqa: T201 - to nobody after `>&-`
+
+
+def plain_table(*headings: str) -> Table:
+    """Too narrow a terminal breaks a name into lines, and never cuts it."""
+    return Table(*(Column(heading, overflow="fold") for heading in headings), box=None, pad_edge=False)

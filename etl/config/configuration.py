@@ -6,14 +6,13 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.destinations.registry import parse_destination
-from etl.config.document import Node, UnknownValueFault, read_document
+from etl.config.document import Node, read_document, telling
 from etl.config.servers import read_settings, server_keys
 from etl.config.settings import Settings
 from etl.config.tables.checks import common_faults, table_faults
@@ -25,7 +24,7 @@ from etl.config.tables.models import FileSource, PostgreSQLSource, TableConfig
 from etl.config.tables.schema import Schema, read_schema
 from etl.config.validation import unknown_keys
 from etl.errors import ConfigurationError, Fault, UsageError
-from etl.model import TableDefinition
+from etl.model import Destination, TableDefinition
 from etl.nearest import suggestion
 from etl.project import DEFAULT_CONFIG_DIR
 
@@ -47,6 +46,16 @@ class Configuration:
     def of_run(self, run: str) -> Configuration:
         """The same; sessions of PostgreSQL say for which run they are."""
         return replace(self, settings=self.settings.of_run(run))
+
+    @property
+    def enabled_loads(self) -> frozenset[tuple[str, Destination]]:
+        """What a run without any choice of its own loads, where all destinations have a server."""
+        return frozenset(
+            (table.name, destination)
+            for table in self.tables.values()
+            for destination, load in table.loads.items()
+            if load.enabled
+        )
 
     def table(self, name: str) -> TableConfig:
         if name not in self.tables:
@@ -204,13 +213,6 @@ def shown_path(path: Path) -> Path:
     """As short as a reader at the prompt would write it; faults name files so."""
     absolute = Path(os.path.normpath(path.absolute()))
     return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
-
-
-def telling(faults: Iterable[Fault]) -> list[Fault]:
-    """In the order of files and lines; what only follows from an unknown value is left out."""
-    unknown = {(fault.file, fault.line) for fault in faults if isinstance(fault, UnknownValueFault)}
-    kept = {f for f in faults if isinstance(f, UnknownValueFault) or (f.file, f.line) not in unknown}
-    return sorted(kept, key=attrgetter("file", "line", "message"))
 
 
 def _unknown_source(entry: Entry, source: PostgreSQLSource, schema: Schema) -> Fault:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 import yaml
@@ -51,6 +52,13 @@ class Node:
     def child(self, value: Scalar | tuple[Node, ...] | dict[str, Node]) -> Node:
         """A value that stands where this one does."""
         return Node(value, self.file, self.line)
+
+
+def telling(faults: Iterable[Fault]) -> list[Fault]:
+    """In the order of files and lines; what only follows from an unknown value is left out."""
+    unknown = {(fault.file, fault.line) for fault in faults if isinstance(fault, UnknownValueFault)}
+    kept = {f for f in faults if isinstance(f, UnknownValueFault) or (f.file, f.line) not in unknown}
+    return sorted(kept, key=attrgetter("file", "line", "message"))
 
 
 def read_document(path: Path, environ: Mapping[str, str]) -> tuple[Node, list[Fault]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
+from etl.alerts.findings import FEWEST_PACE_LOADS, FEWEST_ROWS, PACE_LOADS
 from etl.ledger.statements import statement
 
 Row = TypeVar("Row")
@@ -52,6 +53,19 @@ class LoadTrend:
     last_rows_read: int | None
 
 
+@dataclass(frozen=True)
+class LoadStanding:
+    """A table and destination that was ever loaded: when last, whatever it brought, and since when its watermark is
+    where it is. `now` is by the same clock."""
+
+    table_name: str
+    destination: str
+    last_loaded_at: datetime
+    mark: str | None
+    mark_since: datetime | None
+    now: datetime
+
+
 def summaries(cursor: Any, limit: int) -> list[RunSummary]:
     cursor.execute(statement("run_summaries"), {"limit": limit})
     return [_of(RunSummary, row) for row in cursor.fetchall()]
@@ -60,6 +74,18 @@ def summaries(cursor: Any, limit: int) -> list[RunSummary]:
 def trends(cursor: Any, runs: int, limit: int) -> list[LoadTrend]:
     cursor.execute(statement("load_trends"), {"runs": runs, "limit": limit})
     return [_of(LoadTrend, row) for row in cursor.fetchall()]
+
+
+def paces(cursor: Any, run_id: str) -> dict[tuple[str, str], float]:
+    """Rows a second by table and destination, of those loads of the run of which enough like it are known."""
+    values = {"run_id": run_id, "fewest_rows": FEWEST_ROWS, "last": PACE_LOADS, "fewest_loads": FEWEST_PACE_LOADS}
+    cursor.execute(statement("load_paces"), values)
+    return {(row["table_name"], row["destination"]): row["rows_per_second"] for row in cursor.fetchall()}
+
+
+def standings(cursor: Any) -> list[LoadStanding]:
+    cursor.execute(statement("standings"))
+    return [_of(LoadStanding, row) for row in cursor.fetchall()]
 
 
 def _of(kind: type[Row], row: Any) -> Row:

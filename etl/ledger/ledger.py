@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import structlog
 from psycopg2.extras import RealDictCursor
 
+from etl.alerts.outbox import CursorOutbox
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, LockedError
 from etl.interruption import INTERRUPTED, require_uninterrupted
 from etl.ledger import history, leases, loads, migrations, rejects, runs
 from etl.ledger.heartbeat import Heartbeat
-from etl.ledger.history import LoadTrend, RunSummary
+from etl.ledger.history import LoadStanding, LoadTrend, RunSummary
 from etl.ledger.values import (
     FrozenWindow,
     LoadPlan,
@@ -119,6 +120,18 @@ class Ledger:
     def load_trends(self, runs: int = 20, limit: int = 20) -> list[LoadTrend]:
         """Over so many of the last runs, the slowest tables first."""
         return self._call("load_trends", lambda cursor: history.trends(cursor, runs, limit))
+
+    def load_paces(self, run_id: str) -> dict[tuple[str, str], float]:
+        """The usual rows a second of this run's loads, by table and destination; the small ones are left out."""
+        return self._call("load_paces", lambda cursor: history.paces(cursor, run_id))
+
+    def standings(self) -> list[LoadStanding]:
+        """Of every table and destination that was ever loaded."""
+        return self._call("standings", history.standings)
+
+    def outbox(self) -> CursorOutbox:
+        """What people are told of."""
+        return CursorOutbox("etl.alerts", self._database.transaction)
 
     def live_runs(self) -> frozenset[str]:
         return self._call("live_runs", runs.find_live_runs)

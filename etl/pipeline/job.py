@@ -29,6 +29,7 @@ from etl.ledger.runs import new_run_id
 from etl.ledger.values import RejectFilter, Watermark
 from etl.model import Destination, RunStatus
 from etl.names import let_output_hold_anything
+from etl.pipeline.alerting import RunAlerts
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
 from etl.pipeline.context import Job
 from etl.pipeline.options import (
@@ -81,8 +82,9 @@ def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if options.report:
         check_report_path(options.report)
     configure_logging(LogFormat(options.log_format), secrets=secrets_of(configuration.settings))
-    with explaining():
-        return _run(configuration, options, tables, destinations)
+    alerts = RunAlerts(configuration, options)
+    with alerts.of_breaking_off(), explaining():
+        return _run(configuration, options, tables, destinations, alerts)
 
 
 def _run(
@@ -90,6 +92,7 @@ def _run(
     options: RunOptions,
     tables: Sequence[TableConfig],
     destinations: tuple[Destination, ...],
+    alerts: RunAlerts,
 ) -> int:
     run_id = new_run_id()
     configuration = configuration.of_run(run_id)
@@ -109,15 +112,17 @@ def _run(
         if options.dry_run or not (options.load or options.resume):
             return rehearse(job, new_assignment(tables, destinations))
         ledger.migrate()
-        _tell_of_dead_runs(ledger)
+        _tell_of_dead_runs(ledger, alerts)
         assignment = _assignment(configuration, options, ledger, tables, destinations)
         require_sources(settings, assignment.tables)
-        return _load(job, assignment, run_id)
+        return _load(job, assignment, run_id, alerts)
 
 
-def _tell_of_dead_runs(ledger: Ledger) -> None:
+def _tell_of_dead_runs(ledger: Ledger, alerts: RunAlerts) -> None:
     for run_id in ledger.mark_dead_runs():
-        log.warning("dead run found", run_id=run_id, next_step=_resume_command(ledger, run_id))
+        next_step = _resume_command(ledger, run_id)
+        log.warning("dead run found", run_id=run_id, next_step=next_step)
+        alerts.of_dead_run(run_id, next_step)
 
 
 def _resume_command(ledger: Ledger, run_id: str) -> str:
@@ -147,7 +152,7 @@ def _assignment(
     return assignment
 
 
-def _load(job: Job, assignment: Assignment, run_id: str) -> int:
+def _load(job: Job, assignment: Assignment, run_id: str, alerts: RunAlerts) -> int:
     """Work begins here: whatever breaks it off, what was loaded until then is reported."""
     options, ledger = job.options, job.ledger
     if assignment.lineage:
@@ -158,11 +163,11 @@ def _load(job: Job, assignment: Assignment, run_id: str) -> int:
         try:
             run_tables(replace(job, options=options, progress=progress), assignment, run)
         finally:
-            has_succeeded = _report(job, run.run_id, options, progress)
+            has_succeeded = _report(job, run.run_id, options, progress, alerts)
     return Exit.DONE if has_succeeded else Exit.FAILED
 
 
-def _report(job: Job, run_id: str, options: RunOptions, progress: Progress) -> bool:
+def _report(job: Job, run_id: str, options: RunOptions, progress: Progress, alerts: RunAlerts) -> bool:
     """Whether the run is a success and its report is where it was asked for; never hides what broke the run off."""
     ledger = job.ledger
     try:
@@ -179,6 +184,7 @@ def _report(job: Job, run_id: str, options: RunOptions, progress: Progress) -> b
             print_summary(report, Console(file=sys.stderr), Commands(options.config_dir))
         if options.report:
             write_report(report, options.report)
+        alerts.tell(ledger, report, records)
     except EtlError as error:
         log.error("run not reported", run_id=run_id, error=str(error))
         return False

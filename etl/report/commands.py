@@ -26,11 +26,20 @@ class Commands:
     def list_rejects(self, run_id: str) -> str:
         return self._with_folder(f"{etl_as_typed()} rejects list --run {shlex.quote(run_id)}")
 
+    def compare_runs(self) -> str:
+        return self._with_folder(f"{etl_as_typed()} history diff")
+
     def retry_rejects(self) -> str:
         return self._with_folder(f"{etl_as_typed()} rejects retry")
 
     def retry_staging(self, run_id: str) -> str:
         return self._with_folder(f"{etl_as_typed()} staging retry --run {shlex.quote(run_id)}")
+
+    def load_staging(self, job_id: str) -> str:
+        return self._with_folder(f"{etl_as_typed()} staging load {shlex.quote(job_id)}")
+
+    def staging_status(self, run_id: str) -> str:
+        return self._with_folder(f"{etl_as_typed()} staging status --run {shlex.quote(run_id)}")
 
     def _with_folder(self, command: str) -> str:
         return command if self.config_dir is None else f"{command} --config-dir {shlex.quote(str(self.config_dir))}"

@@ -43,22 +43,19 @@ from etl.staging.database.installation import install, install_ledger
 from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.ledger.parameters import files_read
 from etl.staging.ledger.requests import Requests
-from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader, Summary
+from etl.staging.loader import BrokenOffError, LoadOptions, NotYetError, StagingLoader, Summary
 from etl.staging.migrate import MigrationSettings, plan_migration, run_migration, set_ledger_aside
 from etl.staging.migrate import check_database as check_migration
 from etl.staging.migrate.rendering import print_nothing_to_adopt, print_plan, print_report
 from etl.staging.sources.factory import open_source
 from etl.staging.sources.spool import Spool
+from etl.staging.watch.alerting import RunAlerts
 from etl.staging.watch.batch_lines import BatchLines
 from etl.staging.watch.metrics import Metrics
 from etl.staging.watch.observers import Observer
 from etl.staging.watch.progress import ProgressBar
 from etl.staging.work.loads import start_load
 from etl.staging.work.worker import Worker
-
-
-class NotYetError(EtlError):
-    """A request's load could not begin, for a reason that passes."""
 
 
 def exit_of(error: EtlError) -> Exit:
@@ -110,10 +107,13 @@ def load(
     options = LoadOptions(run_id=run_id, force=force, retries=retries, reject_dir=reject_dir, request_id=request)
     configuration = _configured(config_dir, log_format)
     chosen = configuration.job(job, batch_size, workers, file or (), maximum_rejected)
-    source = open_source(chosen, configuration)
-    with _beginning(request), _database(configuration, chosen) as database:
-        loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
-        summary = loader.load(chosen, source, options)
+    alerts = RunAlerts(configuration, chosen, _commands(config_dir))
+    with alerts.of_breaking_off():
+        source = open_source(chosen, configuration)
+        with _beginning(request), _database(configuration, chosen) as database:
+            loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
+            summary = loader.load(chosen, source, options)
+            alerts.tell(database, summary.run)
     return _end(summary, metrics, pushgateway, as_json, config_dir)
 
 
@@ -139,14 +139,19 @@ def retry(
     configuration = _configured(config_dir, log_format)
     with _beginning(request):
         chosen = _job_of(configuration, run, workers, maximum_rejected)
-    source = open_source(chosen, configuration, is_retry=True)
-    with _beginning(request), _database(configuration, chosen) as database:
-        if request is not None:
-            asked = Requests(database).get(request).parameters
-            batch = asked.get("batch_indexes")
-            options = replace(options, request_id=request, includes_permanent=asked.get("includes_permanent", False))
-        loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
-        summary = loader.retry(chosen, source, run, batch or (), options)
+    alerts = RunAlerts(configuration, chosen, _commands(config_dir))
+    with alerts.of_breaking_off():
+        source = open_source(chosen, configuration, is_retry=True)
+        with _beginning(request), _database(configuration, chosen) as database:
+            if request is not None:
+                asked = Requests(database).get(request).parameters
+                batch = asked.get("batch_indexes")
+                options = replace(
+                    options, request_id=request, includes_permanent=asked.get("includes_permanent", False)
+                )
+            loader = StagingLoader(database, _observers(metrics, metrics_port, log_format))
+            summary = loader.retry(chosen, source, run, batch or (), options)
+            alerts.tell(database, summary.run)
     return _end(summary, metrics, pushgateway, as_json, config_dir)
 
 
@@ -314,13 +319,17 @@ def _observers(metrics: Metrics, metrics_port: int | None, log_format: LogFormat
     return [metrics, BatchLines()] if is_for_programs else [metrics]
 
 
+def _commands(config_dir: Path) -> Commands:
+    return Commands(None if config_dir == DEFAULT_CONFIG_DIR else config_dir)
+
+
 def _end(summary: Summary, metrics: Metrics, pushgateway: str | None, as_json: bool, config_dir: Path) -> int:
     if pushgateway:
         metrics.push(pushgateway)
     if as_json:
         print_json(summary.run)
     else:
-        print_summary(summary, table_console(), Commands(None if config_dir == DEFAULT_CONFIG_DIR else config_dir))
+        print_summary(summary, table_console(), _commands(config_dir))
     return Exit.DONE if summary.is_success else Exit.FAILED
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from etl.config.configuration import shown_path, telling
-from etl.config.document import Node, merge, read_document
+from etl.config.configuration import shown_path
+from etl.config.document import Node, merge, read_document, telling
 from etl.config.orchestrator.checks import entry_faults, sql_path
 from etl.config.orchestrator.graph import graph_faults
 from etl.config.orchestrator.models import INTERNAL, JOB_KEYS, KEYS_AT, WAYS, JobConfig

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from etl.config.configuration import shown_path, telling
-from etl.config.document import Node, read_document
+from etl.config.alerts import AlertSettings
+from etl.config.configuration import shown_path
+from etl.config.document import Node, read_document, telling
 from etl.config.limits import parse_limit
 from etl.config.server_reader import ENVIRONMENT
 from etl.config.servers import read_settings
@@ -55,6 +56,7 @@ class StagingConfiguration:
     spool_dir: Path
     staging_server: PostgreSQLSettings | None
     source_server: PostgreSQLSettings | None
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @property
     def database(self) -> PostgreSQLSettings:
@@ -124,6 +126,7 @@ class _Loading:
             Path(self.environ.get("ETL_SPOOL_DIR") or DEFAULT_SPOOL_DIR),
             settings.staging or settings.postgresql,
             settings.source,
+            settings.alerts,
         )
 
     def _read(self, path: Path) -> Node:

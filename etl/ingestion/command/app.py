@@ -106,6 +106,7 @@ AsJson = Annotated[bool, _switch(OUTPUT, "--json", "Print JSON instead of tables
 LogFormat = Annotated[str, _text(OUTPUT, "json|console", "Default: console on a terminal, else json; to stderr.")]
 MetricsPort = Annotated[str, _text(OUTPUT, "PORT", "Serve Prometheus metrics while it runs.")]
 Pushgateway = Annotated[str, _text(OUTPUT, "HOST:PORT", "Push the metrics there at the end.")]
+ConfigDir = Annotated[str, _text(OUTPUT, "FOLDER", "With an etl.yaml, whose `alerts` say who is told of what.")]
 MetricsTextfile = Annotated[str, _text(OUTPUT, "FILE", "Write the metrics there at the end.")]
 
 
@@ -153,6 +154,7 @@ def load(
     metrics_port: MetricsPort = "",
     pushgateway: Pushgateway = "",
     metrics_textfile: MetricsTextfile = "",
+    config_dir: ConfigDir = "",
 ) -> int:
     """Load files into a table; switches take true or false as well (--resume, --resume false)."""
     return commands.load_files(context.params, os.environ)
@@ -171,6 +173,7 @@ def retry_failed(
     metrics_port: MetricsPort = "",
     pushgateway: Pushgateway = "",
     metrics_textfile: MetricsTextfile = "",
+    config_dir: ConfigDir = "",
 ) -> int:
     """Load a table's failed and unfinished files once more, with the options that they were loaded with."""
     return commands.retry_failed_files(context.params, os.environ)

@@ -31,6 +31,7 @@ from etl.ingestion.upload.manifest import Entry, ManifestFile, RejectedRow
 from etl.ingestion.upload.plan import limits
 from etl.ingestion.upload.stored_options import options_from_json
 from etl.ingestion.uploader import async_upsert
+from etl.ingestion.watch.alerting import UploadAlerts
 from etl.ingestion.watch.observers import Observer
 from etl.names import path_of, stored_name
 from etl.statements.uploader.grants import Places, grant_statements
@@ -48,7 +49,7 @@ def load_files(raw: Raw, environment: Mapping[str, str]) -> int:
         options = reader.checked_options()
         call = _call(reader, environment)
         with call.outputs.observers(is_dry_run=options.dry_run) as observers:
-            report = run_to_end(async_upsert(options, call.dsn, observers))
+            report = _load(options, call, observers)
         return _end([report], call.outputs, is_dry_run=options.dry_run)
 
     return _exit_code(work)
@@ -106,6 +107,17 @@ def set_up_database(raw: Raw, environment: Mapping[str, str]) -> int:
     return _exit_code(work)
 
 
+def _load(options: UploadOptions, call: _Call, observers: Sequence[Observer]) -> UploadReport:
+    """A dry run tells nobody."""
+    if options.dry_run:
+        return run_to_end(async_upsert(options, call.dsn, observers))
+    alerts = UploadAlerts(call.outputs.alerts, call.dsn, call.connect_timeout_seconds)
+    with alerts.of_breaking_off(options.table):
+        report = run_to_end(async_upsert(options, call.dsn, observers))
+    run_to_end(alerts.tell(report))
+    return report
+
+
 def _load_each(
     loads: Sequence[UploadOptions], call: _Call, observers: Sequence[Observer]
 ) -> tuple[list[UploadReport], list[EtlError]]:
@@ -114,7 +126,7 @@ def _load_each(
     refusals: list[EtlError] = []
     for options in loads:
         try:
-            reports.append(run_to_end(async_upsert(options, call.dsn, observers)))
+            reports.append(_load(options, call, observers))
         except (UsageError, ConfigurationError, SchemaMismatchError) as error:
             refusals.append(error)
     last = refusals.pop() if refusals and not reports else None
@@ -139,7 +151,7 @@ class _Call:
 
 def _call(reader: Reader, environment: Mapping[str, str]) -> _Call:
     """Where to, and whereto with the words; raises all that is wrong with the command line. Logging is set up."""
-    outputs = read_outputs(reader)
+    outputs = read_outputs(reader, environment)
     seconds = reader.number("connect_timeout", 10)
     dsn_file = Path(reader.text("dsn_file")).expanduser() if reader.text("dsn_file") else None
     try:
@@ -148,7 +160,7 @@ def _call(reader: Reader, environment: Mapping[str, str]) -> _Call:
         reader.faults.append(error.message)
         dsn = Dsn()
     reader.refuse()
-    configure_logging(outputs.log_format, secrets=dsn.secrets)
+    configure_logging(outputs.log_format, secrets=(*dsn.secrets, *outputs.alerts.secrets))
     if has_password(reader.text("dsn")):
         log.warning(
             "password on the command line",
@@ -270,6 +282,7 @@ async def _created(call: _Call, table: str) -> Places:
     async with _connected(call) as connection:
         await manifest.create(connection, _LIMITS)
         async with transaction(connection, *_LIMITS):
+            await connection.execute(manifest.alerts_sql())
             places = manifest.statement("places_for_grants")
             row = await connection.fetchrow(places, quote_table(table) if table else "")
     return Places(*row)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from etl.command.console import watched_console
 from etl.command.logging import LogFormat, default_log_format
+from etl.config.alerts import AlertSettings, load_alerts
+from etl.errors import ConfigurationError
 from etl.ingestion.command.options import Reader
 from etl.ingestion.watch.event_log import EventLog
 from etl.ingestion.watch.metrics import Metrics
@@ -25,6 +27,7 @@ class Outputs:
     metrics_port: int | None = None
     pushgateway: str | None = None
     metrics_textfile: Path | None = None
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @contextmanager
     def observers(self, *, is_dry_run: bool = False) -> Iterator[Sequence[Observer]]:
@@ -55,7 +58,7 @@ class Outputs:
             bars.close()
 
 
-def read_outputs(reader: Reader) -> Outputs:
+def read_outputs(reader: Reader, environment: Mapping[str, str]) -> Outputs:
     """Faults stay with the reader."""
     port = reader.number("metrics_port", 0) if reader.text("metrics_port") else None
     if port is not None and not 0 < port <= HIGHEST_PORT:
@@ -63,10 +66,17 @@ def read_outputs(reader: Reader) -> Outputs:
     textfile = Path(reader.text("metrics_textfile")).expanduser() if reader.text("metrics_textfile") else None
     if textfile is not None and not textfile.parent.is_dir():
         reader.faults.append(f"--metrics-textfile {str(textfile)!r}: there is no folder {str(textfile.parent)!r}")
+    alerts = AlertSettings()
+    if reader.text("config_dir"):
+        try:
+            alerts = load_alerts(Path(reader.text("config_dir")).expanduser(), environment)
+        except ConfigurationError as error:
+            reader.faults.append(error.message)
     return Outputs(
         is_json=reader.switch("json"),
         log_format=reader.choice("log_format", LogFormat) if reader.text("log_format") else default_log_format(),
         metrics_port=port,
         pushgateway=reader.text("pushgateway") or None,
         metrics_textfile=textfile,
+        alerts=alerts,
     )

@@ -30,6 +30,11 @@ def schema_sql() -> str:
     return (SQL_DIRECTORY / "schema.sql").read_text(encoding="utf-8")
 
 
+def alerts_sql() -> str:
+    """Of the table that only those need who are told of uploads."""
+    return (SQL_DIRECTORY / "alerts.sql").read_text(encoding="utf-8")
+
+
 @dataclass(frozen=True)
 class Load:
     """One load of a file's content into one table; its batches are recorded under `load_id`.

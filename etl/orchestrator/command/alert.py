@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -11,17 +9,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from etl.command.console import print_json, table_console
+from etl.alerts.testing import send_test
+from etl.command.console import plain_table, print_json, table_console
 from etl.command.edge import tool
 from etl.command.logging import configure_logging, default_log_format
 from etl.command.options import AsJson, ConfigDir
 from etl.config.configuration import load_settings
 from etl.config.servers import secrets_of
-from etl.errors import UsageError
-from etl.nearest import suggestion
 from etl.orchestrator.command.moments import moment
 from etl.orchestrator.command.opening import opened
-from etl.orchestrator.command.rendering import plain_table
 from etl.project import DEFAULT_CONFIG_DIR
 
 app = tool("Alerts: what was told to whom, and whether a channel works.")
@@ -62,25 +58,13 @@ def test(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Send a text to a channel, to see whether it arrives."""
-    from etl.alerts.channels import Channels  # apprise takes its time, and no other command needs it
-
     settings = load_settings(config_dir)
     configure_logging(default_log_format(), secrets=secrets_of(settings))
-    _check_channel(channel, settings.alerts.channels)
-    sender = f"{getpass.getuser()} on {socket.gethostname()}"
-    text = f"So alerts of etl orchestrator arrive in channel {channel}. Sent by {sender}; nothing has happened."
-    Channels(settings.alerts.urls).send(channel, "test: etl orchestrator", text)
+    send_test(settings.alerts, channel)
     if as_json:
         print_json({"channel": channel, "taken": True})
     else:
         typer.echo(f"channel {channel} took it")
-
-
-def _check_channel(name: str, channels: Any) -> None:
-    if name not in channels:
-        raise UsageError(f"unknown channel {name!r}; {suggestion(name, channels)} (alerts.channels of etl.yaml)")
-    if channels[name] is None:
-        raise UsageError(f"channel {name!r} has no URL; set the variable that alerts.channels.{name} names in etl.yaml")
 
 
 def _print(alerts: list[dict[str, Any]], console: Console) -> None:

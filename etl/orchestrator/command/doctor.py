@@ -10,12 +10,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from etl.command.console import print_json, table_console
+from etl.command.console import plain_table, print_json, table_console
 from etl.command.exits import Exit
 from etl.command.options import AsJson, ConfigDir
 from etl.config.orchestrator.jobs import load_jobs
 from etl.orchestrator.command.opening import opened
-from etl.orchestrator.command.rendering import plain_table
 from etl.orchestrator.examination import Finding, State, examine, is_well
 from etl.project import DEFAULT_CONFIG_DIR
 

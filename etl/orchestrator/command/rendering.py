@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.table import Column, Table
 from rich.text import Text
 
+from etl.command.console import plain_table
 from etl.command.typed import etl_as_typed
 from etl.orchestrator.command.finding import Row
 from etl.orchestrator.command.moments import between, clock, moment
@@ -141,8 +141,3 @@ def _job(job: Row) -> Text:
 
 def _tick(job: Row) -> str:
     return "paused" if job["paused_at"] else moment(job["next_run_at"])
-
-
-def plain_table(*headings: str) -> Table:
-    """Too narrow a terminal breaks a name into lines, and never cuts it."""
-    return Table(*(Column(heading, overflow="fold") for heading in headings), box=None, pad_edge=False)

@@ -9,7 +9,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from etl.orchestrator.command.rendering import plain_table, print_lines
+from etl.command.console import plain_table
+from etl.orchestrator.command.rendering import print_lines
 from etl.orchestrator.database.installation import Report
 from etl.orchestrator.database.steps import Phase, Plan
 from etl.orchestrator.history import ImportReport

@@ -8,10 +8,11 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
+from etl.command.console import plain_table
 from etl.command.typed import etl_as_typed
 from etl.orchestrator.command.finding import Row
 from etl.orchestrator.command.moments import moment
-from etl.orchestrator.command.rendering import NARROW, plain_table, print_lines
+from etl.orchestrator.command.rendering import NARROW, print_lines
 from etl.orchestrator.schedule.backfill import Backfilled
 from etl.orchestrator.schedule.cron import local
 from etl.orchestrator.schedule.forecast import Forecast

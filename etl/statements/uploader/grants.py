@@ -11,6 +11,7 @@ _RIGHTS = {
     "ingestion_manifest": "SELECT, INSERT, UPDATE",
     "ingestion_batches": "SELECT, INSERT",
     "ingestion_rejects": "SELECT, INSERT",
+    "ingestion_alerts": "SELECT, INSERT, UPDATE",
 }
 
 

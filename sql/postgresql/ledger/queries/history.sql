@@ -40,3 +40,41 @@ JOIN etl.loads AS load ON load.run_id = recent.run_id AND load.status IN ('succe
 GROUP BY load.table_name, load.destination
 ORDER BY median_seconds DESC NULLS LAST, load.table_name, load.destination
 LIMIT %(limit)s;
+
+-- name: load_paces
+-- Of each load that this run published: the median rows a second of the last ones that read as many rows, more or less.
+SELECT load.table_name, load.destination, usual.rows_per_second
+FROM etl.loads AS load
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) AS loads,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY before.rows_read / before.seconds) AS rows_per_second
+    FROM (
+        SELECT rows_read, seconds FROM etl.loads AS past
+        WHERE past.table_name = load.table_name AND past.destination = load.destination
+        AND past.finished_at < load.started_at AND past.status = 'success' AND past.mode = load.mode
+        AND past.seconds > 0 AND past.rows_read BETWEEN load.rows_read / 4 AND load.rows_read * 4
+        ORDER BY past.finished_at DESC
+        LIMIT %(last)s
+    ) AS before
+) AS usual
+WHERE load.run_id = %(run_id)s AND load.status = 'success' AND load.rows_read >= %(fewest_rows)s
+AND usual.loads >= %(fewest_loads)s;
+
+-- name: standings
+-- When each table was last loaded into each destination, and since when its watermark is where it is.
+SELECT
+    load.table_name, load.destination, load.last_loaded_at, mark.mark,
+    CASE WHEN mark.mark IS NOT NULL THEN (
+        SELECT min(bringer.finished_at) FROM etl.loads AS bringer
+        WHERE bringer.table_name = load.table_name AND bringer.destination = load.destination
+        AND bringer.next_watermark = mark.mark
+    ) END AS mark_since,
+    clock_timestamp() AS now
+FROM (
+    SELECT table_name, destination, max(finished_at) AS last_loaded_at
+    FROM etl.loads
+    WHERE status IN ('success', 'unchanged', 'skipped')
+    GROUP BY table_name, destination
+) AS load
+LEFT JOIN etl.watermarks AS mark USING (table_name, destination);

@@ -5,7 +5,7 @@ SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS
     to_regnamespace(quote_ident(%(schema)s)) IS NOT NULL AS has_schema,
     to_regclass('etl_runs') IS NOT NULL AND to_regclass('etl_run_batches') IS NOT NULL AS has_ledger,
     -- made by the last migration
-    to_regclass('etl_user_events') IS NOT NULL AS is_ledger_current;
+    to_regclass('etl_alerts') IS NOT NULL AS is_ledger_current;
 
 -- name: missing_privileges
 -- One row for each right that is lacking; tables that do not stand are somebody else's fault.

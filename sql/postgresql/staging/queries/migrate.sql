@@ -42,7 +42,7 @@ SELECT pg_class.oid::bigint AS oid, relname::text AS name, relkind::text AS kind
 FROM pg_class
 WHERE relnamespace = quote_ident(%(schema)s)::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relname LIKE %(pattern)s
     AND relname NOT IN ('etl_jobs', 'etl_runs', 'etl_run_batches', 'etl_run_rejects', 'etl_run_requests', 'etl_workers',
-        'etl_users', 'etl_sessions', 'etl_user_events', 'etl_staging_archive')
+        'etl_users', 'etl_sessions', 'etl_user_events', 'etl_staging_archive', 'etl_alerts')
 ORDER BY relname;
 
 -- name: legacy_columns
@@ -193,7 +193,7 @@ SELECT coalesce(array_agg(relname::text ORDER BY relname), '{}') AS tables,
 FROM pg_class
 WHERE relnamespace = to_regnamespace(quote_ident(%(schema)s)) AND relkind IN ('r', 'p', 'v', 'm', 'f')
     AND relname IN ('etl_jobs', 'etl_runs', 'etl_run_batches', 'etl_run_rejects', 'etl_run_requests', 'etl_workers',
-        'etl_users', 'etl_sessions', 'etl_user_events', 'etl_staging_archive')
+        'etl_users', 'etl_sessions', 'etl_user_events', 'etl_staging_archive', 'etl_alerts')
     AND NOT EXISTS (
         SELECT FROM pg_class AS own JOIN pg_attribute ON attrelid = own.oid AND attname = 'run_number'
         WHERE own.relnamespace = pg_class.relnamespace AND own.relname = 'etl_runs'

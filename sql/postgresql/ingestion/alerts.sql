@@ -1,0 +1,26 @@
+-- What people are told of uploads: an outbox, delivered at least once. `facts` are as the run found them; subject
+-- and body are made of them for the first attempt to deliver. Its statements: sql/postgresql/alerts.
+CREATE TABLE IF NOT EXISTS ingestion_alerts (
+    alert_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id          text,
+    kind            text NOT NULL,
+    channel         text NOT NULL,
+    table_name      text,
+    destination     text,
+    -- failure:kind/source/destination/table, or recovered:… of the same
+    dedupe_key      text NOT NULL,
+    dedupe_seconds  double precision NOT NULL DEFAULT 0,
+    facts           jsonb NOT NULL DEFAULT '{}',
+    subject         text NOT NULL DEFAULT '',
+    body            text NOT NULL DEFAULT '',
+    status          text NOT NULL DEFAULT 'pending',
+    created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    attempts        integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    sent_at         timestamptz,
+    last_error      text,
+    CHECK (status IN ('pending', 'sent', 'suppressed', 'given_up')),
+    CHECK ((status = 'sent') = (sent_at IS NOT NULL))
+);
+CREATE INDEX IF NOT EXISTS ingestion_alerts_dedupe_key_idx ON ingestion_alerts (dedupe_key, channel, alert_id);
+CREATE INDEX IF NOT EXISTS ingestion_alerts_pending_idx ON ingestion_alerts (channel, alert_id) WHERE status = 'pending';
