@@ -26,10 +26,11 @@ def checked(at: Outboxes) -> list[dict[str, Any]]:
 
 
 def _verdict(tool: Tool, at: Outboxes) -> Verdict:
-    verdict, alerts = Verdict(), at.configuration.settings.alerts
-    if tool == "main" and at.ledger is not None:
+    verdict = Verdict()
+    if tool == "main" and at.ledger is not None and at.configuration is not None:
+        loads, alerts = at.configuration.enabled_loads, at.settings.alerts
         _judge_dead_runs(verdict, at.ledger, at)
-        judge_standings(verdict, at.ledger.standings(), at.configuration.enabled_loads, alerts, at.commands)
+        judge_standings(verdict, at.ledger.standings(), loads, alerts, at.commands)
     if tool == "staging" and at.staging is not None:
         judge_jobs(verdict, at.staging, at.staging_configuration, at.commands)
     return verdict
@@ -41,8 +42,7 @@ def _judge_dead_runs(verdict: Verdict, ledger: Ledger, at: Outboxes) -> None:
 
 
 def _tell(tool: Tool, at: Outboxes, outbox: Outbox, verdict: Verdict) -> None:
-    settings = at.configuration.settings
-    Teller(tool, settings.alerts, secrets_of(settings)).tell(outbox, verdict, None)
+    Teller(tool, at.settings.alerts, secrets_of(at.settings)).tell(outbox, verdict, None)
 
 
 def _shown(tool: Tool, finding: Finding) -> dict[str, Any]:

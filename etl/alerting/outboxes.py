@@ -11,9 +11,9 @@ from pathlib import Path
 from etl.alerts.outbox import Outbox, stands
 from etl.command.logging import configure_logging, default_log_format
 from etl.config.alerts import Tool
-from etl.config.configuration import Configuration, load_configuration
+from etl.config.configuration import Configuration, load_configuration, load_settings
 from etl.config.servers import secrets_of
-from etl.config.settings import ledger_settings
+from etl.config.settings import Settings, ledger_settings
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.errors import UsageError
 from etl.ledger import Ledger
@@ -26,9 +26,11 @@ from etl.staging.watch.alerting import outbox_of
 
 @dataclass(frozen=True)
 class Outboxes:
-    """`ledger` and `staging` are None where the tool has not told of anything yet: its tables are not there."""
+    """`ledger` and `staging` are None where the tool has not told of anything yet: its tables are not there. Without
+    tables of the main job, the folder is the staging loader's alone."""
 
-    configuration: Configuration
+    settings: Settings
+    configuration: Configuration | None
     staging_configuration: StagingConfiguration
     commands: Commands
     ledger: Ledger | None
@@ -47,19 +49,27 @@ class Outboxes:
 @contextmanager
 def opened(config_dir: Path) -> Iterator[Outboxes]:
     """Logging is set up. UsageError where neither tool has a ledger with alerts."""
-    configuration = load_configuration(config_dir)
+    settings = load_settings(config_dir)
+    configuration = load_configuration(config_dir) if any(config_dir.glob("tables/*.y*ml")) else None
     staging = load_staging_configuration(config_dir, os.environ)
-    secrets = secrets_of(configuration.settings)
+    secrets = secrets_of(settings)
     configure_logging(default_log_format(), secrets=secrets)
-    with ExitStack() as open_until_end:
-        ledger = open_until_end.enter_context(closing(Ledger(ledger_settings(configuration.settings), secrets=secrets)))
-        database = open_until_end.enter_context(closing(database_of(None, staging.database, staging.schema_name)))
-        commands = Commands(None if config_dir == DEFAULT_CONFIG_DIR else config_dir)
+    with ExitStack() as until_end:
+        ledger = _stood(until_end, Ledger(ledger_settings(settings), secrets=secrets)) if configuration else None
+        database = until_end.enter_context(closing(database_of(None, staging.database, staging.schema_name)))
         at = Outboxes(
-            configuration, staging, commands,
-            ledger if stands(ledger.outbox()) else None,
+            settings,
+            configuration,
+            staging,
+            Commands(None if config_dir == DEFAULT_CONFIG_DIR else config_dir),
+            ledger,
             database if stands(outbox_of(database)) else None,
-        )  # fmt: skip
+        )
         if not at.outboxes:
             raise UsageError("no ledger has alerts yet: its tables are made by the first run")
         yield at
+
+
+def _stood(until_end: ExitStack, ledger: Ledger) -> Ledger | None:
+    until_end.enter_context(closing(ledger))
+    return ledger if stands(ledger.outbox()) else None

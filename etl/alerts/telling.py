@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -43,33 +44,44 @@ class Teller:
         return bool(self._settings.rules_of(self._tool))
 
     def tell(self, outbox: Outbox, verdict: Verdict, run_id: str | None) -> None:
-        """Writes it down, and sends whatever waits, also from before. A warning in the log where that fails."""
+        """Writes it down, and sends whatever waits, also from before. What cannot be written is told at once."""
         if not self.is_wanted:
             return
         try:
             self._write(outbox, verdict, run_id)
+        except EtlError as error:
+            log.warning("alerts not written down", error=error.message)
+            self.tell_at_once(verdict.found, run_id)
+            return
+        try:
             self.deliver(outbox)
         except EtlError as error:
-            log.warning("alerts not told", error=error.message)
+            log.warning("alerts not looked for", error=error.message)
 
-    def tell_at_once(self, finding: Finding, run_id: str | None = None) -> None:
-        """Where there is no outbox, for the ledger is away or the run has not come to it: each time, and not again
-        where a channel does not take it."""
-        channels = [channel for channel, _ in self._rules_for(finding.kind, finding.place)]
-        if not channels:
+    def tell_at_once(self, found: Sequence[Finding], run_id: str | None = None) -> None:
+        """Without an outbox, for the ledger is away or the run has not come to it: each time, and not again where a
+        channel does not take it."""
+        messages: dict[tuple[str, AlertKind], list[Alert]] = defaultdict(list)
+        for each in found:
+            facts = {**self._facts(each), "suppressed": 0}
+            for channel, _ in self._rules_for(each.kind, each.place):
+                alert = Alert(0, run_id, each.kind, channel, 1, "", "", datetime.now(UTC), 0.0, facts)
+                messages[channel, each.kind].append(alert)
+        if not messages:
             return
         from etl.alerts.channels import Channels  # apprise takes its time, and most runs have nothing to tell
 
-        sending, facts = Channels(self._settings.urls), {**self._facts(finding), "suppressed": 0}
+        sending = Channels(self._settings.urls)
 
-        def send(channel: str) -> None:
-            alert = Alert(0, run_id, finding.kind, channel, 1, "", "", datetime.now(UTC), 0.0, facts)
+        def send(alerts: Sequence[Alert]) -> None:
+            channel = alerts[0].channel
             try:
-                sending.send(channel, *self._words([alert]))
+                sending.send(channel, *self._words(alerts))
             except EtlError as error:
                 log.error("alert not sent", channel=channel, error=error.message)
 
-        _side_by_side([partial(send, channel) for channel in channels], time.monotonic() + PATIENCE_SECONDS)
+        until = time.monotonic() + PATIENCE_SECONDS
+        _side_by_side([partial(send, alerts) for alerts in messages.values()], until)
 
     def deliver(self, outbox: Outbox) -> None:
         for alert in give_up_old(outbox):

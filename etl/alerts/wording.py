@@ -72,9 +72,7 @@ def _by_cause(alerts: Sequence[Alert]) -> dict[tuple[str, ...], list[Place]]:
 def _texts(alert: Alert) -> Iterator[str]:
     facts = alert.facts
     if alert.kind is AlertKind.RECOVERED:
-        yield f"Was:      {_TITLES[AlertKind(facts['kind'])]}" + (
-            f" (run {facts['run_id']})" if facts["run_id"] else ""
-        )
+        yield f"Was:      {_TITLES[AlertKind(facts['was'])]}" + (f" (run {facts['run_id']})" if facts["run_id"] else "")
         return
     yield f"Expected: {facts['expected']}"
     yield f"Found:    {_cut(facts['found'])}"

@@ -76,6 +76,5 @@ class RunAlerts:
         if self._is_told:
             return
         self._is_told = True
-        self._teller.tell_at_once(
-            Finding(AlertKind.FAILURE, RUN, "the run to be a success", found, self._commands.load("--load"))
-        )
+        step = self._commands.load("--load")
+        self._teller.tell_at_once([Finding(AlertKind.FAILURE, RUN, "the run to be a success", found, step)])

@@ -74,12 +74,12 @@ class UploadAlerts:
             yield
         except EtlError as error:
             if not isinstance(error, UsageError) or isinstance(error.__cause__, TransientError):
-                self._teller.tell_at_once(_failure(Place(table), error.message))
+                self._teller.tell_at_once([_failure(Place(table), error.message)])
             raise
 
     async def _tell_at_once(self, report: UploadReport) -> None:
         if error := _error_of(report):
-            await asyncio.to_thread(self._teller.tell_at_once, _failure(Place(report.table), error), report.run_id)
+            await asyncio.to_thread(self._teller.tell_at_once, [_failure(Place(report.table), error)], report.run_id)
 
     async def _judge(self, connection: Connection, report: UploadReport, verdict: Verdict) -> None:
         with door(self._dsn, "tell of uploads"):

@@ -73,7 +73,8 @@ class RunAlerts:
         except EtlError as error:
             step = self._commands.load_staging(self._job.id)
             found = f"{type(error).__name__}: {error.message}"
-            self._teller.tell_at_once(Finding(AlertKind.FAILURE, self._place, "the run to be a success", found, step))
+            failure = Finding(AlertKind.FAILURE, self._place, "the run to be a success", found, step)
+            self._teller.tell_at_once([failure])
             raise
 
     @property

@@ -18,7 +18,7 @@ FROM jsonb_to_recordset(%(found)s::jsonb) AS found (
 UNION ALL
 SELECT
     %(run_id)s::text, 'recovered', fine.channel, fine.table_name, fine.destination, 'recovered:' || fine.cause, 0,
-    told.facts || jsonb_build_object('kind', told.kind, 'run_id', told.run_id, 'told_at', told.created_at)
+    told.facts || jsonb_build_object('was', told.kind, 'run_id', told.run_id, 'told_at', told.created_at)
 FROM jsonb_to_recordset(%(fine)s::jsonb) AS fine (channel text, table_name text, destination text, cause text)
 CROSS JOIN LATERAL (
     SELECT alert_id, kind, run_id, created_at, facts FROM {alerts} AS before

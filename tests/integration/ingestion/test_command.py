@@ -28,6 +28,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.postgresql.connection import connect
 from etl.project import PROJECT_DIR
 from tests.databases import database_of_its_own
+from tests.receivers import Receiver, http_receiver
 
 if TYPE_CHECKING:
     from tests.conftest import RunningStack
@@ -476,3 +477,81 @@ def wait_for(condition: Callable[[], bool], patience_seconds: float = 60) -> Non
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+# --- alerts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alerting(uploader: Uploader) -> Iterator[Receiver]:
+    alerts = 'alerts: {channels: {ops: "${OPS_URL}"}, rules: [{channel: ops}], limits: {not_loaded_for: 1h}}'
+    uploader.write("conf/etl.yaml", f's3: {{bucket: "${{NOT_SET}}"}}\n{alerts}\n')
+    with http_receiver() as web:
+        uploader.environment["OPS_URL"] = f"json://127.0.0.1:{web.port}/"
+        yield web
+
+
+def test_a_file_that_fails_is_told_once_and_so_is_its_recovery(
+    uploader: Uploader, execute: Execute, alerting: Receiver
+) -> None:
+    load = ("load", "--files", "people.csv", *PEOPLE, "--config-dir", "conf")
+    uploader.write("people.csv", "id,name,cpf\n1,Ana\n")
+    uploader(*load, "--dry-run", expected=1)
+    assert alerting.taken == []  # a dry run tells nobody
+    report = uploader.report(*load, expected=1)
+    ((subject, body),) = alerting.taken
+    assert subject == "failed: people"
+    assert body.startswith(f"Tool:     uploader\nRun:      {report['run_id']}\n\npeople\nExpected:")
+    assert "people.csv" in body
+    assert body.endswith("Next:     uploader retry-failed --table people")
+    uploader(*load, expected=1)
+    assert len(alerting.taken) == 1
+    uploader.write("people.csv", "id,name,cpf\n1,Ana,111\n")
+    uploader(*load)
+    assert [subject for subject, _ in alerting.taken[1:]] == ["recovered: people"]
+    assert execute("SELECT kind, status FROM ingestion_alerts ORDER BY alert_id") == [
+        ("failure", "sent"), ("failure", "suppressed"), ("recovered", "sent"),
+    ]  # fmt: skip
+
+
+def test_many_rejected_rows_and_a_table_not_loaded_are_told(
+    uploader: Uploader, execute: Execute, alerting: Receiver
+) -> None:
+    lines = "".join(f"{i},x,{i}\n" if i % 5 else f"{i},x\n" for i in range(50))
+    uploader.write("people.csv", "id,name,cpf\n" + lines)
+    uploader.write("others.csv", "id,name,cpf\n1,x,1\n")
+    others = ("load", "--files", "others.csv", "--table", "others", *PEOPLE[2:])
+    uploader(*others)
+    execute("UPDATE ingestion_manifest SET processed_at = processed_at - interval '2 hours'")
+    uploader("load", "--files", "people.csv", *PEOPLE, "--rejects", "reject", "--config-dir", "conf")
+    told = dict(alerting.taken)
+    assert sorted(told) == ["many rows rejected: people", "not loaded: public.others"]
+    assert "at most 5% of the 50 rows read to be rejected (alerts: rejects_above)\nFound:    10;" in "".join(
+        told.values()
+    )
+
+
+def test_a_server_that_is_away_and_an_outbox_that_may_not_be_made_are_told_at_once(
+    uploader: Uploader, execute: Execute, settings: PostgreSQLSettings, alerting: Receiver
+) -> None:
+    uploader.write("people.csv", "id,name,cpf\n1,Ana\n")
+    load = ("load", "--files", "people.csv", *PEOPLE, "--config-dir", "conf")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        uploader(*load, expected=2, ETL_UPLOADER_DSN=url_of(settings, port=closed.getsockname()[1]))
+    assert [subject for subject, _ in alerting.taken] == ["failed: people"]
+    uploader("load", "--nonsense", "--config-dir", "conf", expected=2)
+    assert len(alerting.taken) == 1  # whoever types is told already
+
+    uploader("init")
+    execute("DROP TABLE ingestion_alerts; CREATE VIEW ingestion_alerts AS SELECT 1")
+    _, err = uploader(*load, expected=1)
+    assert "alerts not" in err
+    assert [subject for subject, _ in alerting.taken[1:]] == ["failed: people"]
+
+
+def test_a_fault_of_the_alerts_is_a_fault_of_the_command_line(uploader: Uploader) -> None:
+    uploader.write("people.csv", "id,name,cpf\n1,Ana,2\n")
+    uploader.write("conf/etl.yaml", "alerts: {rules: [{channel: opps}]}")
+    _, err = uploader("load", "--files", "people.csv", *PEOPLE, "--config-dir", "conf", expected=2)
+    assert "alerts.rules: unknown channel 'opps'" in err

@@ -54,6 +54,7 @@ def test_schema_sql_is_what_the_migrations_make(ledger_of_nothing: Ledger, execu
 
     assert describe(execute) == migrated
     assert {row[0] for row in migrated[0]} == {
+        "alerts",
         "leases",
         "loads",
         "migrations",

@@ -24,6 +24,7 @@ from etl.config.settings import PostgreSQLSettings
 from etl.project import PROJECT_DIR
 from etl.staging.database.database import StagingDatabase
 from tests.integration.staging.conftest import Execute
+from tests.receivers import http_receiver
 
 pytestmark = pytest.mark.stack
 
@@ -63,9 +64,9 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(environment: dict[str, str], file: Path, tmp_path: Path) -> Run:
-    def command(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def command(*arguments: str, module: str = "etl.staging", **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "etl.staging", *arguments, "--config-dir", str(tmp_path / "conf")],
+            [sys.executable, "-m", module, *arguments, "--config-dir", str(tmp_path / "conf")],
             cwd=tmp_path,
             env={**environment, **more},
             capture_output=True,
@@ -460,3 +461,55 @@ def test_no_output_holds_the_password(ready: None, run: Run, staging_settings: P
     told = [run(*arguments) for arguments in (("load", "events"), ("status",), ("migrate", "--dry-run"))]
     told.append(run("status", ETL_STAGING_POSTGRES_URL=url_of(staging_settings, database="nowhere")))
     assert not any(secret in each.stdout + each.stderr for each in told)
+
+
+def test_what_a_run_fails_by_is_told_once_and_so_is_its_recovery(
+    ready: None, run: Run, execute: Execute, tmp_path: Path, staging_settings: PostgreSQLSettings
+) -> None:
+    (tmp_path / "conf" / "etl.yaml").write_text(
+        'alerts: {channels: {ops: "${OPS_URL}"}, rules: [{channel: ops}], tables: {stg_events: {not_loaded_for: 1h}}}'
+    )
+    execute("ALTER TABLE stg_events ADD CONSTRAINT no_k150 CHECK (source_id <> 'k150')")
+    with http_receiver() as web:
+        told = {"OPS_URL": f"json://127.0.0.1:{web.port}/"}
+        assert run("load", "events", "--run-id", "partial", **told).returncode == 1
+        ((subject, body),) = web.taken
+        assert subject == "failed: events → stg_events"
+        assert body.startswith("Tool:     staging loader\nRun:      partial\n\nevents → stg_events\nExpected:")
+        assert "Found:    23514: 1 of 3 batches; the first: " in body
+        assert f"Next:     {etl_as_typed()} staging retry --run partial --config-dir {tmp_path / 'conf'}" in body
+        assert run("retry", "--run", "partial", **told).returncode == 1
+        assert len(web.taken) == 1
+        execute("ALTER TABLE stg_events DROP CONSTRAINT no_k150")
+        assert run("retry", "--run", "partial", **told).returncode == 0
+        assert [subject for subject, _ in web.taken[1:]] == ["recovered: events → stg_events"]
+
+        wrong = url_of(staging_settings, password=SecretStr("wrong"))
+        assert run("load", "events", ETL_STAGING_POSTGRES_URL=wrong, **told).returncode == 2
+        assert len(web.taken) == 3
+        assert "password authentication failed" in web.taken[-1][1]
+
+        execute("UPDATE etl_runs SET finished_at = finished_at - interval '2 hours'")
+        lists = {"ETL_POSTGRES_URL": url_of(staging_settings), **told}
+        checked = run("check", module="etl.alerting", **lists)
+        assert (checked.returncode, checked.stdout.splitlines()[0]) == (1, "not_loaded: events → stg_events")
+        assert web.taken[-1][0] == "not loaded: events → stg_events"
+        listed = json.loads(run("list", "--json", module="etl.alerting", **lists).stdout)
+    assert [(each["tool"], each["kind"], each["status"]) for each in listed] == [
+        ("staging", "not_loaded", "sent"),
+        ("staging", "recovered", "sent"),
+        ("staging", "failure", "suppressed"),
+        ("staging", "failure", "sent"),
+    ]
+
+
+def test_too_many_rejects_are_told_as_such(ready: None, run: Run, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "conf" / "etl.yaml").write_text(
+        'alerts: {channels: {ops: "${OPS_URL}"}, rules: [{channel: ops, on: rejects, tools: staging}]}'
+    )
+    file.write_bytes(b"".join(orjson.dumps({"id": f"k{i}", "n": i} if i < 4 else {"n": i}) + b"\n" for i in range(12)))
+    with http_receiver() as web:
+        assert run("load", "events", OPS_URL=f"json://127.0.0.1:{web.port}/").returncode == 1
+    ((subject, body),) = web.taken
+    assert subject == "many rows rejected: events → stg_events"
+    assert "found 8; the first reject:" in body
