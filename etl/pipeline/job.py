@@ -31,6 +31,7 @@ from etl.model import Destination, RunStatus
 from etl.names import let_output_hold_anything
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
 from etl.pipeline.context import Job
+from etl.pipeline.lineage import require_lineage, tell_lineage
 from etl.pipeline.options import (
     RunOptions,
     parse_options,
@@ -80,6 +81,7 @@ def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         require_servers(configuration.settings, destinations)
     if options.report:
         check_report_path(options.report)
+    require_lineage(configuration.settings)
     configure_logging(LogFormat(options.log_format), secrets=secrets_of(configuration.settings))
     with explaining():
         return _run(configuration, options, tables, destinations)
@@ -179,6 +181,7 @@ def _report(job: Job, run_id: str, options: RunOptions, progress: Progress) -> b
             print_summary(report, Console(file=sys.stderr), Commands(options.config_dir))
         if options.report:
             write_report(report, options.report)
+        tell_lineage(replace(job, options=options), report, records)
     except EtlError as error:
         log.error("run not reported", run_id=run_id, error=str(error))
         return False
