@@ -81,8 +81,8 @@ def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         require_servers(configuration.settings, destinations)
     if options.report:
         check_report_path(options.report)
-    require_lineage(configuration.settings)
     configure_logging(LogFormat(options.log_format), secrets=secrets_of(configuration.settings))
+    require_lineage(configuration.settings)
     with explaining():
         return _run(configuration, options, tables, destinations)
 

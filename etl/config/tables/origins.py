@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sqlglot
@@ -24,7 +24,7 @@ class Origin:
     is_hidden: bool = False
 
 
-def column_origins(table: TableConfig, source: Iterable[ColumnDefinition]) -> dict[str, Origin]:
+def column_origins(table: TableConfig, source: Sequence[ColumnDefinition]) -> dict[str, Origin]:
     """Of each column that is left, but for those that a class of `transformer` adds; a text that `trim: true` may alter
     counts as altered."""
     transform = table.transform
@@ -40,7 +40,7 @@ def column_origins(table: TableConfig, source: Iterable[ColumnDefinition]) -> di
     return {name: origin for name, origin in origins.items() if name not in transform.drop}
 
 
-def _trimmed(table: TableConfig, source: Iterable[ColumnDefinition], names: Mapping[str, str]) -> Iterable[str]:
+def _trimmed(table: TableConfig, source: Sequence[ColumnDefinition], names: Mapping[str, str]) -> Iterable[str]:
     trim = table.transform.trim
     if not isinstance(trim, bool):
         return trim

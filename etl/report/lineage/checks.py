@@ -9,7 +9,7 @@ from openlineage.client.facet_v2 import data_quality_assertions_dataset as asser
 from etl.config.tables.models import TableConfig, TransformConfig
 from etl.config.tables.origins import Origin
 
-_WORDS = {"required": "not_null", "allowed": "accepted_values", "rule": "custom_sql", "null_key": "not_null"}
+_WORDS = {"required": "not_null", "allowed": "accepted_values", "rule": "custom_sql"}
 """OpenLineage's, where it has one for what the ledger calls a rule."""
 
 
