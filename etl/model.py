@@ -120,6 +120,14 @@ class ColumnDefinition:
 
 
 @dataclass(frozen=True)
+class Dataset:
+    """A table, or files, as OpenLineage names them: `postgres://host:5432`, `database.schema.table`."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
 class ForeignKey:
     columns: tuple[str, ...]
     parent_table: str

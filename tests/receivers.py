@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -16,7 +16,7 @@ from typing import Any, cast
 
 @dataclass
 class Receiver:
-    """`taken`: (subject, body) of each; `refusals` counts down, and `tries` up."""
+    """`taken`: (subject, body) of each, or (path, body); `refusals` counts down, and `tries` up."""
 
     refusals: int = 0
     port: int = 0
@@ -34,21 +34,34 @@ class Receiver:
             return self.refusals >= 0
 
 
+def _of_apprise(path: str, body: str) -> tuple[str, str]:
+    sent = json.loads(body)
+    return sent["title"], sent["message"]
+
+
 @contextmanager
-def http_receiver(refusals: int = 0) -> Iterator[Receiver]:
-    """As a webhook of apprise's `json://`; what it refuses it answers with 503."""
+def lineage_receiver(refusals: int = 0) -> Iterator[Receiver]:
+    """As a server of OpenLineage."""
+    with http_receiver(refusals, lambda path, body: (path, body)) as receiver:
+        yield receiver
+
+
+@contextmanager
+def http_receiver(refusals: int = 0, taken: Callable[[str, str], tuple[str, str]] = _of_apprise) -> Iterator[Receiver]:
+    """As a webhook of apprise's `json://`, unless `taken` says what is kept of a path and a body; what it refuses it
+    answers with 503."""
     receiver = Receiver(refusals)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             if receiver.hang:
                 receiver.waiting += 1
                 receiver.hang.wait(60)
             if receiver.refuses():
                 self.send_response(503)
             else:
-                receiver.taken.append((sent["title"], sent["message"]))
+                receiver.taken.append(taken(self.path, body))
                 self.send_response(200)
             with suppress(ConnectionError):  # who asked may be gone
                 self.end_headers()

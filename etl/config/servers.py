@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from etl.config.alerts import read_alerts
 from etl.config.destinations.registry import known_destinations
 from etl.config.document import Node
+from etl.config.lineage import read_lineage
 from etl.config.page import read_page
 from etl.config.server_reader import ENVIRONMENT, ServerReader, environment
 from etl.config.settings import PostgreSQLSettings, RunSettings, Settings
@@ -34,7 +35,8 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
     ledger = reader.postgresql("ledger", "ETL_LEDGER_POSTGRES_URL", "ETL_POSTGRES_CA_FILE")
     alerts, faults = read_alerts(document)
     page, page_faults = read_page(document, environ)
-    reader.faults += [*faults, *page_faults]
+    lineage, lineage_faults = read_lineage(environ)
+    reader.faults += [*faults, *page_faults, *lineage_faults]
     settings = Settings(
         source=reader.postgresql("source", "ETL_SOURCE_POSTGRES_URL", "ETL_SOURCE_POSTGRES_CA_FILE"),
         ledger=ledger or servers["postgresql"],
@@ -45,6 +47,7 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
         run=_run(reader) or RunSettings(),
         alerts=alerts,
         page=page,
+        lineage=lineage,
         hash_salt=SecretStr(environ.get("ETL_HASH_SALT", "")),
         config_dir=config_dir,
         **{name: server for name, server in servers.items() if name in Settings.model_fields},
@@ -59,7 +62,8 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     servers = (*own, *(settings.server(name) for name in known_destinations()))
     values = [settings.hash_salt, *(value for server in servers if server is not None for _, value in server)]
     secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    return tuple(dict.fromkeys((*filter(None, secrets), *settings.alerts.secrets, *settings.page.secrets)))
+    others = (*settings.alerts.secrets, *settings.page.secrets, *(settings.lineage.secrets if settings.lineage else ()))
+    return tuple(dict.fromkeys((*filter(None, secrets), *others)))
 
 
 def _with_schema(reader: ServerReader, name: str, variable: str) -> PostgreSQLSettings | None:

@@ -14,11 +14,12 @@ from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.frozen import FrozenModel
 from etl.config.limits import LONGEST_STATEMENT_SECONDS
+from etl.config.lineage import LineageSettings
 from etl.config.page import PageSettings
 from etl.config.urls import bracketed
 from etl.errors import UsageError
 from etl.fencing import Fence
-from etl.model import Destination
+from etl.model import Dataset, Destination
 
 PRODUCT = "ownlens-etl"
 
@@ -71,6 +72,9 @@ class PostgreSQLSettings(FrozenModel):
     def address(self) -> str:
         """Where it is, without secrets."""
         return f"postgresql://{bracketed(self.host)}:{self.port}/{quote(self.database, safe='')}"
+
+    def dataset(self, schema: str, table: str) -> Dataset:
+        return Dataset(f"postgres://{bracketed(self.host)}:{self.port}", f"{self.database}.{schema}.{table}")
 
     @property
     def jdbc_url(self) -> str:
@@ -138,6 +142,8 @@ class Settings(FrozenModel):
     run: RunSettings = RunSettings()
     alerts: AlertSettings = AlertSettings()
     page: PageSettings = PageSettings()
+    lineage: LineageSettings | None = None
+    """Whether and as what a run of the main job is told to an OpenLineage server."""
     hash_salt: SecretStr = SecretStr("")
     """Put before every value that `transform.hash` hashes; ETL_HASH_SALT."""
     config_dir: Path = Path("conf")

@@ -24,6 +24,7 @@ from etl.ledger.values import (
     NewRun,
     Reject,
     RejectedExtent,
+    RejectedRule,
     RejectFilter,
     RejectRecord,
     Run,
@@ -275,6 +276,10 @@ class Ledger:
     def rejected_rules(self) -> list[tuple[str, int]]:
         """Each rule that rejected rows broke, with how many; the most frequent first."""
         return self._call("rejected_rules", rejects.find_rejected_rules)
+
+    def rejected_by_rule(self, run_id: str) -> list[RejectedRule]:
+        """Of one run: rows left out and orphans that wait."""
+        return self._call("rejected_by_rule", lambda cursor: rejects.find_rejected_by_rule(cursor, run_id))
 
     def rejected_tables(self, rule: str) -> list[str]:
         return self._call("rejected_tables", lambda cursor: rejects.find_rejected_tables(cursor, rule))

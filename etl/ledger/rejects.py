@@ -11,7 +11,7 @@ import orjson
 import psycopg2
 
 from etl.ledger.statements import statement
-from etl.ledger.values import Reject, RejectedExtent, RejectFilter, RejectRecord, RejectStatus
+from etl.ledger.values import Reject, RejectedExtent, RejectedRule, RejectFilter, RejectRecord, RejectStatus
 from etl.model import Destination
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": "\\\\x00"})
@@ -57,6 +57,12 @@ def find_waiting_tables(cursor: Any) -> list[str]:
 def find_rejected_rules(cursor: Any) -> list[tuple[str, int]]:
     cursor.execute(statement("rejected_rules"))
     return [(row["rule"], row["rows"]) for row in cursor.fetchall()]
+
+
+def find_rejected_by_rule(cursor: Any, run_id: str) -> list[RejectedRule]:
+    cursor.execute(statement("rejected_by_rule"), {"run_id": run_id})
+    named = [(row, Destination(row["destination"]) if row["destination"] else None) for row in cursor.fetchall()]
+    return [RejectedRule(**{**row, "destination": destination}) for row, destination in named]
 
 
 def find_rejected_tables(cursor: Any, rule: str) -> list[str]:

@@ -210,6 +210,16 @@ class RejectedExtent:
 
 
 @dataclass(frozen=True)
+class RejectedRule:
+    """How many rows of one table a rule kept from one destination (None: from all)."""
+
+    table_name: str
+    destination: Destination | None
+    rule: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class RejectFilter:
     """None takes all."""
 

@@ -63,7 +63,7 @@ class RunAlerts:
                 raise
             self._tell_at_once(f"{type(error).__name__}: {error.message}")
             raise
-        self._tell_at_once("its end could not be asked of the ledger; the log has the reason")
+        self._tell_at_once("how it ended could not be reported; the log has the reason")
 
     def _judge(self, ledger: Ledger, report: RunReport, records: Sequence[LoadRecord]) -> None:
         run_id, alerts, commands = report.run_id, self._alerts, self._commands

@@ -32,6 +32,7 @@ from etl.names import let_output_hold_anything
 from etl.pipeline.alerting import RunAlerts
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
 from etl.pipeline.context import Job
+from etl.pipeline.lineage import require_lineage, tell_lineage
 from etl.pipeline.options import (
     RunOptions,
     parse_options,
@@ -82,6 +83,7 @@ def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if options.report:
         check_report_path(options.report)
     configure_logging(LogFormat(options.log_format), secrets=secrets_of(configuration.settings))
+    require_lineage(configuration.settings)
     alerts = RunAlerts(configuration, options)
     with alerts.of_breaking_off(), explaining():
         return _run(configuration, options, tables, destinations, alerts)
@@ -185,6 +187,7 @@ def _report(job: Job, run_id: str, options: RunOptions, progress: Progress, aler
         if options.report:
             write_report(report, options.report)
         alerts.tell(ledger, report, records)
+        tell_lineage(replace(job, options=options), report, records)
     except EtlError as error:
         log.error("run not reported", run_id=run_id, error=str(error))
         return False

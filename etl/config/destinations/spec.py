@@ -13,7 +13,7 @@ from etl.config.server_reader import ServerReader
 from etl.config.settings import Settings
 from etl.config.tables.entry import Entry, Locator
 from etl.errors import Fault
-from etl.model import Destination
+from etl.model import Dataset, Destination
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,10 @@ def _no_refusal(settings: Settings) -> None:
     return None
 
 
+def _own_namespace(server: Any, load: TableLoadConfig) -> Dataset:
+    return Dataset(str(load.destination), load.table_name)
+
+
 @dataclass(frozen=True)
 class DestinationSpec:
     """`load_config` is the model of its block in a table's entry, `kinds` the YAML file that says what a table of each
@@ -74,5 +78,7 @@ class DestinationSpec:
     """Between tables: two that would write into each other's place."""
     require_settings: Callable[[Settings], None] = _no_refusal
     """Raises UsageError where its server and the others do not stand to one another as they must."""
+    dataset: Callable[[Any, Any], Dataset] = _own_namespace
+    """What lineage calls the target of a load, by its server's settings and the table's block."""
     package: str = ""
     """The installed distribution that brings it; none for those of this house."""

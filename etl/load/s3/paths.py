@@ -34,8 +34,7 @@ class TablePath:
 
     @classmethod
     def of(cls, settings: S3Settings, table: S3TableLoadConfig) -> TablePath:
-        parts = [part.strip("/") for part in (settings.prefix, table.path)]
-        return cls(settings.bucket, "/".join(part for part in parts if part) + "/")
+        return cls(settings.bucket, settings.folder(table.path) + "/")
 
     @property
     def uri(self) -> str:

@@ -7,6 +7,7 @@ import psycopg2
 import pytest
 
 from etl.ledger import Ledger, Reject, RejectFilter, RejectStatus, Run
+from etl.ledger.values import RejectedRule
 from etl.model import Destination
 from tests.integration.ledger.conftest import Execute, start_run
 
@@ -84,6 +85,17 @@ def test_filters(ledger: Ledger, run: Run, execute: Execute) -> None:
     assert reasons(RejectFilter(status=RejectStatus.WAITING)) == ["no customer 7"]
     assert ledger.count_rejects(RejectFilter(rule="cast")) == 2
     assert ledger.waiting_tables() == ["orders"]
+
+
+def test_how_many_each_rule_kept_from_whom(ledger: Ledger, run: Run) -> None:
+    ledger.add_rejects(start_run(ledger).run_id, "orders", None, [Reject("cast", "of another run", "{}")])
+    ledger.add_rejects(run.run_id, "orders", None, [Reject("cast", "a", "{}"), Reject("enum", "b", "{}")] * 2)
+    ledger.add_rejects(run.run_id, "orders", Destination.S3, [Reject("cast", "c", "{}")])
+    assert ledger.rejected_by_rule(run.run_id) == [
+        RejectedRule("orders", Destination.S3, "cast", 1),
+        RejectedRule("orders", None, "cast", 2),
+        RejectedRule("orders", None, "enum", 2),
+    ]
 
 
 def test_one_record_by_its_number(ledger: Ledger, run: Run) -> None:

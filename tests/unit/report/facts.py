@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from etl.model import Destination, LoadResult, LoadStatus, RunStatus, WriteMode
+from etl.model import ColumnDefinition, Destination, LoadResult, LoadStatus, RunStatus, WriteMode
 from etl.report.values import RunReport, TableReport
 
 STARTED = datetime(2026, 11, 20, 21, 7, 33, 250_000, tzinfo=UTC)
@@ -39,6 +39,9 @@ class Record:
     bytes_written: int = 0
     error_class: str | None = None
     error_message: str | None = None
+    started_at: datetime | None = STARTED + timedelta(seconds=1)
+    finished_at: datetime | None = STARTED + timedelta(seconds=1.5)
+    next_columns: tuple[ColumnDefinition, ...] | None = None
 
 
 @dataclass(frozen=True)

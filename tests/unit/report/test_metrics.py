@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,16 +151,3 @@ def test_dashboard_and_rules_ask_for_what_there_is(query: str) -> None:
     RETRIES.labels("query retried").inc()
     found = list(metrics_of(Record(), FAILED, marks=(Mark(),)).registry.collect())
     assert missing(query, found) == []
-
-
-def test_each_panel_has_a_title_and_a_place_of_its_own() -> None:
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    places = {
-        (x, y)
-        for panel in panels
-        for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
-        for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
-    }
-    assert len(places) == sum(panel["gridPos"]["w"] * panel["gridPos"]["h"] for panel in panels)
-    assert all(panel["title"] for panel in panels)
-    assert {panel["id"] for panel in panels} == set(range(1, len(panels) + 1))

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 
 from etl.config.frozen import FrozenModel
 from etl.config.urls import bracketed
+from etl.model import Dataset
 
 
 class ClickHouseSettings(FrozenModel):
@@ -27,3 +28,6 @@ class ClickHouseSettings(FrozenModel):
     def address(self) -> str:
         scheme = "https" if self.secure else "http"
         return f"{scheme}://{bracketed(self.host)}:{self.port}/{quote(self.database, safe='')}"
+
+    def dataset(self, database: str | None, table: str) -> Dataset:
+        return Dataset(f"clickhouse://{bracketed(self.host)}:{self.port}", f"{database or self.database}.{table}")

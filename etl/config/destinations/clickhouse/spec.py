@@ -28,4 +28,5 @@ CLICKHOUSE = DestinationSpec(
     column_faults=column_faults,
     refused_columns=refused_columns,
     common_faults=common_faults,
+    dataset=lambda server, load: server.dataset(load.target_database, load.target_name),
 )

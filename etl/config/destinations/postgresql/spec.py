@@ -27,4 +27,5 @@ POSTGRESQL = DestinationSpec(
     refused_columns=refused_columns,
     common_faults=common_faults,
     require_settings=require_one_database,
+    dataset=lambda server, load: server.dataset(load.target_schema, load.target_name),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 
 from etl.config.frozen import FrozenModel
+from etl.model import Dataset
 
 
 class S3Settings(FrozenModel):
@@ -25,3 +26,11 @@ class S3Settings(FrozenModel):
     @property
     def uses_tls(self) -> bool:
         return self.endpoint is None or self.endpoint.startswith("https://")
+
+    def folder(self, path: str) -> str:
+        """Where a table of this path stands in the bucket, without a slash at its ends."""
+        parts = [part.strip("/") for part in (self.prefix, path)]
+        return "/".join(part for part in parts if part)
+
+    def dataset(self, path: str) -> Dataset:
+        return Dataset(f"s3://{self.bucket}", self.folder(path))

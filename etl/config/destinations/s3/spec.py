@@ -20,4 +20,5 @@ S3 = DestinationSpec(
     table_faults=table_faults,
     refused_columns=refused_columns,
     common_faults=path_collisions,
+    dataset=lambda server, load: server.dataset(load.path),
 )

@@ -37,6 +37,11 @@ SELECT DISTINCT table_name FROM etl.rejects WHERE status = 'waiting' ORDER BY ta
 -- Which rules rejected rows broke, the most frequent first.
 SELECT rule, count(*) AS rows FROM etl.rejects WHERE status = 'rejected' GROUP BY rule ORDER BY 2 DESC, 1;
 
+-- name: rejected_by_rule
+-- Of one run, how many rows of each table each rule kept from which destination (NULL: from all).
+SELECT table_name, destination, rule, count(*) AS rows FROM etl.rejects WHERE run_id = %(run_id)s
+GROUP BY table_name, destination, rule ORDER BY table_name, destination, rule;
+
 -- name: rejected_tables
 -- Tables whose rows a rule rejected.
 SELECT DISTINCT table_name FROM etl.rejects WHERE status = 'rejected' AND rule = %(rule)s ORDER BY table_name;

@@ -4,38 +4,25 @@ alert rules ask of it."""
 from __future__ import annotations
 
 import re
-import signal
-import socket
-import subprocess
-import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from psycopg2.extras import Json
 
 from etl.config.settings import PostgreSQLSettings
-from etl.orchestrator.database.database import OrchestratorDatabase
 from etl.project import PROJECT_DIR
-from tests.databases import Execute, statements_of
-from tests.integration.orchestrator.conftest import EMPTY, SCHEMA, environment_of
-from tests.integration.orchestrator.queue.queued import add_job, ask
-from tests.integration.orchestrator.schedule.scheduled import add_scheduled
+from tests.debian import free_port
+from tests.integration.orchestrator.watch.night import ended_runs, night
 from tests.promql import alert_rules, dashboard_queries, missing
-from tests.receivers import http_receiver
 
 pytestmark = pytest.mark.stack
 
 DASHBOARD = PROJECT_DIR / "conf" / "grafana" / "orchestrator.json"
 RULES = PROJECT_DIR / "conf" / "prometheus" / "orchestrator.rules.yaml"
 VARIABLES = {"$__rate_interval": "5m", "$etl_job": ".*", "$layer": ".*"}
-PATIENCE_SECONDS = 90
 
 
 @dataclass(frozen=True)
@@ -56,99 +43,13 @@ class Night:
         return sum(found)
 
 
-@pytest.fixture(scope="module")
-def night(orchestrator_settings: PostgreSQLSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
-    folder = tmp_path_factory.mktemp("night")
-    with ExitStack() as stack:
-        execute = stack.enter_context(statements_of(orchestrator_settings))
-        execute(f"SET search_path = {SCHEMA}")
-        execute(EMPTY)
-        web = stack.enter_context(http_receiver(refusals=1))
-        (folder / "etl.yaml").write_text(
-            'alerts: {channels: {ops: "${OPS_URL}"}, rules: [{channel: ops, on: failure, dedupe: 0}]}'
-        )
-        environ = {**environment_of(orchestrator_settings), "OPS_URL": f"json://127.0.0.1:{web.port}/"}
-        database = OrchestratorDatabase(orchestrator_settings, SCHEMA)
-        stack.callback(database.close)
-        _jobs(execute)
-        ask(database, "good", "bad", "mistaken", cycle_id="manual-1")
-        ports = [_free_port(), _free_port()]
-        scheduler = ["scheduler", "--metrics-port", str(ports[0])]
-        worker = ["worker", "--slots", "4", "--metrics-port", str(ports[1])]
-        stack.enter_context(_process(scheduler, folder, environ))
-        _until(lambda: execute("SELECT channel FROM dw_etl_alert_rules"))
-        stack.enter_context(_process(worker, folder, environ))
-        _until(lambda: _statuses(execute) >= {("good", "success"), ("bad", "failed"), ("mistaken", "failed")})
-        _until(lambda: ("ticking", "success") in _statuses(execute))
-        _lose_one(database, execute)
-        ask(database, "holds", cycle_id="manual-3")
-        ask(database, "behind", cycle_id="manual-3")
-        _until(lambda: ("holds", "running") in _statuses(execute))
-        _until(lambda: _told(execute) >= 3)
-        yield Night([metric for port in ports for metric in _scrape(port)], _ended(execute))
-
-
-def _jobs(execute: Execute) -> None:
-    add_job(execute, "good", command=Json({"argv": ["true"]}))
-    add_job(execute, "bad", command=Json({"argv": ["false"]}), retries=1, backoff_seconds=0, layer="silver")
-    add_job(execute, "mistaken", command=Json({"argv": ["sh", "-c", "exit 2"]}))
-    add_job(execute, "lost", command=Json({"argv": ["sleep", "600"]}), retries=0)
-    add_job(execute, "holds", command=Json({"argv": ["sleep", "600"]}), concurrency_key="shared", priority=1)
-    add_job(execute, "behind", command=Json({"argv": ["true"]}), concurrency_key="shared")
-    add_scheduled(execute, "ticking", "0 0 1 1 *", grace_seconds=60)
-    execute("UPDATE dw_etl_jobs SET command = %s WHERE slug = 'ticking'", (Json({"argv": ["true"]}),))
-    execute("UPDATE dw_etl_schedules SET cron = '* * * * *', next_run_at = date_trunc('minute', clock_timestamp())")
-
-
-def _lose_one(database: OrchestratorDatabase, execute: Execute) -> None:
-    ask(database, "lost", cycle_id="manual-2")
-    _until(lambda: ("lost", "running") in _statuses(execute))
-    execute(
-        "UPDATE dw_etl_job_locks SET expires_at = clock_timestamp() - interval '1 minute' FROM dw_etl_jobs"
-        " WHERE dw_etl_jobs.job_id = dw_etl_job_locks.job_id AND slug = 'lost' AND status = 'active'"
-    )
-    _until(lambda: ("lost", "failed") in _statuses(execute))
-
-
-def _told(execute: Execute) -> int:
-    """Alerts that arrived; what was refused is made due."""
-    execute("UPDATE dw_etl_alerts SET next_attempt_at = clock_timestamp() WHERE last_error IS NOT NULL")
-    ((count,),) = execute("SELECT count(*) FROM dw_etl_alerts WHERE status = 'sent'")
-    return int(count)
-
-
-def _statuses(execute: Execute) -> set[tuple[str, str]]:
-    return set(execute("SELECT slug, status FROM dw_etl_runs JOIN dw_etl_jobs USING (job_id)"))
-
-
-def _ended(execute: Execute) -> list[tuple[str, str, int]]:
-    return execute(
-        "SELECT slug, status, attempts FROM dw_etl_runs JOIN dw_etl_jobs USING (job_id) WHERE ended_at IS NOT NULL"
-    )
-
-
-def _until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
-
-
-@contextmanager
-def _process(command: list[str], folder: Path, environ: dict[str, str]) -> Iterator[None]:
-    words = [sys.executable, "-m", "etl.orchestrator", *command, "--config-dir", str(folder)]
-    with subprocess.Popen(words, env=environ, cwd=PROJECT_DIR, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=PATIENCE_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+@pytest.fixture(name="night", scope="module")
+def scraped_night(
+    orchestrator_settings: PostgreSQLSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Night]:
+    ports = free_port(), free_port()
+    with night(orchestrator_settings, tmp_path_factory.mktemp("night"), ports) as under_way:
+        yield Night([metric for port in ports for metric in _scrape(port)], ended_runs(under_way.execute))
 
 
 def _scrape(port: int) -> list[Metric]:

@@ -14,7 +14,10 @@ from etl.errors import ContentionError, SourceError, UsageError
 from etl.ingestion.model import BatchCounts, FileResult, FileStatus, FileType, UploadReport
 from etl.ingestion.watch.metrics import Metrics, error_class, peak_memory_bytes
 from etl.ingestion.watch.observers import BatchDone
+from etl.project import PROJECT_DIR
+from etl.retrying import RETRIES
 from tests.gateway import gateway
+from tests.promql import dashboard_queries, selectors
 
 
 def after_a_run() -> Metrics:
@@ -101,6 +104,14 @@ def test_a_scraper_reads_them_and_a_taken_port_is_bad_use() -> None:
         assert samples(answer.read().decode())["ingest_rows_read_total", "file_type=csv"] == 10
     with pytest.raises(UsageError, match=f"--metrics-port {port}"):
         Metrics().serve(port)
+
+
+def test_the_dashboard_asks_for_all_that_there_is_and_nothing_else() -> None:
+    queries = dashboard_queries(PROJECT_DIR / "conf" / "grafana" / "uploader.json", {"$table": ".*"})
+    asked = {name for query in queries for name, _ in selectors(query)}
+    RETRIES.labels("batch retried").inc()
+    told = {sample.name for metric in after_a_run().registry.collect() for sample in metric.samples}
+    assert asked == {name for name in told if not name.endswith("_created")}
 
 
 def test_an_error_goes_by_the_databases_own_name() -> None:

@@ -1,0 +1,3 @@
+from tests.unit.config.conftest import Folder, folder
+
+__all__ = ["Folder", "folder"]
