@@ -64,7 +64,7 @@ def test_a_work_that_ends_well_says_its_own_code() -> None:
 
 def test_outputs_are_read_with_all_their_faults() -> None:
     reader = Reader({"metrics_port": "99999", "log_format": "xml", "metrics_textfile": "/nowhere/at/all.prom"})
-    read_outputs(reader)
+    read_outputs(reader, {})
     assert [fault.split()[0] for fault in reader.faults] == ["--metrics-port", "--metrics-textfile", "--log-format"]
     good = Reader({"metrics_port": "9100", "log_format": "json", "json": True, "pushgateway": "host:9091"})
     outputs = read_outputs(good)

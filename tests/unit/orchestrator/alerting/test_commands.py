@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from etl.config.alerts import AlertKind
+from etl.config.alerts import KINDS_OF_ORCHESTRATOR
 from etl.orchestrator.__main__ import app
 from etl.orchestrator.alerting.wording import NEXT
 from etl.project import PROJECT_DIR
@@ -39,4 +39,4 @@ def test_a_command_that_is_named_is_one(line: str) -> None:
 
 
 def test_each_kind_says_what_to_do_next() -> None:
-    assert set(NEXT) == set(AlertKind)
+    assert set(NEXT) == set(KINDS_OF_ORCHESTRATOR)

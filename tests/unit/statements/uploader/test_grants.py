@@ -12,6 +12,7 @@ def test_a_target_in_the_manifests_schema() -> None:
         'GRANT SELECT, INSERT, UPDATE ON "public"."ingestion_manifest" TO "loader";',
         'GRANT SELECT, INSERT ON "public"."ingestion_batches" TO "loader";',
         'GRANT SELECT, INSERT ON "public"."ingestion_rejects" TO "loader";',
+        'GRANT SELECT, INSERT, UPDATE ON "public"."ingestion_alerts" TO "loader";',
         'GRANT SELECT, INSERT, UPDATE ON "public"."orders" TO "loader";',
     ]
 
@@ -29,4 +30,4 @@ def test_what_a_default_draws_from_is_granted() -> None:
 
 
 def test_without_a_target_only_the_manifest_is_granted() -> None:
-    assert len(grant_statements(Places("d", "public", None), "loader", "")) == 5
+    assert len(grant_statements(Places("d", "public", None), "loader", "")) == 6
