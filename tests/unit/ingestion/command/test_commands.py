@@ -67,7 +67,7 @@ def test_outputs_are_read_with_all_their_faults() -> None:
     read_outputs(reader, {})
     assert [fault.split()[0] for fault in reader.faults] == ["--metrics-port", "--metrics-textfile", "--log-format"]
     good = Reader({"metrics_port": "9100", "log_format": "json", "json": True, "pushgateway": "host:9091"})
-    outputs = read_outputs(good)
+    outputs = read_outputs(good, {})
     assert good.faults == []
     assert (outputs.metrics_port, outputs.log_format, outputs.is_json) == (9100, LogFormat.JSON, True)
     assert outputs.pushgateway == "host:9091"
