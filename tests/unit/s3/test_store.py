@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from tenacity import wait_none
 
 from etl.errors import ConnectionLostError, OverloadedError
-from etl.load.s3 import store
-from etl.load.s3.store import ObjectStore, StoreAddress
+from etl.s3 import store
+from etl.s3.store import ObjectStore, StoreAddress
 from etl.stack.ports import free_port
 
 

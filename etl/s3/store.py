@@ -15,8 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from etl.config.destinations.s3.settings import S3Settings
-from etl.load.s3.door import may_pass, s3_door
 from etl.retrying import OF_A_STORE, seconds_until_next
+from etl.s3.door import may_pass, s3_door
 
 _DELETIONS_PER_REQUEST = 1000
 _THREADS = 8
