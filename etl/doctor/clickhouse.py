@@ -15,7 +15,7 @@ from etl.doctor.examination import STATEMENT_SECONDS, Clock, Subject
 from etl.doctor.findings import Answer, failed, not_asked, ok, some, warning
 from etl.errors import StoreError
 from etl.statements.clickhouse.catalog import DATABASE_ENGINE
-from etl.statements.clickhouse.server import DISKS, SERVER_FACTS, check_grant, create_database, grant
+from etl.statements.clickhouse.server import DISKS, SERVER_FACTS, all_tables, check_grant, create_database, grant
 
 TESTED_VERSION = (25, 8)
 """The tests of this house run against it; CREATE TABLE … CLONE AS, CHECK GRANT and refreshable views are not much
@@ -27,6 +27,9 @@ PRIVILEGES = (
 )
 """On the database of the targets: staging tables are made and dropped there, clones exchanged (EXCHANGE is CREATE and
 DROP), partitions moved, aggregates made and refreshed."""
+
+CATALOG = ("databases", "tables", "columns", "parts", "data_skipping_indices", "view_refreshes")
+"""Of the database `system`: what a load looks up there. Some of it everybody may."""
 
 _LITTLE_BYTES, _LITTLE_SHARE = 5 * 2**30, 0.05
 
@@ -128,19 +131,20 @@ def _database(at: Server, databases: Collection[str]) -> Answer:
 
 
 def _privileges(at: Server, databases: Collection[str]) -> Answer:
-    lacking = {name: [each for each in PRIVILEGES if not _may(at, each, name)] for name in databases}
-    lacking = {name: privileges for name, privileges in lacking.items() if privileges}
+    wanted = {all_tables(name): PRIVILEGES for name in databases} | {f"system.{name}": ("SELECT",) for name in CATALOG}
+    lacking = {on: [each for each in privileges if not _may(at, each, on)] for on, privileges in wanted.items()}
+    lacking = {on: privileges for on, privileges in lacking.items() if privileges}
     if not lacking:
         return ok(f"{at.user} may do in {some(databases)} what a load does")
     return failed(
-        f"{at.user} lacks " + "; ".join(f"{', '.join(each)} on {name}.*" for name, each in lacking.items()),
-        expected=", ".join(PRIVILEGES),
-        next_step="; ".join(grant(", ".join(each), name, at.user) for name, each in lacking.items()),
+        f"{at.user} lacks " + "; ".join(f"{', '.join(each)} on {on}" for on, each in lacking.items()),
+        expected=f"{', '.join(PRIVILEGES)} on the targets' database, SELECT on what it looks up in system",
+        next_step="; ".join(grant(", ".join(each), on, at.user) for on, each in lacking.items()),
     )
 
 
-def _may(at: Server, privilege: str, database: str) -> bool:
-    return bool(at.door.query(check_grant(privilege, database))[0][0])
+def _may(at: Server, privilege: str, on: str) -> bool:
+    return bool(at.door.query(check_grant(privilege, on))[0][0])
 
 
 def _time_zone(at: Server) -> Answer:

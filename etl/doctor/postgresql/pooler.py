@@ -18,7 +18,6 @@ from etl.postgresql.silence import WatchedConnection, give_up
 
 _TRIES = 5
 _WAIT_SECONDS = 3.0
-_STATEMENT_POOLING = "statement pooling"
 
 
 class Mode(StrEnum):
@@ -62,12 +61,14 @@ def _mode(server: Server) -> Mode:
         watch.start()
         try:
             return _mode_between(server.held, other)
-        except psycopg2.Error as error:
-            if _STATEMENT_POOLING in str(error):
-                return Mode.STATEMENT
+        except psycopg2.OperationalError:
             if other.is_given_up:
                 return Mode.EXHAUSTED
-            raise
+            if not other.closed:
+                raise
+            # PgBouncer hangs up on whoever begins a transaction there, and libpq keeps its reason to itself
+            _process_id(server.held)
+            return Mode.STATEMENT
         finally:
             watch.cancel()
 

@@ -11,13 +11,18 @@ SERVER_FACTS = """SELECT
 DISKS = "SELECT name, free_space, total_space FROM system.disks ORDER BY free_space"
 
 
-def check_grant(privilege: str, database: str) -> str:
-    """One row with 1 where the user may do this with any table of the database, else 0."""
-    return f"CHECK GRANT {privilege} ON {clickhouse_identifier(database)}.*"
+def check_grant(privileges: str, on: str) -> str:
+    """One row with 1 where the user may do all of this with what `on` names, else 0."""
+    return f"CHECK GRANT {privileges} ON {on}"
 
 
-def grant(privileges: str, database: str, user: str) -> str:
-    return f"GRANT {privileges} ON {clickhouse_identifier(database)}.* TO {clickhouse_identifier(user)}"
+def grant(privileges: str, on: str, user: str) -> str:
+    return f"GRANT {privileges} ON {on} TO {clickhouse_identifier(user)}"
+
+
+def all_tables(database: str) -> str:
+    """What a right is `ON`, of each table of the database, those to come included."""
+    return f"{clickhouse_identifier(database)}.*"
 
 
 def create_database(database: str) -> str:
