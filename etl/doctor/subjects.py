@@ -41,7 +41,8 @@ def _destination(asked: Asked, name: Destination) -> Subject[Any]:
     try:
         module = import_module(_OWN_MODULES[name])
     except ModuleNotFoundError as error:
-        return unasked(name, f"{error.name} is not installed", "scripts/setup.sh")
+        missing = (error.name or "").partition(".")[0]
+        return unasked(name, f"{missing} is not installed", "scripts/setup.sh")
     found: Subject[Any] = module.subject(server, asked.loads(name), asked.clock)
     return found
 

@@ -19,7 +19,8 @@ def connections(needed: int) -> Callable[[Server], Answer]:
         limits = [facts["connections"] - facts["connections_used"]]
         limits += [facts[name] for name in ("connections_of_role", "connections_of_database") if facts[name] >= 0]
         free = max(0, min(limits))
-        said = f"{free} free of {facts['connections']}; the runs that this configuration describes open up to {needed}"
+        opens = f"; a run opens up to {needed} there" if needed else ""
+        said = f"{free} free of {facts['connections']}{opens}"
         if free >= needed:
             return ok(said)
         return warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from etl.ledger.migrations import read_migrations
 from etl.stack.ports import free_port
 from tests.conftest import RunningStack
 from tests.integration.doctor.conftest import Patient, Role, url_of
+from tests.integration.load.certificates import issue_certificate
+from tests.integration.load.postgresql.tls_proxy import tls_proxy
 
 pytestmark = pytest.mark.stack
 
@@ -172,3 +175,23 @@ def test_passwords_in_the_clear_off_loopback(stack: RunningStack, patient: Patie
         tls = found[f"{subject}.tls"]
         assert (tls.status, "in the clear" in tls.found) == (Status.WARNING, True), tls
     assert "sslmode=verify-full" in found["source.tls"].next_step
+
+
+def test_tls_that_is_asked_for_and_not_there(patient: Patient) -> None:
+    found = patient.failed("source", ETL_SOURCE_POSTGRES_URL=f"{url_of(patient.source_server)}?sslmode=require")
+    assert found.id == "source.connection"
+    assert "does not support SSL" in found.found
+    assert found.next_step.startswith("switch TLS on at the server (ssl = on), or ask for less of it (sslmode)")
+
+
+def test_a_certificate_of_an_unknown_authority(patient: Patient, tmp_path: Path) -> None:
+    certificate, other = issue_certificate(tmp_path / "known"), issue_certificate(tmp_path / "other")
+    with tls_proxy(patient.source_server.host, patient.source_server.port, certificate) as proxy:
+        url = url_of(patient.source_server.model_copy(update={"port": proxy.port})) + "?sslmode=verify-full"
+        environ = {"ETL_SOURCE_POSTGRES_URL": url}
+        found = patient.failed("source", ETL_SOURCE_POSTGRES_CA_FILE=str(other.authority), **environ)
+        known = patient.findings("source", ETL_SOURCE_POSTGRES_CA_FILE=str(certificate.authority), **environ)
+    assert found.id == "source.connection"
+    assert "certificate verify failed" in found.found
+    assert found.next_step.startswith("name the authority that signed the server's certificate (ca_file)")
+    assert known["source.tls"].found == "encrypted"
