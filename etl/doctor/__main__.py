@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from etl.command.console import print_json, table_console
+from etl.command.console import print_json, table_console, watched_console
 from etl.command.edge import run_tool, tool
 from etl.command.exits import Exit
 from etl.command.logging import configure_logging, default_log_format
@@ -56,7 +57,9 @@ def _examined(config_dir: Path, named: Sequence[Destination]) -> list[Finding]:
     secrets = secrets_of(configuration.settings)
     configure_logging(default_log_format(), secrets=secrets)
     asked = Asked(configuration, named, os.environ, time.time)
-    return examine(list(subjects(asked)), secrets)
+    console = watched_console(None)
+    with console.status("asking this machine and its servers") if console else nullcontext():
+        return examine(list(subjects(asked)), secrets)
 
 
 def _destinations(text: str | None) -> list[Destination]:

@@ -19,8 +19,8 @@ LIMIT_SECONDS = 20.0
 """For all checks of one subject. What a server is asked has limits of its own, which are shorter."""
 
 STATEMENT_SECONDS, CONNECT_SECONDS = 5, 5
-_PARTING_SECONDS = 2.0
-"""For what is under way when the command is interrupted: it takes back what it has written."""
+PARTING_SECONDS = 2.0
+"""For what is given up while it is under way: it takes back what it has written."""
 
 _NO_SERVER = "no server is configured: ./spark-submit.sh starts an embedded one, spark-submit refuses to begin"
 
@@ -47,28 +47,32 @@ def unasked(name: str, why: str, next_step: str = "") -> Subject[Any]:
 def unconfigured(name: str, setting: str, *, is_missed: bool) -> Subject[Any]:
     """A server that nothing names; `is_missed`: a run as it was asked about would not do without it."""
     if not is_missed:
-        return unasked(name, _NO_SERVER, setting)
-    answer = warning(_NO_SERVER, expected="a server", next_step=setting)
+        return unasked(name, _NO_SERVER, f"set {setting}")
+    answer = warning(_NO_SERVER, expected="a server", next_step=f"set {setting}")
     return Subject(name, {"connection": lambda _: answer}, nullcontext)
 
 
 def examine(
     subjects: Sequence[Subject[Any]], secrets: Iterable[str] = (), limit_seconds: float = LIMIT_SECONDS
 ) -> list[Finding]:
-    """In the order of the subjects and their checks; returns after `limit_seconds`, whatever has not answered then."""
+    """In the order of the subjects and their checks; returns soon after `limit_seconds`, whatever has not answered."""
     masked = tuple(secrets)
     under_way = [_UnderWay(subject) for subject in subjects]
-    deadline = time.monotonic() + limit_seconds
     try:
         for each in under_way:
             each.thread.start()
+        _join(under_way, limit_seconds)
+    finally:
         for each in under_way:
-            each.thread.join(max(0.0, deadline - time.monotonic()))
-    except BaseException:
-        for each in under_way:
-            each.stop()
-        raise
+            each.is_given_up = True
+        _join(under_way, PARTING_SECONDS)
     return [finding for each in under_way for finding in each.findings(limit_seconds, masked)]
+
+
+def _join(under_way: Sequence[_UnderWay], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for each in under_way:
+        each.thread.join(max(0.0, deadline - time.monotonic()))
 
 
 @dataclass
@@ -84,13 +88,7 @@ class _UnderWay:
     def __post_init__(self) -> None:
         self.thread = threading.Thread(target=self._look, name=self.subject.name, daemon=True)
 
-    def stop(self) -> None:
-        self.is_given_up = True
-        if self.thread.is_alive():
-            self.thread.join(_PARTING_SECONDS)
-
     def findings(self, limit_seconds: float, secrets: tuple[str, ...]) -> Iterator[Finding]:
-        self.is_given_up = True
         if self.broken:
             raise self.broken
         answers = dict(self.answers)
@@ -113,7 +111,7 @@ class _UnderWay:
                     if self.is_given_up:
                         return
                     self.answers[check] = _guarded(look, at)
-        except EtlError as error:
+        except (EtlError, OSError) as error:
             if first not in self.answers:
                 self.answers[first] = of_error(error, self.subject.setting)
                 self.answers.update({check: not_asked(f"{first} has failed") for check in others})
@@ -124,7 +122,7 @@ class _UnderWay:
 def _guarded(look: Callable[[Any], Answer], at: Any) -> Answer:
     try:
         return look(at)
-    except EtlError as error:
+    except (EtlError, OSError) as error:
         return of_error(error)
 
 

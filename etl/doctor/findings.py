@@ -67,11 +67,12 @@ def not_asked(why: str, *, next_step: str = "") -> Answer:
     return Answer(Status.NOT_ASKED, why, next_step=next_step)
 
 
-def of_error(error: EtlError, setting: str = "") -> Answer:
-    """Our errors end with what to do, behind the last semicolon; `setting` says where the server is named."""
-    found, _, next_step = error.message.rpartition("; ")
-    named = f"{setting} says where it is" if setting else ""
-    return Answer(Status.FAILED, found or next_step, next_step="; ".join(filter(None, [found and next_step, named])))
+def of_error(error: EtlError | OSError, setting: str = "") -> Answer:
+    """Our errors end with what to do, behind the last semicolon; `setting` names the server."""
+    message = error.message if isinstance(error, EtlError) else str(error)
+    found, _, next_step = message.rpartition("; ")
+    named = f"({setting})" if setting else ""
+    return Answer(Status.FAILED, found or message, next_step=" ".join(filter(None, [found and next_step, named])))
 
 
 def worst(findings: Iterable[Finding]) -> Status:

@@ -20,7 +20,7 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
     widest = max(len(finding.check) for finding in findings)
     for subject, of_subject in groupby(findings, key=lambda finding: finding.subject):
         console.print(Text(subject, style="bold"))
-        console.print(Padding(_table(list(of_subject), widest), (0, 0, 0, 2)))
+        console.print(Padding(_table(list(of_subject), widest), (0, 0, 0, 2), expand=False))
     console.print(_sum(findings))
 
 

@@ -35,9 +35,10 @@ _RIGHTS = "s3:PutObject, s3:GetObject, s3:DeleteObject, s3:AbortMultipartUpload"
 
 @dataclass(frozen=True)
 class Bucket:
-    """`folder` is where the lake begins; `answered` is when the store said which time it was."""
+    """`folder` is where the lake begins; the clock was read around its first answer."""
 
     settings: S3Settings
+    folder: str
     store: ObjectStore
     client: Any
     clock: Reading | None
@@ -45,11 +46,6 @@ class Bucket:
     @property
     def name(self) -> str:
         return self.settings.bucket
-
-    @property
-    def folder(self) -> str:
-        prefix = self.settings.prefix.strip("/")
-        return f"{prefix}/" if prefix else ""
 
 
 def subject(settings: S3Settings, loads: Sequence[S3TableLoadConfig], clock: Clock) -> Subject[Bucket]:
@@ -72,12 +68,13 @@ def _opened(settings: S3Settings, clock: Clock) -> Iterator[Bucket]:
     timeout_seconds = min(settings.timeout_seconds, STATEMENT_SECONDS)
     address = replace(StoreAddress.of(settings), timeout_seconds=timeout_seconds, attempts=1)
     require_bucket(address)
-    client, folder = client_of(address), f"{settings.prefix.strip('/')}/".lstrip("/")
+    client, prefix = client_of(address), settings.prefix.strip("/")
+    folder = f"{prefix}/" if prefix else ""
     with s3_door(f"list {folder or 'the bucket'}"):
         began = clock()
         answer = client.list_objects_v2(Bucket=settings.bucket, Prefix=folder, MaxKeys=1)
         reading = _read_clock(answer, began, clock())
-    yield Bucket(settings, ObjectStore(address), client, reading)
+    yield Bucket(settings, folder, ObjectStore(address), client, reading)
 
 
 def _read_clock(answer: Mapping[str, Any], began: float, ended: float) -> Reading | None:
@@ -139,13 +136,14 @@ def _conditional_put(at: Bucket, *, has_delta: bool) -> Answer:
 
 def _lifecycle(at: Bucket) -> Answer:
     step = "a lifecycle rule with AbortIncompleteMultipartUpload, DaysAfterInitiation 7, for this bucket"
-    try:
-        rules = at.client.get_bucket_lifecycle_configuration(Bucket=at.name).get("Rules", [])
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code not in _NO_RULES:
-            return not_asked(f"unknown: {_why_unknown(code)}", next_step="see `uploads` for what was left")
-        rules = []
+    with s3_door("read the lifecycle rules"):
+        try:
+            rules = at.client.get_bucket_lifecycle_configuration(Bucket=at.name).get("Rules", [])
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code not in _NO_RULES:
+                return not_asked(f"unknown: {_why_unknown(code)}", next_step="see `uploads` for what was left")
+            rules = []
     if aborts_uploads(rules, at.folder):
         return ok("broken uploads are aborted by a rule")
     return warning("no rule aborts broken uploads, which cost space that no listing shows", next_step=step)
@@ -215,7 +213,7 @@ class _Probe:
     def remove(self) -> None:
         """A bucket with versions keeps what is deleted, and a marker that it was: both go."""
         versions: list[Mapping[str, str]] = []
-        with suppress(ClientError):  # most stores have none, and say so in several ways
+        with suppress(StoreError), s3_door(f"list the versions of {self.key}"):  # many stores have none
             answer = self.at.client.list_object_versions(Bucket=self.at.name, Prefix=self.key)
             versions = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
         for version in versions:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+)
 
 from etl.errors import ConnectionLostError, ContentionError, EtlError, OverloadedError, StoreError
 from etl.model import Destination
@@ -33,7 +41,7 @@ def s3_door(doing: str, table: str | None = None) -> Iterator[None]:
         message = f"expected the object store to {doing}, the connection failed: {_first_line(error)}; {_ask(error)}"
         raise ConnectionLostError(message, table=table, destination=Destination.S3) from error
     except BotoCoreError as error:
-        message = f"expected the object store to {doing}, boto3 refused: {_first_line(error)}"
+        message = f"expected the object store to {doing}, boto3 refused: {_first_line(error)}{_keys(error)}"
         raise StoreError(message, statement=doing, table=table, destination=Destination.S3) from error
 
 
@@ -61,7 +69,14 @@ _HINTS = {
     "AccessDenied": "; the access key lacks the right",
     "InvalidAccessKeyId": "; check AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "; check AWS_SECRET_ACCESS_KEY",
+    "RequestTimeTooSkewed": "; set this machine's clock (NTP)",
 }
+
+
+def _keys(error: BotoCoreError) -> str:
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role"
+    return ""
 
 
 def _ask(error: Exception) -> str:

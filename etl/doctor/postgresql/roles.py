@@ -47,7 +47,8 @@ def subjects(asked: Asked) -> Iterator[Subject[Any]]:
             yield _without_server(role)
             continue
         opened = partial(server.opened, role.server, asked.clock)
-        same = first.setdefault(role.place, role.name)
+        # other versions are read than written, and a standby will do
+        same = role.name if role.name == "source" else first.setdefault(role.place, role.name)
         is_first = same == role.name
         common = _of_the_server(role, needed[role.server.host, role.server.port]) if is_first else _as_of(same)
         yield Subject(role.name, {**common, **role.checks}, opened, role.setting)

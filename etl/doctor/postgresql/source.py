@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from etl.config.tables.models import PostgreSQLSource, RowSecurity, TableConfig
 from etl.doctor.findings import Answer, failed, ok, some, warning
+from etl.doctor.postgresql.rights import Look, Place
 from etl.doctor.postgresql.server import Server
 from etl.statements.quoting import postgresql_identifier, postgresql_name
-
-Place = tuple[str, str]
-"""Schema and table."""
-Look = Callable[[Server], Answer]
 
 _UTC = ("UTC", "Etc/UTC", "GMT", "Etc/GMT", "Zulu", "Etc/Zulu", "UCT", "Etc/UCT", "Universal", "Etc/Universal")
 

@@ -24,7 +24,7 @@ def test_a_port_that_nobody_listens_at(patient: Patient) -> None:
     first, *others = found.values()
     assert (first.id, first.status) == ("source.connection", Status.FAILED)
     assert f":{closed.port}" in first.found
-    assert first.next_step == "check that the server is up and can be reached; ETL_SOURCE_POSTGRES_URL says where it is"
+    assert first.next_step == "check that the server is up and can be reached (ETL_SOURCE_POSTGRES_URL)"
     assert {(each.status, each.found) for each in others} == {(Status.NOT_ASKED, "connection has failed")}
 
 

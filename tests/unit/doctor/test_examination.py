@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 import pytest
 from rich.console import Console
 
+from etl.doctor import examination
 from etl.doctor.clock import Reading, compared
 from etl.doctor.examination import Subject, examine
 from etl.doctor.findings import Answer, Finding, Status, as_json, failed, not_asked, ok, warning, worst
@@ -16,7 +17,8 @@ from etl.doctor.rendering import print_findings
 from etl.errors import ConnectionLostError, StoreError
 
 
-def test_one_that_stands_still_costs_its_own_checks_alone() -> None:
+def test_one_that_stands_still_costs_its_own_checks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "PARTING_SECONDS", 0.1)
     for_ever = threading.Event()
 
     def still(_: object) -> Answer:
@@ -47,7 +49,7 @@ def test_what_cannot_be_opened_fails_its_first_check() -> None:
     subject = Subject("s", {"connection": lambda _: ok(""), "rest": lambda _: ok("")}, shut, "ETL_X")
     first, rest = examine([subject])
     assert (first.status, first.found) == (Status.FAILED, "expected an answer, found none")
-    assert first.next_step == "is it up?; ETL_X says where it is"
+    assert first.next_step == "is it up? (ETL_X)"
     assert (rest.status, rest.found) == (Status.NOT_ASKED, "connection has failed")
 
 
@@ -58,6 +60,14 @@ def test_a_check_that_raises_stops_no_other() -> None:
     first, second = examine([Subject("s", {"a": refuse, "b": lambda _: ok("")}, nullcontext)])
     assert (first.status, first.found, first.next_step) == (Status.FAILED, "refused", "")
     assert second.status is Status.OK
+
+
+def test_a_file_that_cannot_be_read_is_a_finding_too() -> None:
+    def unreadable(_: object) -> Answer:
+        raise PermissionError(13, "Permission denied", "/etc/shadow")
+
+    [found] = examine([Subject("s", {"a": unreadable}, nullcontext)])
+    assert (found.status, "Permission denied: '/etc/shadow'" in found.found) == (Status.FAILED, True)
 
 
 def test_a_mistake_of_ours_is_no_finding() -> None:

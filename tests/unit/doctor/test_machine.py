@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from etl.doctor.findings import Status
-from etl.doctor.machine import folder, java, python
+from etl.doctor.machine import NEWEST_PYTHON, OLDEST_JAVA, OLDEST_PYTHON, folder, java, python
 from etl.doctor.packages import delta, installed, python_packages, spark_packages
+from etl.project import PROJECT_DIR
 from etl.spark.defaults import jars_listing
 
 
@@ -93,3 +94,10 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
     found = folder(tmp_path / "logs" / "deep", "ETL_LOG_DIR")
     assert found.status is Status.FAILED
     assert "ETL_LOG_DIR" in found.next_step
+
+
+def test_the_set_up_and_the_doctor_want_the_same() -> None:
+    """The set-up runs before there is a package to import."""
+    scripts = PROJECT_DIR / "scripts"
+    assert f"\nOLDEST_JAVA = {OLDEST_JAVA}\n" in (scripts / "setup.py").read_text()
+    assert f"{OLDEST_PYTHON} <= sys.version_info[:2] <= {NEWEST_PYTHON}" in (scripts / "setup.sh").read_text()

@@ -50,3 +50,17 @@ def test_a_store_that_says_nothing_is_told_with_the_setting() -> None:
 def test_a_refused_connection_may_be_tried_again() -> None:
     with pytest.raises(ConnectionLostError, match="is it up"), s3_door("list t/"):
         raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("error", "step"),
+    [
+        (NoCredentialsError(), "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role"),
+        (ClientError({"Error": {"Code": "RequestTimeTooSkewed"}}, "ListObjectsV2"), "set this machine's clock (NTP)"),
+        (ClientError({"Error": {"Code": "NoSuchBucket"}}, "HeadBucket"), "create the bucket or correct ETL_S3_BUCKET"),
+    ],
+)
+def test_a_refusal_ends_with_what_to_do(error: Exception, step: str) -> None:
+    with pytest.raises(StoreError) as raised, s3_door("list t/"):
+        raise error
+    assert raised.value.message.endswith(f"; {step}")
