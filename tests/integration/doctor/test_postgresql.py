@@ -195,3 +195,16 @@ def test_a_certificate_of_an_unknown_authority(patient: Patient, tmp_path: Path)
     assert "certificate verify failed" in found.found
     assert found.next_step.startswith("name the authority that signed the server's certificate (ca_file)")
     assert known["source.tls"].found == "encrypted"
+
+
+def test_a_target_in_the_database_of_the_source(patient: Patient) -> None:
+    """It is read and written by one role; what is asked of a target is asked all the same."""
+    (patient.folder / "tables" / "all.yaml").write_text(
+        "tables: {items: {kind: reference, key: id, postgresql: {target_schema: copies}}}\n"
+    )
+    found = patient.findings("source", "postgresql", "ledger", ETL_POSTGRES_URL=url_of(patient.source_server))
+    assert {each.status for each in found.values()} <= {Status.OK, Status.NOT_ASKED}
+    assert found["postgresql.writable"].status is Status.OK
+    assert "copies" in found["postgresql.schemas"].found
+    assert found["ledger.connection"].found == "the server of postgresql"
+    assert "source.writable" not in found
