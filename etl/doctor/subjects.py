@@ -8,12 +8,11 @@ from importlib import import_module
 from typing import Any
 
 from etl.config.destinations.registry import known_destinations, spec_of
-from etl.doctor import machine
+from etl.doctor import configuration, machine
 from etl.doctor.asked import Asked
 from etl.doctor.examination import Subject, unasked, unconfigured
-from etl.doctor.findings import Answer, of_error, ok, warning
+from etl.doctor.findings import Answer, ok
 from etl.doctor.postgresql import roles
-from etl.errors import UsageError
 from etl.model import Destination
 
 _OWN_MODULES = {Destination.CLICKHOUSE: "etl.doctor.clickhouse", Destination.S3: "etl.doctor.s3"}
@@ -21,7 +20,7 @@ _OWN_MODULES = {Destination.CLICKHOUSE: "etl.doctor.clickhouse", Destination.S3:
 
 
 def subjects(asked: Asked) -> Iterator[Subject[Any]]:
-    yield _configuration(asked)
+    yield configuration.subject(asked)
     yield machine.subject(asked.environ)
     yield from roles.subjects(asked)
     for name in known_destinations():
@@ -57,42 +56,3 @@ def _of_a_package(asked: Asked, name: Destination) -> Subject[Any]:
         return ok(f"what its loader asks before a run holds ({spec_of(name).package})")
 
     return Subject(name, {"connection": look}, nullcontext)
-
-
-# --- the configuration ------------------------------------------------------------------------------------------------
-
-
-def _configuration(asked: Asked) -> Subject[Any]:
-    checks = {
-        "readable": lambda _: ok(f"{asked.settings.config_dir}: {len(asked.configuration.tables)} tables, no fault"),
-        "destinations": lambda _: _destinations(asked),
-        "hash_salt": lambda _: _hash_salt(asked),
-    }
-    return Subject("configuration", checks, nullcontext)
-
-
-def _destinations(asked: Asked) -> Answer:
-    """Whether their servers stand to one another as they must."""
-    if not asked.wanted:
-        step = 'name one (docs/configuration.md), or for embedded ones eval "$(etl stack env)" after etl stack up'
-        return warning("none is configured", expected="at least one", next_step=step)
-    for name in asked.wanted:
-        if asked.settings.server(name) is not None:
-            try:
-                spec_of(name).require_settings(asked.settings)
-            except UsageError as error:
-                return of_error(error)
-    return ok(f"{', '.join(asked.wanted)}: {len(asked.tables)} tables to load")
-
-
-def _hash_salt(asked: Asked) -> Answer:
-    hashed = sum(bool(table.transform.hash) for table in asked.tables)
-    if not hashed:
-        return ok("not needed: no table hashes a column")
-    if asked.settings.hash_salt.get_secret_value():
-        return ok(f"set; {hashed} tables hash columns")
-    return warning(
-        f"not set, and {hashed} tables hash columns: who knows the values can find them by trying",
-        expected="ETL_HASH_SALT",
-        next_step='export ETL_HASH_SALT="$(openssl rand -hex 32)", and keep it: another salt gives other hashes',
-    )
