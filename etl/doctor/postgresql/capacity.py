@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from etl.config.settings import PostgreSQLSettings, Settings
 from etl.doctor.findings import Answer, ok, warning
 from etl.doctor.postgresql.server import Server
+from etl.statements.quoting import postgresql_identifier
 
 _OF_THE_LEDGER = 2
 """Its heartbeat, and whoever looks for what a session waits for."""
@@ -26,8 +27,9 @@ def connections(needed: int) -> Callable[[Server], Answer]:
         return warning(
             said,
             expected=f"at least {needed}",
-            next_step=f'raise max_connections by {needed - free} (also ALTER ROLE "{server.user}" CONNECTION LIMIT '
-            "where it has one), or lower run.parallelism and run.writers in etl.yaml",
+            next_step=f"raise max_connections by {needed - free} (or what is lower: CONNECTION LIMIT of role "
+            f"{postgresql_identifier(server.user)} or of the database), or lower run.parallelism and run.writers in "
+            "etl.yaml",
         )
 
     return look

@@ -16,6 +16,7 @@ from etl.postgresql.connection import connect, opening
 from etl.postgresql.door import door
 from etl.postgresql.silence import WatchedConnection
 from etl.statements.named import POSTGRESQL_DIRECTORY, named_statements
+from etl.statements.quoting import postgresql_identifier
 
 PART = "doctor"
 QUERIES = POSTGRESQL_DIRECTORY / "doctor" / "queries"
@@ -122,8 +123,8 @@ def writable(server: Server) -> Answer:
         return failed(
             "transactions are read-only (default_transaction_read_only)",
             expected="a session that may write",
-            next_step=f'ALTER ROLE "{server.user}" RESET default_transaction_read_only; or, where the server or the '
-            "database has it set, off there",
+            next_step=f"ALTER ROLE {postgresql_identifier(server.user)} RESET default_transaction_read_only; or, where "
+            "server or database have it set, off there",
         )
     return ok("yes")
 

@@ -57,22 +57,18 @@ def _privileges(rows: Sequence[Mapping[str, Any]], user: str) -> Answer:
     return failed(
         f"{user} lacks {', '.join(lacking)}",
         expected="USAGE on the schemas and SELECT on the tables of the configuration",
-        next_step=" ".join(_grants(list(closed), rows, unread, user)),
+        next_step=" ".join(_grants(closed, unread, user)),
     )
 
 
-def _grants(
-    closed: Iterable[str], rows: Sequence[Mapping[str, Any]], unread: Sequence[Mapping[str, Any]], user: str
-) -> Iterable[str]:
+def _grants(closed: Iterable[str], unread: Sequence[Mapping[str, Any]], user: str) -> Iterable[str]:
+    """Of the tables by their names: others of the schema are none of a run's business."""
     role = postgresql_identifier(user)
     for schema in closed:
         yield f"GRANT USAGE ON SCHEMA {postgresql_identifier(schema)} TO {role};"
     for schema in dict.fromkeys(row["schema_name"] for row in unread):
         names = [row["table_name"] for row in unread if row["schema_name"] == schema]
-        if len(names) > 1 and len(names) == sum(row["schema_name"] == schema for row in rows):
-            yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {postgresql_identifier(schema)} TO {role};"
-        else:
-            yield f"GRANT SELECT ON {', '.join(postgresql_name(schema, name) for name in names)} TO {role};"
+        yield f"GRANT SELECT ON {', '.join(postgresql_name(schema, name) for name in names)} TO {role};"
 
 
 def _row_security(rows: Sequence[Mapping[str, Any]], filtered: set[Place], user: str) -> Answer:
