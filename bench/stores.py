@@ -10,8 +10,8 @@ from pyspark.sql import SparkSession
 from bench.measure import Store
 from etl.clickhouse.door import ClickHouseDoor
 from etl.config.settings import PostgreSQLSettings, Settings
-from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.postgresql.connection import connect
+from etl.s3.store import ObjectStore, StoreAddress
 from etl.statements.quoting import clickhouse_identifier, postgresql_identifier
 
 

@@ -34,6 +34,7 @@ ROOMS = {
     "orchestrator": Room(
         "etl.orchestrator.__main__:app", "Run jobs when they are due, in the order of their dependencies.", ORCHESTRATOR
     ),
+    "doctor": Room("etl.doctor.__main__:app", "Check what a run needs of this machine and its servers.", STAGING),
     "history": Room("etl.history.__main__:app", "Show what runs did: the last, slow tables, differences.", STAGING),
     "alert": Room("etl.alerting.__main__:app", "Try channels, tell what is overdue, show what was told.", STAGING),
     "rejects": Room("etl.rejects.__main__:app", "Show rows that loads left out, and try them again.", STAGING),

@@ -25,7 +25,7 @@
         └── StoreError            the store refused a statement
 
 Which trunk a driver's error belongs to is decided at the driver's door, in one context manager per driver
-(etl/postgresql/door.py, etl/clickhouse/door.py, etl/load/*/door.py), always with `raise … from`.
+(etl/postgresql/door.py, etl/clickhouse/door.py, etl/s3/door.py, etl/load/*/door.py), always with `raise … from`.
 """
 
 from __future__ import annotations

@@ -48,8 +48,12 @@ _DIGITS = re.compile(r"numeric\((\d+)(?:,(-?\d+))?\)")
 _LENGTHS = {"numeric": 2, "character varying": 1, "character": 1, "timestamp": 1, "time": 1, "timestamptz": 1}
 
 
+OLDEST_SOURCE = 140000
+"""The oldest server that is read, as server_version_num has it: ranges of ctid are scanned by range, and
+extract(epoch) is exact, from PostgreSQL 14 on."""
+
 OLDEST_TARGET = 160000
-"""The oldest server that is written to, as server_version_num has it."""
+"""The oldest server that is written to."""
 
 IDENTIFIER_BYTES = 63
 """A longer name is cut off without a word."""

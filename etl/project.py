@@ -16,3 +16,8 @@ def ivy_dir() -> Path:
     """Where Java packages are kept, Spark's too; never ~/.m2, where half a package makes a resolution fail."""
     configured = os.environ.get(IVY_DIR_VARIABLE)
     return Path(configured).expanduser().resolve() if configured else PROJECT_DIR / ".ivy"
+
+
+def log_dir() -> Path:
+    """Where Spark's and the JVM's own logs go."""
+    return Path(os.environ.get("ETL_LOG_DIR") or PROJECT_DIR / "logs")

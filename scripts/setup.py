@@ -179,7 +179,7 @@ def set_up_spark_packages() -> None:
 
 
 def spark_jars_file() -> Path:
-    """Named after the packages and the PySpark it is for, and where; etl/spark/session.py looks for the same."""
+    """Named after the packages and the PySpark it is for, and where; etl/spark/defaults.py looks for the same."""
     text = SPARK_DEFAULTS.read_text(encoding="utf-8")
     pins = re.findall(r"^spark\.jars\.(?:packages|excludes)\s+(\S+)", text, flags=re.MULTILINE)
     identity = "\n".join([*pins, str(IVY)])

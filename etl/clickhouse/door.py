@@ -56,6 +56,7 @@ _TRANSIENT: dict[type[TransientError], dict[str, str]] = {
 _NEXT_STEPS = {
     "81": "; create the database (engine Atomic) or name another one",
     "159": "; raise clickhouse.timeout_seconds",
+    "164": "; give the user a profile without readonly",
     "497": "; grant the user what the statement needs",
     "516": "; check user and password in ETL_CLICKHOUSE_URL",
 }

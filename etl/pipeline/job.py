@@ -159,7 +159,7 @@ def _load(job: Job, assignment: Assignment, run_id: str, alerts: RunAlerts) -> i
     options, ledger = job.options, job.ledger
     if assignment.lineage:
         options = resumed_options(options, assignment.lineage.runs[0])
-    require_databases(job.settings, assignment.destinations)
+    require_databases(job.settings, assignment.destinations, Commands(options.config_dir))
     run = start_run(ledger, options, assignment, run_id)
     with open_progress(LogFormat(options.log_format), partial(_in_force, job)) as progress:
         try:

@@ -9,6 +9,7 @@ from etl.config.settings import Settings
 from etl.errors import EtlError, TransientError, UsageError
 from etl.load.factory import loader_class
 from etl.model import Destination
+from etl.report.commands import Commands
 
 
 def configured_destinations(settings: Settings) -> tuple[Destination, ...]:
@@ -30,7 +31,7 @@ def require_servers(settings: Settings, wanted: Collection[Destination]) -> None
         loader_class(name)
 
 
-def require_databases(settings: Settings, wanted: Collection[Destination]) -> None:
+def require_databases(settings: Settings, wanted: Collection[Destination], commands: Commands) -> None:
     """What no retry helps is said once, before the run: a database or bucket that is not there, a wrong password.
 
     A server that does not answer fails its own loads alone, after they have tried for a while.
@@ -44,4 +45,7 @@ def require_databases(settings: Settings, wanted: Collection[Destination]) -> No
         except EtlError as error:
             faults.append(f"  {name}: {error}")
     if faults:
-        raise UsageError("\n".join(["expected destinations that can be loaded into, nothing was begun:", *faults]))
+        more = f"what else a run needs of its servers: {commands.doctor()}"
+        raise UsageError(
+            "\n".join(["expected destinations that can be loaded into, nothing was begun:", *faults, more])
+        )

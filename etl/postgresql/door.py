@@ -11,7 +11,7 @@ import psycopg2
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, StoreError, UsageError
 from etl.names import readable
-from etl.postgresql.next_steps import MAIN_JOB, Advice, lasting_step, next_step
+from etl.postgresql.next_steps import MAIN_JOB, Advice, lasting_step, next_step, refused_step
 from etl.postgresql.sqlstates import transient_kind
 from etl.redaction import redact
 from etl.statements.postgresql import row_security
@@ -49,7 +49,7 @@ def translate(
     )
     if kind := transient_kind(code, said, type(error)):
         return kind(f"{message}; {next_step(kind, code, said, advice)}")
-    remedy = lasting_step(code, said, advice) if code else "check the user, password and database of this URL"
+    remedy = lasting_step(code, said, advice) if code else refused_step(said)
     return (refusal or partial(StoreError, statement=doing))(f"{message}; {remedy}" if remedy else message)
 
 

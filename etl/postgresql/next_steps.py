@@ -43,6 +43,15 @@ def lasting_step(code: str, said: str, advice: Advice) -> str:
     return f"a row has to fit a page: {advice.page}" if is_row_too_big(code, said) else advice.refused
 
 
+def refused_step(said: str) -> str:
+    """What to do where no session came about, and the server has no SQLSTATE for why: by what libpq `said`."""
+    if "certificate" in said:
+        return "name the authority that signed the server's certificate (ca_file), or the host that it is made out to"
+    if "does not support SSL" in said:
+        return "switch TLS on at the server (ssl = on), or ask for less of it (sslmode)"
+    return "check the user, password and database of this URL"
+
+
 def next_step(kind: type[TransientError], code: str, said: str, advice: Advice) -> str:
     if kind is ConnectionLostError:
         return "check that the server is up and can be reached"

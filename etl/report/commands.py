@@ -41,5 +41,8 @@ class Commands:
     def staging_status(self, run_id: str) -> str:
         return self._with_folder(f"{etl_as_typed()} staging status --run {shlex.quote(run_id)}")
 
+    def doctor(self) -> str:
+        return self._with_folder(f"{etl_as_typed()} doctor")
+
     def _with_folder(self, command: str) -> str:
         return command if self.config_dir is None else f"{command} --config-dir {shlex.quote(str(self.config_dir))}"

@@ -7,7 +7,6 @@ started from the same file, with the JARs that the set-up has already fetched.
 from __future__ import annotations
 
 import atexit
-import hashlib
 import os
 import re
 import shutil
@@ -24,11 +23,11 @@ from pyspark.sql import SparkSession
 
 from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import UsageError
-from etl.project import DEFAULT_CONFIG_DIR, PROJECT_DIR, ivy_dir
+from etl.project import DEFAULT_CONFIG_DIR, PROJECT_DIR, ivy_dir, log_dir
+from etl.spark.defaults import jars_listing, read_spark_defaults
 from etl.spark.process import start_jvm
 from etl.spark.tls import trust_ca
 
-SPARK_DEFAULTS = DEFAULT_CONFIG_DIR / "spark-defaults.conf"
 LOG_CONFIGURATION = DEFAULT_CONFIG_DIR / "log4j2.properties"
 TRUST_STORES = ivy_dir() / "trust"
 _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
@@ -98,24 +97,13 @@ def _credentials_provider(s3: S3Settings) -> str:
     return _KEYS_PROVIDER if s3.access_key else _AMBIENT_PROVIDER
 
 
-def read_spark_defaults(path: Path = SPARK_DEFAULTS) -> dict[str, str]:
-    """`name value` a line, `#` begins a comment, as spark-submit reads it."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return dict(_pair(line) for line in lines if line and not line.startswith("#"))
-
-
-def _pair(line: str) -> tuple[str, str]:
-    name, *value = line.split(maxsplit=1)
-    return name, "".join(value)
-
-
 def _start_local(app_name: str, options: Mapping[str, str]) -> SparkSession:
     # Workers run this very Python; anything else would lack our packages.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     # Its log4j2.properties, for what the JVM says before we can reach it.
     os.environ.setdefault("SPARK_CONF_DIR", str(DEFAULT_CONFIG_DIR))
-    os.environ.setdefault("ETL_LOG_DIR", _log_dir())
+    os.environ.setdefault("ETL_LOG_DIR", str(log_dir()))
     conf = SparkConf(loadDefaults=False).setAppName(app_name)
     for name, value in {**read_spark_defaults(), **_packages(), **options}.items():
         conf.set(name, value)
@@ -126,13 +114,9 @@ def _start_local(app_name: str, options: Mapping[str, str]) -> SparkSession:
 
 def _packages() -> dict[str, str]:
     """The JARs fetched by scripts/setup.py where they are, else Spark's own resolution with our Ivy folder."""
-    ivy = ivy_dir()
-    text = SPARK_DEFAULTS.read_text(encoding="utf-8")
-    pins = re.findall(r"^spark\.jars\.(?:packages|excludes)\s+(\S+)", text, flags=re.MULTILINE)
-    identity = "\n".join([*pins, str(ivy)])
-    listing = ivy / f"spark-jars-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.txt"
+    listing = jars_listing()
     if not listing.exists():
-        return {"spark.jars.ivy": str(ivy)}
+        return {"spark.jars.ivy": str(ivy_dir())}
     return {"spark.jars": listing.read_text(), "spark.jars.packages": "", "spark.jars.excludes": ""}
 
 
@@ -163,18 +147,14 @@ def _use_utc_in_jvm(spark: SparkSession) -> None:
 def _log_to_file(spark: SparkSession) -> None:
     """From here on, also where spark-submit was started with somebody else's logging."""
     jvm = _jvm(spark)
-    jvm.java.lang.System.setProperty("etl.log.dir", _log_dir())
+    jvm.java.lang.System.setProperty("etl.log.dir", str(log_dir()))
     location = jvm.java.net.URI.create(LOG_CONFIGURATION.as_uri())
     jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure(location)
 
 
 def _jvm_log() -> Path:
     """What the JVM itself says, beside Spark's log."""
-    return Path(_log_dir()) / "spark-jvm.log"
-
-
-def _log_dir() -> str:
-    return os.environ.get("ETL_LOG_DIR") or str(PROJECT_DIR / "logs")
+    return log_dir() / "spark-jvm.log"
 
 
 def _share_code_with_executors(spark: SparkSession) -> None:

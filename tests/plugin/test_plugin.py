@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from etl.config.configuration import Configuration
 from etl.config.destinations.registry import BUILT_IN, RESERVED, known_destinations, parse_destination
+from etl.config.frozen import FrozenModel
 from etl.config.settings import Settings
 from etl.config.tables.entries import entry_keys
+from etl.doctor.asked import Asked
+from etl.doctor.examination import examine
+from etl.doctor.findings import Status
+from etl.doctor.subjects import subjects
 from etl.errors import UsageError
 from etl.model import Destination
 from etl.pipeline.job import main
@@ -158,3 +165,21 @@ def test_a_loader_that_cannot_be_imported_is_named_before_spark_starts(
     assert main(["--load-destinations", "attic", "--config-dir", str(site)], {}) == 2
     said = capsys.readouterr().err
     assert "the loader of destination attic (no_such_module:Loader, package etl-attic 1.2) cannot be imported" in said
+
+
+def test_the_doctor_asks_what_its_loader_asks_before_a_run(site: Path) -> None:
+    loader = """
+from etl.errors import StoreError
+
+class Loader:
+    @classmethod
+    def require_server(cls, settings):
+        raise StoreError("expected an attic, found none; build one")
+
+ATTIC = replace(SPEC, loader="attic_module:Loader")
+"""
+    brings(site, SPEC + loader)
+    configuration = Configuration(Settings(others={Destination("attic"): FrozenModel()}), {}, {})
+    asked = Asked(configuration, [Destination("attic")], {}, time.time)
+    [found] = examine([each for each in subjects(asked) if each.name == "attic"])
+    assert (found.id, found.status, found.next_step) == ("attic.connection", Status.FAILED, "build one")

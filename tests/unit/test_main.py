@@ -80,6 +80,7 @@ def test_its_version_is_the_packages() -> None:
         ("orchestrator", {"pyspark", "pandas", "asyncpg", "boto3", "chdb"}),
         ("rejects", {"pyspark", "pandas", "asyncpg", "boto3", "chdb"}),
         ("lake", {"asyncpg", "chdb"}),
+        ("doctor", {"pyspark", "pandas", "asyncpg", "boto3", "chdb"}),
         ("config", {"pyspark", "pandas", "psycopg2", "asyncpg", "boto3", "chdb"}),
         ("sample", {"pyspark", "asyncpg", "boto3", "chdb"}),
         ("stack", {"pyspark", "pandas", "asyncpg", "boto3", "chdb", "sqlglot"}),

@@ -21,13 +21,11 @@ from etl.model import ColumnDefinition, ExtractMode, TableDefinition
 from etl.nearest import suggestion
 from etl.postgresql.connection import reading
 from etl.postgresql.silence import WatchedConnection, give_up
-from etl.postgresql_types import WATERMARK_TYPES, is_watermark_type
+from etl.postgresql_types import OLDEST_SOURCE, WATERMARK_TYPES, is_watermark_type
 from etl.statements.postgresql import row_security
 from etl.statements.quoting import postgresql_literal
 from etl.statements.source.window import measure_statement
 
-OLDEST_SERVER = 140000
-"""Ranges of ctid are scanned by range, and extract(epoch) is exact, from PostgreSQL 14 on."""
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -162,7 +160,7 @@ class SourceSnapshot:
         )
 
     def _export(self, connection: Connection) -> str:
-        if connection.server_version < OLDEST_SERVER:
+        if connection.server_version < OLDEST_SOURCE:
             raise SourceError(
                 f"expected PostgreSQL 14 or newer at {self.settings.address}, "
                 f"found {connection.server_version // 10000}"

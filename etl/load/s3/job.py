@@ -14,9 +14,9 @@ from etl.load.base import LoaderConfig
 from etl.load.s3.files.manifest import Manifest, now, result_to
 from etl.load.s3.frames import Content
 from etl.load.s3.paths import TablePath
-from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.load.vanished import refuse_too_many_vanished
 from etl.model import Checksums, Destination, LoadResult
+from etl.s3.store import ObjectStore, StoreAddress
 
 
 @dataclass(frozen=True)

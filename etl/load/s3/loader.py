@@ -28,10 +28,10 @@ from etl.load.s3.job import Job, Place
 from etl.load.s3.modes import mode_of
 from etl.load.s3.paths import TablePath, get_s3_path
 from etl.load.s3.schema import fit
-from etl.load.s3.store import StoreAddress, require_bucket
 from etl.load.s3.table import LakeTable
 from etl.model import PARTITION_DATE, Destination, LoadResult, WriteMode
 from etl.retrying import as_configured
+from etl.s3.store import StoreAddress, require_bucket
 from etl.spark.session import configure_s3
 
 _NOTHING = Content(rows=0, digest="", dates=frozenset())

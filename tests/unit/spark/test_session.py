@@ -11,6 +11,7 @@ import pytest
 
 from etl.project import PROJECT_DIR
 from etl.spark import session as spark
+from etl.spark.defaults import read_spark_defaults
 
 
 @pytest.fixture
@@ -26,14 +27,14 @@ def setup_script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_defaults_are_read_as_spark_submit_reads_them(tmp_path: Path) -> None:
     file = tmp_path / "spark.conf"
     file.write_text("# a comment\n\nspark.master   local[*]\nspark.driver.extraJavaOptions\t-Da=b -Dc=d  \n")
-    assert spark.read_spark_defaults(file) == {
+    assert read_spark_defaults(file) == {
         "spark.master": "local[*]",
         "spark.driver.extraJavaOptions": "-Da=b -Dc=d",
     }
 
 
 def test_defaults_hold_no_secret_and_hide_every_kind_of_key() -> None:
-    defaults = spark.read_spark_defaults()
+    defaults = read_spark_defaults()
     hidden = re.compile(defaults["spark.redaction.regex"])
     for name in ("fs.s3a.access.key", "fs.s3a.secret.key", "fs.s3a.session.token", "AWS_SECRET_ACCESS_KEY", "password"):
         assert hidden.search(name), name
@@ -46,7 +47,7 @@ def test_defaults_hold_no_secret_and_hide_every_kind_of_key() -> None:
 
 
 def test_jars_and_python_packages_agree() -> None:
-    packages = dict(item.rsplit(":", 1) for item in spark.read_spark_defaults()["spark.jars.packages"].split(","))
+    packages = dict(item.rsplit(":", 1) for item in read_spark_defaults()["spark.jars.packages"].split(","))
     pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+)$", (PROJECT_DIR / "requirements.txt").read_text(), re.MULTILINE))
     spark_series = ".".join(pins["pyspark"].split(".")[:2])
     assert packages[f"io.delta:delta-spark_{spark_series}_2.13"] == pins["delta-spark"]

@@ -16,8 +16,8 @@ import orjson
 
 from etl.load.s3.files.manifest import result_from
 from etl.load.s3.paths import TablePath
-from etl.load.s3.store import ObjectStore
 from etl.model import LoadResult
+from etl.s3.store import ObjectStore
 
 _COMMIT = re.compile(r"_delta_log/(\d{20})\.json$")
 

@@ -15,7 +15,7 @@ import orjson
 
 from etl.load.s3.files.manifest import Manifest, read_manifest, write_manifest
 from etl.load.s3.paths import TablePath, run_hash
-from etl.load.s3.store import ObjectStore, StagedFile
+from etl.s3.store import ObjectStore, StagedFile
 
 
 @dataclass(frozen=True)

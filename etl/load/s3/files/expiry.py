@@ -10,8 +10,8 @@ from etl.load.s3.files.exchange import Publication, repair
 from etl.load.s3.files.manifest import now, read_manifest
 from etl.load.s3.job import Place
 from etl.load.s3.paths import partition_date_of
-from etl.load.s3.store import StoredObject
 from etl.load.s3.table import Retention
+from etl.s3.store import StoredObject
 
 _RETENTION_RUN = "retention"
 

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 
 from etl.load.s3.paths import TablePath
-from etl.load.s3.store import ObjectStore, StoredObject
 from etl.model import Destination, LoadResult, WriteMode
+from etl.s3.store import ObjectStore, StoredObject
 
 
 @dataclass(frozen=True)

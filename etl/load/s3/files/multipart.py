@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from etl.load.s3.door import s3_door
-from etl.load.s3.store import StagedFile
+from etl.s3.door import s3_door
+from etl.s3.store import StagedFile
 
 PART_BYTES = 8 * 1024 * 1024
 """S3 asks for at least 5 MiB in every part but the last."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from etl.load.s3.files.exchange import repair
 from etl.load.s3.paths import TablePath, run_hash, run_of_file
-from etl.load.s3.store import ObjectStore, PendingUpload
+from etl.s3.store import ObjectStore, PendingUpload
 
 _FOREIGN_UPLOAD_AGE = timedelta(days=1)
 """Spark's own uploads (Delta) carry no run; a day-old one belongs to no task that still works."""

@@ -14,8 +14,8 @@ from etl.load.executors import Attempt, Receipt
 from etl.load.s3.files.formats import FileFormat, open_file
 from etl.load.s3.files.multipart import UploadFile
 from etl.load.s3.paths import file_name
-from etl.load.s3.store import StagedFile, StoreAddress, client_of
 from etl.model import PARTITION_DATE
+from etl.s3.store import StagedFile, StoreAddress, client_of
 
 _SORT_BYTES = 32 * 1024 * 1024
 _ROW_GROUP_BYTES = 64 * 1024 * 1024

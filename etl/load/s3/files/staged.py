@@ -19,8 +19,8 @@ from etl.load.s3.files.partition import FileTask, files_of, write_files
 from etl.load.s3.frames import column
 from etl.load.s3.job import Job
 from etl.load.s3.paths import file_name, run_hash, run_of_file
-from etl.load.s3.store import StagedFile, client_of
 from etl.model import PARTITION_DATE, Destination
+from etl.s3.store import StagedFile, client_of
 from etl.statements.spark_values import JSON_OPTIONS
 
 

@@ -20,10 +20,10 @@ from etl.load.s3.files.manifest import Manifest, read_load, read_manifest, write
 from etl.load.s3.files.staged import stage
 from etl.load.s3.job import Change, Job
 from etl.load.s3.paths import partition_date_of
-from etl.load.s3.store import StagedFile, StoredObject
 from etl.load.s3.table import LakeTable, Retention
 from etl.load.s3.verify import refuse_difference
 from etl.model import PARTITION_DATE, LoadResult
+from etl.s3.store import StagedFile, StoredObject
 from etl.statements.spark_values import JSON_FORMATS
 
 _UNKNOWN = (-1, -1)

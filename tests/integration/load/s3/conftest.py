@@ -17,8 +17,8 @@ from etl.load.base import LoaderConfig
 from etl.load.s3 import S3Loader
 from etl.load.s3.files.manifest import read_manifest
 from etl.load.s3.paths import TablePath
-from etl.load.s3.store import ObjectStore, StoreAddress
 from etl.model import WriteMode
+from etl.s3.store import ObjectStore, StoreAddress
 from etl.spark.session import configure_s3
 from etl.statements.spark_values import JSON_FORMATS
 from tests.conftest import RunningStack

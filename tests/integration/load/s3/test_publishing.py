@@ -11,7 +11,7 @@ from etl.load.s3.files import staged
 from etl.load.s3.files import table as file_table
 from etl.load.s3.files.exchange import Publication
 from etl.load.s3.files.partition import files_of, write_files
-from etl.load.s3.store import ObjectStore
+from etl.s3.store import ObjectStore
 from tests.integration.load.s3.conftest import Lake
 from tests.integration.load.s3.test_modes import NEW_TWO, ONE, THREE, TWO, counts
 

@@ -11,9 +11,9 @@ from tenacity import wait_none
 
 from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import ConnectionLostError
-from etl.load.s3 import store
 from etl.load.s3.door import spark_door
-from etl.load.s3.store import ObjectStore, StoreAddress
+from etl.s3 import store
+from etl.s3.store import ObjectStore, StoreAddress
 from etl.spark.session import configure_s3
 from tests.conftest import RunningStack
 from tests.integration.load.s3.conftest import Lake

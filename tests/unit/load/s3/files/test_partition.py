@@ -15,7 +15,7 @@ from etl.load.executors import Attempt
 from etl.load.s3.files import partition as files_module
 from etl.load.s3.files.formats import FileFormat, JsonFile, empty_parquet
 from etl.load.s3.files.partition import FileTask, files_of, write_files
-from etl.load.s3.store import StoreAddress
+from etl.s3.store import StoreAddress
 
 ADDRESS = StoreAddress("lake", None, "us-east-1", True, True, None, "key", "secret-of-mine")
 

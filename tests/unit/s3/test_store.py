@@ -9,15 +9,14 @@ from structlog.testing import capture_logs
 from tenacity import wait_none
 
 from etl.errors import ConnectionLostError, OverloadedError
-from etl.load.s3 import store
-from etl.load.s3.store import ObjectStore, StoreAddress
+from etl.s3 import store
+from etl.s3.store import ObjectStore, StoreAddress
 from etl.stack.ports import free_port
 
 
-def test_what_boto3_tries_again_by_itself_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_ATTEMPTS", 2)
+def test_what_boto3_tries_again_by_itself_is_told() -> None:
     endpoint = f"http://127.0.0.1:{free_port(39000, taken=set())}"
-    address = StoreAddress("nowhere", endpoint, "us-east-1", True, True, None, "key", "secret")
+    address = StoreAddress("nowhere", endpoint, "us-east-1", True, True, None, "key", "secret", attempts=2)
     with capture_logs() as logs, pytest.raises(ConnectionLostError):
         ObjectStore(address).get("a")
     [told] = logs

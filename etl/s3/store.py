@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -15,13 +15,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from etl.config.destinations.s3.settings import S3Settings
-from etl.load.s3.door import may_pass, s3_door
 from etl.retrying import OF_A_STORE, seconds_until_next
+from etl.s3.door import may_pass, s3_door
 
 _DELETIONS_PER_REQUEST = 1000
 _THREADS = 8
 _NOT_FOUND = 404
-_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class StoreAddress:
     secret_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
     timeout_seconds: int = 60
+    attempts: int = 5
+    """How often a request is sent at most."""
 
     @classmethod
     def of(cls, settings: S3Settings) -> StoreAddress:
@@ -184,7 +185,7 @@ def client_of(address: StoreAddress) -> Any:
     """One client a process and address: making one costs more than a request does."""
     config = Config(
         s3={"addressing_style": "path" if address.path_style else "auto"},
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": address.attempts},
         connect_timeout=10,
         read_timeout=address.timeout_seconds,
         max_pool_connections=16,
@@ -200,16 +201,16 @@ def client_of(address: StoreAddress) -> Any:
         config=config,
     )
     # before boto3's own handler, which waits without a word
-    client.meta.events.register_first("needs-retry.s3", _seconds_until_next)
+    client.meta.events.register_first("needs-retry.s3", partial(_seconds_until_next, address.attempts))
     return client
 
 
 def _seconds_until_next(
-    operation: Any, attempts: int, caught_exception: Exception | None = None, response: Any = None, **_: Any
+    most: int, operation: Any, attempts: int, caught_exception: Exception | None = None, response: Any = None, **_: Any
 ) -> float | None:
     """Until boto3 asks again; None where it is to give up, or has its answer."""
     answer = response[1] if response else {}
     error = caught_exception or (ClientError(answer, operation.name) if "Error" in answer else None)
-    if error is None or attempts >= _ATTEMPTS or not may_pass(error):
+    if error is None or attempts >= most or not may_pass(error):
         return None
     return seconds_until_next(error, attempts, OF_A_STORE, "object store asked again", operation=operation.name)
