@@ -15,7 +15,7 @@ from etl.errors import UsageError
 from etl.ingestion.command.commands import retry_failed_files, show_status
 from etl.ingestion.database.settings import Dsn
 from etl.ingestion.model import BadRows, FileStatus, Mode, UploadReport
-from etl.ingestion.upload.manifest import statement
+from etl.ingestion.upload.manifest import alerts_sql, statement
 from etl.ingestion.uploader import async_upsert
 from etl.statements.uploader.grants import Places, grant_statements
 from tests.integration.ingestion.conftest import Uploads, told
@@ -45,6 +45,7 @@ def loader(uploads: Uploads) -> Iterator[Loader]:
     uploads.load(uploads.csv("owner.csv", "id,name", "0,stored"), table=TABLE)
     uploads.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'; REVOKE ALL ON DATABASE {database} FROM PUBLIC")
     try:
+        uploads.execute(alerts_sql())  # as `init` makes it
         uploads.execute("".join(grant_statements(Places(database, "public", "other"), name, TABLE)))
         yield Loader(uploads, name, replace(uploads.dsn, user=name, password=password))
     finally:

@@ -35,8 +35,8 @@ def test_a_channel_is_tried(orchestrate: Orchestrate, monkeypatch: pytest.Monkey
     assert taken.out == "channel ops took it\n"
     assert as_json.json == {"channel": "ops", "taken": True}
     ((subject, body), _) = web.taken
-    assert subject == "test: etl orchestrator"
-    assert body.startswith("So alerts of etl orchestrator arrive in channel ops. Sent by ")
+    assert subject == "test: ownlens-etl"
+    assert body.startswith("So alerts of ownlens-etl arrive in channel ops. Sent by ")
     assert not [secret for secret in ("hunter22", "s3cr3t-hook-0") if secret in refused.err + taken.err]
 
 
