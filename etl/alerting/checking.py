@@ -10,7 +10,7 @@ from etl.alerts.outbox import Outbox
 from etl.alerts.telling import Teller
 from etl.config.alerts import Tool
 from etl.config.servers import secrets_of
-from etl.ledger import Ledger
+from etl.pipeline.alerting import resume_command
 from etl.report.judging import judge_dead_run, judge_standings
 from etl.staging.watch.alerting import judge_jobs
 
@@ -29,16 +29,12 @@ def _verdict(tool: Tool, at: Outboxes) -> Verdict:
     verdict = Verdict()
     if tool == "main" and at.ledger is not None and at.configuration is not None:
         loads, alerts = at.configuration.enabled_loads, at.settings.alerts
-        _judge_dead_runs(verdict, at.ledger, at)
+        for run_id in at.ledger.mark_dead_runs():
+            judge_dead_run(verdict, run_id, resume_command(at.ledger, run_id))
         judge_standings(verdict, at.ledger.standings(), loads, alerts, at.commands)
     if tool == "staging" and at.staging is not None:
         judge_jobs(verdict, at.staging, at.staging_configuration, at.commands)
     return verdict
-
-
-def _judge_dead_runs(verdict: Verdict, ledger: Ledger, at: Outboxes) -> None:
-    for run_id in ledger.mark_dead_runs():
-        judge_dead_run(verdict, run_id, at.commands.resume(run_id))
 
 
 def _tell(tool: Tool, at: Outboxes, outbox: Outbox, verdict: Verdict) -> None:

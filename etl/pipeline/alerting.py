@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 
@@ -23,6 +24,13 @@ from etl.report.judging import RUN, judge_dead_run, judge_loads, judge_standings
 from etl.report.values import RunReport
 
 log = structlog.get_logger(__name__)
+
+
+def resume_command(ledger: Ledger, run_id: str) -> str:
+    """With the folder of that run's configuration, which need not be this one's."""
+    run = ledger.get_run(run_id)
+    folder = run.options.get("config_dir") if run else None
+    return Commands(Path(folder) if folder else None).resume(run_id)
 
 
 class RunAlerts:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -29,7 +28,7 @@ from etl.ledger.runs import new_run_id
 from etl.ledger.values import RejectFilter, Watermark
 from etl.model import Destination, RunStatus
 from etl.names import let_output_hold_anything
-from etl.pipeline.alerting import RunAlerts
+from etl.pipeline.alerting import RunAlerts, resume_command
 from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
 from etl.pipeline.context import Job
 from etl.pipeline.lineage import require_lineage, tell_lineage
@@ -122,16 +121,9 @@ def _run(
 
 def _tell_of_dead_runs(ledger: Ledger, alerts: RunAlerts) -> None:
     for run_id in ledger.mark_dead_runs():
-        next_step = _resume_command(ledger, run_id)
+        next_step = resume_command(ledger, run_id)
         log.warning("dead run found", run_id=run_id, next_step=next_step)
         alerts.of_dead_run(run_id, next_step)
-
-
-def _resume_command(ledger: Ledger, run_id: str) -> str:
-    """With the folder of that run's configuration, which need not be this one's."""
-    run = ledger.get_run(run_id)
-    folder = run.options.get("config_dir") if run else None
-    return Commands(Path(folder) if folder else None).resume(run_id)
 
 
 def _ledger(settings: Settings) -> Ledger:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import structlog
 
@@ -84,8 +85,10 @@ class UploadAlerts:
     async def _judge(self, connection: Connection, report: UploadReport, verdict: Verdict) -> None:
         with door(self._dsn, "tell of uploads"):
             async with transaction(connection, *_LIMITS):
-                if not await connection.fetchval(manifest.statement("alerts_stand")):
+                known = await connection.fetchrow(manifest.statement("alerts_stand"), report.table)
+                if not known["is_there"]:
                     await connection.execute(manifest.alerts_sql())
+            report = replace(report, table=known["table_name"])
             async with transaction(connection, *_LIMITS):
                 pace = await self._pace(connection, report)
                 successes = await connection.fetch(manifest.statement("last_successes"))

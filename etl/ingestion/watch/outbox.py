@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from etl.alerts.outbox import MESSAGE_OF_RUN, outbox_statements
+from etl.errors import OverloadedError
 from etl.ingestion.database.connection import Connection, door, transaction
 from etl.ingestion.database.settings import Dsn
 
@@ -32,7 +33,11 @@ class UploadOutbox:
 
     def at_once(self, name: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         asked = asyncio.run_coroutine_threadsafe(self._ask(self._statements[name], values or {}), self._loop)
-        return asked.result(PATIENCE_SECONDS)
+        try:
+            return asked.result(PATIENCE_SECONDS)
+        except TimeoutError as error:
+            asked.cancel()
+            raise OverloadedError(f"tell of uploads: no answer within {PATIENCE_SECONDS:g} s") from error
 
     async def _ask(self, text: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows: list[Any] = []

@@ -86,7 +86,7 @@ class RunAlerts:
         error_class, error = self._error_of(database, run)
         outcome = LoadOutcome(
             self._place, run.rows_attempted, run.rows_rejected, run.seconds, error_class, error,
-            _pace(database, run),
+            usual_pace(database, run),
         )  # fmt: skip
         status = self._commands.staging_status(run.id)
         steps = NextSteps(self._commands.retry_staging(run.id), status, status)
@@ -117,7 +117,7 @@ def judge_jobs(
         judge_standing(verdict, standing, limits, now, commands.load_staging(str(place.source)))
 
 
-def _pace(database: StagingDatabase, run: Run) -> float | None:
+def usual_pace(database: StagingDatabase, run: Run) -> float | None:
     if run.status != "success" or run.rows_attempted < FEWEST_ROWS:
         return None
     values = {"job_id": run.etl_job_id, "run_id": run.id, "rows": run.rows_attempted, "last": PACE_LOADS}

@@ -500,15 +500,15 @@ def test_a_file_that_fails_is_told_once_and_so_is_its_recovery(
     assert alerting.taken == []  # a dry run tells nobody
     report = uploader.report(*load, expected=1)
     ((subject, body),) = alerting.taken
-    assert subject == "failed: people"
-    assert body.startswith(f"Tool:     uploader\nRun:      {report['run_id']}\n\npeople\nExpected:")
+    assert subject == "failed: public.people"
+    assert body.startswith(f"Tool:     uploader\nRun:      {report['run_id']}\n\npublic.people\nExpected:")
     assert "people.csv" in body
-    assert body.endswith("Next:     uploader retry-failed --table people")
+    assert body.endswith("Next:     uploader retry-failed --table public.people")
     uploader(*load, expected=1)
     assert len(alerting.taken) == 1
     uploader.write("people.csv", "id,name,cpf\n1,Ana,111\n")
     uploader(*load)
-    assert [subject for subject, _ in alerting.taken[1:]] == ["recovered: people"]
+    assert [subject for subject, _ in alerting.taken[1:]] == ["recovered: public.people"]
     assert execute("SELECT kind, status FROM ingestion_alerts ORDER BY alert_id") == [
         ("failure", "sent"), ("failure", "suppressed"), ("recovered", "sent"),
     ]  # fmt: skip
@@ -525,7 +525,7 @@ def test_many_rejected_rows_and_a_table_not_loaded_are_told(
     execute("UPDATE ingestion_manifest SET processed_at = processed_at - interval '2 hours'")
     uploader("load", "--files", "people.csv", *PEOPLE, "--rejects", "reject", "--config-dir", "conf")
     told = dict(alerting.taken)
-    assert sorted(told) == ["many rows rejected: people", "not loaded: public.others"]
+    assert sorted(told) == ["many rows rejected: public.people", "not loaded: public.others"]
     assert "at most 5% of the 50 rows read to be rejected (alerts: rejects_above)\nFound:    10;" in "".join(
         told.values()
     )
@@ -547,7 +547,7 @@ def test_a_server_that_is_away_and_an_outbox_that_may_not_be_made_are_told_at_on
     execute("DROP TABLE ingestion_alerts; CREATE VIEW ingestion_alerts AS SELECT 1")
     _, err = uploader(*load, expected=1)
     assert "alerts not" in err
-    assert [subject for subject, _ in alerting.taken[1:]] == ["failed: people"]
+    assert [subject for subject, _ in alerting.taken[1:]] == ["failed: public.people"]
 
 
 def test_a_fault_of_the_alerts_is_a_fault_of_the_command_line(uploader: Uploader) -> None:

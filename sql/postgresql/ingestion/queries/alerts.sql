@@ -1,7 +1,10 @@
 -- What the alerts ask of the uploads before, as the manifest holds them: of a file its last load.
 
 -- name: alerts_stand
-SELECT to_regclass('ingestion_alerts') IS NOT NULL;
+SELECT
+    to_regclass('ingestion_alerts') IS NOT NULL AS is_there,
+    -- as the manifest names it
+    CASE WHEN position('.' IN $1::text) > 0 THEN $1 ELSE current_schema() || '.' || $1 END AS table_name;
 
 -- name: usual_pace
 -- The median rows a second of the last uploads into the table that loaded as many, more or less; how many there are.
