@@ -56,6 +56,7 @@ def test_schema_sql_is_what_the_migrations_make(ledger_of_nothing: Ledger, execu
     assert {row[0] for row in migrated[0]} == {
         "leases",
         "loads",
+        "maintenance",
         "migrations",
         "rejects",
         "run_tables",
