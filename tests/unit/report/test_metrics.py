@@ -17,7 +17,7 @@ from etl.report.values import report_of
 from etl.retrying import RETRIES
 from tests.gateway import gateway
 from tests.promql import alert_rules, dashboard_queries, missing
-from tests.unit.report.facts import Finished, Record
+from tests.unit.report.facts import MAINTAINED, NOT_MAINTAINED, Finished, Record
 
 LOADED = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)
 FAILED = replace(
@@ -78,6 +78,14 @@ def test_how_each_load_went(tmp_path: Path) -> None:
     }  # fmt: skip
     assert {name[2:]: value for name, value in found.items() if name[0] == "etl_load_failures"} == {
         ("clickhouse", "StoreError"): 1, ("postgresql", "NeverEnded"): 1,
+    }  # fmt: skip
+
+
+def test_how_upkeep_went(tmp_path: Path) -> None:
+    report = replace(report_of(Finished(), []), maintenance=(MAINTAINED, NOT_MAINTAINED))
+    found = samples(LoadMetrics(report, [], []), tmp_path)
+    assert {name[1:]: value for name, value in found.items() if name[0] == "etl_maintenance_success"} == {
+        ("orders", "s3"): 1, ("users", "s3"): 0,
     }  # fmt: skip
 
 
