@@ -46,7 +46,8 @@ class Mark:
 
 
 def metrics_of(*records: Record, marks: tuple[Mark, ...] = ()) -> LoadMetrics:
-    return LoadMetrics(report_of(Finished(), records, rejects=7), records, marks)
+    report = replace(report_of(Finished(), records, rejects=7), maintenance=(MAINTAINED, NOT_MAINTAINED))
+    return LoadMetrics(report, records, marks)
 
 
 def samples(metrics: LoadMetrics, folder: Path) -> dict[tuple[str, ...], float]:
@@ -82,8 +83,7 @@ def test_how_each_load_went(tmp_path: Path) -> None:
 
 
 def test_how_upkeep_went(tmp_path: Path) -> None:
-    report = replace(report_of(Finished(), []), maintenance=(MAINTAINED, NOT_MAINTAINED))
-    found = samples(LoadMetrics(report, [], []), tmp_path)
+    found = samples(metrics_of(), tmp_path)
     assert {name[1:]: value for name, value in found.items() if name[0] == "etl_maintenance_success"} == {
         ("orders", "s3"): 1, ("users", "s3"): 0,
     }  # fmt: skip
