@@ -22,9 +22,9 @@ from etl.load.clickhouse.aggregates import refresh_aggregates
 from etl.load.clickhouse.expiry import leave_out_expired
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.marker import PublishedLoad, published_loads
-from etl.load.clickhouse.properties import counted, properties_of
+from etl.load.clickhouse.properties import properties_of
 from etl.load.clickhouse.publish import Publication
-from etl.load.clickhouse.schema import SchemaPlan, plan_schema
+from etl.load.clickhouse.schema import SchemaPlan, plan_load
 from etl.load.clickhouse.target import TargetTable, describe, frame_columns
 from etl.load.clickhouse.transfer.frame import discarded_rows, prepare_frame, spread
 from etl.load.clickhouse.transfer.jdbc_writer import stage_jdbc
@@ -33,7 +33,7 @@ from etl.load.frames import checksums_of
 from etl.load.many_partitions import many_partitions
 from etl.load.numerics import Settled, facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
-from etl.model import Checksums, ConflictResolution, Destination, LoadResult, WriteMode
+from etl.model import Checksums, Column, ConflictResolution, Destination, LoadResult, WriteMode
 from etl.retrying import as_configured
 from etl.statements.clickhouse.catalog import DATABASE_ENGINE, TABLE_COMMENT, TABLES_WITH_PREFIX
 from etl.statements.clickhouse.names import (
@@ -117,7 +117,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         database, table = self._database(config), config.target_name
         with self._door(config) as door:
             target = self._describe(door, config)
-            plan = self._plan(door, df, config, settle_numerics(df, config), target)
+            plan = plan_load(door, database, self._columns(df, config, settle_numerics(df, config)), config, target)
         if target is None:
             steps = [create_table(database, table, plan.shape)]
         else:
@@ -148,7 +148,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
     ) -> LoadResult:
         target = self._describe(door, config)
         settled = settle_numerics(df, config)
-        plan = self._plan(door, df, config, settled, target)
+        plan = plan_load(door, self._database(config), self._columns(df, config, settled), config, target)
         names = staging_names(self._database(config), config.target_name, self.config.run_id, f"{load_id[:8]}{number}")
         job = Job(door, config, names, target, plan, self.config.run_id, self.config.run_number, load_id)
         with _staging_dropped(door, names):
@@ -220,22 +220,8 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
             _require_atomic(door, self._database(config), config)
         return target
 
-    def _plan(
-        self,
-        door: ClickHouseDoor,
-        df: DataFrame,
-        config: ClickHouseTableLoadConfig,
-        settled: Settled,
-        target: TargetTable | None,
-    ) -> SchemaPlan:
-        columns = settled.typed(frame_columns(df, self.config.definitions.get(config.table_name)))
-        plan = plan_schema(columns, config, target)
-        if target is None:
-            return plan
-        properties = properties_of(door, config, target)
-        if not plan.added:  # of whose columns the TTL may speak
-            properties = counted(door, properties, self._database(config), config.target_name)
-        return plan.with_properties(properties)
+    def _columns(self, df: DataFrame, config: ClickHouseTableLoadConfig, settled: Settled) -> tuple[Column, ...]:
+        return settled.typed(frame_columns(df, self.config.definitions.get(config.table_name)))
 
     def _find_published(
         self, door: ClickHouseDoor, config: ClickHouseTableLoadConfig, load_id: str

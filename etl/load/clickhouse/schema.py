@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.errors import SchemaMismatchError
 from etl.load.clickhouse.column_types import Fit, bare, fit, is_nullable, spark_type_that_fits, widened
-from etl.load.clickhouse.properties import NO_DIFFERENCE, Properties
+from etl.load.clickhouse.properties import NO_DIFFERENCE, Properties, counted, properties_of
 from etl.load.clickhouse.target import TargetTable, wanted_shape
 from etl.load.columns import refuse_columns
 from etl.model import Column, Destination, SchemaContract
@@ -78,6 +79,23 @@ class _Differences:
             *(f"column {name} may be NULL, the target's {stored[name]} may not" for name, _ in self.nullables),
             *(f"column {name} of the target is not in the frame" for name in self.superfluous),
         ]
+
+
+def plan_load(
+    door: ClickHouseDoor,
+    database: str,
+    columns: Sequence[Column],
+    config: ClickHouseTableLoadConfig,
+    target: TargetTable | None,
+) -> SchemaPlan:
+    """`plan_schema`, and what else the entry asks of a target that stands."""
+    plan = plan_schema(columns, config, target)
+    if target is None:
+        return plan
+    properties = properties_of(door, config, target)
+    if not plan.added:  # of whose columns the TTL may speak
+        properties = counted(door, properties, database, config.target_name)
+    return plan.with_properties(properties)
 
 
 def plan_schema(columns: Sequence[Column], config: ClickHouseTableLoadConfig, target: TargetTable | None) -> SchemaPlan:
