@@ -120,6 +120,7 @@ def test_what_a_ttl_takes_has_not_vanished_from_the_source(
     assert (last.rows_skipped, last.rows_deleted, clickhouse.rows(table)) == (3, 1, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("only", ["", " DELETE WHERE name != 'kept'"])
 def test_a_row_that_expires_while_it_is_published_is_no_lost_row(
     clickhouse: ClickHouse,

@@ -59,7 +59,7 @@ def test_optimize_joins_small_files_and_changes_no_row(lake: Lake, keeper: LakeK
     assert counts(lake.loader("run-4").load(lake.frame(ONE, FOUR), config)) == (1, 0, 1, 0, 0)
 
 
-@pytest.mark.parametrize("partitioned", [True, False])
+@pytest.mark.parametrize("partitioned", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_plan_counts_the_files_that_optimize_joins(lake: Lake, keeper: LakeKeeper, partitioned: bool) -> None:
     config = lake.config(
         format=S3Format.DELTA,
@@ -79,7 +79,7 @@ def test_a_plan_counts_the_files_that_optimize_joins(lake: Lake, keeper: LakeKee
     assert "would join 0 small files" in keeper.plan(config, TODAY)
 
 
-@pytest.mark.parametrize("file_format", [S3Format.DELTA, S3Format.PARQUET])
+@pytest.mark.parametrize("file_format", [S3Format.PARQUET, pytest.param(S3Format.DELTA, marks=pytest.mark.slow)])
 def test_rows_without_a_day_outlast_every_retention(lake: Lake, keeper: LakeKeeper, file_format: S3Format) -> None:
     """This loader writes none; others may."""
     config = lake.config(format=file_format, retention_days=1)
