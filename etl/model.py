@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import ClassVar
 
@@ -84,6 +85,14 @@ class VanishedRows(StrEnum):
 
     DELETE = "delete"
     KEEP = "keep"
+
+
+class Maintenance(StrEnum):
+    """When a run does a target's upkeep, once its loads have ended."""
+
+    NEVER = "never"
+    WEEKLY = "weekly"
+    AFTER_RUN = "after_run"
 
 
 class LoadStatus(StrEnum):
@@ -218,3 +227,18 @@ class LoadResult:
         if self.skipped_reason:
             return LoadStatus.SKIPPED
         return LoadStatus.SUCCESS if self.changed else LoadStatus.UNCHANGED
+
+
+@dataclass(frozen=True)
+class MaintenanceResult:
+    """What a target's upkeep came to. Days before `deleted_before` went (None: the table keeps all of them);
+    `rows_deleted` is None where nobody has counted them."""
+
+    table_name: str
+    destination: Destination
+    target: str
+    deleted_before: date | None = None
+    days_deleted: int = 0
+    rows_deleted: int | None = 0
+    files_joined: int = 0
+    seconds: float = 0.0

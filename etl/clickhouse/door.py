@@ -82,6 +82,8 @@ SESSION_SETTINGS: Mapping[str, str | int] = {
     "lightweight_deletes_sync": 2,
     "mutations_sync": 2,
     "alter_sync": 2,
+    # a new TTL is of the rows that stand, too
+    "materialize_ttl_after_modify": 1,
     "session_timezone": "UTC",
     # a statement over 1,600 columns is long, and meant
     "max_query_size": 64 * 1024 * 1024,

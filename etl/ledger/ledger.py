@@ -14,13 +14,14 @@ from etl.alerts.outbox import CursorOutbox
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, LockedError
 from etl.interruption import INTERRUPTED, require_uninterrupted
-from etl.ledger import history, leases, loads, migrations, rejects, runs
+from etl.ledger import history, leases, loads, maintenance, migrations, rejects, runs
 from etl.ledger.heartbeat import Heartbeat
 from etl.ledger.history import LoadStanding, LoadTrend, RunSummary
 from etl.ledger.values import (
     FrozenWindow,
     LoadPlan,
     LoadRecord,
+    MaintenanceRecord,
     NewRun,
     Reject,
     RejectedExtent,
@@ -30,7 +31,7 @@ from etl.ledger.values import (
     Run,
     Watermark,
 )
-from etl.model import Destination, LoadResult, RunStatus
+from etl.model import Destination, LoadResult, Maintenance, MaintenanceResult, RunStatus
 from etl.postgresql.door import door
 from etl.postgresql.fence import Gate
 from etl.postgresql.pool import Database
@@ -213,6 +214,40 @@ class Ledger:
     def watermarks(self) -> dict[tuple[str, Destination], Watermark]:
         found = self._call("watermarks", loads.list_watermarks)
         return {(watermark.table_name, watermark.destination): watermark for watermark in found}
+
+    # --- maintenance ---
+
+    def is_maintenance_due(self, table_name: str, destination: Destination, target: str, schedule: Maintenance) -> bool:
+        where = maintenance.place(table_name, destination, target)
+        return self._call("maintenance_due", lambda cursor: maintenance.is_due(cursor, where, schedule))
+
+    def begin_maintenance(
+        self, run_id: str, table_name: str, destination: Destination, target: str, schedule: Maintenance
+    ) -> bool:
+        """Under the lease; False where it is not due: another run may have done it meanwhile."""
+        where = maintenance.place(table_name, destination, target)
+
+        def begin(cursor: Any) -> bool:
+            if not maintenance.is_due(cursor, where, schedule):
+                return False
+            self._gate.require(cursor, f"upkeep of {table_name} in {destination} cannot begin")
+            maintenance.begin(cursor, run_id, where)
+            return True
+
+        return self._call("begin_maintenance", begin)
+
+    def complete_maintenance(self, run_id: str, result: MaintenanceResult) -> None:
+        self._call("complete_maintenance", lambda cursor: maintenance.complete(cursor, run_id, result))
+
+    def fail_maintenance(
+        self, run_id: str, table_name: str, destination: Destination, target: str, error: BaseException
+    ) -> None:
+        where = maintenance.place(table_name, destination, target)
+        failure = loads.describe_failure(error, self._secrets)
+        self._call("fail_maintenance", lambda cursor: maintenance.fail(cursor, run_id, where, failure))
+
+    def maintenance(self, run_id: str) -> list[MaintenanceRecord]:
+        return self._call("maintenance", lambda cursor: maintenance.of_run(cursor, run_id))
 
     # --- leases ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -142,6 +142,27 @@ class LoadRecord:
         """What was known of the load before its store was touched."""
         known = {each.name: getattr(self, each.name) for each in fields(LoadPlan)}
         return LoadPlan(**known | {"target": target, "mode": mode})
+
+
+@dataclass(frozen=True)
+class MaintenanceRecord:
+    """A target's upkeep by one run (model.MaintenanceResult); `status` is running, success or failed."""
+
+    run_id: str
+    table_name: str
+    destination: Destination
+    target: str
+    status: str
+    deleted_before: date | None
+    days_deleted: int
+    rows_deleted: int | None
+    files_joined: int
+    seconds: float
+    error_class: str | None
+    error_message: str | None
+    stack_trace: str | None
+    started_at: datetime
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True)

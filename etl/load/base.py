@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +15,7 @@ from etl.config.settings import Settings
 from etl.config.tables.models import TableConfig
 from etl.ledger.values import Reject
 from etl.load.rejected import Rules, refuse_too_many_rejected
-from etl.model import Checksums, Destination, LoadResult, TableDefinition, WriteMode
+from etl.model import Checksums, Destination, LoadResult, MaintenanceResult, TableDefinition, WriteMode
 
 ConfigT = TypeVar("ConfigT", bound=TableLoadConfig)
 
@@ -129,6 +130,11 @@ class BaseLoader(ABC, Generic[ConfigT]):
     def target_exists(self, config: ConfigT) -> bool:
         """Whether the target stands; an unchanged source is skipped only where it does."""
 
+    def follows_entry(self, config: ConfigT) -> bool:
+        """Whether what a load can alter without rows (a TTL, a codec) is as the entry says; where it is not, a table is
+        loaded although its source is unchanged."""
+        return True
+
     @abstractmethod
     def sample(self, config: ConfigT, rows: int) -> Sample:
         """Reads only; `rows` is how many are wanted."""
@@ -144,6 +150,15 @@ class BaseLoader(ABC, Generic[ConfigT]):
     @abstractmethod
     def remove_orphans(self, config: ConfigT, live_runs: frozenset[str]) -> list[str]:
         """Drop staging that dead runs left for this target; returns what was dropped."""
+
+    def maintain(self, config: ConfigT, today: date) -> MaintenanceResult | None:
+        """The upkeep that the entry's `maintenance` asks for, under the table's lease; done twice it leaves the same
+        table. None where the store needs none."""
+        return None
+
+    def plan_maintenance(self, config: ConfigT, today: date) -> list[str]:
+        """What `maintain` would do to the table as it stands, for --dry-run; writes nothing."""
+        return []
 
     def replay_orphans(self, configs: Sequence[ConfigT]) -> list[LoadResult]:
         """Load the rows that waited for their foreign-key parents; stores without foreign keys have none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from etl.config.configuration import Configuration
@@ -15,6 +16,7 @@ from etl.ledger.ledger import Ledger
 from etl.ledger.values import FrozenWindow, LoadRecord, Run
 from etl.model import Destination, RunStatus
 from etl.pipeline.context import Work
+from etl.pipeline.maintenance import Upkeep, upkeep_of
 from etl.pipeline.options import RunOptions
 
 
@@ -33,11 +35,13 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Assignment:
-    """`lineage` is there where an earlier run is resumed."""
+    """`lineage` is there where an earlier run is resumed; `upkeep` also names what that had loaded, and not maintained
+    before it ended."""
 
     work: tuple[Work, ...]
     destinations: tuple[Destination, ...]
     lineage: Lineage | None = None
+    upkeep: tuple[Upkeep, ...] = ()
 
     @property
     def tables(self) -> tuple[TableConfig, ...]:
@@ -47,7 +51,9 @@ class Assignment:
 def new_assignment(tables: Sequence[TableConfig], destinations: tuple[Destination, ...]) -> Assignment:
     """Every table into every destination, but for those that its entry switches off."""
     work = (Work(table, tuple(name for name in destinations if table.loads[name].enabled)) for table in tables)
-    return Assignment(tuple(each for each in work if each.destinations), destinations)
+    taken = tuple(each for each in work if each.destinations)
+    upkeep = tuple(chain.from_iterable(upkeep_of(each.table, each.destinations) for each in taken))
+    return Assignment(taken, destinations, upkeep=upkeep)
 
 
 def resumed_assignment(configuration: Configuration, ledger: Ledger, run_id: str) -> Assignment:
@@ -72,8 +78,15 @@ def resumed_assignment(configuration: Configuration, ledger: Ledger, run_id: str
         if not load.status.is_published:
             left.setdefault(table, []).append(destination)
     work = tuple(Work(configuration.table(name), tuple(names)) for name, names in left.items())
-    destinations = in_order(name for each in work for name in each.destinations)
-    return Assignment(work, destinations, Lineage(runs, begun, frozen))
+    upkeep = tuple(
+        each
+        for table, destination in latest
+        if table in configuration.tables
+        for each in upkeep_of(configuration.tables[table], [destination])
+    )
+    left_of_them = {name for each in work for name in each.destinations}
+    destinations = in_order(left_of_them | {each.destination for each in upkeep})
+    return Assignment(work, destinations, Lineage(runs, begun, frozen), upkeep)
 
 
 def _lineage(ledger: Ledger, run: Run) -> tuple[Run, ...]:

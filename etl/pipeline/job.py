@@ -141,7 +141,7 @@ def _assignment(
     if not options.resume:
         return new_assignment(tables, destinations)
     assignment = resumed_assignment(configuration, ledger, options.resume)
-    if assignment.work:
+    if assignment.destinations:
         require_servers(configuration.settings, assignment.destinations)
     return assignment
 
@@ -170,7 +170,7 @@ def _report(job: Job, run_id: str, options: RunOptions, progress: Progress, aler
             raise TerminalError(f"expected run {run_id} to have ended in the ledger, found it unfinished or gone")
         rejects = ledger.count_rejects(RejectFilter(run_id=run_id))
         records = ledger.loads(run_id)
-        report = report_of(run, records, rejects, retries_counted())
+        report = report_of(run, records, rejects, retries_counted(), ledger.maintenance(run_id))
         progress.run_finished(report)
         if options.pushgateway or options.metrics_file:
             _tell_metrics(LoadMetrics(report, records, _marks(job)), options)

@@ -19,10 +19,11 @@ from etl.load.rejected import refuse_too_many_rejected
 from etl.model import RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import Job, RunContext, Work
+from etl.pipeline.maintenance import plan_maintenance, upkeep_of
 from etl.pipeline.opening import reading_context
 from etl.pipeline.tables.keys import with_live_keys
 from etl.pipeline.tables.loose_keys import loose_keys
-from etl.pipeline.tables.shares import is_unchanged, plan_shares, read_shares
+from etl.pipeline.tables.shares import Share, is_unchanged, plan_shares, read_shares
 from etl.pipeline.tables.stand_ins import held_as_text
 from etl.pipeline.tables.tally import refuse_bad_keys, rules_broken, tally
 from etl.spark.causes import explained
@@ -64,6 +65,7 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
         yield from (f"  passed over: {file}" for file in share.measurement.files_skipped)
         if is_unchanged(context, share):
             yield "  nothing to do: the source is unchanged"
+            yield from _maintenance_planned(context, work, share)
             continue
         frame, [share] = read_shares(context, work, [share])
         yield from (f"  {change}" for change in share.source_changes)
@@ -75,6 +77,12 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
             yield "\n".join(f"  {line}" for line in step.splitlines())
         partitions = count_partitions(good, share.config)
         yield from (f"  {note}" for note in many_partitions(share.config, partitions))
+        yield from _maintenance_planned(context, work, share)
+
+
+def _maintenance_planned(context: RunContext, work: Work, share: Share) -> Iterator[str]:
+    for upkeep in upkeep_of(work.table, [share.destination]):
+        yield from (f"  {step}" for step in plan_maintenance(context, upkeep))
 
 
 def _checked(context: RunContext, work: Work) -> Iterator[str]:

@@ -1,14 +1,12 @@
-"""A whole run: what is asked for → the ledger's run → every unit, side by side → report and exit code."""
+"""A whole run: what is asked for → the ledger's run → every unit, side by side → upkeep → report and exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import structlog
-from py4j.protocol import Py4JError
 
 from etl.errors import EtlError
 from etl.extract.factory import open_sources
@@ -18,9 +16,11 @@ from etl.load.base import BaseLoader
 from etl.model import Destination, RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import Job, RunContext
+from etl.pipeline.maintenance import maintain_all
 from etl.pipeline.opening import running_context
 from etl.pipeline.options import RunOptions
 from etl.pipeline.order import publication_units
+from etl.pipeline.side_by_side import side_by_side
 from etl.pipeline.tables.keys import with_live_keys
 from etl.pipeline.tables.table import process_unit
 from etl.report.commands import Commands
@@ -56,38 +56,17 @@ def run_tables(job: Job, assignment: Assignment, run: Run) -> None:
             context = running_context(job, assignment, run, sources, heartbeat)
             _process_all(context, with_live_keys(assignment, context.definitions))
             _replay_orphans(context)
+            maintain_all(context, assignment.upkeep)
         has_ended_well = True
     finally:
         ledger.finish_run(run.run_id, run_status(ledger.loads(run.run_id), has_ended_well))
 
 
 def _process_all(context: RunContext, assignment: Assignment) -> None:
-    """Units in the order of their parents, `parallelism` at a time."""
+    """Units in the order of their parents."""
     work = {each.table.name: each for each in assignment.work}
-    side_by_side = context.options.parallelism or context.settings.run.parallelism
-    with ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(side_by_side, thread_name_prefix="table"))
-        futures = [pool.submit(process_unit, context, [work[name] for name in unit]) for unit in context.order.units]
-        # a unit raises only where the ledger itself fails or the run is cancelled: then nothing new is begun
-        stack.callback(lambda: [future.cancel() for future in futures])
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        except KeyboardInterrupt:
-            _give_up(context, futures)
-            raise
-        for future in futures:
-            if future.done():
-                future.result()
-
-
-def _give_up(context: RunContext, futures: Sequence[Future[None]]) -> None:
-    """What is being published goes on to its end; Spark's jobs do not, nor those that begin in between."""
-    for future in futures:
-        future.cancel()
-    while wait(futures, timeout=1).not_done:
-        context.sources.cancel()
-        with suppress(Py4JError, OSError):
-            context.spark.sparkContext.cancelAllJobs()
+    units = ([work[name] for name in unit] for unit in context.order.units)
+    side_by_side(context, "table", (partial(process_unit, context, unit) for unit in units))
 
 
 def _replay_orphans(context: RunContext) -> None:

@@ -16,13 +16,14 @@ RECENT = 6
 
 @dataclass(frozen=True)
 class Line:
-    """One load on the display; `status` is None while it runs. `rows` were read for it."""
+    """One load on the display, or the upkeep of its target; `status` is None while it runs. `rows` were read for it."""
 
     table: str
     destination: Destination
     rows: int
     seconds: float
     status: LoadStatus | None = None
+    doing: str = "loading"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Board:
         self._planned: dict[Destination, int] = {}
         self._extracted = 0
         self._active: dict[tuple[str, Destination], tuple[int, float]] = {}
+        self._maintained: dict[tuple[str, Destination], float] = {}
         self._written: dict[Destination, int] = {}
         self._recent: deque[Line] = deque(maxlen=RECENT)
         self._done: dict[Destination, list[LoadStatus]] = {}
@@ -87,12 +89,24 @@ class Board:
         with self._guard:
             self._end(table, destination, LoadStatus.FAILED)
 
+    def start_maintenance(self, table: str, destination: Destination) -> None:
+        with self._guard:
+            self._maintained[table, destination] = time.monotonic()
+
+    def end_maintenance(self, table: str, destination: Destination) -> None:
+        with self._guard:
+            self._maintained.pop((table, destination), None)
+
     def view(self) -> View:
         with self._guard:
             now = time.monotonic()
             active = tuple(
                 Line(table, destination, rows_read, now - started_at)
                 for (table, destination), (rows_read, started_at) in self._active.items()
+            )
+            active += tuple(
+                Line(table, destination, 0, now - started_at, doing="maintaining")
+                for (table, destination), started_at in self._maintained.items()
             )
             totals = tuple(self._total(destination) for destination in in_order(self._planned))
             return View(self._run_id, now - self._started_at, self._extracted, active, tuple(self._recent), totals)

@@ -25,6 +25,10 @@ def report_document(report: RunReport) -> dict[str, Any]:
         "rejects": report.rejects,
         "retries": report.retries,
         "loads": [asdict(load) for load in report.loads],
+        "maintenance": [
+            asdict(one) | {"deleted_before": one.deleted_before and one.deleted_before.isoformat()}
+            for one in report.maintenance
+        ],
     }
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etl.interruption import INTERRUPTED, SAID
-from etl.model import Destination, LoadResult, LoadStatus
+from etl.model import Destination, LoadResult, LoadStatus, MaintenanceResult
 from etl.redaction import redact
 from etl.report.board import Board, Line, Total, View
 from etl.report.summary import STYLES
@@ -60,6 +60,16 @@ class LiveProgress:
         said = redact(str(error)).replace("\n", "\n  ")
         self._console.print(Text.assemble((f"{table} -> {destination}: ", STYLES[LoadStatus.FAILED]), said))
 
+    def maintenance_started(self, table: str, destination: Destination) -> None:
+        self._board.start_maintenance(table, destination)
+
+    def maintenance_finished(self, result: MaintenanceResult) -> None:
+        self._board.end_maintenance(result.table_name, result.destination)
+
+    def maintenance_failed(self, table: str, destination: Destination, error: BaseException) -> None:
+        """The summary says why, right after."""
+        self._board.end_maintenance(table, destination)
+
     def run_finished(self, report: RunReport) -> None:
         """The display makes room for the summary."""
         self._live.stop()
@@ -81,7 +91,7 @@ def _loads(recent: Iterable[Line], active: Iterable[Line]) -> Table:
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     for line in (*recent, *active):
-        status = Text(line.status, style=STYLES[line.status]) if line.status else Text("loading", style="cyan")
+        status = Text(line.status, style=STYLES[line.status]) if line.status else Text(line.doing, style="cyan")
         table.add_row(line.table, line.destination, f"{line.rows:,}", f"{line.seconds:.1f}", status)
     return table
 

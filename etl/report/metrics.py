@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from etl.command.metrics import RunMetrics
 from etl.model import Destination, LoadStatus, RunStatus
-from etl.report.values import RecordedLoad, RunReport, TableReport
+from etl.report.values import MaintenanceReport, RecordedLoad, RunReport, TableReport
 from etl.retrying import RETRIES
 
 OUTCOMES = ("inserted", "updated", "unchanged", "skipped", "rejected", "deduplicated", "deleted")
@@ -49,6 +49,7 @@ class LoadMetrics(RunMetrics):
         self.registry.register(RETRIES)
         self._tell_run(report)
         self._tell_loads(report.loads)
+        self._tell_maintenance(report.maintenance)
         self._tell_records(records)
         self._tell_marks(report, marks)
 
@@ -81,6 +82,11 @@ class LoadMetrics(RunMetrics):
             seconds.labels(*where).set(load.seconds)
             rate.labels(*where).set(load.rows_read / load.seconds if load.seconds else 0)
             success.labels(*where).set(load.status is not LoadStatus.FAILED)
+
+    def _tell_maintenance(self, maintenance: Iterable[MaintenanceReport]) -> None:
+        success = self._gauge("etl_maintenance_success", "1 where the last run's upkeep did not fail, else 0.", *_LOAD)
+        for one in maintenance:
+            success.labels(one.table, one.destination).set(one.status is not LoadStatus.FAILED)
 
     def _tell_records(self, records: Iterable[RecordedLoad]) -> None:
         size = self._gauge("etl_load_bytes", "Bytes that the last run's load wrote.", *_LOAD)

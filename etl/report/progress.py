@@ -11,7 +11,7 @@ import structlog
 from etl.command.bars import spinning
 from etl.command.console import watched_console
 from etl.command.logging import LogFormat
-from etl.model import Destination, LoadResult, LoadStatus
+from etl.model import Destination, LoadResult, LoadStatus, MaintenanceResult
 from etl.report.live import LiveProgress
 from etl.report.values import RunReport
 
@@ -28,6 +28,12 @@ class Progress(Protocol):
     def load_finished(self, result: LoadResult, rows_read: int) -> None: ...
 
     def load_failed(self, table: str, destination: Destination, error: BaseException) -> None: ...
+
+    def maintenance_started(self, table: str, destination: Destination) -> None: ...
+
+    def maintenance_finished(self, result: MaintenanceResult) -> None: ...
+
+    def maintenance_failed(self, table: str, destination: Destination, error: BaseException) -> None: ...
 
     def run_finished(self, report: RunReport) -> None: ...
 
@@ -112,6 +118,32 @@ class LogProgress:
             error_class=type(error).__name__,
             error=str(error),
             **(self._more(table, error) if self._is_for_programs else {}),
+        )
+
+    def maintenance_started(self, table: str, destination: Destination) -> None:
+        self._log.info("maintenance started", table=table, destination=str(destination))
+
+    def maintenance_finished(self, result: MaintenanceResult) -> None:
+        self._log.info(
+            "maintenance finished",
+            table=result.table_name,
+            destination=str(result.destination),
+            target=result.target,
+            deleted_before=result.deleted_before and str(result.deleted_before),
+            days_deleted=result.days_deleted,
+            rows_deleted=result.rows_deleted,
+            files_joined=result.files_joined,
+            seconds=result.seconds,
+        )
+
+    def maintenance_failed(self, table: str, destination: Destination, error: BaseException) -> None:
+        self._log.error(
+            "maintenance failed",
+            table=table,
+            destination=str(destination),
+            error_class=type(error).__name__,
+            error=str(error),
+            **({"exc_info": error} if self._is_for_programs else {}),
         )
 
     def _more(self, table: str, error: BaseException) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def print_summary(report: RunReport, console: Console, commands: Commands = NO_F
     if report.failed:
         _print_failures(report, console, commands)
     _print_notes(report, console)
+    _print_maintenance(report, console)
     if report.rejects:
         console.print(f"{_counted(report.rejects, 'row was', 'rows were')} rejected; see what and why with:")
         _print_command(commands.list_rejects(report.run_id), console)
@@ -132,6 +133,21 @@ def _print_notes(report: RunReport, console: Console) -> None:
         console.print(Text(f"note: {table} -> {', '.join(destinations)}: {note}"), soft_wrap=True)
     if len(by_note) > SHOWN_NOTES:
         console.print(f"  … and {len(by_note) - SHOWN_NOTES} more notes, in the ledger (etl.loads) and the report")
+
+
+def _print_maintenance(report: RunReport, console: Console) -> None:
+    """Failures are told and change nothing about the loads."""
+    done = [one for one in report.maintenance if one.status is LoadStatus.SUCCESS]
+    if done:
+        days, files = sum(one.days_deleted for one in done), sum(one.files_joined for one in done)
+        said = f"{_counted(days, 'day', 'days')} deleted, {_counted(files, 'file', 'files')} joined"
+        console.print(f"maintenance of {_counted(len(done), 'table', 'tables')}: {said}")
+    failed = [one for one in report.maintenance if one.status is LoadStatus.FAILED]
+    for one in failed[:SHOWN_FAILURES]:
+        where = f"maintenance of {one.table} in {one.destination} failed (the next run tries again): "
+        console.print(Text.assemble((where, STYLES[LoadStatus.FAILED]), one.error or ""), soft_wrap=True)
+    if len(failed) > SHOWN_FAILURES:
+        console.print(f"  … and {len(failed) - SHOWN_FAILURES} more, in the ledger (etl.maintenance) and the report")
 
 
 def _print_command(command: str, console: Console) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from etl.config.destinations.registry import in_order
@@ -73,6 +73,48 @@ class RecordedLoad(Protocol):
     def error_message(self) -> str | None: ...
 
 
+class RecordedMaintenance(Protocol):
+    """What the ledger knows of a target's upkeep (etl.ledger.MaintenanceRecord)."""
+
+    @property
+    def table_name(self) -> str: ...
+    @property
+    def destination(self) -> Destination: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def deleted_before(self) -> date | None: ...
+    @property
+    def days_deleted(self) -> int: ...
+    @property
+    def rows_deleted(self) -> int | None: ...
+    @property
+    def files_joined(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def error_message(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class MaintenanceReport:
+    """A target's upkeep. `deleted_before` is None where the table keeps all days, `rows_deleted` where nobody counted;
+    `error` is there only where it failed."""
+
+    table: str
+    destination: Destination
+    target: str
+    status: LoadStatus
+    deleted_before: date | None = None
+    days_deleted: int = 0
+    rows_deleted: int | None = 0
+    files_joined: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
 @dataclass(frozen=True)
 class TableReport:
     """One load. `target`, `mode` and `vanished_rows` are None where it failed before they were known; `error` is there
@@ -116,6 +158,7 @@ class RunReport:
     loads: tuple[TableReport, ...]
     rejects: int = 0
     retries: int = 0
+    maintenance: tuple[MaintenanceReport, ...] = ()
 
     def count(self, status: LoadStatus) -> int:
         return sum(load.status is status for load in self.loads)
@@ -159,12 +202,38 @@ def report_load(record: RecordedLoad) -> TableReport:
     )
 
 
-def report_of(run: RecordedRun, records: Iterable[RecordedLoad], rejects: int = 0, retries: int = 0) -> RunReport:
+def report_maintenance(record: RecordedMaintenance) -> MaintenanceReport:
+    """One that never ended is reported as failed: its run has."""
+    has_succeeded = record.status == LoadStatus.SUCCESS
+    return MaintenanceReport(
+        record.table_name,
+        record.destination,
+        record.target,
+        LoadStatus.SUCCESS if has_succeeded else LoadStatus.FAILED,
+        record.deleted_before,
+        record.days_deleted,
+        record.rows_deleted,
+        record.files_joined,
+        record.seconds,
+        None if has_succeeded else record.error_message or "the run ended before this upkeep did",
+    )
+
+
+def report_of(
+    run: RecordedRun,
+    records: Iterable[RecordedLoad],
+    rejects: int = 0,
+    retries: int = 0,
+    maintenance: Iterable[RecordedMaintenance] = (),
+) -> RunReport:
     """A finished run's report."""
     if run.finished_at is None:
         raise ValueError(f"run {run.run_id} has not finished: finish it before it is reported")
     loads = sorted(map(report_load, records), key=lambda load: (load.table, load.destination))
-    return RunReport(run.run_id, run.status, run.started_at, run.finished_at, tuple(loads), rejects, retries)
+    kept = sorted(map(report_maintenance, maintenance), key=lambda one: (one.table, one.destination))
+    return RunReport(
+        run.run_id, run.status, run.started_at, run.finished_at, tuple(loads), rejects, retries, tuple(kept)
+    )
 
 
 def _error(record: RecordedLoad, has_ended: bool) -> str:

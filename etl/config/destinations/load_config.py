@@ -8,7 +8,7 @@ from pydantic import AfterValidator, model_validator
 
 from etl.config.frozen import FrozenModel
 from etl.config.limits import Limit
-from etl.model import ConflictResolution, Destination, SchemaContract, VanishedRows, WriteMode
+from etl.model import ConflictResolution, Destination, Maintenance, SchemaContract, VanishedRows, WriteMode
 from etl.postgresql_types import format_type, numeric_digits
 
 
@@ -37,6 +37,8 @@ class TableLoadConfig(FrozenModel):
     follows_key: ClassVar[tuple[str, ...]] = ()
     """Fields that name columns and are the key where nobody says otherwise."""
     can_partition: ClassVar[bool] = True
+    beside_rows: ClassVar[frozenset[str]] = frozenset({"maximum_deleted", "maximum_rejected"})
+    """Fields that never say which rows stand or how they look: loads go on as before where one is changed."""
 
     table_name: str
     key: tuple[str, ...] = ()
@@ -63,6 +65,11 @@ class TableLoadConfig(FrozenModel):
     @property
     def modes(self) -> frozenset[WriteMode]:
         return self.supported_modes
+
+    @property
+    def effective_maintenance(self) -> Maintenance:
+        """When a run does the target's upkeep; a store that needs none never has any."""
+        return Maintenance.NEVER
 
 
 class WithDecimals(TableLoadConfig):

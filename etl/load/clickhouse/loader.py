@@ -22,8 +22,9 @@ from etl.load.clickhouse.aggregates import refresh_aggregates
 from etl.load.clickhouse.expiry import leave_out_expired
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.marker import PublishedLoad, published_loads
+from etl.load.clickhouse.properties import properties_of
 from etl.load.clickhouse.publish import Publication
-from etl.load.clickhouse.schema import SchemaPlan, plan_schema
+from etl.load.clickhouse.schema import SchemaPlan, plan_load
 from etl.load.clickhouse.target import TargetTable, describe, frame_columns
 from etl.load.clickhouse.transfer.frame import discarded_rows, prepare_frame, spread
 from etl.load.clickhouse.transfer.jdbc_writer import stage_jdbc
@@ -42,7 +43,7 @@ from etl.statements.clickhouse.names import (
     staging_names,
     staging_prefix,
 )
-from etl.statements.clickhouse.tables import add_column, create_table, drop_tables, modify_column
+from etl.statements.clickhouse.tables import create_table, drop_tables
 from etl.statements.quoting import clickhouse_name
 
 log = structlog.get_logger(__name__)
@@ -87,6 +88,11 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         with self._door(config) as door:
             return bool(door.query(TABLE_COMMENT, parameters=self._parameters(config)))
 
+    def follows_entry(self, config: ClickHouseTableLoadConfig) -> bool:
+        with self._door(config) as door:
+            target = describe(door, self._database(config), config.target_name)
+            return target is None or not properties_of(door, config, target).differ
+
     def sample(self, config: ClickHouseTableLoadConfig, rows: int) -> Sample:
         name = clickhouse_name(self._database(config), config.target_name)
         read = f"{name} FINAL" if config.engine is ClickHouseEngine.REPLACING_MERGE_TREE else name
@@ -111,12 +117,11 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         database, table = self._database(config), config.target_name
         with self._door(config) as door:
             target = self._describe(door, config)
-        plan = plan_schema(self._columns(df, config, settle_numerics(df, config)), config, target)
+            plan = plan_load(door, database, self._columns(df, config, settle_numerics(df, config)), config, target)
         if target is None:
             steps = [create_table(database, table, plan.shape)]
         else:
-            steps = [add_column(database, table, column) for column in plan.added]
-            steps += [modify_column(database, table, name, new_type) for name, new_type in plan.modified]
+            steps = [*plan.alterations(database, table), *plan.properties.notes()]
         steps.append(f"stage as {staging_prefix(database, table)}* by {config.writer}, compare by key")
         return [*steps, f"{config.mode}: publish what differs by EXCHANGE TABLES with a clone of {table}"]
 
@@ -143,7 +148,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
     ) -> LoadResult:
         target = self._describe(door, config)
         settled = settle_numerics(df, config)
-        plan = plan_schema(self._columns(df, config, settled), config, target)
+        plan = plan_load(door, self._database(config), self._columns(df, config, settled), config, target)
         names = staging_names(self._database(config), config.target_name, self.config.run_id, f"{load_id[:8]}{number}")
         job = Job(door, config, names, target, plan, self.config.run_id, self.config.run_number, load_id)
         with _staging_dropped(door, names):
@@ -201,7 +206,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
                 rows_deleted=outcome.deleted,
                 bytes_written=staged.bytes,
                 seconds=time.monotonic() - started,
-                notes=many_partitions(job.config, len(kept.partitions)),
+                notes=(*many_partitions(job.config, len(kept.partitions)), *job.plan.properties.notes()),
             )
 
         def proof(outcome: Outcome) -> PublishedLoad:

@@ -13,6 +13,15 @@ _REMEMBERED_LOADS = 8
 
 
 @dataclass(frozen=True)
+class StatedTtl:
+    """A TTL that an entry has asked for, and as it stood in the table then: what differs from it somebody else has set.
+    Both as the server formats them."""
+
+    entry: str
+    table: str
+
+
+@dataclass(frozen=True)
 class PublishedLoad:
     """One load that the target holds. `load_id` is unique to one call of `load`."""
 
@@ -51,9 +60,12 @@ class PublishedLoad:
         return LoadResult(table_name, Destination.CLICKHOUSE, target, WriteMode(self.mode), **counts)
 
 
-def add_load(comment: str, load: PublishedLoad) -> str:
+def add_load(comment: str, load: PublishedLoad, ttl: StatedTtl | None = None) -> str:
     """The comment with this load on top of the latest ones; a comment of the operator's own stays in it."""
     marker = _parse(comment)
+    marker.pop("etl_ttl", None)
+    if ttl:
+        marker["etl_ttl"] = asdict(ttl)
     marker["etl_loads"] = [asdict(load), *marker["etl_loads"]][:_REMEMBERED_LOADS]
     return orjson.dumps(marker).decode()
 
@@ -61,6 +73,11 @@ def add_load(comment: str, load: PublishedLoad) -> str:
 def published_loads(comment: str) -> list[PublishedLoad]:
     """The latest loads that the target holds, newest first."""
     return [PublishedLoad(**load) for load in _parse(comment)["etl_loads"]]
+
+
+def stated_ttl(comment: str) -> StatedTtl | None:
+    stated = _parse(comment).get("etl_ttl")
+    return StatedTtl(**stated) if stated else None
 
 
 def _parse(comment: str) -> dict[str, Any]:

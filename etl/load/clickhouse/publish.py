@@ -15,21 +15,20 @@ from dataclasses import dataclass
 from etl.config.tables.modes import deletes_vanished
 from etl.load.clickhouse.checks import require_equal, require_untouched, stored_checksums
 from etl.load.clickhouse.classify import Changes, compare_with, find_changes, refuse_duplicates
+from etl.load.clickhouse.expiry import count_stored_expired, not_about_to_expire, only_the_server_tells
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.marker import PublishedLoad, add_load
 from etl.load.clickhouse.modes import MODES
-from etl.load.clickhouse.target import TargetTable
+from etl.load.clickhouse.properties import ttl_to_remember
+from etl.load.clickhouse.target import TargetTable, describe
 from etl.load.vanished import refuse_too_many_vanished
-from etl.model import Checksums
-from etl.statements.clickhouse.changes import key_in_changes
+from etl.statements.clickhouse.changes import Change, key_in_changes
 from etl.statements.clickhouse.tables import (
-    add_column,
     attach_partitions,
     clone_table,
     count_rows,
     create_table,
     exchange_tables,
-    modify_column,
     rename_table,
     set_comment,
     truncate_table,
@@ -83,6 +82,7 @@ class Publication:
         job = self.job
         self._clone()
         [[stored]] = job.door.query(count_rows(job.database, job.names.new, final=target.shape.replaces))
+        stored -= count_stored_expired(job, job.names.new)
         refuse_too_many_vanished(job.config, stored, stored, job.qualified_target)
         job.door.execute(truncate_table(job.database, job.names.new))
         outcome = Outcome(deleted=stored)
@@ -93,9 +93,7 @@ class Publication:
         job, staged = self.job, self.staged
         if staged.rows:
             job.door.execute(attach_partitions(job.database, job.names.new, [staged.table]))
-            if self.frame.expected is not None:
-                where = "the new content in ClickHouse"
-                require_equal(job, self.frame.expected, stored_checksums(job, job.names.new, final=False), where)
+            self._validate("true", final=False)
         return Outcome(inserted=staged.rows)
 
     def _change(self, target: TargetTable) -> Outcome:
@@ -107,40 +105,54 @@ class Publication:
             require_equal(job, expected, found, "what was staged in ClickHouse")
         outcome = changes.outcome
         if changes.comparison.whole:
-            stored = outcome.updated + outcome.unchanged + outcome.skipped + outcome.deleted
-            refuse_too_many_vanished(job.config, outcome.deleted, stored, job.qualified_target)
+            self._refuse_too_many_vanished(changes)
         if not (outcome.inserted or outcome.updated or outcome.deleted or job.plan.evolves):
             return outcome
         self._clone()
         mode.apply(job, self.staged, target, changes)
-        if expected is not None:
-            in_scope = "true" if changes.comparison.whole else mode.scope(changes.comparison)
-            self._validate(target, changes, in_scope)
+        comparison, skipped = changes.comparison, changes.skipped_kinds
+        self._validate(
+            "true" if comparison.whole else mode.scope(comparison),
+            final=target.shape.replaces,
+            without=key_in_changes(comparison, job.names.changes, skipped) if skipped else "",
+        )
         self._exchange(target, outcome)
         return outcome
 
     def _clone(self) -> None:
         job = self.job
         job.door.execute(clone_table(job.database, job.names.new, job.config.target_name))
-        for column in job.plan.added:
-            job.door.execute(add_column(job.database, job.names.new, column))
-        for name, new_type in job.plan.modified:
-            job.door.execute(modify_column(job.database, job.names.new, name, new_type))
+        for statement in job.plan.alterations(job.database, job.names.new):
+            job.door.execute(statement)
 
-    def _validate(self, target: TargetTable, changes: Changes, in_scope: str) -> None:
-        """What stands in the clone where this load's rows belong are the staged rows; skipped ones aside."""
-        job, comparison = self.job, changes.comparison
-        skipped = key_in_changes(comparison, job.names.changes, changes.skipped_kinds) if changes.skipped_kinds else ""
-        expected = self._expected_without(skipped)
-        where = f"{in_scope} AND NOT ({skipped})" if skipped else in_scope
-        found = stored_checksums(job, job.names.new, final=target.shape.replaces, where=where)
+    def _refuse_too_many_vanished(self, changes: Changes) -> None:
+        """A stored row that its TTL lets go has not vanished from the source."""
+        job, outcome = self.job, changes.outcome
+        vanished = outcome.deleted
+        if vanished and not job.plan.added:  # of whose columns the TTL may speak
+            leaving = key_in_changes(changes.comparison, job.names.changes, [Change.DELETED])
+            vanished -= count_stored_expired(job, job.config.target_name, leaving)
+        stored = outcome.updated + outcome.unchanged + outcome.skipped + vanished
+        refuse_too_many_vanished(job.config, vanished, stored, job.qualified_target)
+
+    def _validate(self, in_scope: str, *, final: bool, without: str = "") -> None:
+        """What stands in the new table where this load's rows belong are the staged rows: skipped ones aside
+        (`without`), and those that the TTL may take while we look."""
+        job, expected = self.job, self.frame.expected
+        if expected is None:
+            return
+        if only_the_server_tells(job):
+            # its merges would be taken for losses
+            staged = stored_checksums(job, self.staged.table, final=False)
+            require_equal(job, expected, staged, "what was staged in ClickHouse")
+            return
+        compared = [f"NOT ({without})"] if without else []
+        if lasting := not_about_to_expire(job):
+            compared.append(lasting)
+        if compared:
+            expected = stored_checksums(job, self.staged.table, final=False, where=" AND ".join(compared))
+        found = stored_checksums(job, job.names.new, final=final, where=" AND ".join([f"({in_scope})", *compared]))
         require_equal(job, expected, found, "the new content in ClickHouse")
-
-    def _expected_without(self, skipped: str) -> Checksums:
-        if not skipped and self.frame.expected is not None:
-            return self.frame.expected
-        where = f"NOT ({skipped})" if skipped else ""
-        return stored_checksums(self.job, self.staged.table, final=False, where=where)
 
     def _exchange(self, target: TargetTable, outcome: Outcome) -> None:
         job = self.job
@@ -150,4 +162,6 @@ class Publication:
 
     def _comment(self, former: str, outcome: Outcome) -> None:
         job = self.job
-        job.door.execute(set_comment(job.database, job.names.new, add_load(former, self.proof(outcome))))
+        stands = describe(job.door, job.database, job.names.new) if job.config.ttl else None
+        ttl = ttl_to_remember(job.door, job.config, stands.shape.ttl) if stands else None
+        job.door.execute(set_comment(job.database, job.names.new, add_load(former, self.proof(outcome), ttl)))

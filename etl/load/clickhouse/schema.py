@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.errors import SchemaMismatchError
 from etl.load.clickhouse.column_types import Fit, bare, fit, is_nullable, spark_type_that_fits, widened
+from etl.load.clickhouse.properties import NO_DIFFERENCE, Properties, counted, properties_of
 from etl.load.clickhouse.target import TargetTable, wanted_shape
 from etl.load.columns import refuse_columns
 from etl.model import Column, Destination, SchemaContract
-from etl.statements.clickhouse.tables import VERSION_COLUMN, ColumnShape, TableShape
+from etl.statements.clickhouse.tables import (
+    VERSION_COLUMN,
+    ColumnShape,
+    TableShape,
+    add_column,
+    modify_column,
+)
 from etl.statements.quoting import clickhouse_column, clickhouse_literal
 
 
@@ -29,10 +37,22 @@ class SchemaPlan:
     modified: tuple[tuple[str, str], ...] = ()
     narrowed: tuple[tuple[str, str], ...] = ()
     unknown: tuple[str, ...] = ()
+    properties: Properties = NO_DIFFERENCE
 
     @property
     def evolves(self) -> bool:
-        return bool(self.added or self.modified)
+        return bool(self.added or self.modified or self.properties.differ)
+
+    def with_properties(self, properties: Properties) -> SchemaPlan:
+        return replace(self, shape=properties.of(self.shape), properties=properties)
+
+    def alterations(self, database: str, table: str) -> Iterator[str]:
+        """The statements that give the target its shape; the TTL comes last, as it may speak of a new column."""
+        for column in self.added:
+            yield add_column(database, table, column)
+        for name, new_type in self.modified:
+            yield modify_column(database, table, name, new_type)
+        yield from self.properties.statements(database, table)
 
     @property
     def discards(self) -> bool:
@@ -59,6 +79,23 @@ class _Differences:
             *(f"column {name} may be NULL, the target's {stored[name]} may not" for name, _ in self.nullables),
             *(f"column {name} of the target is not in the frame" for name in self.superfluous),
         ]
+
+
+def plan_load(
+    door: ClickHouseDoor,
+    database: str,
+    columns: Sequence[Column],
+    config: ClickHouseTableLoadConfig,
+    target: TargetTable | None,
+) -> SchemaPlan:
+    """`plan_schema`, and what else the entry asks of a target that stands."""
+    plan = plan_schema(columns, config, target)
+    if target is None:
+        return plan
+    properties = properties_of(door, config, target)
+    if not plan.added:  # of whose columns the TTL may speak
+        properties = counted(door, properties, database, config.target_name)
+    return plan.with_properties(properties)
 
 
 def plan_schema(columns: Sequence[Column], config: ClickHouseTableLoadConfig, target: TargetTable | None) -> SchemaPlan:

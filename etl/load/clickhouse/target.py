@@ -17,7 +17,7 @@ from etl.statements.clickhouse.tables import NOT_SPARSE, VERSION_COLUMN, ColumnS
 from etl.statements.quoting import clickhouse_identifier
 from etl.statements.types import clickhouse_type_of
 
-_CODECS = {"LZ4": "CODEC(LZ4)", "ZSTD": "CODEC(ZSTD(1))"}
+CODECS = {"LZ4": "CODEC(LZ4)", "ZSTD": "CODEC(ZSTD(1))"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def frame_columns(df: DataFrame, definition: TableDefinition | None) -> tuple[Co
 def wanted_shape(columns: Sequence[Column], config: ClickHouseTableLoadConfig) -> TableShape:
     """The table that `load` creates where none stands."""
     required = required_columns(columns, config)
-    codec = _CODECS[config.codec]
+    codec = CODECS[config.codec]
     shapes = [
         ColumnShape(
             column.name,

@@ -25,7 +25,6 @@ from etl.errors import EtlError, TerminalError, UsageError
 from etl.ledger import Ledger, NewRun
 from etl.ledger.runs import new_run_id
 from etl.load.s3.maintenance import LakeKeeper
-from etl.load.s3.table import Retention
 from etl.model import Destination
 from etl.postgresql.lookout import waits_told
 from etl.project import DEFAULT_CONFIG_DIR
@@ -54,7 +53,7 @@ def retention(
 
     def retain(keeper: LakeKeeper, config: S3TableLoadConfig) -> str | None:
         found = keeper.retain(config, today, apply=apply)
-        return None if found is None else _sentence(found)
+        return None if found is None else f"{config.table_name}: {found}"
 
     _for_each_table(config_dir, log_format, table, retain, command="lake retention" if apply else None)
 
@@ -139,13 +138,6 @@ def keep_by_lease(
 def _say(sentence: str | None) -> None:
     if sentence is not None:
         print(sentence)
-
-
-def _sentence(found: Retention) -> str:
-    verb = "deleted" if found.applied else "would delete"
-    size = f"{found.rows} rows" if found.rows is not None else f"{found.files} files, {found.bytes} bytes"
-    days = f"{found.days[0]} to {found.days[-1]}" if found.days else "none"
-    return f"{found.table}: {verb} {len(found.days)} days before {found.cutoff} ({days}; {size})"
 
 
 if __name__ == "__main__":

@@ -25,11 +25,12 @@ from etl.load.s3.files.orphans import remove_dead_staging
 from etl.load.s3.formats import lake_table
 from etl.load.s3.frames import Content, examine, prepare
 from etl.load.s3.job import Job, Place
+from etl.load.s3.maintenance import LakeKeeper
 from etl.load.s3.modes import mode_of
 from etl.load.s3.paths import TablePath, get_s3_path
 from etl.load.s3.schema import fit
 from etl.load.s3.table import LakeTable
-from etl.model import PARTITION_DATE, Destination, LoadResult, WriteMode
+from etl.model import PARTITION_DATE, Destination, LoadResult, MaintenanceResult, WriteMode
 from etl.retrying import as_configured
 from etl.s3.store import StoreAddress, require_bucket
 from etl.spark.session import configure_s3
@@ -96,6 +97,12 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
     def remove_orphans(self, config: S3TableLoadConfig, live_runs: frozenset[str]) -> list[str]:
         place = self._place(config)
         return remove_dead_staging(place.store, place.path, live_runs)
+
+    def maintain(self, config: S3TableLoadConfig, today: date) -> MaintenanceResult:
+        return LakeKeeper(self.spark, self._settings).maintain(config, today)
+
+    def plan_maintenance(self, config: S3TableLoadConfig, today: date) -> list[str]:
+        return LakeKeeper(self.spark, self._settings).plan(config, today)
 
     @property
     def _settings(self) -> S3Settings:

@@ -28,6 +28,12 @@ class Retention:
     bytes: int
     applied: bool
 
+    def __str__(self) -> str:
+        verb = "deleted" if self.applied else "would delete"
+        size = f"{self.rows} rows" if self.rows is not None else f"{self.files} files, {self.bytes} bytes"
+        days = f"{self.days[0]} to {self.days[-1]}" if self.days else "none"
+        return f"{verb} {len(self.days)} days before {self.cutoff} ({days}; {size})"
+
 
 @dataclass(frozen=True)
 class LakeTable(ABC):
@@ -110,6 +116,10 @@ class LakeTable(ABC):
     @abstractmethod
     def expire(self, cutoff: date, *, apply: bool) -> Retention:
         """Finds the days before `cutoff`, and deletes them where `apply` says so."""
+
+    def files_to_join(self) -> int:
+        """How many small files `optimize` would replace."""
+        return 0
 
     def optimize(self) -> int:
         """Joins small files; returns how many files were replaced."""

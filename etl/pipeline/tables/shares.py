@@ -30,9 +30,6 @@ log = structlog.get_logger(__name__)
 
 Measured = dict[Bounds, Measurement]
 
-_LIMITS = {"maximum_deleted", "maximum_rejected"}
-"""They decide whether a load is taken, never how its rows look."""
-
 
 @dataclass(frozen=True)
 class Share:
@@ -147,7 +144,8 @@ def _as_read(config: TableLoadConfig, bounds: Bounds, options: RunOptions) -> Ta
 
 
 def is_unchanged(context: RunContext, share: Share) -> bool:
-    """The source is as it was when this destination took it, so is the configuration, and the target still stands."""
+    """The source is as it was when this destination took it, so is the configuration, and the target still stands as
+    the entry says."""
     known = share.watermark
     options = context.options
     if known is None or options.full_refresh or options.since or options.until:
@@ -155,7 +153,10 @@ def is_unchanged(context: RunContext, share: Share) -> bool:
     if known.config_hash != share.config_hash:
         return False
     before = known.fingerprint if share.bounds.is_whole_table else known.tail
-    return before is not None and before == share.measurement.fingerprint
+    if before is None or before != share.measurement.fingerprint:
+        return False
+    asking_again = context.asking_again(share.config.table_name, share.destination)
+    return bool(asking_again(context.loaders[share.destination].follows_entry, share.config))
 
 
 def warn_of_changes(context: RunContext, work: Work, shares: Sequence[Share]) -> None:
@@ -230,7 +231,7 @@ def marks_after(context: RunContext, work: Work, share: Share) -> tuple[str | No
 def config_hash(work: Work, config: TableLoadConfig, definition: TableDefinition | None, salt: str = "") -> str:
     """Changes whenever the same source rows could look different in the target."""
     facts = {
-        "load": config.model_dump(mode="json", exclude=_LIMITS),
+        "load": config.model_dump(mode="json", exclude=set(config.beside_rows)),
         "transform": work.table.transform.model_dump(mode="json"),
         "source": work.table.source.model_dump(mode="json"),
         "hash_salt": hashlib.sha256(salt.encode()).hexdigest(),

@@ -146,15 +146,12 @@ def modify_column(database: str, table: str, name: str, new_type: str) -> str:
     return f"ALTER TABLE {clickhouse_name(database, table)} MODIFY COLUMN {column} {new_type}"
 
 
+def modify_codecs(database: str, table: str, columns: Sequence[str], codec: str) -> str:
+    """For what is written from now on; stored parts take it as they merge."""
+    modified = ", ".join(f"MODIFY COLUMN {clickhouse_identifier(name)} {codec}" for name in columns)
+    return f"ALTER TABLE {clickhouse_name(database, table)} {modified}"
+
+
 def insert_arrow(database: str, table: str, columns: Sequence[str]) -> str:
     names = ", ".join(clickhouse_identifier(column) for column in columns)
     return f"INSERT INTO {clickhouse_name(database, table)} ({names}) FORMAT ArrowStream"
-
-
-def delete_expired(database: str, table: str, ttl: str) -> str:
-    """Rows that the target's TTL would drop at its next merge."""
-    return f"DELETE FROM {clickhouse_name(database, table)} WHERE ({ttl}) <= now()"
-
-
-def count_expired(database: str, table: str, ttl: str) -> str:
-    return f"SELECT countIf(({ttl}) <= now()) FROM {clickhouse_name(database, table)}"

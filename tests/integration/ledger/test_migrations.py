@@ -57,6 +57,7 @@ def test_schema_sql_is_what_the_migrations_make(ledger_of_nothing: Ledger, execu
         "alerts",
         "leases",
         "loads",
+        "maintenance",
         "migrations",
         "rejects",
         "run_tables",

@@ -22,7 +22,7 @@ from tests.debian import free_port
 from tests.patience import until
 from tests.prometheus import Prometheus, prometheus
 from tests.promql import dashboard_queries
-from tests.unit.report.facts import Finished, Record
+from tests.unit.report.facts import MAINTAINED, NOT_MAINTAINED, Finished, Record
 from tests.unit.report.test_metrics import Mark
 from tests.unit.staging.runs import RUN
 
@@ -65,7 +65,8 @@ def _main_job() -> LoadMetrics:
         Record(), destination=Destination.CLICKHOUSE, status="failed", error_class="StoreError", error_message="no"
     )
     old = Mark(mark="2026-11-01T00:00:00", updated_at=ended - timedelta(hours=30))
-    return LoadMetrics(report_of(run, [Record(), failed]), [Record(), failed], [old])
+    report = replace(report_of(run, [Record(), failed]), maintenance=(MAINTAINED, NOT_MAINTAINED))
+    return LoadMetrics(report, [Record(), failed], [old])
 
 
 def _staging(job: str) -> Metrics:
@@ -109,6 +110,8 @@ def test_every_rule_is_evaluated_and_those_of_the_main_job_fire_in_words(asked: 
     (failed,) = found["EtlLoadFailed"]
     assert failed["annotations"]["summary"] == "orders was not loaded into clickhouse: StoreError"
     assert "--tables orders --load-destinations clickhouse" in failed["annotations"]["description"]
+    (unkept,) = found["EtlMaintenanceFailed"]
+    assert unkept["annotations"]["summary"] == "Upkeep of users in s3 failed"
     (old,) = found["EtlTableNotLoaded"]
     assert old["annotations"]["summary"].startswith("orders was last loaded into clickhouse 1d 6h 0m")
     assert {alert["labels"]["destination"] for alert in found["EtlManyRejected"]} == {"s3", "clickhouse"}

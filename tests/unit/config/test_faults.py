@@ -349,6 +349,13 @@ CASES = {
         6,
         "clickhouse.ttl: table orders has no column 'order_dat'; did you mean 'order_date'?",
     ),
+    "versions that a run's maintenance would take from their readers": (
+        "s3: {maintenance: weekly, vacuum_hours: 168}",
+        "s3: {maintenance: weekly, vacuum_hours: 167}",
+        6,
+        "s3.vacuum_hours 167: readers of an older version would fail; with s3.maintenance weekly it is "
+        "168 at least (`etl lake vacuum --even-if-unsafe` takes less)",
+    ),
     "a column type that PostgreSQL has not": (
         "source: {columns: {order_id: uuid, order_date: date, updated_at: timestamptz}}",
         "source: {columns: {order_id: uid, order_date: date, updated_at: timestamptz}}",

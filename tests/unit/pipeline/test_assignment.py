@@ -11,9 +11,10 @@ from etl.config.configuration import Configuration, load_configuration
 from etl.errors import UsageError
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import FrozenWindow, LoadRecord, LoadState, Run
-from etl.model import Destination, RunStatus
+from etl.model import Destination, Maintenance, RunStatus
 from etl.pipeline.assignment import Assignment, Lineage, new_assignment, resumed_assignment, resumed_options
 from etl.pipeline.context import Work
+from etl.pipeline.maintenance import Upkeep
 from etl.pipeline.options import RunOptions
 
 S3, POSTGRESQL, CLICKHOUSE = Destination.S3, Destination.POSTGRESQL, Destination.CLICKHOUSE
@@ -202,3 +203,33 @@ def test_a_resumed_run_validates_where_neither_said_no(
 
 def test_a_run_that_recorded_nothing_is_resumed_plainly() -> None:
     assert resumed_options(RunOptions(resume="r1"), EARLIER) == RunOptions(resume="r1")
+
+
+MAINTAINED = TABLES.replace("one: {}", "one: {s3: {format: delta, maintenance: weekly}}")
+
+
+def test_upkeep_is_of_what_a_run_loads_and_of_what_its_forerunners_loaded(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "shop.yaml").write_text(MAINTAINED)
+    configuration = load_configuration(tmp_path, {})
+    one = configuration.table("one")
+    upkeep = (Upkeep("one", S3, one.loads[S3]),)
+    assert new_assignment(configuration.select(), (CLICKHOUSE, S3)).upkeep == upkeep
+    assert new_assignment(configuration.select(), (CLICKHOUSE,)).upkeep == ()
+    loads = [record("one", S3, LoadState.SUCCESS), record("two", S3, LoadState.SUCCESS)]
+    resumed = resume(configuration, KnownRuns(loads_of={"r1": loads}))
+    assert (resumed.work, resumed.destinations, resumed.upkeep) == ((), (S3,), upkeep)
+
+
+@pytest.mark.parametrize(
+    ("options", "schedule"),
+    [
+        ("format: delta, maintenance: weekly", Maintenance.WEEKLY),
+        ("format: delta", Maintenance.NEVER),
+        ("format: parquet, maintenance: after_run", Maintenance.NEVER),
+    ],
+)
+def test_plain_files_that_stay_need_no_upkeep(tmp_path: Path, options: str, schedule: Maintenance) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "shop.yaml").write_text(TABLES.replace("one: {}", f"one: {{s3: {{{options}}}}}"))
+    assert load_configuration(tmp_path, {}).table("one").loads[S3].effective_maintenance is schedule

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from etl.model import ColumnDefinition, Destination, LoadResult, LoadStatus, RunStatus, WriteMode
-from etl.report.values import RunReport, TableReport
+from etl.report.values import MaintenanceReport, RunReport, TableReport
 
 STARTED = datetime(2026, 11, 20, 21, 7, 33, 250_000, tzinfo=UTC)
 
@@ -63,6 +63,14 @@ def load(**changes: Any) -> TableReport:
         "status": LoadStatus.SUCCESS,
     }
     return TableReport(**{**facts, **changes})
+
+
+MAINTAINED = MaintenanceReport(
+    "orders", Destination.S3, "s3a://bucket/data-lake/orders", LoadStatus.SUCCESS, date(2026, 11, 1), 2, None, 3, 1.5
+)
+NOT_MAINTAINED = MaintenanceReport(
+    "users", Destination.S3, "s3a://bucket/data-lake/users", LoadStatus.FAILED, error="no"
+)
 
 
 def run_report(*loads: TableReport, status: RunStatus = RunStatus.SUCCESS, rejects: int = 0) -> RunReport:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from etl.config.destinations.registry import known_destinations
 from etl.errors import UsageError
 from etl.model import Destination, LoadStatus, RunStatus, WriteMode
 from etl.report.json_report import check_report_path, report_document, write_report
-from tests.unit.report.facts import load, run_report
+from tests.unit.report.facts import MAINTAINED, NOT_MAINTAINED, load, run_report
 
 SCHEMA_FILE = Path(__file__).parents[3] / "docs" / "report.schema.json"
 
@@ -34,9 +35,8 @@ def document() -> dict[str, Any]:
         status=LoadStatus.FAILED,
         error="StoreError: no",
     )
-    return report_document(
-        run_report(load(rows_read=3, rows_inserted=3, seconds=0.5), failed, status=RunStatus.PARTIAL)
-    )
+    report = run_report(load(rows_read=3, rows_inserted=3, seconds=0.5), failed, status=RunStatus.PARTIAL)
+    return report_document(replace(report, maintenance=(MAINTAINED, NOT_MAINTAINED)))
 
 
 def test_the_document_has_these_fields() -> None:
@@ -95,12 +95,39 @@ def test_the_document_has_these_fields() -> None:
                 "error": "StoreError: no",
             },
         ],
+        "maintenance": [
+            {
+                "table": "orders",
+                "destination": "s3",
+                "target": "s3a://bucket/data-lake/orders",
+                "status": "success",
+                "deleted_before": "2026-11-01",
+                "days_deleted": 2,
+                "rows_deleted": None,
+                "files_joined": 3,
+                "seconds": 1.5,
+                "error": None,
+            },
+            {
+                "table": "users",
+                "destination": "s3",
+                "target": "s3a://bucket/data-lake/users",
+                "status": "failed",
+                "deleted_before": None,
+                "days_deleted": 0,
+                "rows_deleted": 0,
+                "files_joined": 0,
+                "seconds": 0.0,
+                "error": "no",
+            },
+        ],
     }
 
 
 def test_the_schema_describes_the_file(tmp_path: Path, schema: Any) -> None:
     path = tmp_path / "report.json"
-    write_report(run_report(load(), load(status=LoadStatus.FAILED, error="x")), path)
+    report = run_report(load(), load(status=LoadStatus.FAILED, error="x"))
+    write_report(replace(report, maintenance=(MAINTAINED, NOT_MAINTAINED)), path)
     jsonschema.validate(json.loads(path.read_text()), schema, jsonschema.Draft202012Validator)
 
 
@@ -117,6 +144,8 @@ def test_the_schema_describes_the_file(tmp_path: Path, schema: Any) -> None:
         (("loads", 0, "error"), "but it succeeded"),
         (("loads", 1, "error"), None),
         (("loads", 0, "extra"), 1),
+        (("maintenance", 0, "status"), "running"),
+        (("maintenance", 1, "error"), None),
     ],
 )
 def test_the_schema_refuses(schema: Any, place: tuple[str | int, ...], value: object) -> None:

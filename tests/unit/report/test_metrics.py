@@ -16,7 +16,7 @@ from etl.report.values import report_of
 from etl.retrying import RETRIES
 from tests.gateway import gateway
 from tests.promql import alert_rules, dashboard_queries, missing
-from tests.unit.report.facts import Finished, Record
+from tests.unit.report.facts import MAINTAINED, NOT_MAINTAINED, Finished, Record
 
 LOADED = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)
 FAILED = replace(
@@ -45,7 +45,8 @@ class Mark:
 
 
 def metrics_of(*records: Record, marks: tuple[Mark, ...] = ()) -> LoadMetrics:
-    return LoadMetrics(report_of(Finished(), records, rejects=7), records, marks)
+    report = replace(report_of(Finished(), records, rejects=7), maintenance=(MAINTAINED, NOT_MAINTAINED))
+    return LoadMetrics(report, records, marks)
 
 
 def samples(metrics: LoadMetrics, folder: Path) -> dict[tuple[str, ...], float]:
@@ -77,6 +78,13 @@ def test_how_each_load_went(tmp_path: Path) -> None:
     }  # fmt: skip
     assert {name[2:]: value for name, value in found.items() if name[0] == "etl_load_failures"} == {
         ("clickhouse", "StoreError"): 1, ("postgresql", "NeverEnded"): 1,
+    }  # fmt: skip
+
+
+def test_how_upkeep_went(tmp_path: Path) -> None:
+    found = samples(metrics_of(), tmp_path)
+    assert {name[1:]: value for name, value in found.items() if name[0] == "etl_maintenance_success"} == {
+        ("orders", "s3"): 1, ("users", "s3"): 0,
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from etl.model import Destination, LoadStatus, RunStatus
 from etl.report.commands import Commands
 from etl.report.summary import SHOWN_FAILURES, print_summary
 from etl.report.values import RunReport
-from tests.unit.report.facts import load, run_report
+from tests.unit.report.facts import MAINTAINED, NOT_MAINTAINED, load, run_report
 
 
 def lines_of(report: RunReport, width: int = 100) -> list[str]:
@@ -110,3 +111,12 @@ def test_three_destinations_fit_a_narrow_terminal() -> None:
     lines = lines_of(run_report(*loads), width=80)
     assert ["rows", "read", *["12,345,678,901"] * 3] in [line.split() for line in lines]
     assert max(map(len, lines)) <= 80
+
+
+def test_maintenance_is_told_and_changes_nothing_about_the_loads() -> None:
+    report = replace(run_report(load()), maintenance=(MAINTAINED, NOT_MAINTAINED))
+    assert lines_of(report)[0].startswith("run 20261120T210733-ab12cd: success")
+    assert lines_of(report)[-2:] == [
+        "maintenance of 1 table: 2 days deleted, 3 files joined",
+        "maintenance of users in s3 failed (the next run tries again): no",
+    ]

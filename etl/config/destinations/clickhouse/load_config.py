@@ -23,6 +23,7 @@ class ClickHouseTableLoadConfig(WithDecimals):
 
     most_digits: ClassVar[int] = 76
     supported_modes: ClassVar[frozenset[WriteMode]] = _REPLACING_MERGE_TREE_MODES
+    beside_rows: ClassVar[frozenset[str]] = WithDecimals.beside_rows | {"codec"}
     follows_key: ClassVar[tuple[str, ...]] = ("order_by",)
     destination: Destination = Destination.CLICKHOUSE
     target_database: str | None = None

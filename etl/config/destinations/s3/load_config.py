@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from etl.config.destinations.load_config import WithDecimals
-from etl.model import ConflictResolution, Destination, WriteMode
+from etl.model import ConflictResolution, Destination, Maintenance, WriteMode
 
 
 class S3Format(StrEnum):
@@ -38,6 +38,9 @@ FORMATS: dict[S3Format, FormatFacts] = {
     S3Format.JSON: FormatFacts(holds_bytes_as_text=True),
 }
 
+SAFE_VACUUM_HOURS = 168
+"""A week: a reader of an older version may still need the files."""
+
 Compression = Literal["zstd", "snappy", "gzip", "none"]
 
 
@@ -45,6 +48,7 @@ class S3TableLoadConfig(WithDecimals):
     """`partition_by` is `("partition_date",)` or empty. `path` stands under s3a://{bucket}/data-lake/."""
 
     most_digits: ClassVar[int] = 38
+    beside_rows: ClassVar[frozenset[str]] = WithDecimals.beside_rows | {"vacuum_hours", "maintenance"}
     supported_modes: ClassVar[frozenset[WriteMode]] = frozenset().union(*(facts.modes for facts in FORMATS.values()))
     destination: Destination = Destination.S3
     path: str
@@ -53,7 +57,8 @@ class S3TableLoadConfig(WithDecimals):
     """Of JSON files gzip is the default, and zstd and snappy are refused."""
     target_file_size_mb: int = Field(default=128, ge=1)
     retention_days: int | None = Field(default=None, ge=1)
-    vacuum_hours: int = Field(default=168, ge=0)
+    vacuum_hours: int = Field(default=SAFE_VACUUM_HOURS, ge=0)
+    maintenance: Maintenance = Maintenance.NEVER
 
     @model_validator(mode="after")
     def _readers_take_the_compression(self) -> S3TableLoadConfig:
@@ -84,6 +89,11 @@ class S3TableLoadConfig(WithDecimals):
     @property
     def updates_in_place(self) -> bool:
         return self.facts.updates_in_place
+
+    @property
+    def effective_maintenance(self) -> Maintenance:
+        """Plain files have no versions and are not joined: of them only days go."""
+        return self.maintenance if self.retention_days or self.format is S3Format.DELTA else Maintenance.NEVER
 
     @property
     def would_update_files(self) -> bool:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
-from etl.config.destinations.s3.load_config import S3TableLoadConfig
+from etl.config.destinations.s3.load_config import SAFE_VACUUM_HOURS, S3TableLoadConfig
 from etl.config.settings import Settings
 from etl.config.tables.column_names import same_but_for_case
 from etl.config.tables.entry import Entry, Locator
 from etl.config.tables.modes import MODES
 from etl.errors import Fault
-from etl.model import PARTITION_DATE, Destination
+from etl.model import PARTITION_DATE, Destination, Maintenance
 
 _SEGMENT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
@@ -33,6 +33,11 @@ def table_faults(entry: Entry, load: S3TableLoadConfig, at: Locator) -> Iterator
         yield at("mode").fault(f"s3.mode {load.mode} needs `partition_by: {PARTITION_DATE}`")
     if load.retention_days and not load.partition_by:
         yield at("retention_days").fault("s3.retention_days deletes expired partitions and needs partition_by")
+    if load.effective_maintenance is not Maintenance.NEVER and load.vacuum_hours < SAFE_VACUUM_HOURS:
+        yield at("vacuum_hours").fault(
+            f"s3.vacuum_hours {load.vacuum_hours}: readers of an older version would fail; with s3.maintenance "
+            f"{load.maintenance} it is {SAFE_VACUUM_HOURS} at least (`etl lake vacuum --even-if-unsafe` takes less)"
+        )
 
 
 def refused_columns(load: S3TableLoadConfig, columns: Mapping[str, str]) -> Iterator[str]:

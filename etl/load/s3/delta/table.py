@@ -111,6 +111,9 @@ class DeltaLakeTable(LakeTable):
     def expire(self, cutoff: date, *, apply: bool) -> Retention:
         return upkeep.expire(self.place, cutoff, exists=self.exists, apply=apply)
 
+    def files_to_join(self) -> int:
+        return upkeep.files_to_join(self.place) if self.exists else 0
+
     def optimize(self) -> int:
         return upkeep.optimize(self.place) if self.exists else 0
 

@@ -42,7 +42,7 @@ SELECT run_id FROM etl.runs
 WHERE status = 'running' AND heartbeat_at > clock_timestamp() - make_interval(secs => %(grace_seconds)s);
 
 -- name: mark_dead_runs
--- Runs whose heartbeat stopped: they and their running loads have failed, their leases are free.
+-- Runs whose heartbeat stopped: they, their running loads and upkeep have failed, their leases are free.
 WITH dead AS (
     UPDATE etl.runs SET status = 'failed', finished_at = clock_timestamp(), failure = 'interrupted'
     WHERE status = 'running' AND heartbeat_at <= clock_timestamp() - make_interval(secs => %(grace_seconds)s)
@@ -52,6 +52,11 @@ WITH dead AS (
     SET status = 'failed', finished_at = clock_timestamp(), error_class = 'Interrupted',
         error_message = 'the run ended without finishing this load'
     FROM dead WHERE loads.run_id = dead.run_id AND loads.status = 'running'
+), broken_off AS (
+    UPDATE etl.maintenance
+    SET status = 'failed', finished_at = clock_timestamp(), error_class = 'Interrupted',
+        error_message = 'the run ended without finishing this upkeep'
+    FROM dead WHERE maintenance.run_id = dead.run_id AND maintenance.status = 'running'
 ), freed AS (
     DELETE FROM etl.leases USING dead WHERE leases.run_id = dead.run_id
 )

@@ -5,9 +5,7 @@ from etl.statements.clickhouse.tables import (
     add_column,
     attach_partitions,
     clone_table,
-    count_expired,
     create_table,
-    delete_expired,
     drop_tables,
     exchange_tables,
     insert_arrow,
@@ -102,5 +100,3 @@ def test_statements_about_columns_and_rows() -> None:
     )
     assert modify_column("db", "n", "a", "Int64") == "ALTER TABLE `db`.`n` MODIFY COLUMN `a` Int64"
     assert insert_arrow("db", "s", ["a", "b c"]) == "INSERT INTO `db`.`s` (`a`, `b c`) FORMAT ArrowStream"
-    assert delete_expired("db", "s", "d + 1") == "DELETE FROM `db`.`s` WHERE (d + 1) <= now()"
-    assert count_expired("db", "s", "d + 1") == "SELECT countIf((d + 1) <= now()) FROM `db`.`s`"
