@@ -25,7 +25,7 @@ from etl.command.logging import LogFormat, configure_logging, default_log_format
 from etl.command.options import AsJson, ConfigDir, LogOption, MetricsPort, Pushgateway
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.config.staging.models import StagingJob
-from etl.errors import EtlError, InputAwayError, LockedError, TransientError
+from etl.errors import EtlError, InputAwayError, LockedError, NotYetError, TransientError
 from etl.project import DEFAULT_CONFIG_DIR
 from etl.report.commands import Commands
 from etl.staging.batch.rules import database_of, table_of
@@ -55,10 +55,6 @@ from etl.staging.watch.observers import Observer
 from etl.staging.watch.progress import ProgressBar
 from etl.staging.work.loads import start_load
 from etl.staging.work.worker import Worker
-
-
-class NotYetError(EtlError):
-    """A request's load could not begin, for a reason that passes."""
 
 
 def exit_of(error: EtlError) -> Exit:
