@@ -34,6 +34,9 @@ SERVERS = {
 S3 = "ownlens_s3"
 """Connections that may be left out: what is in the worker's own environment, or in etl.yaml, is used then."""
 
+REPORTS = "reports"
+"""By which name `load` tells `report` where the reports of its tries are: nowhere, if there is nothing to load."""
+
 TABLES = tables_by_domain(CONFIG_DIR)
 INSTANT = r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?$"
 
@@ -61,15 +64,18 @@ class MainJob(SparkSubmitOperator):
 
     def execute(self, context: Context) -> None:
         if not chosen(TABLES[self.domain], context["params"]["tables"]):
+            context["ti"].xcom_push(REPORTS, [])
             raise AirflowSkipException(f"none of the tables that were asked for is of {self.domain}")
         request, attempt = self._request(context), context["ti"].try_number
         REPORT_DIR.mkdir(parents=True, exist_ok=True)
         reports = [request.report(each) for each in range(1, attempt + 1)]
-        context["ti"].xcom_push("reports", [str(file) for file in reports])
+        context["ti"].xcom_push(REPORTS, [str(file) for file in reports])
         # not env_vars, which become arguments of spark-submit on YARN and Kubernetes; this process is the task's own
         os.environ |= _servers()
         _use_installed_spark()
-        self.conf = _fetched_packages(Connection.get(SPARK))
+        if (Connection.get(SPARK).host or "").startswith("local"):
+            os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+            self.conf = _fetched_packages()
         try:
             super().execute(context)
         except AirflowException as error:
@@ -98,10 +104,8 @@ def _use_installed_spark() -> None:
     os.environ.setdefault("ETL_LOG_DIR", str(PROJECT / "logs"))
 
 
-def _fetched_packages(spark: Connection) -> dict[str, str]:
-    """On this machine the JARs that the set-up has fetched; else Spark resolves spark.jars.packages at each start."""
-    if not (spark.host or "").startswith("local"):
-        return {}
+def _fetched_packages() -> dict[str, str]:
+    """The JARs that the set-up has fetched; where there are none, Spark resolves spark.jars.packages at each start."""
     ivy = Path(os.environ.get("ETL_IVY_DIR") or PROJECT / ".ivy")
     jars = "".join(file.read_text(encoding="utf-8").strip() for file in ivy.glob("spark-jars-*.txt"))
     return {"spark.jars": jars, "spark.jars.packages": "", "spark.jars.excludes": ""} if jars else {}
@@ -124,10 +128,10 @@ def _servers() -> dict[str, str]:
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
 def report(domain: str, ti: Any = None) -> dict[str, Any]:
     """What became of each load, for XCom: also where some have failed, and this task fails then and says which."""
-    reports = ti.xcom_pull(task_ids=f"{domain}.load", key="reports")
-    if not reports:
-        raise AirflowSkipException(f"{domain} was not loaded")
-    summary = summary_of([Path(file) for file in reports])
+    reports = ti.xcom_pull(task_ids=f"{domain}.load", key=REPORTS)
+    if reports == []:
+        raise AirflowSkipException(f"none of the tables that were asked for is of {domain}")
+    summary = summary_of([Path(file) for file in reports or ()])  # none at all: it did not even begin
     if failure := failure_in(domain, summary):
         ti.xcom_push("return_value", summary)
         raise AirflowFailException(failure)
