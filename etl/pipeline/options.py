@@ -241,5 +241,5 @@ def _refuse_contradictions(options: RunOptions) -> None:
     if options.idempotency_key and (options.resume or options.dry_run):
         other = "--resume" if options.resume else "--dry-run"
         raise UsageError(
-            f"--idempotency-key names a run that loads, and finds what to resume itself; leave out {other}"
+            f"--idempotency-key names a run that loads, and finds by itself what to resume; leave out {other}"
         )

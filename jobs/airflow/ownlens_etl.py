@@ -15,7 +15,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import DAG, Connection, Context, CronTriggerTimetable, Param, TaskGroup, TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowSkipException
 from airflow.sdk.log import mask_secret
-from ownlens_main_job import Request, chosen, exit_code_in, failure_in, summary_of, tables_by_domain, waves
+from ownlens_main_job import Ended, Request, chosen, failure_in, summary_of, tables_by_domain, waves
 
 PROJECT = Path(os.environ.get("ETL_AIRFLOW_PROJECT_DIR") or Path(__file__).resolve().parents[2])
 CONFIG_DIR = Path(os.environ.get("ETL_AIRFLOW_CONFIG_DIR") or PROJECT / "conf")
@@ -79,11 +79,10 @@ class MainJob(SparkSubmitOperator):
         try:
             super().execute(context)
         except AirflowException as error:
-            if (code := exit_code_in(str(error))) is None:
+            if (ended := Ended.read(str(error))) is None:
                 raise
-            said = f"{failure_in(self.domain, summary_of(reports))} (exit code {code})"
-            # the hook's message repeats the command and the log; and bad use, 2, is not mended by a retry
-            raise (AirflowFailException if code == 2 else AirflowException)(said) from None
+            failure = AirflowFailException if ended.is_bad_use else AirflowException
+            raise failure(ended.explained(self.domain, reports)) from None  # which began with the whole command
 
     def _request(self, context: Context) -> Request:
         """Retries of a task have one key, so that they resume. Clearing it raises `max_tries`: that begins anew."""

@@ -25,6 +25,7 @@ ROWS = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_re
 LONGEST_ERROR = 500
 NO_REPORT = "no report"
 """A status beside those of docs/report.schema.json."""
+NO_RUN = "the last try ended before its run did"
 
 
 def tables_by_domain(config_dir: Path) -> dict[str, list[str]]:
@@ -109,11 +110,30 @@ def failure_in(domain: str, summary: Mapping[str, Any]) -> str | None:
     lines = [f"{domain}: {len(failed)} of {len(summary['loads'])} loads failed"] if failed else []
     lines += [f"  {load['table']} into {load['destination']}: {load['error']}" for load in failed]
     if summary["status"] == NO_REPORT or not failed:
-        lines.append(f"{domain}: the last try ended before its run did; the log of {domain}.load says why")
+        lines.append(f"{domain}: {NO_RUN}; the log of {domain}.load says why")
     return "\n".join(lines)
 
 
-def exit_code_in(message: str) -> int | None:
-    """The main job's, as SparkSubmitHook tells it."""
-    found = re.search(r"Error code is: (-?\d+)\.", message)
-    return int(found[1]) if found else None
+@dataclass(frozen=True)
+class Ended:
+    """How spark-submit ended, which is how the main job did; `said`: its last lines."""
+
+    exit_code: int
+    said: str
+
+    @classmethod
+    def read(cls, message: str) -> Ended | None:
+        """From what SparkSubmitHook raises, which has the whole command before that; None where it did not start."""
+        found = re.search(r"Error code is: (-?\d+)\.", message)
+        return cls(int(found[1]), message.rpartition("Last spark-submit output:\n")[2]) if found else None
+
+    @property
+    def is_bad_use(self) -> bool:
+        """Of command line or configuration, which no retry mends."""
+        return self.exit_code == 2
+
+    def explained(self, domain: str, reports: Sequence[Path]) -> str:
+        """What has failed, from the report of this try; where it left none, in its own last words."""
+        if reports[-1].exists() and (failure := failure_in(domain, summary_of(reports))):
+            return f"{failure}\n(exit code {self.exit_code})"
+        return f"{domain}: {NO_RUN} (exit code {self.exit_code}); it said last:\n{self.said}"

@@ -13,11 +13,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from etl.project import PROJECT_DIR
@@ -32,10 +33,13 @@ PATIENCE_SECONDS = 1500
 
 @dataclass
 class Airflow:
-    """`home` has the logs; the API is that of the browser's pages."""
+    """`home` has logs and database; `commands` are those of all processes that were seen while the tests waited; the
+    API is that of the browser's pages."""
 
     url: str
     home: Path
+    session: int
+    commands: set[str] = field(default_factory=set, repr=False)
     _token: str = field(default="", repr=False)
 
     def trigger(self, run_id: str, **conf: Any) -> None:
@@ -76,9 +80,6 @@ class Airflow:
     def log(self, run_id: str, task: str, attempt: int) -> str:
         return (self.home / f"logs/dag_id={DAG}/run_id={run_id}/task_id={task}/attempt={attempt}.log").read_text()
 
-    def everything_logged(self) -> str:
-        return "\n".join(file.read_text() for file in self.home.rglob("*.log"))
-
     def call(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
@@ -95,7 +96,14 @@ class Airflow:
         end = time.monotonic() + PATIENCE_SECONDS
         while not is_so():
             assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s for {what}"
+            self._see_commands()
             time.sleep(1)
+
+    def _see_commands(self) -> None:
+        for process in psutil.process_iter():
+            with suppress(OSError, psutil.Error):
+                if os.getsid(process.pid) == self.session:
+                    self.commands.add(" ".join(process.cmdline()))
 
 
 def environment_of_airflow() -> Path:
@@ -148,7 +156,7 @@ def airflow(home: Path, environment: Mapping[str, str]) -> Iterator[Airflow]:
             start_new_session=True,
         )
         try:
-            running = Airflow(url, home)
+            running = Airflow(url, home, process.pid)
             running.wait_for_dag()
             yield running
         finally:

@@ -151,11 +151,25 @@ def test_a_run_that_broke_off_after_its_loads_is_a_failure(tmp_path: Path) -> No
     assert "ended before its run did" in (main_job.failure_in("base", main_job.summary_of([file])) or "")
 
 
-def test_an_exit_code_is_read_from_what_the_hook_says() -> None:
-    said = "Cannot execute: spark-submit --master local[*] run_etl.py. Error code is: 2.\nLast spark-submit output:\n…"
-    assert main_job.exit_code_in(said) == 2
-    assert main_job.exit_code_in(said.replace("2.", "-9.")) == -9
-    assert main_job.exit_code_in("The conn_id `ownlens_spark` isn't defined") is None
+HOOK = "Cannot execute: spark-submit --master local[*] run_etl.py. Error code is: {}.\nLast spark-submit output:\nalas"
+
+
+def test_how_spark_submit_ended_is_read_from_what_the_hook_says() -> None:
+    assert main_job.Ended.read(HOOK.format(2)) == main_job.Ended(2, "alas")
+    assert main_job.Ended.read(HOOK.format(-9)) == main_job.Ended(-9, "alas")
+    assert main_job.Ended.read("The conn_id `ownlens_spark` isn't defined") is None
+    assert [main_job.Ended(code, "").is_bad_use for code in (1, 2, 75)] == [False, True, False]
+
+
+def test_a_failed_try_is_explained_by_its_report_or_its_last_words(tmp_path: Path) -> None:
+    first, second = (request(tmp_path).report(attempt) for attempt in (1, 2))
+    write(first, "r1", "failed", load("cities", "s3", "failed", error="no bucket"))
+    assert main_job.Ended(1, "…").explained("base", [first]) == (
+        "base: 1 of 1 loads failed\n  cities into s3: no bucket\n(exit code 1)"
+    )
+    assert main_job.Ended(75, "is still alive").explained("base", [first, second]) == (
+        "base: the last try ended before its run did (exit code 75); it said last:\nis still alive"
+    )
 
 
 def test_every_requirement_is_pinned() -> None:
