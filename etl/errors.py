@@ -4,7 +4,8 @@
     ├── TransientError            a retry may help
     │   ├── ConnectionLostError   the server went away, refused, or timed out
     │   ├── ContentionError       deadlock, serialization failure, lock or commit conflict
-    │   └── OverloadedError       too many connections, parts or requests
+    │   ├── OverloadedError       too many connections, parts or requests
+    │   └── NotYetError           nothing was begun, for a reason that passes       (exit 75)
     └── TerminalError             a retry will not help
         ├── UsageError            bad command line                                    (exit 2)
         ├── ConfigurationError    every fault of the configuration, all at once       (exit 2)
@@ -60,6 +61,10 @@ class ContentionError(TransientError):
 
 class OverloadedError(TransientError):
     """The server has too many connections, parts or requests right now."""
+
+
+class NotYetError(TransientError):
+    """Nothing was begun, for a reason that passes; exit 75, the same again later."""
 
 
 class TerminalError(EtlError):

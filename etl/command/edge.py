@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from etl.command.exits import Exit
-from etl.errors import ConfigurationError, EtlError, UsageError
+from etl.errors import ConfigurationError, EtlError, NotYetError, UsageError
 from etl.names import let_output_hold_anything
 from etl.redaction import redact
 
@@ -35,6 +35,8 @@ def say(text: str) -> None:
 
 
 def exit_of(error: EtlError) -> Exit:
+    if isinstance(error, NotYetError):
+        return Exit.NOT_YET
     return Exit.USAGE if isinstance(error, UsageError | ConfigurationError) else Exit.FAILED
 
 

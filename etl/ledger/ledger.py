@@ -12,7 +12,7 @@ from psycopg2.extras import RealDictCursor
 
 from etl.alerts.outbox import CursorOutbox
 from etl.config.settings import PostgreSQLSettings
-from etl.errors import EtlError, LockedError
+from etl.errors import EtlError, LockedError, NotYetError, StoreError
 from etl.interruption import INTERRUPTED, require_uninterrupted
 from etl.ledger import history, leases, loads, maintenance, migrations, rejects, runs
 from etl.ledger.heartbeat import Heartbeat
@@ -32,9 +32,10 @@ from etl.ledger.values import (
     Watermark,
 )
 from etl.model import Destination, LoadResult, Maintenance, MaintenanceResult, RunStatus
-from etl.postgresql.door import door
+from etl.postgresql.door import door, sqlstate
 from etl.postgresql.fence import Gate
 from etl.postgresql.pool import Database
+from etl.postgresql.sqlstates import UNIQUE_VIOLATION
 from etl.redaction import redact_value
 from etl.retrying import retrying
 
@@ -76,13 +77,21 @@ class Ledger:
     # --- runs ---
 
     def start_run(self, run: NewRun, run_id: str | None = None) -> Run:
+        """NotYetError while another run of its idempotency key is under way."""
         run_id, options = run_id or runs.new_run_id(), redact_value(run.options, self._secrets)
 
         def insert(cursor: Any) -> Run:
             self._gate.require(cursor, f"run {run_id} cannot start")
             return runs.insert_run(cursor, run_id, run, options, self._gate.token)
 
-        return self._call("start_run", insert)
+        try:
+            return self._call("start_run", insert)
+        except StoreError as error:
+            if sqlstate(error) != UNIQUE_VIOLATION:
+                raise
+            raise NotYetError(
+                f"another run of idempotency key {run.idempotency_key!r} has just begun; wait until it has finished"
+            ) from error
 
     def heartbeat(self, run_id: str) -> bool:
         """Renews the run and its leases; False where the run has ended or was declared dead."""
@@ -110,6 +119,10 @@ class Ledger:
 
     def get_run(self, run_id: str) -> Run | None:
         return self._call("run", lambda cursor: runs.find_run(cursor, run_id))
+
+    def run_of_key(self, idempotency_key: str) -> Run | None:
+        """The latest run that was asked for by this name."""
+        return self._call("run_of_key", lambda cursor: runs.find_run_of_key(cursor, idempotency_key))
 
     def runs(self, limit: int = 20) -> list[Run]:
         """The latest first."""

@@ -35,6 +35,7 @@ def insert_run(
             "tables": list(run.tables),
             "options": Json(options),
             "resumed_from": run.resumed_from,
+            "idempotency_key": run.idempotency_key,
             "fencing_token": fencing_token,
         },
     )
@@ -53,6 +54,12 @@ def finish(cursor: Any, run_id: str, status: RunStatus) -> bool:
 
 def find_run(cursor: Any, run_id: str) -> Run | None:
     cursor.execute(statement("run"), {"run_id": run_id})
+    row = cursor.fetchone()
+    return None if row is None else _run(row)
+
+
+def find_run_of_key(cursor: Any, idempotency_key: str) -> Run | None:
+    cursor.execute(statement("run_of_key"), {"idempotency_key": idempotency_key})
     row = cursor.fetchone()
     return None if row is None else _run(row)
 

@@ -34,12 +34,14 @@ class RejectStatus(StrEnum):
 
 @dataclass(frozen=True)
 class NewRun:
-    """`options` is the effective command line and configuration; what looks like a secret in it is masked."""
+    """`options` is the effective command line and configuration; what looks like a secret in it is masked.
+    `idempotency_key` is by which name whoever starts it will ask for it again."""
 
     destinations: tuple[Destination, ...]
     tables: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     resumed_from: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Run:
     heartbeat_at: datetime
     finished_at: datetime | None
     fencing_token: int | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from etl.alerts.telling import Teller
 from etl.config.alerts import AlertKind
 from etl.config.configuration import Configuration
 from etl.config.servers import secrets_of
-from etl.errors import EtlError, UsageError
+from etl.errors import EtlError, NotYetError, UsageError
 from etl.interruption import INTERRUPTED
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import LoadRecord
@@ -64,7 +64,7 @@ class RunAlerts:
         """Told at once where the ledger has not been: it is away, or the run never came to its beginning."""
         try:
             yield
-        except UsageError:
+        except (UsageError, NotYetError):
             raise
         except EtlError as error:
             if INTERRUPTED.is_set():

@@ -11,7 +11,7 @@ from typing import Any
 from etl.config.configuration import Configuration
 from etl.config.destinations.registry import in_order
 from etl.config.tables.models import TableConfig
-from etl.errors import UsageError
+from etl.errors import NotYetError, UsageError
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import FrozenWindow, LoadRecord, Run
 from etl.model import Destination, RunStatus
@@ -44,6 +44,12 @@ class Assignment:
     upkeep: tuple[Upkeep, ...] = ()
 
     @property
+    def done_by(self) -> Run | None:
+        """The run that was to be continued, where it did all that is asked for."""
+        latest = self.lineage.runs[0] if self.lineage else None
+        return latest if latest and latest.status is RunStatus.SUCCESS and not self.work else None
+
+    @property
     def tables(self) -> tuple[TableConfig, ...]:
         return tuple(work.table for work in self.work)
 
@@ -64,15 +70,7 @@ def resumed_assignment(configuration: Configuration, ledger: Ledger, run_id: str
         raise UsageError(f"--resume: expected a run of the ledger, found {run_id!r}; the latest are {known}")
     if earlier.status is RunStatus.RUNNING:
         raise UsageError(f"--resume: run {run_id} is still alive; wait until it has finished, or stop it")
-    runs = _lineage(ledger, earlier)
-    latest: dict[tuple[str, Destination], LoadRecord] = {}
-    begun: dict[tuple[str, Destination], LoadRecord] = {}
-    frozen: dict[str, FrozenWindow] = {}
-    for run in reversed(runs):
-        loads = {(load.table_name, load.destination): load for load in ledger.loads(run.run_id)}
-        latest |= loads
-        begun |= {pair: load for pair, load in loads.items() if load.target is not None}
-        frozen |= ledger.frozen_tables(run.run_id)
+    lineage, latest = _inheritance(ledger, earlier)
     left: dict[str, list[Destination]] = {}
     for (table, destination), load in latest.items():
         if not load.status.is_published:
@@ -84,9 +82,62 @@ def resumed_assignment(configuration: Configuration, ledger: Ledger, run_id: str
         if table in configuration.tables
         for each in upkeep_of(configuration.tables[table], [destination])
     )
-    left_of_them = {name for each in work for name in each.destinations}
-    destinations = in_order(left_of_them | {each.destination for each in upkeep})
-    return Assignment(work, destinations, Lineage(runs, begun, frozen), upkeep)
+    return Assignment(work, _touched(work, upkeep), lineage, upkeep)
+
+
+def requested_assignment(
+    ledger: Ledger, options: RunOptions, tables: Sequence[TableConfig], destinations: tuple[Destination, ...]
+) -> Assignment:
+    """What is asked for, less what runs of the same idempotency key have published of it.
+
+    NotYetError while one of them is alive; UsageError where they were asked for other rows.
+    """
+    asked = new_assignment(tables, destinations)
+    earlier = ledger.run_of_key(options.idempotency_key) if options.idempotency_key else None
+    if earlier is None:
+        return asked
+    if earlier.status is RunStatus.RUNNING:
+        raise NotYetError(
+            f"--idempotency-key: its run {earlier.run_id} is still alive; wait until it has finished (where it was "
+            "killed, a minute), or stop it"
+        )
+    _require_same_rows(options, earlier)
+    lineage, latest = _inheritance(ledger, earlier)
+    published = {pair for pair, load in latest.items() if load.status.is_published}
+    left = (
+        Work(each.table, tuple(name for name in each.destinations if (each.table.name, name) not in published))
+        for each in asked.work
+    )
+    work = tuple(each for each in left if each.destinations)
+    return Assignment(work, _touched(work, asked.upkeep), lineage, asked.upkeep)
+
+
+def _touched(work: Sequence[Work], upkeep: Sequence[Upkeep]) -> tuple[Destination, ...]:
+    return in_order({name for each in work for name in each.destinations} | {each.destination for each in upkeep})
+
+
+def _require_same_rows(options: RunOptions, earlier: Run) -> None:
+    given, asked = options.recorded(), earlier.options
+    for flag in ("since", "until", "full_refresh"):
+        if (given[flag] or None) != (asked.get(flag) or None):
+            raise UsageError(
+                f"--idempotency-key: expected --{flag.replace('_', '-')} as its run {earlier.run_id} had it "
+                f"({asked.get(flag) or 'none'}), found {given[flag] or 'none'}; give another key for another run"
+            )
+
+
+def _inheritance(ledger: Ledger, run: Run) -> tuple[Lineage, dict[tuple[str, Destination], LoadRecord]]:
+    """What the run and those before it leave to the one that continues them, and the latest try of each load."""
+    runs = _lineage(ledger, run)
+    latest: dict[tuple[str, Destination], LoadRecord] = {}
+    begun: dict[tuple[str, Destination], LoadRecord] = {}
+    frozen: dict[str, FrozenWindow] = {}
+    for each in reversed(runs):
+        loads = {(load.table_name, load.destination): load for load in ledger.loads(each.run_id)}
+        latest |= loads
+        begun |= {pair: load for pair, load in loads.items() if load.target is not None}
+        frozen |= ledger.frozen_tables(each.run_id)
+    return Lineage(runs, begun, frozen), latest
 
 
 def _lineage(ledger: Ledger, run: Run) -> tuple[Run, ...]:

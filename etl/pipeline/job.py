@@ -25,11 +25,17 @@ from etl.extract.factory import require_sources
 from etl.interruption import interruptible, listen
 from etl.ledger.ledger import Ledger
 from etl.ledger.runs import new_run_id
-from etl.ledger.values import RejectFilter, Watermark
+from etl.ledger.values import RejectFilter, Run, Watermark
 from etl.model import Destination, RunStatus
 from etl.names import let_output_hold_anything
 from etl.pipeline.alerting import RunAlerts, resume_command
-from etl.pipeline.assignment import Assignment, new_assignment, resumed_assignment, resumed_options
+from etl.pipeline.assignment import (
+    Assignment,
+    new_assignment,
+    requested_assignment,
+    resumed_assignment,
+    resumed_options,
+)
 from etl.pipeline.context import Job
 from etl.pipeline.lineage import require_lineage, tell_lineage
 from etl.pipeline.options import (
@@ -115,6 +121,8 @@ def _run(
         ledger.migrate()
         _tell_of_dead_runs(ledger, alerts)
         assignment = _assignment(configuration, options, ledger, tables, destinations)
+        if assignment.done_by:
+            return _tell_again(job, assignment.done_by, alerts)
         require_sources(settings, assignment.tables)
         return _load(job, assignment, run_id, alerts)
 
@@ -139,7 +147,7 @@ def _assignment(
     destinations: tuple[Destination, ...],
 ) -> Assignment:
     if not options.resume:
-        return new_assignment(tables, destinations)
+        return requested_assignment(ledger, options, tables, destinations)
     assignment = resumed_assignment(configuration, ledger, options.resume)
     if assignment.destinations:
         require_servers(configuration.settings, assignment.destinations)
@@ -159,6 +167,12 @@ def _load(job: Job, assignment: Assignment, run_id: str, alerts: RunAlerts) -> i
         finally:
             has_succeeded = _report(job, run.run_id, options, progress, alerts)
     return Exit.DONE if has_succeeded else Exit.FAILED
+
+
+def _tell_again(job: Job, run: Run, alerts: RunAlerts) -> int:
+    """The report of the run that did all that is asked for; none begins."""
+    log.info("nothing left to do", run_id=run.run_id)
+    return Exit.DONE if _report(job, run.run_id, job.options, job.progress, alerts) else Exit.FAILED
 
 
 def _report(job: Job, run_id: str, options: RunOptions, progress: Progress, alerts: RunAlerts) -> bool:

@@ -14,11 +14,13 @@ from etl.config.destinations.registry import known_destinations, parse_destinati
 from etl.config.limits import parse_limit
 from etl.errors import UsageError
 from etl.model import Destination
+from etl.names import readable
 from etl.redaction import redact
 
 EPILOG = """\
 exit codes: 0 everything loaded (or was unchanged), 1 a table or destination failed, 2 bad use or configuration,
-130 interrupted (Ctrl-C, SIGTERM); --resume RUN_ID does what is left of a run that ended with 1 or 130
+75 not begun, since the run of this --idempotency-key is still under way, 130 interrupted (Ctrl-C, SIGTERM);
+--resume RUN_ID does what is left of a run that ended with 1 or 130
 """
 
 
@@ -35,6 +37,7 @@ class RunOptions:
     since: datetime | None = None
     until: datetime | None = None
     resume: str | None = None
+    idempotency_key: str | None = None
     dry_run: bool = False
     parallelism: int | None = None
     validate: bool = True
@@ -62,6 +65,9 @@ class RunOptions:
 
 PROGRAM = "run_etl.py"
 
+LONGEST_KEY = 500
+"""Characters, as the ledger checks."""
+
 
 def parse_options(arguments: Sequence[str], program: str = PROGRAM) -> RunOptions:
     """Raises UsageError for what argparse cannot see; argparse itself exits with 2."""
@@ -79,6 +85,7 @@ def parse_options(arguments: Sequence[str], program: str = PROGRAM) -> RunOption
         since=_instant("--since", given.since),
         until=_instant("--until", given.until),
         resume=given.resume,
+        idempotency_key=given.idempotency_key,
         dry_run=given.dry_run,
         parallelism=given.parallelism,
         validate=given.validate,
@@ -126,6 +133,12 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--since", metavar="TIME", help="read rows whose watermark is at or after TIME (UTC); moves no watermark back")
     add("--until", metavar="TIME", help="read rows whose watermark is before TIME (UTC)")
     add("--resume", metavar="RUN_ID", help="do what is left of an earlier run, up to its frozen upper marks")
+    add(
+        "--idempotency-key",
+        type=_key,
+        metavar="KEY",
+        help="a name of your own for this run: asked for again by it, only what is left of the run is done",
+    )
     add("--dry-run", action="store_true", help="print the plan (rows, DDL, targets) and write nothing")
     add("--parallelism", type=_positive, metavar="N", help="tables side by side (default: run.parallelism in etl.yaml)")
     add(
@@ -174,6 +187,14 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _key(text: str) -> str:
+    if not 1 <= len(text) <= LONGEST_KEY or not text.isprintable():
+        raise argparse.ArgumentTypeError(
+            f"expected 1 to {LONGEST_KEY} printable characters, found {len(text)}: {readable(text[:40])!r}"
+        )
+    return text
+
+
 def _limit(text: str) -> str:
     try:
         return parse_limit(text)
@@ -217,3 +238,8 @@ def _refuse_contradictions(options: RunOptions) -> None:
         raise UsageError("--resume does what its run was asked to; leave out tables, domains and time flags")
     if options.resume and options.dry_run:
         raise UsageError("--resume and --dry-run do not go together; plan a new run instead")
+    if options.idempotency_key and (options.resume or options.dry_run):
+        other = "--resume" if options.resume else "--dry-run"
+        raise UsageError(
+            f"--idempotency-key names a run that loads, and finds by itself what to resume; leave out {other}"
+        )

@@ -30,12 +30,15 @@ log = structlog.get_logger(__name__)
 
 def start_run(ledger: Ledger, options: RunOptions, assignment: Assignment, run_id: str | None = None) -> Run:
     """From here on there is a run to report, whatever becomes of it."""
+    earlier = assignment.lineage.runs[0] if assignment.lineage else None
     return ledger.start_run(
         NewRun(
             assignment.destinations,
             tuple(work.table.name for work in assignment.work),
             options.recorded(),
-            resumed_from=assignment.lineage.runs[0].run_id if assignment.lineage else None,
+            resumed_from=earlier.run_id if earlier else None,
+            # a run that is resumed by hand is found by the name of the one that it continues, too
+            idempotency_key=options.idempotency_key or (earlier.idempotency_key if earlier else None),
         ),
         run_id,
     )

@@ -25,7 +25,7 @@ from etl.command.logging import LogFormat, configure_logging, default_log_format
 from etl.command.options import AsJson, ConfigDir, LogOption, MetricsPort, Pushgateway
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.config.staging.models import StagingJob
-from etl.errors import EtlError, InputAwayError, LockedError, TransientError
+from etl.errors import EtlError, InputAwayError, LockedError, NotYetError, TransientError
 from etl.project import DEFAULT_CONFIG_DIR
 from etl.report.commands import Commands
 from etl.staging.batch.rules import database_of, table_of
@@ -43,7 +43,7 @@ from etl.staging.database.installation import install, install_ledger
 from etl.staging.ledger.ledger import StagingLedger
 from etl.staging.ledger.parameters import files_read
 from etl.staging.ledger.requests import Requests
-from etl.staging.loader import BrokenOffError, LoadOptions, NotYetError, StagingLoader, Summary
+from etl.staging.loader import BrokenOffError, LoadOptions, StagingLoader, Summary
 from etl.staging.migrate import MigrationSettings, plan_migration, run_migration, set_ledger_aside
 from etl.staging.migrate import check_database as check_migration
 from etl.staging.migrate.rendering import print_nothing_to_adopt, print_plan, print_report

@@ -83,10 +83,6 @@ class BrokenOffError(EtlError):
     """The run has begun, and how it ended does not stand in the ledger."""
 
 
-class NotYetError(EtlError):
-    """A request's load could not begin, for a reason that passes."""
-
-
 class StagingLoader:
     """Safe to use from several processes at once, also for one table: rows are locked in the order of their keys."""
 

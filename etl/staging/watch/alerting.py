@@ -27,12 +27,11 @@ from etl.config.alerts import AlertKind
 from etl.config.limits import exceeds
 from etl.config.staging.jobs import StagingConfiguration
 from etl.config.staging.models import StagingJob
-from etl.errors import EtlError, RejectedRowsError, UsageError
+from etl.errors import EtlError, NotYetError, RejectedRowsError, UsageError
 from etl.report.commands import Commands
 from etl.staging.database.database import StagingDatabase
 from etl.staging.ledger.queries import statement
 from etl.staging.ledger.values import Run
-from etl.staging.loader import NotYetError
 
 log = structlog.get_logger(__name__)
 

@@ -22,6 +22,9 @@ CREATE TABLE etl.runs (
     finished_at  timestamptz,
     -- which attempt of an orchestrator it is, where one started it
     fencing_token bigint,
+    -- by which name whoever started it will ask for it again
+    idempotency_key text
+        CONSTRAINT runs_idempotency_key_check CHECK (length(idempotency_key) BETWEEN 1 AND 500),
     CONSTRAINT runs_run_number_key UNIQUE (run_number),
     CONSTRAINT runs_resumed_from_fkey FOREIGN KEY (resumed_from) REFERENCES etl.runs (run_id),
     -- it is part of the names of staging tables
@@ -31,6 +34,9 @@ CREATE TABLE etl.runs (
 );
 CREATE INDEX runs_running_idx ON etl.runs (heartbeat_at) WHERE status = 'running';
 CREATE INDEX runs_fencing_token_idx ON etl.runs (fencing_token) WHERE fencing_token IS NOT NULL;
+CREATE INDEX runs_idempotency_key_idx ON etl.runs (idempotency_key, run_number) WHERE idempotency_key IS NOT NULL;
+-- what is asked for by one name is done once at a time
+CREATE UNIQUE INDEX runs_idempotency_key_running_key ON etl.runs (idempotency_key) WHERE status = 'running';
 
 -- The part of a table that a run reads, measured once in the run's snapshot: a resumed run reads no further.
 CREATE TABLE etl.run_tables (

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from etl.config.settings import PostgreSQLSettings
+from etl.errors import NotYetError
 from etl.ledger import FrozenWindow, Ledger, LoadState, NewRun, Run
 from etl.model import Destination, RunStatus
 from tests.integration.ledger.conftest import Execute, make_dead, plan, start_run
@@ -36,6 +37,28 @@ def test_a_run_is_found_as_it_was_started(ledger: Ledger) -> None:
     assert ledger.runs() == [second, first]
     assert ledger.runs(limit=1) == [second]
     assert ledger.get_run("no-such-run") is None
+
+
+NIGHT = NewRun((Destination.S3,), ("orders",), idempotency_key="night")
+
+
+def test_the_latest_run_of_a_key_is_found(ledger: Ledger) -> None:
+    assert ledger.run_of_key("night") is None
+    for _ in range(2):
+        latest = ledger.start_run(NIGHT)
+        ledger.finish_run(latest.run_id, RunStatus.FAILED)
+    start_run(ledger)
+    found = ledger.run_of_key("night")
+    assert found is not None and (found.run_id, found.idempotency_key) == (latest.run_id, "night")
+
+
+def test_one_run_of_a_key_at_a_time(ledger: Ledger) -> None:
+    first = ledger.start_run(NIGHT)
+    assert ledger.start_run(NIGHT, first.run_id).run_id == first.run_id, "a start whose answer was lost"
+    with pytest.raises(NotYetError, match=r"^another run of idempotency key 'night' has just begun; wait until it has"):
+        ledger.start_run(NIGHT)
+    ledger.finish_run(first.run_id, RunStatus.PARTIAL)
+    assert ledger.start_run(NIGHT).run_id != first.run_id
 
 
 def test_secrets_never_reach_the_ledger(ledger_settings: PostgreSQLSettings, ledger: Ledger) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from etl.command.edge import Edge, Ended, run_tool, tool
 from etl.command.exits import Exit
-from etl.errors import ConfigurationError, ConnectionLostError, DataError, EtlError, Fault, UsageError
+from etl.errors import ConfigurationError, ConnectionLostError, DataError, EtlError, Fault, NotYetError, UsageError
 
 pytestmark = pytest.mark.usefixtures("restored_logging")
 
@@ -25,6 +25,7 @@ def raising(error: BaseException) -> int:
     ("error", "code", "said"),
     [
         (UsageError("no such table"), Exit.USAGE, "no such table\n"),
+        (NotYetError("its run is alive"), Exit.NOT_YET, "its run is alive\n"),
         (
             ConfigurationError([Fault("a.yaml", 3, "bad")]),
             Exit.USAGE,

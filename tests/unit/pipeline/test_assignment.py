@@ -8,11 +8,18 @@ from typing import Any, cast
 import pytest
 
 from etl.config.configuration import Configuration, load_configuration
-from etl.errors import UsageError
+from etl.errors import NotYetError, UsageError
 from etl.ledger.ledger import Ledger
 from etl.ledger.values import FrozenWindow, LoadRecord, LoadState, Run
 from etl.model import Destination, Maintenance, RunStatus
-from etl.pipeline.assignment import Assignment, Lineage, new_assignment, resumed_assignment, resumed_options
+from etl.pipeline.assignment import (
+    Assignment,
+    Lineage,
+    new_assignment,
+    requested_assignment,
+    resumed_assignment,
+    resumed_options,
+)
 from etl.pipeline.context import Work
 from etl.pipeline.maintenance import Upkeep
 from etl.pipeline.options import RunOptions
@@ -44,6 +51,9 @@ class KnownRuns:
 
     def get_run(self, run_id: str) -> Run | None:
         return next((run for run in self.known if run.run_id == run_id), None)
+
+    def run_of_key(self, idempotency_key: str) -> Run | None:
+        return next((run for run in self.known if run.idempotency_key == idempotency_key), None)
 
     def runs(self, limit: int = 20) -> list[Run]:
         return list(self.known[:limit])
@@ -175,6 +185,82 @@ def test_a_table_that_the_configuration_no_longer_has(configuration: Configurati
     loads = [record("ones", S3, LoadState.FAILED)]
     with pytest.raises(UsageError, match=r"^unknown table 'ones'; .*one"):
         resume(configuration, KnownRuns(loads_of={"r1": loads}))
+
+
+NIGHT = RunOptions(load=True, idempotency_key="night")
+
+
+def request(
+    configuration: Configuration, ledger: KnownRuns, options: RunOptions = NIGHT, tables: tuple[str, ...] = ()
+) -> Assignment:
+    return requested_assignment(cast(Ledger, ledger), options, configuration.select(tables), (S3, CLICKHOUSE))
+
+
+def keyed(**known: Any) -> Run:
+    return replace(EARLIER, options=NIGHT.recorded(), idempotency_key="night", **known)
+
+
+def test_a_key_that_no_run_has_begins_anew(configuration: Configuration) -> None:
+    anew = new_assignment(configuration.select(), (S3, CLICKHOUSE))
+    assert request(configuration, KnownRuns((EARLIER,))) == anew
+    assert request(configuration, KnownRuns((keyed(),)), RunOptions(load=True)) == anew, "no key at all"
+
+
+def test_of_a_key_what_its_runs_have_published_is_left_out(configuration: Configuration) -> None:
+    """`two` came to the configuration after the first run."""
+    begun = record("one", CLICKHOUSE, LoadState.FAILED, target="one")
+    ledger = KnownRuns(
+        (keyed(),),
+        loads_of={"r1": [record("one", S3, LoadState.UNCHANGED), begun]},
+        frozen_of={"r1": {"one": FrozenWindow(None, "5", None, 5)}},
+    )
+    assignment = request(configuration, ledger)
+    assert names_of(assignment) == {"one": (CLICKHOUSE,), "two": (S3,)}
+    assert assignment.lineage == Lineage((keyed(),), {("one", CLICKHOUSE): begun}, ledger.frozen_of["r1"])
+    only_two = request(configuration, ledger, tables=("two",))
+    assert (names_of(only_two), only_two.destinations) == ({"two": (S3,)}, (S3,))
+
+
+def test_a_key_is_done_where_its_run_has_succeeded_with_all_that_is_asked_for(configuration: Configuration) -> None:
+    loads = [record("one", S3, LoadState.SUCCESS), record("one", CLICKHOUSE, LoadState.SKIPPED)]
+
+    def done_by(status: RunStatus, *tables: str) -> Run | None:
+        ledger = KnownRuns((keyed(status=status),), loads_of={"r1": loads})
+        return request(configuration, ledger, tables=tables).done_by
+
+    assert done_by(RunStatus.SUCCESS, "one") == keyed(status=RunStatus.SUCCESS)
+    assert done_by(RunStatus.SUCCESS, "one", "two") is None
+    assert done_by(RunStatus.PARTIAL, "one") is None, "it broke off before its end"
+    assert new_assignment((), (S3,)).done_by is None
+
+
+def test_a_key_whose_run_is_still_alive_is_not_begun_yet(configuration: Configuration) -> None:
+    alive = keyed(status=RunStatus.RUNNING, finished_at=None)
+    with pytest.raises(NotYetError, match=r"^--idempotency-key: its run r1 is still alive; wait until"):
+        request(configuration, KnownRuns((alive,)))
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (
+            {"since": NOON},
+            r"expected --since as its run r1 had it \(none\), found 2026-11-20T12:00:00\+00:00; give anoth",
+        ),
+        (
+            {"full_refresh": True},
+            r"expected --full-refresh as its run r1 had it \(none\), found True; give another key",
+        ),
+    ],
+)
+def test_a_key_stands_for_the_same_rows(configuration: Configuration, others: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        request(configuration, KnownRuns((keyed(),)), replace(NIGHT, **others))
+
+
+def test_a_key_may_come_with_other_limits_and_ways_to_run(configuration: Configuration) -> None:
+    others = replace(NIGHT, maximum_rejected="100%", validate=False, parallelism=1)
+    assert request(configuration, KnownRuns((keyed(),)), others).lineage == Lineage((keyed(),))
 
 
 def test_a_resumed_run_reads_what_its_run_read_and_reports_as_it_is_told() -> None:

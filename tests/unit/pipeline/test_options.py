@@ -63,6 +63,7 @@ def test_every_flag_of_a_backfill() -> None:
         ("--validate", RunOptions(validate=True)),
         ("--no-validate", RunOptions(validate=False)),
         ("--resume=20261120T210733-ab12cd", RunOptions(resume="20261120T210733-ab12cd")),
+        ("--idempotency-key=night/2026-11-20", RunOptions(idempotency_key="night/2026-11-20")),
         ("--log-format=console", RunOptions(log_format="console")),
     ],
 )
@@ -161,6 +162,12 @@ def test_a_resumed_run_is_not_rehearsed() -> None:
         parse_options(["--resume", "20261120T210733-ab12cd", "--dry-run"])
 
 
+@pytest.mark.parametrize("other", [["--resume", "r1"], ["--dry-run"]])
+def test_a_key_names_runs_that_load_and_finds_what_is_left_itself(other: list[str]) -> None:
+    with pytest.raises(UsageError, match=rf"^--idempotency-key names a run that loads.*leave out {other[0]}$"):
+        parse_options(["--idempotency-key", "night", *other])
+
+
 def test_a_resumed_run_may_choose_how_it_runs_and_reports() -> None:
     given = "--resume r1 --parallelism 2 --no-validate --log-format json --report report.json --config-dir conf"
     assert parse_options(given.split()) == RunOptions(
@@ -186,6 +193,9 @@ def test_a_resumed_run_may_choose_how_it_runs_and_reports() -> None:
         (["--parallelism", "-1"], "expected a whole number of at least 1, found '-1'"),
         (["--parallelism", "2.5"], "expected a whole number of at least 1, found '2.5'"),
         (["--parallelism", "many"], "expected a whole number of at least 1, found 'many'"),
+        (["--idempotency-key", ""], "expected 1 to 500 printable characters, found 0: ''"),
+        (["--idempotency-key", "two\nlines"], "expected 1 to 500 printable characters, found 9: 'two\\nlines'"),
+        (["--idempotency-key", "n" * 501], "expected 1 to 500 printable characters, found 501: 'nnn"),
     ],
 )
 def test_what_argparse_refuses_ends_with_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,6 +221,7 @@ def test_help_names_every_flag_and_the_exit_codes(capsys: pytest.CaptureFixture[
         "--since",
         "--until",
         "--resume",
+        "--idempotency-key",
         "--dry-run",
         "--parallelism",
         "--validate",

@@ -1,7 +1,7 @@
 -- name: start_run
 -- The identifier comes from the caller, so that a start whose answer was lost can be repeated.
-INSERT INTO etl.runs (run_id, destinations, tables, options, resumed_from, fencing_token)
-VALUES (%(run_id)s, %(destinations)s, %(tables)s, %(options)s, %(resumed_from)s, %(fencing_token)s)
+INSERT INTO etl.runs (run_id, destinations, tables, options, resumed_from, idempotency_key, fencing_token)
+VALUES (%(run_id)s, %(destinations)s, %(tables)s, %(options)s, %(resumed_from)s, %(idempotency_key)s, %(fencing_token)s)
 ON CONFLICT (run_id) DO UPDATE SET heartbeat_at = clock_timestamp()
 RETURNING *;
 
@@ -31,6 +31,10 @@ SELECT run_id FROM finished;
 -- name: run
 -- One run.
 SELECT * FROM etl.runs WHERE run_id = %(run_id)s;
+
+-- name: run_of_key
+-- The latest of those that were asked for by this name; each continues the one before.
+SELECT * FROM etl.runs WHERE idempotency_key = %(idempotency_key)s ORDER BY run_number DESC LIMIT 1;
 
 -- name: runs
 -- The latest first.
