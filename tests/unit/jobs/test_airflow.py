@@ -98,7 +98,15 @@ def test_each_request_has_reports_of_its_own(tmp_path: Path) -> None:
 
 def write(file: Path, run_id: str, status: str, *loads: dict[str, Any]) -> None:
     instants = dict.fromkeys(("started_at", "finished_at"), "2026-11-27T02:00:00.000Z")
-    document = {"run_id": run_id, "status": status, **instants, "rejects": 0, "retries": 0, "loads": list(loads)}
+    document = {
+        "run_id": run_id,
+        "status": status,
+        **instants,
+        "rejects": 0,
+        "retries": 0,
+        "loads": list(loads),
+        "maintenance": [],
+    }
     jsonschema.validate(document, json.loads((PROJECT_DIR / "docs" / "report.schema.json").read_text()))
     file.write_text(json.dumps(document))
 
