@@ -87,17 +87,21 @@ esac
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 export ETL_LOG_DIR="${ETL_LOG_DIR:-$root/logs}"
 export SPARK_CONF_DIR="${SPARK_CONF_DIR:-$root/conf}"
-export PYSPARK_PYTHON="${PYSPARK_PYTHON:-$python}"
 export PYSPARK_DRIVER_PYTHON="$python"
 # The Spark of .venv, which the pinned packages belong to, not one that happens to be installed.
 unset SPARK_HOME
 
+# The JARs that the set-up fetched: used where they lie, or sent to the machines of a cluster.
+jars=$(cat "$ivy"/spark-jars-*.txt)
 if $is_local; then
     export SPARK_LOCAL_IP="${SPARK_LOCAL_IP:-127.0.0.1}"
-    # The JARs that the set-up fetched, where they lie; a cluster resolves spark.jars.packages instead.
-    set -- --conf "spark.jars=$(cat "$ivy"/spark-jars-*.txt)" \
-        --conf spark.jars.packages= --conf spark.jars.excludes= "$@"
+    export PYSPARK_PYTHON="${PYSPARK_PYTHON:-$python}"
+else
+    jars=$(echo "$jars" | sed 's/local:/file:/g')
+    # The Python of the archive that they get; who names another has our packages there already.
+    export PYSPARK_PYTHON="${PYSPARK_PYTHON:-./environment/bin/python}"
 fi
+set -- --conf "spark.jars=$jars" --conf spark.jars.packages= --conf spark.jars.excludes= "$@"
 
 say "running ${job:-the job}; Spark's own log: $ETL_LOG_DIR/spark.log"
 set -- "$root/.venv/bin/spark-submit" --properties-file "$root/conf/spark-defaults.conf" --conf "spark.jars.ivy=$ivy" "$@"

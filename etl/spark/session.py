@@ -6,15 +6,11 @@ started from the same file, with the JARs that the set-up has already fetched.
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import os
 import re
-import shutil
 import sys
-import tempfile
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +21,9 @@ from pyspark.sql import SparkSession
 from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import UsageError
 from etl.project import DEFAULT_CONFIG_DIR, PROJECT_DIR, ivy_dir
+from etl.spark.executors import is_local
 from etl.spark.process import start_jvm
+from etl.spark.shipping.archives import ENVIRONMENT, SHIPPED_PYTHON, code_archive, environment_archive
 from etl.spark.tls import trust_ca
 
 SPARK_DEFAULTS = DEFAULT_CONFIG_DIR / "spark-defaults.conf"
@@ -179,16 +177,19 @@ def _log_dir() -> str:
 
 def _share_code_with_executors(spark: SparkSession) -> None:
     """Functions travel to the executors by name, so they must be able to import this package."""
-    spark.sparkContext.environment["PYTHONPATH"] = str(PROJECT_DIR)
-    if re.fullmatch(r"local(\[.*\])?", str(spark.sparkContext.master)):
+    context = spark.sparkContext
+    if is_local(spark):
+        context.environment["PYTHONPATH"] = str(PROJECT_DIR)
         return
-    # Executors fetch it when they come, so it stays until this process ends.
-    folder = Path(tempfile.mkdtemp(prefix="ownlens-etl-code-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with zipfile.ZipFile(folder / "etl.zip", "w", zipfile.ZIP_DEFLATED) as file:
-        for source in sorted((PROJECT_DIR / "etl").rglob("*.py")):
-            file.write(source, source.relative_to(PROJECT_DIR))
-    spark.sparkContext.addPyFile(str(folder / "etl.zip"))
+    context.addPyFile(str(code_archive()))
+    if context.pythonExec == SHIPPED_PYTHON and not _brings_environment(context.getConf()):
+        context.addArchive(f"{environment_archive()}#{ENVIRONMENT}")
+
+
+def _brings_environment(conf: SparkConf) -> bool:
+    """Whether spark-submit was given the archive: the driver runs on a machine of the cluster, too."""
+    brought = ",".join(str(conf.get(name, "")) for name in ("spark.archives", "spark.yarn.dist.archives"))
+    return any(each.endswith(f"#{ENVIRONMENT}") for each in brought.split(","))
 
 
 def _jvm(spark: SparkSession) -> JVMView:
