@@ -56,7 +56,7 @@ def spark_cluster(folder: Path) -> Iterator[Cluster]:
         port = free_port()
         master = f"spark://127.0.0.1:{port}"
         running.enter_context(_machine(folder / "master", "master.Master", "--port", str(port)))
-        wait_until_open(port, "Spark's master")
+        wait_until_open(port, "Spark's master", patience_seconds=120)
         as_usual = ("--cores", "1", "--memory", "1500m", "--work-dir", ".", master)
         names = ("worker-1", "worker-2")
         workers = [running.enter_context(_machine(folder / name, "worker.Worker", *as_usual)) for name in names]

@@ -79,6 +79,11 @@ _IN_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
         "the rows that were held for this load went with the executors that held them, and the source's snapshot is "
         "closed by now; --resume reads and loads what is left (did they run out of memory? spark.executor.memory)",
     ),
+    (
+        ("Cannot find catalog plugin class",),
+        "this Spark lacks Delta Lake; start it with ./spark-submit.sh or with "
+        "`spark-submit --properties-file conf/spark-defaults.conf`",
+    ),
     (("No space left on device",), "the disk that Spark spills to is full; free it or name another in spark.local.dir"),
 )
 

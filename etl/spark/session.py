@@ -31,6 +31,7 @@ LOG_CONFIGURATION = DEFAULT_CONFIG_DIR / "log4j2.properties"
 TRUST_STORES = ivy_dir() / "trust"
 _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
 """What ./spark-submit.sh was given for Spark; the job itself is this process."""
+_OF_SUBMISSION = ("spark.master", "spark.driver.", "spark.jars.")
 _DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 _KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
 _TEMPORARY_KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.TemporaryAWSCredentialsProvider"
@@ -42,7 +43,7 @@ def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | No
     """The session of this process, in UTC throughout. `options` apply only where the session is started here."""
     _use_utc_here()
     if _is_under_spark_submit():
-        spark = SparkSession.builder.appName(app_name).getOrCreate()
+        spark = SparkSession.builder.appName(app_name).config(conf=_completed()).getOrCreate()
     elif _SUBMIT_ARGUMENTS in os.environ:
         start_jvm(_jvm_log())
         spark = SparkSession.builder.appName(app_name).getOrCreate()
@@ -105,6 +106,17 @@ def read_spark_defaults(path: Path = SPARK_DEFAULTS) -> dict[str, str]:
 def _pair(line: str) -> tuple[str, str]:
     name, *value = line.split(maxsplit=1)
     return name, "".join(value)
+
+
+def _completed() -> SparkConf:
+    """With those of our options that whoever submitted this has not given (on Kubernetes nobody passes our file), as
+    far as they are not about a JVM that runs already."""
+    SparkContext._ensure_initialized()
+    conf = SparkConf()
+    for name, value in read_spark_defaults().items():
+        if not name.startswith(_OF_SUBMISSION):
+            conf.setIfMissing(name, value)
+    return conf
 
 
 def _start_local(app_name: str, options: Mapping[str, str]) -> SparkSession:

@@ -22,10 +22,13 @@ from etl.spark.shipping.packages import files_of, shipped_packages
 
 ENVIRONMENT = "environment"
 """The folder that executors find the packages in, below the one they work in."""
+PROJECT = "ownlens-etl"
+"""The folder of a driver that runs on one of the cluster's machines."""
 SHIPPED_PYTHON = f"./{ENVIRONMENT}/bin/python"
 
 _SHORT_VERSION = ".".join(map(str, sys.version_info[:2]))
 _EXECUTABLE = 0o755 << 16
+_LEFT_OUT = frozenset({"__pycache__", "page"})
 _KEPT_SECONDS = 30 * 24 * 3600
 
 log = structlog.get_logger(__name__)
@@ -49,6 +52,19 @@ def code_archive(package: Path = PROJECT_DIR / "etl") -> Path:
             file.writestr(str(name), text)
 
     return _made_once("etl", [f"{name}\n{text}" for name, text in sources.items()], fill)
+
+
+def project_archive(folders: Iterable[str] = ("etl", "conf", "jobs", "sql")) -> Path:
+    """All that a driver elsewhere runs, to be unpacked: it reads configuration and statements from files."""
+    found = (file for name in folders for file in sorted((PROJECT_DIR / name).rglob("*")) if file.is_file())
+    files = {file.relative_to(PROJECT_DIR): file for file in found if not _LEFT_OUT & set(file.parts)}
+
+    def fill(file: zipfile.ZipFile) -> None:
+        for place, source in files.items():
+            file.writestr(str(place), source.read_bytes())
+
+    content = (f"{place} {hashlib.sha256(source.read_bytes()).hexdigest()}" for place, source in files.items())
+    return _made_once(PROJECT, content, fill)
 
 
 def _fill(file: zipfile.ZipFile, packages: Mapping[str, Distribution]) -> None:
