@@ -3,12 +3,11 @@
 # Nothing here asks for PATH or HOME: Spark's workers may have neither.
 environment=$(cd "${0%/bin/python}" && pwd)
 export PYTHONPATH="$environment/packages${PYTHONPATH:+:$PYTHONPATH}"
-# A driver's variables, for those who send them as a file: --files etl.env
-if [ -r ./etl.env ]; then
-    set -a
-    . ./etl.env
-    set +a
-fi
+# The driver's variables, for those who send them as a file (--files etl.env); an executor calls `python -m …`.
+case "${1:--}" in
+-*) ;;
+*) if [ -r ./etl.env ]; then set -a && . ./etl.env && set +a; fi ;;
+esac
 for python in "${ETL_EXECUTOR_PYTHON:-}" "$(command -v python@VERSION@)" \
     /usr/local/bin/python@VERSION@ /usr/bin/python@VERSION@ /opt/conda/bin/python@VERSION@; do
     if [ -x "$python" ]; then
