@@ -23,6 +23,7 @@ from etl.stack.packages import java
 from tests.debian import free_port, wait_until_open
 
 _SPARK = Path(pyspark.__file__).parent
+_APART = 'cd "$0"; exec env -i "$@"'
 _EXECUTOR = "org.apache.spark.executor.CoarseGrainedExecutorBackend"
 
 
@@ -65,18 +66,12 @@ def spark_cluster(folder: Path) -> Iterator[Cluster]:
 
 @contextmanager
 def _machine(home: Path, role: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    spark = home / "spark" if can_hide() else _SPARK
-    spark.mkdir(parents=True, exist_ok=True)
-    alone = ["unshare", *_privileges(), "--mount"] if can_hide() else []
-    hide = _hiding(spark) if can_hide() else "true"
+    prefix, spark = other_machine(home)
     variables = ["PATH=", "HOME=", "SPARK_LOCAL_IP=127.0.0.1", f"SPARK_HOME={spark}", "SPARK_SCALA_VERSION=2.13"]
-    command = [*variables, str(Path(java()).resolve()), "-Xmx256m", "-cp", f"{spark}/jars/*"]
-    command += [f"org.apache.spark.deploy.{role}", "--host", "127.0.0.1", "--webui-port", "0", *arguments]
-    home.mkdir(exist_ok=True)
+    command = [str(Path(java()).resolve()), "-Xmx256m", "-cp", f"{spark}/jars/*", f"org.apache.spark.deploy.{role}"]
+    command += ["--host", "127.0.0.1", "--webui-port", "0", *arguments]
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*alone, "sh", "-ec", f'{hide}; cd "$0"; exec env -i "$@"', str(home), *command], stdout=log, stderr=log
-        )
+        process = subprocess.Popen([*prefix, *variables, *command], stdout=log, stderr=log)
     try:
         yield process
     finally:
@@ -84,6 +79,17 @@ def _machine(home: Path, role: str, *arguments: str) -> Iterator[subprocess.Pope
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         process.wait()
+
+
+def other_machine(home: Path) -> tuple[list[str], Path]:
+    """What makes of `NAME=value … program …` a process that works in `home` with these variables alone, and has of this
+    project nothing but Spark; and where that is."""
+    home.mkdir(exist_ok=True)
+    if not can_hide():
+        return ["sh", "-ec", _APART, str(home)], _SPARK
+    spark = home / "spark"
+    spark.mkdir()
+    return ["unshare", *_privileges(), "--mount", "sh", "-ec", f"{_hiding(spark)}; {_APART}", str(home)], spark
 
 
 @cache
@@ -98,7 +104,7 @@ def _privileges() -> list[str]:
 
 
 def _hiding(spark: Path) -> str:
-    """Spark stays, at another place; the driver's Python goes where it is not the system's."""
+    """Spark stays, at another place; the driver's Python goes, unless it is the system's."""
     hidden = [PROJECT_DIR, ivy_dir().resolve(), Path(sys.base_prefix)]
     covers = [f"mount -t tmpfs none '{each}'" for each in hidden if Path("/usr") not in (each, *each.parents)]
     return "; ".join([f"mount --bind '{_SPARK}' '{spark}'", *covers])

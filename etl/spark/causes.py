@@ -88,6 +88,7 @@ _IN_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 
 _FROM_WORKER = re.compile(r"Error from python worker:\s+(\S.*?)\nPYTHONPATH was:", re.DOTALL)
+_FULL_EXECUTOR = re.compile(r"executor \d+\): \S*OutOfMemoryError")
 _LOST_EXECUTOR = re.compile(r"ExecutorLostFailure \(.*?Reason: ([^\n]+)")
 _FILE = re.compile(
     r"(?:reading file|reading footer for file:?|getFileStatus on|open on|read on) '?(\S+?)[.:']*(?:\s|$)"
@@ -160,6 +161,11 @@ def in_words(text: str) -> str:
     is_cut_off = text.startswith("An error occurred while calling") and "\n" not in text
     if reason := why_spark_ended(_DYING_SECONDS if is_cut_off or not text else 0):
         return reason
+    if _FULL_EXECUTOR.search(text):
+        return (
+            "an executor ran out of memory; give executors more (--executor-memory 4g before the job's file) or fewer "
+            "cores each (--executor-cores)"
+        )
     for signs, words in _IN_WORDS:
         if any(sign in text for sign in signs):
             return words

@@ -7,9 +7,12 @@ The tests of this file build on one another, in their order.
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import subprocess
 import threading
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,11 +28,13 @@ import urllib3
 from pyspark.sql import SparkSession
 
 from etl.config.settings import Settings
-from etl.project import PROJECT_DIR
+from etl.project import PROJECT_DIR, ivy_dir
 from etl.spark.session import s3_options
+from etl.spark.shipping.__main__ import options
+from etl.spark.shipping.archives import PROJECT
 from tests.debian import free_port
 from tests.e2e.conftest import STORES, Newcomer
-from tests.spark_cluster import Cluster, spark_cluster
+from tests.spark_cluster import Cluster, other_machine, spark_cluster
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -287,3 +292,42 @@ def ports_of(executor: psutil.Process) -> set[int]:
         with suppress(psutil.Error):
             ports |= {each.laddr.port for each in worker.net_connections("tcp")}
     return ports
+
+
+def test_a_driver_elsewhere_runs_from_what_yarn_is_sent(newcomer: Newcomer, tmp_path: Path) -> None:
+    """In an empty folder of a machine without this checkout. Spark starts it there as YARN's container does."""
+    sent = options()
+    place = tmp_path / "container"
+    place.mkdir()
+    for archive in sent["spark.yarn.dist.archives"].split(","):
+        path, _, folder = archive.partition("#")
+        unpack(Path(path), place / folder)
+    variables = newcomer.variables()
+    (place / "etl.env").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))
+    prefix, spark = other_machine(place)
+    of_driver = {name: value for name, value in sent.items() if ".appMasterEnv." in name}
+    environment = [f"{name.rpartition('.')[2]}={value}" for name, value in of_driver.items()]
+    environment += [f"SPARK_HOME={spark}", "SPARK_LOCAL_IP=127.0.0.1", "PATH=/usr/bin:/bin"]
+    command = [f"{spark}/bin/spark-submit", "--master", "local[1]", "--conf", f"spark.jars={jars(place)}"]
+    job = [f"{PROJECT}/jobs/run_etl.py", "--tables", "customer_events", "--load-destinations", ",".join(STORES)]
+    done = subprocess.run([*prefix, *environment, *command, *job, "--full-refresh", "--report", "report.json"],
+                          capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    loads = json.loads((place / "report.json").read_text())["loads"]
+    assert [load["rows_read"] > 0 for load in loads] == [True] * len(STORES)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """As Hadoop does: executables stay what they are."""
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(folder)
+        for each in packed.infolist():
+            if mode := each.external_attr >> 16:
+                (folder / each.filename).chmod(mode)
+
+
+def jars(place: Path) -> str:
+    """Copies of those that spark-submit sends."""
+    [listing] = ivy_dir().glob("spark-jars-*.txt")
+    found = [shutil.copy(each.removeprefix("local:"), place) for each in listing.read_text().split(",")]
+    return ",".join(str(each) for each in found)
