@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from etl.command.logging import LogFormat, configure_logging
 from etl.spark.shipping.archives import ENVIRONMENT, PROJECT, SHIPPED_PYTHON, environment_archive, project_archive
 
 
@@ -11,7 +12,9 @@ def options() -> dict[str, str]:
     """The executors get the same archives; Spark puts what it brings itself behind this PYTHONPATH."""
     return {
         "spark.yarn.dist.archives": f"{environment_archive()}#{ENVIRONMENT},{project_archive()}#{PROJECT}",
+        # both: the submitting machine's own would be taken along
         "spark.yarn.appMasterEnv.PYSPARK_PYTHON": SHIPPED_PYTHON,
+        "spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON": SHIPPED_PYTHON,
         "spark.yarn.appMasterEnv.PYTHONPATH": f"./{PROJECT}",
         "spark.yarn.appMasterEnv.ETL_IVY_DIR": "./ivy",
         "spark.yarn.appMasterEnv.ETL_LOG_DIR": "./logs",
@@ -20,4 +23,5 @@ def options() -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    configure_logging(LogFormat.CONSOLE)
     sys.stdout.write("".join(f"{name}={value}\n" for name, value in options().items()))

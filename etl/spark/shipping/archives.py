@@ -57,14 +57,14 @@ def code_archive(package: Path = PROJECT_DIR / "etl") -> Path:
 def project_archive(folders: Iterable[str] = ("etl", "conf", "jobs", "sql")) -> Path:
     """All that a driver elsewhere runs, to be unpacked: it reads configuration and statements from files."""
     found = (file for name in folders for file in sorted((PROJECT_DIR / name).rglob("*")) if file.is_file())
-    files = {file.relative_to(PROJECT_DIR): file for file in found if not _LEFT_OUT & set(file.parts)}
+    files = {file.relative_to(PROJECT_DIR): file.read_bytes() for file in found}
+    kept = {str(place): content for place, content in files.items() if not _LEFT_OUT.intersection(place.parts)}
 
     def fill(file: zipfile.ZipFile) -> None:
-        for place, source in files.items():
-            file.writestr(str(place), source.read_bytes())
+        for place, content in kept.items():
+            file.writestr(place, content)
 
-    content = (f"{place} {hashlib.sha256(source.read_bytes()).hexdigest()}" for place, source in files.items())
-    return _made_once(PROJECT, content, fill)
+    return _made_once(PROJECT, [f"{place} {content!r}" for place, content in kept.items()], fill)
 
 
 def _fill(file: zipfile.ZipFile, packages: Mapping[str, Distribution]) -> None:
