@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROWS, NEW_ROWS = 200_000, 20_000
 COLUMNS = "reading_id, label, amount, measured_at, updated_at"
-_PATIENCE_SECONDS = 600
+_PATIENCE_SECONDS = 1500
 
 _SOURCE = f"""
 CREATE TABLE readings (
