@@ -294,27 +294,31 @@ def ports_of(executor: psutil.Process) -> set[int]:
     return ports
 
 
-def test_a_driver_elsewhere_runs_from_what_yarn_is_sent(newcomer: Newcomer, tmp_path: Path) -> None:
+def test_a_driver_elsewhere_runs_from_what_yarn_is_sent(
+    newcomer: Newcomer, config_dir: Path, spark: SparkSession, tmp_path: Path
+) -> None:
     """In an empty folder of a machine without this checkout. Spark starts it there as YARN's container does."""
     sent = options()
+    execute(newcomer.configuration(config_dir).settings, "UPDATE readings SET label = 'x', updated_at = now()")
     place = tmp_path / "container"
     place.mkdir()
     for archive in sent["spark.yarn.dist.archives"].split(","):
         path, _, folder = archive.partition("#")
         unpack(Path(path), place / folder)
+    shutil.copytree(config_dir, place / "media")
     variables = newcomer.variables()
     (place / "etl.env").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))
-    prefix, spark = other_machine(place)
+    prefix, its_spark = other_machine(place)
     of_driver = {name: value for name, value in sent.items() if ".appMasterEnv." in name}
     environment = [f"{name.rpartition('.')[2]}={value}" for name, value in of_driver.items()]
-    environment += [f"SPARK_HOME={spark}", "SPARK_LOCAL_IP=127.0.0.1", "PATH=/usr/bin:/bin"]
-    command = [f"{spark}/bin/spark-submit", "--master", "local[1]", "--conf", f"spark.jars={jars(place)}"]
-    job = [f"{PROJECT}/jobs/run_etl.py", "--tables", "customer_events", "--load-destinations", ",".join(STORES)]
-    done = subprocess.run([*prefix, *environment, *command, *job, "--full-refresh", "--report", "report.json"],
+    environment += [f"SPARK_HOME={its_spark}", "SPARK_LOCAL_IP=127.0.0.1", "PATH=/usr/bin:/bin"]
+    command = [f"{its_spark}/bin/spark-submit", "--master", "local[1]", "--conf", f"spark.jars={jars(place)}"]
+    job = [f"{PROJECT}/jobs/run_etl.py", "--config-dir", "media", "--load-destinations", ",".join(STORES)]
+    done = subprocess.run([*prefix, *environment, *command, *job, "--report", "report.json"],
                           capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    loads = json.loads((place / "report.json").read_text())["loads"]
-    assert [load["rows_read"] > 0 for load in loads] == [True] * len(STORES)
+    assert len(json.loads((place / "report.json").read_text())["loads"]) == len(STORES)
+    assert_stores_equal_the_source(newcomer.configuration(config_dir).settings, spark)
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -329,5 +333,7 @@ def unpack(archive: Path, folder: Path) -> None:
 def jars(place: Path) -> str:
     """Copies of those that spark-submit sends."""
     [listing] = ivy_dir().glob("spark-jars-*.txt")
-    found = [shutil.copy(each.removeprefix("local:"), place) for each in listing.read_text().split(",")]
+    folder = place / "jars"
+    folder.mkdir()
+    found = [shutil.copy(each.removeprefix("local:"), folder) for each in listing.read_text().split(",")]
     return ",".join(str(each) for each in found)

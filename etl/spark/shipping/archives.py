@@ -36,9 +36,9 @@ log = structlog.get_logger(__name__)
 Fill = Callable[[zipfile.ZipFile], None]
 
 
-def environment_archive() -> Path:
+def environment_archive(also: Iterable[str] = ()) -> Path:
     """The packages, and bin/python, which starts the machine's own Python with them."""
-    packages = shipped_packages()
+    packages = shipped_packages(also)
     installed = "\n".join(f"{name} {each.read_text('RECORD')}" for name, each in packages.items())
     return _made_once(ENVIRONMENT, [_launcher(), sys.platform, installed], lambda file: _fill(file, packages))
 

@@ -32,17 +32,20 @@ OF_THE_JOB = (
 )
 """What the main job imports, be it on an executor or, with --deploy-mode cluster, as the driver (a test asks it)."""
 
+OF_A_DRIVER = ("pandas",)
+"""What Spark wants on the driver alone, though it is not used: its workers are smaller without."""
+
 _NEVER = frozenset({"ownlens-etl", "pyspark", "py4j"})
 """Our code is an archive of its own; Spark is on every machine of its cluster."""
 _NOT_NEEDED = frozenset({"__pycache__", "tests", "include", ".."})
 _NOT_RUN = frozenset({".pyi", ".pxd", ".pxi", ".pyx", ".a", ".h"})
 
 
-def shipped_packages() -> Mapping[str, Distribution]:
+def shipped_packages(also: Iterable[str] = ()) -> Mapping[str, Distribution]:
     """Normalised name → package, with those that bring destinations of their own."""
     brought = [point.dist.name for point in entry_points(group=GROUP) if point.dist]
     found: dict[str, Distribution] = {}
-    _add([*OF_THE_JOB, *brought], found)
+    _add([*OF_THE_JOB, *brought, *also], found)
     return {name: each for name, each in sorted(found.items()) if name not in _NEVER}
 
 
