@@ -32,9 +32,7 @@ def replicated(spark: SparkSession, level: StorageLevel) -> StorageLevel:
 
 
 def require_executors(spark: SparkSession, modules: Iterable[str]) -> None:
-    """Waits for the cluster's first executor, which must be able to import `modules`; TerminalError says why not."""
-    if is_local(spark):
-        return
+    """Waits for the first executor of a cluster, which must be able to import `modules`; TerminalError says why not."""
     names = tuple(modules)
     with _Waiting(str(spark.sparkContext.master)):
         try:
