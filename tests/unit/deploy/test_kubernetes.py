@@ -77,6 +77,13 @@ def test_secrets_are_the_drivers_alone_and_nobody_is_root() -> None:
     assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)[-1] == "185"
 
 
+def test_pods_start_in_a_folder_that_they_may_write_to() -> None:
+    """Executors put what the driver sends them there."""
+    *_, home, last = re.findall(r"^WORKDIR (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert last == f"{home}/work" and "mkdir work && chown spark work\nWORKDIR" in DOCKERFILE
+    assert re.findall(r"ETL_\w+_DIR=(\S+)", DOCKERFILE) == [f"{last}/ivy", f"{last}/logs"]
+
+
 def test_the_image_is_built_from_what_is_here_and_pinned() -> None:
     for source in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
         assert all((PROJECT_DIR / each).exists() for each in source.split()), source
