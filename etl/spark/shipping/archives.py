@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -92,7 +93,8 @@ def _made_once(name: str, content: Iterable[str], fill: Fill) -> Path:
             fill(packed)
         _remove_unused(folder, name)
         log.info("archive made for the executors", archive=str(archive), megabytes=archive.stat().st_size >> 20)
-    os.utime(archive)
+    with suppress(PermissionError):  # somebody else's, who has made it for all
+        os.utime(archive)
     return archive
 
 
