@@ -24,8 +24,8 @@ fi
 # What the arguments say that matters here; each is put back as it came, the job's file with its full path.
 job=""
 is_asking=false
-is_local=true
 is_here=true
+master=local
 config_dir="$root/conf"
 previous=""
 for argument in "$@"; do
@@ -42,17 +42,25 @@ for argument in "$@"; do
         ;;
     --config-dir=*) config_dir="${argument#*=}" ;;
     --deploy-mode=cluster | *deployMode=cluster) if [ -z "$job" ]; then is_here=false; fi ;;
-    --master=* | spark.master=*) case "${argument#*=}" in local*) ;; *) is_local=false ;; esac ;;
+    --master=* | spark.master=*) if [ -z "$job" ]; then master="${argument#*=}"; fi ;;
     esac
     case "$previous" in
     --config-dir) config_dir="$argument" ;;
     --deploy-mode) if [ -z "$job" ] && [ "$argument" = cluster ]; then is_here=false; fi ;;
-    --master) case "$argument" in local*) ;; *) is_local=false ;; esac ;;
+    --master) if [ -z "$job" ]; then master="$argument"; fi ;;
     esac
     previous="$argument"
     set -- "$@" "$argument"
 done
 config_dir=$(cd "$config_dir" 2>/dev/null && pwd || echo "$config_dir")
+
+case "$is_here $master" in
+"false spark://"*)
+    say "a standalone cluster runs no Python job with --deploy-mode cluster: leave that out, and the driver runs here;"
+    say "docs/cluster.md has ways to run it elsewhere"
+    exit 2
+    ;;
+esac
 
 "$root/scripts/setup.sh"
 # What a job's flags are needs neither Spark nor a server.
@@ -66,14 +74,22 @@ if $is_here && [ "$job" -ef "$root/jobs/run_etl.py" ]; then
 fi
 ivy=$(cd "${ETL_IVY_DIR:-$root/.ivy}" && pwd)
 
-# Servers of yours, named by environment variables or etl.yaml, are used as they are; the rest is embedded.
-module etl.stack up --missing --config-dir "$config_dir" >&2
-variables=$(module etl.stack env --config-dir "$config_dir")
+# Servers of yours, named by environment variables or etl.yaml, are used as they are; the rest is embedded, where the
+# driver runs here: a cluster's machines have variables of their own.
+variables=""
+if $is_here; then
+    module etl.stack up --missing --config-dir "$config_dir" >&2
+    variables=$(module etl.stack env --config-dir "$config_dir")
+fi
 eval "$variables"
 case "$variables" in
 *ETL_SOURCE_POSTGRES_URL=*) module etl.sample --if-empty >&2 ;;
 esac
 if [ -n "$variables" ]; then
+    case "$master" in
+    local*) ;;
+    *) say "the embedded servers listen on this machine alone: executors on others do not reach them" ;;
+    esac
     say "the embedded servers stay up after the job; to look at the data, in $root:"
     say "  eval \"\$(.venv/bin/etl stack env)\"   then: psql \"\$ETL_POSTGRES_URL\", curl \"\$ETL_CLICKHOUSE_URL\", …"
     say "  stop them: make down   stop them and delete their data: .venv/bin/etl stack reset"
@@ -87,16 +103,30 @@ esac
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 export ETL_LOG_DIR="${ETL_LOG_DIR:-$root/logs}"
 export SPARK_CONF_DIR="${SPARK_CONF_DIR:-$root/conf}"
-export PYSPARK_PYTHON="${PYSPARK_PYTHON:-$python}"
 export PYSPARK_DRIVER_PYTHON="$python"
 # The Spark of .venv, which the pinned packages belong to, not one that happens to be installed.
 unset SPARK_HOME
 
-if $is_local; then
-    export SPARK_LOCAL_IP="${SPARK_LOCAL_IP:-127.0.0.1}"
-    # The JARs that the set-up fetched, where they lie; a cluster resolves spark.jars.packages instead.
-    set -- --conf "spark.jars=$(cat "$ivy"/spark-jars-*.txt)" \
-        --conf spark.jars.packages= --conf spark.jars.excludes= "$@"
+# The JARs that the set-up fetched: used where they lie, or sent to a cluster's machines.
+jars=$(cat "$ivy"/spark-jars-*.txt)
+case "$is_here $master" in
+*" local"*)
+    export SPARK_LOCAL_IP="${SPARK_LOCAL_IP:-127.0.0.1}" PYSPARK_PYTHON="${PYSPARK_PYTHON:-$python}"
+    ;;
+"false k8s://"*) jars="" ;; # the image has them, and all else
+"true "* | "false yarn"*)
+    jars=$(echo "$jars" | sed 's/local:/file:/g')
+    # Of the archive that they are sent; whoever names another Python has our packages there already.
+    export PYSPARK_PYTHON="${PYSPARK_PYTHON:-./environment/bin/python}"
+    ;;
+esac
+set -- --conf "spark.jars=$jars" --conf spark.jars.packages= --conf spark.jars.excludes= "$@"
+if [ "$is_here $master" = "false yarn" ]; then
+    while read -r option; do
+        set -- --conf "$option" "$@"
+    done <<OPTIONS
+$(module etl.spark.shipping)
+OPTIONS
 fi
 
 say "running ${job:-the job}; Spark's own log: $ETL_LOG_DIR/spark.log"

@@ -44,8 +44,8 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def wait_until_open(port: int, name: str) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
+def wait_until_open(port: int, name: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    end = time.monotonic() + patience_seconds
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

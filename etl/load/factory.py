@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pkgutil import resolve_name
 from typing import Any
 
@@ -25,6 +26,11 @@ def loader_class(destination: Destination) -> type[BaseLoader[Any]]:
             f"imported: {type(error).__name__}: {error}; install what it needs, or mend the package"
         ) from error
     return found
+
+
+def loader_modules(destinations: Iterable[Destination]) -> list[str]:
+    """What executors must be able to import."""
+    return [spec_of(each).loader.partition(":")[0] for each in destinations]
 
 
 class LoaderFactory:

@@ -26,6 +26,7 @@ from etl.interruption import interruptible, listen
 from etl.ledger.ledger import Ledger
 from etl.ledger.runs import new_run_id
 from etl.ledger.values import RejectFilter, Run, Watermark
+from etl.load.factory import loader_modules
 from etl.model import Destination, RunStatus
 from etl.names import let_output_hold_anything
 from etl.pipeline.alerting import RunAlerts, resume_command
@@ -54,6 +55,7 @@ from etl.report.summary import print_summary
 from etl.report.values import report_of
 from etl.retrying import RETRIES, retries_counted
 from etl.spark.causes import explaining
+from etl.spark.executors import is_local, require_executors
 from etl.spark.session import build_session, configure_s3
 from etl.transform.check import check_expressions
 
@@ -109,6 +111,9 @@ def _run(
     with working("starting Spark", log_format):
         spark = build_session()
     listen()
+    if not is_local(spark):
+        with working("waiting for the cluster's executors", log_format):
+            require_executors(spark, loader_modules(destinations))
     with working(f"checking the expressions of {len(tables)} tables", log_format):
         check_expressions(spark, tables, configuration.definitions)
     if settings.s3:

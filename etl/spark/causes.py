@@ -69,9 +69,26 @@ _IN_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
         "the object store gave no answer in time; does it still answer, and if so, does it need longer "
         "(s3.timeout_seconds)?",
     ),
+    (
+        ("Cannot call methods on a stopped SparkContext", "SparkContext was shut down"),
+        "Spark has ended this application; on a cluster most often since its master does not answer, or since "
+        "executors end as soon as they start: spark.log says which, the workers' own logs why",
+    ),
+    (
+        ("invalid snapshot identifier",),
+        "the rows that were held for this load went with the executors that held them, and the source's snapshot is "
+        "closed by now; --resume reads and loads what is left (did they run out of memory? spark.executor.memory)",
+    ),
+    (
+        ("Cannot find catalog plugin class",),
+        "this Spark lacks Delta Lake; start it with ./spark-submit.sh or with "
+        "`spark-submit --properties-file conf/spark-defaults.conf`",
+    ),
     (("No space left on device",), "the disk that Spark spills to is full; free it or name another in spark.local.dir"),
 )
 
+_FROM_WORKER = re.compile(r"Error from python worker:\s+(\S.*?)\nPYTHONPATH was:", re.DOTALL)
+_FULL_EXECUTOR = re.compile(r"executor \d+\): \S*OutOfMemoryError")
 _LOST_EXECUTOR = re.compile(r"ExecutorLostFailure \(.*?Reason: ([^\n]+)")
 _FILE = re.compile(
     r"(?:reading file|reading footer for file:?|getFileStatus on|open on|read on) '?(\S+?)[.:']*(?:\s|$)"
@@ -144,6 +161,11 @@ def in_words(text: str) -> str:
     is_cut_off = text.startswith("An error occurred while calling") and "\n" not in text
     if reason := why_spark_ended(_DYING_SECONDS if is_cut_off or not text else 0):
         return reason
+    if _FULL_EXECUTOR.search(text):
+        return (
+            "an executor ran out of memory; give executors more (--executor-memory 4g before the job's file) or fewer "
+            "cores each (--executor-cores)"
+        )
     for signs, words in _IN_WORDS:
         if any(sign in text for sign in signs):
             return words
@@ -151,6 +173,8 @@ def in_words(text: str) -> str:
         return (
             f"an executor was lost: {_plain(lost[1])}; give executors more memory (spark.executor.memory) or look there"
         )
+    if from_worker := _FROM_WORKER.search(text):
+        return from_worker[1]
     if is_cut_off:
         return GONE
     said = _plain(last_cause(text).said)

@@ -6,14 +6,9 @@ started from the same file, with the JARs that the set-up has already fetched.
 
 from __future__ import annotations
 
-import atexit
 import os
-import re
-import shutil
 import sys
-import tempfile
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,13 +20,16 @@ from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import UsageError
 from etl.project import DEFAULT_CONFIG_DIR, PROJECT_DIR, ivy_dir, log_dir
 from etl.spark.defaults import jars_listing, read_spark_defaults
+from etl.spark.executors import is_local
 from etl.spark.process import start_jvm
+from etl.spark.shipping.archives import ENVIRONMENT, SHIPPED_PYTHON, code_archive, environment_archive
 from etl.spark.tls import trust_ca
 
 LOG_CONFIGURATION = DEFAULT_CONFIG_DIR / "log4j2.properties"
 TRUST_STORES = ivy_dir() / "trust"
 _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
 """What ./spark-submit.sh was given for Spark; the job itself is this process."""
+_OF_SUBMISSION = ("spark.master", "spark.driver.", "spark.jars.")
 _DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 _KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
 _TEMPORARY_KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.TemporaryAWSCredentialsProvider"
@@ -43,7 +41,7 @@ def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | No
     """The session of this process, in UTC throughout. `options` apply only where the session is started here."""
     _use_utc_here()
     if _is_under_spark_submit():
-        spark = SparkSession.builder.appName(app_name).getOrCreate()
+        spark = SparkSession.builder.appName(app_name).config(conf=_completed()).getOrCreate()
     elif _SUBMIT_ARGUMENTS in os.environ:
         start_jvm(_jvm_log())
         spark = SparkSession.builder.appName(app_name).getOrCreate()
@@ -95,6 +93,17 @@ def _credentials_provider(s3: S3Settings) -> str:
     if s3.session_token:
         return _TEMPORARY_KEYS_PROVIDER
     return _KEYS_PROVIDER if s3.access_key else _AMBIENT_PROVIDER
+
+
+def _completed() -> SparkConf:
+    """With those of our options that whoever submitted this has not given (on Kubernetes nobody passes our file), as
+    far as they are not about a JVM that runs already."""
+    SparkContext._ensure_initialized()
+    conf = SparkConf()
+    for name, value in read_spark_defaults().items():
+        if not name.startswith(_OF_SUBMISSION):
+            conf.setIfMissing(name, value)
+    return conf
 
 
 def _start_local(app_name: str, options: Mapping[str, str]) -> SparkSession:
@@ -159,16 +168,19 @@ def _jvm_log() -> Path:
 
 def _share_code_with_executors(spark: SparkSession) -> None:
     """Functions travel to the executors by name, so they must be able to import this package."""
-    spark.sparkContext.environment["PYTHONPATH"] = str(PROJECT_DIR)
-    if re.fullmatch(r"local(\[.*\])?", str(spark.sparkContext.master)):
+    context = spark.sparkContext
+    if is_local(spark):
+        context.environment["PYTHONPATH"] = str(PROJECT_DIR)
         return
-    # Executors fetch it when they come, so it stays until this process ends.
-    folder = Path(tempfile.mkdtemp(prefix="ownlens-etl-code-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with zipfile.ZipFile(folder / "etl.zip", "w", zipfile.ZIP_DEFLATED) as file:
-        for source in sorted((PROJECT_DIR / "etl").rglob("*.py")):
-            file.write(source, source.relative_to(PROJECT_DIR))
-    spark.sparkContext.addPyFile(str(folder / "etl.zip"))
+    context.addPyFile(str(code_archive()))
+    if context.pythonExec == SHIPPED_PYTHON and not _brings_environment(context.getConf()):
+        context.addArchive(f"{environment_archive()}#{ENVIRONMENT}")
+
+
+def _brings_environment(conf: SparkConf) -> bool:
+    """Whether spark-submit was given the archive: the driver runs on a machine of the cluster, too."""
+    brought = ",".join(str(conf.get(name, "")) for name in ("spark.archives", "spark.yarn.dist.archives"))
+    return any(each.endswith(f"#{ENVIRONMENT}") for each in brought.split(","))
 
 
 def _jvm(spark: SparkSession) -> JVMView:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -13,6 +14,7 @@ from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.errors import ConflictError, DuplicateKeyError
 from etl.load.s3.frames import column, comparable
 from etl.model import PARTITION_DATE, ConflictResolution, Destination
+from etl.spark.executors import replicated
 
 _EQUAL = "_etl_equal"
 _STORED_DATE = "_etl_stored_date"
@@ -87,7 +89,7 @@ def find_standing(
     if extent.fits_one_task:
         frame, pruned = frame.coalesce(1).hint("shuffle_hash"), pruned.coalesce(1)
     # cut off from the target: a cache would be computed anew, and differently, once a commit changes the table
-    keys = _compare(frame, pruned, config).localCheckpoint(eager=False)
+    keys = _held(_compare(frame, pruned, config))
     counts = (
         (keys.coalesce(1) if extent.is_small else keys)
         .agg(
@@ -203,7 +205,12 @@ def days_of_keys(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig)
 def _unmatched(frame: DataFrame, keys: DataFrame, standing: Standing, config: S3TableLoadConfig) -> DataFrame:
     unmatched = without_keys(frame, keys.hint("broadcast") if standing.is_small else keys, config)
     # it is written and checked, and by a merge read twice: few rows are cheaper held than found again
-    return unmatched.localCheckpoint(eager=False).coalesce(1) if standing.is_small else unmatched
+    return _held(unmatched).coalesce(1) if standing.is_small else unmatched
+
+
+def _held(frame: DataFrame) -> DataFrame:
+    level = replicated(frame.sparkSession, StorageLevel.MEMORY_AND_DISK_DESER)
+    return frame.localCheckpoint(eager=False, storageLevel=level)
 
 
 def without_keys(frame: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:

@@ -20,6 +20,7 @@ from etl.pipeline.tables.delivery import Delivery
 from etl.pipeline.tables.settled import is_settled
 from etl.pipeline.tables.shares import Measured, Share, freeze, plan_share, read_shares, warn_of_changes
 from etl.pipeline.tables.tally import Tally, refuse_bad_keys, rules_broken, tally
+from etl.spark.executors import replicated
 from etl.transform.outcome import Outcome, Transformed
 
 MOST_ROWS_IN_MEMORY = 2_000_000
@@ -43,7 +44,7 @@ def prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]:
     frame, shares = read_shares(context, work, shares)
     warn_of_changes(context, work, shares)
     transformed = context.transformer(work).transform(frame)
-    tagged = transformed.tagged.persist(_storage(shares))
+    tagged = transformed.tagged.persist(replicated(context.spark, _storage(shares)))
     held.callback(tagged.unpersist)
     require_uninterrupted()
     with context.sources.of(work.table).blamed():

@@ -33,6 +33,11 @@ def copy_into(staging: Table, columns: Sequence[StagedColumn], copy_format: Lite
     return f"COPY {staging.sql} ({names}) FROM STDIN ({options})"
 
 
+def lock_staging(staging: Table) -> str:
+    """Until the transaction ends: an attempt whose executor was given up may still be writing on another machine."""
+    return f"LOCK TABLE {staging.sql} IN SHARE ROW EXCLUSIVE MODE"
+
+
 def count_by_attempt(staging: Table) -> str:
     return f"SELECT {ATTEMPT}, count(*) FROM {staging.sql} GROUP BY {ATTEMPT}"
 

@@ -97,6 +97,26 @@ HEAP = """An error occurred while calling o99.collectToPython.
 : org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 1.0 failed 1 times, most recent failure: Lost task 0.0 in stage 1.0 (TID 1) (localhost executor driver): java.lang.OutOfMemoryError: Java heap space
 \tat java.base/java.util.Arrays.copyOf(Arrays.java:3537)
 """  # noqa: E501
+HEAP_OF_EXECUTOR = HEAP.replace("(localhost executor driver)", "(10.0.0.7 executor 3)")
+NO_PYTHON = """An error occurred while calling z:org.apache.spark.api.python.PythonRDD.collectAndServe.
+: org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most recent failure: Lost task 0.3 in stage 0.0 (TID 3) (127.0.0.1 executor 1): org.apache.spark.SparkException: 
+Error from python worker:
+  expected Python 3.11, as the driver has it, on this machine, found none on PATH or in /usr/local/bin
+PYTHONPATH was:
+  /spark/python/lib/pyspark.zip:/spark/jars/spark-core_2.13-4.2.0.jar
+org.apache.spark.SparkException: EOFException occurred while reading the port number from pyspark.daemon's stdout.
+\tat org.apache.spark.api.python.PythonWorkerFactory.startDaemon(PythonWorkerFactory.scala:346)
+"""  # noqa: E501, W291
+NO_PROGRAM = """An error occurred while calling z:org.apache.spark.api.python.PythonRDD.collectAndServe.
+: org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most recent failure: Lost task 0.3 in stage 0.0 (TID 3) (127.0.0.1 executor 1): java.io.IOException: Cannot run program "/opt/etl/bin/python": error=2, No such file or directory
+\tat java.base/java.lang.ProcessBuilder.start(ProcessBuilder.java:1143)
+Caused by: java.io.IOException: error=2, No such file or directory
+\t... 20 more
+"""  # noqa: E501
+STOPPED = """Cannot call methods on a stopped SparkContext.
+This stopped SparkContext was created at:
+.<init>(JavaSparkContext.scala:59)
+"""
 UDF = """An exception was thrown from the Python worker:
 Traceback (most recent call last):
   File "writer.py", line 29, in write
@@ -121,6 +141,7 @@ Driver stacktrace:
 Caused by: org.postgresql.util.PSQLException: ERROR: division by zero
 \t... 1 more
 """  # noqa: E501
+SNAPSHOT_GONE = JDBC.replace("division by zero", 'invalid snapshot identifier: "00000003-0000001B-1"')
 STORE_SILENT = """An error occurred while calling o86.collectToPython.
 : org.apache.hadoop.fs.s3a.AWSApiCallTimeoutException: getFileStatus on s3a://lake/x: software.amazon.awssdk.core.exception.ApiCallTimeoutException: Client execution did not complete before the specified timeout configuration: 60000 millis
 \tat org.apache.hadoop.fs.s3a.S3AUtils.translateException(S3AUtils.java:224)
@@ -144,6 +165,11 @@ FAULTS: dict[str, tuple[str, type[EtlError], str]] = {
     "a worker that died": (WORKER_DIED, TerminalError, "a Python worker of Spark died"),
     "a lost executor": (EXECUTOR_LOST, TerminalError, "an executor was lost: Container killed by the node"),
     "a full heap": (HEAP, TerminalError, f"Spark ran out of memory; {MEMORY}"),
+    "a full heap elsewhere": (HEAP_OF_EXECUTOR, TerminalError, "an executor ran out of memory; give executors more"),
+    "a machine without Python": (NO_PYTHON, TerminalError, "expected Python 3.11, as the driver has it, on this"),
+    "another machine's Python": (NO_PROGRAM, TerminalError, 'Cannot run program "/opt/etl/bin/python"'),
+    "rows that are lost": (SNAPSHOT_GONE, TerminalError, "the rows that were held for this load went with"),
+    "a cluster that is gone": (STOPPED, TerminalError, "Spark has ended this application; on a cluster most often"),
     "a function's error": (UDF, TerminalError, "why\nand where"),
     "an error of ours": (OURS, OverloadedError, "expected the object store to write x, it answered SlowDown"),
     "an unknown column": (UNRESOLVED, TerminalError, "A column with name `nope` cannot be resolved. Did you mean"),

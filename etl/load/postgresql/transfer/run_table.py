@@ -28,6 +28,7 @@ from etl.statements.postgresql.run_table import (
     create_staging,
     delete_losers,
     drop_staging,
+    lock_staging,
 )
 from etl.statements.postgresql.tables import create_schema
 from etl.statements.postgresql.writing import Write
@@ -90,7 +91,9 @@ def recreate(cursor: Any, staging: Table, columns: tuple[StagedColumn, ...], own
 
 
 def keep_winners(cursor: Any, staging: Table, staged: Staged) -> None:
-    """Deletes what losing attempts left; the rest must be what the receipts say, attempt by attempt."""
+    """Deletes what losing attempts left, and lets none write any more; the rest must be what the receipts say, attempt
+    by attempt."""
+    cursor.execute(lock_staging(staging))
     expected = {receipt.attempt: receipt.rows for receipt in staged.receipts if receipt.rows}
     cursor.execute(count_by_attempt(staging))
     found = dict(cursor.fetchall())

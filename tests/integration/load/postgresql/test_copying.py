@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg2.errors
 import pyarrow as pa
 import pytest
 
@@ -13,7 +14,7 @@ from etl.load.postgresql import preparation
 from etl.load.postgresql.door import transaction
 from etl.load.postgresql.transfer import partition
 from etl.load.postgresql.transfer.partition import COPY_BYTES, CopyConfig, copy_partition
-from etl.load.postgresql.transfer.run_table import recreate
+from etl.load.postgresql.transfer.run_table import Staged, keep_winners, recreate
 from etl.statements.postgresql.writing import Write
 from tests.integration.load.postgresql.conftest import Database, table_config
 
@@ -73,6 +74,20 @@ def test_a_copy_that_fails_after_others_leaves_none_of_their_rows(
     with pytest.raises(DataError, match="no more"):
         copy_partition(batches(), Attempt(0, 0), copy)
     assert database.execute(f"SELECT count(*) FROM {write.staging.sql}") == [(0,)]
+
+
+def test_an_attempt_that_was_given_up_adds_nothing_to_what_is_published(database: Database, write: Write) -> None:
+    """Its machine may go on when its executor is taken for dead: no row may come between count and publication."""
+    copy = CopyConfig(database.settings, write.staging, write.columns, "binary")
+    copy_partition(iter([rows(1, 2, 8)]), Attempt(0, 0), copy)
+    winner = copy_partition(iter([rows(1, 2, 8)]), Attempt(0, 1), copy)
+    late = f"SET lock_timeout = '100ms'; INSERT INTO {write.staging.sql} (_etl_attempt, id, doc) VALUES (2, 1, 'late')"
+    with transaction(database.settings, "publish") as cursor:
+        keep_winners(cursor, write.staging, Staged((winner,)))
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            database.execute(late)
+        cursor.execute(f"SELECT _etl_attempt, count(*) FROM {write.staging.sql} GROUP BY 1")
+        assert cursor.fetchall() == [(1, 2)]
 
 
 def test_a_loader_that_is_kept_waiting_while_it_sends_is_patient(database: Database) -> None:
