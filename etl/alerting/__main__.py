@@ -6,7 +6,6 @@ configuration. The orchestrator's own alerts: `etl orchestrator alert list`.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -14,24 +13,14 @@ import typer
 from etl.alerting.checking import checked
 from etl.alerting.outboxes import Outboxes, opened
 from etl.alerting.rendering import print_alerts, print_findings
-from etl.alerts.testing import send_test
+from etl.alerts.commands import AlertStatus, try_channel
 from etl.command.console import print_json, table_console
 from etl.command.edge import run_tool, tool
 from etl.command.exits import Exit
-from etl.command.logging import configure_logging, default_log_format
 from etl.command.options import AsJson, ConfigDir
-from etl.config.configuration import load_settings
-from etl.config.servers import secrets_of
 from etl.project import DEFAULT_CONFIG_DIR
 
 app = tool(__doc__)
-
-
-class AlertStatus(StrEnum):
-    PENDING = "pending"
-    SENT = "sent"
-    SUPPRESSED = "suppressed"
-    GIVEN_UP = "given_up"
 
 
 @app.command()
@@ -41,13 +30,7 @@ def test(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Send a text to a channel, to see whether it arrives."""
-    settings = load_settings(config_dir)
-    configure_logging(default_log_format(), secrets=secrets_of(settings))
-    send_test(settings.alerts, channel)
-    if as_json:
-        print_json({"channel": channel, "taken": True})
-    else:
-        typer.echo(f"channel {channel} took it")
+    try_channel(config_dir, channel, as_json=as_json)
 
 
 @app.command()

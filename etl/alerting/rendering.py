@@ -9,10 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from etl.alerts.commands import STYLES
 from etl.alerts.findings import Place
 from etl.command.console import plain_table
-
-STYLES = {"pending": "cyan", "sent": "green", "suppressed": "dim", "given_up": "bold red"}
 
 
 def print_alerts(alerts: Sequence[Mapping[str, Any]], console: Console) -> None:

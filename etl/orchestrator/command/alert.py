@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from etl.alerts.testing import send_test
+from etl.alerts.commands import STYLES, AlertStatus, try_channel
 from etl.command.console import plain_table, print_json, table_console
 from etl.command.edge import tool
-from etl.command.logging import configure_logging, default_log_format
 from etl.command.options import AsJson, ConfigDir
-from etl.config.configuration import load_settings
-from etl.config.servers import secrets_of
 from etl.orchestrator.command.moments import moment
 from etl.orchestrator.command.opening import opened
 from etl.project import DEFAULT_CONFIG_DIR
 
 app = tool("Alerts: what was told to whom, and whether a channel works.")
-
-STYLES = {"pending": "cyan", "sent": "green", "suppressed": "dim", "given_up": "bold red"}
-
-
-class AlertStatus(StrEnum):
-    PENDING = "pending"
-    SENT = "sent"
-    SUPPRESSED = "suppressed"
-    GIVEN_UP = "given_up"
 
 
 @app.command("list")
@@ -58,13 +45,7 @@ def test(
     config_dir: ConfigDir = DEFAULT_CONFIG_DIR,
 ) -> None:
     """Send a text to a channel, to see whether it arrives."""
-    settings = load_settings(config_dir)
-    configure_logging(default_log_format(), secrets=secrets_of(settings))
-    send_test(settings.alerts, channel)
-    if as_json:
-        print_json({"channel": channel, "taken": True})
-    else:
-        typer.echo(f"channel {channel} took it")
+    try_channel(config_dir, channel, as_json=as_json)
 
 
 def _print(alerts: list[dict[str, Any]], console: Console) -> None:
