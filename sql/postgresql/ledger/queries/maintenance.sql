@@ -27,6 +27,7 @@ ON CONFLICT (run_id, table_name, destination) DO UPDATE SET
 RETURNING run_id;
 
 -- name: complete_maintenance
+-- Only what this run began; nothing where it had been declared dead meanwhile.
 UPDATE etl.maintenance
 SET status = 'success', deleted_before = %(deleted_before)s, days_deleted = %(days_deleted)s,
     rows_deleted = %(rows_deleted)s, files_joined = %(files_joined)s, seconds = %(seconds)s,
