@@ -105,8 +105,10 @@ def _privileges() -> list[str]:
 
 def _hiding(spark: Path) -> str:
     """Spark stays, at another place; the driver's Python goes, unless it is the system's."""
-    hidden = [PROJECT_DIR, ivy_dir().resolve(), Path(sys.base_prefix)]
-    covers = [f"mount -t tmpfs none '{each}'" for each in hidden if Path("/usr") not in (each, *each.parents)]
+    hidden = {PROJECT_DIR.resolve(), ivy_dir().resolve(), Path(sys.base_prefix).resolve()}
+    # what lies in another of them goes with it
+    apart = sorted(each for each in hidden if hidden.isdisjoint(each.parents))
+    covers = [f"mount -t tmpfs none '{each}'" for each in apart if Path("/usr") not in (each, *each.parents)]
     return "; ".join([f"mount --bind '{_SPARK}' '{spark}'", *covers])
 
 
