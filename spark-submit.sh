@@ -67,24 +67,17 @@ esac
 if $is_asking; then
     exec "$python" "$job" --help
 fi
-# Nor does it to see that a run cannot begin; a cluster's machines have folders and variables of their own.
-if $is_here && [ "$job" -ef "$root/jobs/run_etl.py" ]; then
-    # with the packages of yours that the job will find
-    PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" "$python" -P -m etl.submission "$@"
-fi
 ivy=$(cd "${ETL_IVY_DIR:-$root/.ivy}" && pwd)
 
-# Servers of yours, named by environment variables or etl.yaml, are used as they are; the rest is embedded, where the
-# driver runs here: a cluster's machines have variables of their own.
+# Nor does it to see that a run cannot begin. Servers of yours, named by environment variables or etl.yaml, are used as
+# they are; the rest is embedded, where the driver runs here: a cluster's machines have folders and variables of their
+# own.
 variables=""
 if $is_here; then
-    module etl.stack up --missing --config-dir "$config_dir" >&2
-    variables=$(module etl.stack env --config-dir "$config_dir")
+    # with the packages of yours that the job will find
+    variables=$(PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" "$python" -P -m etl.submission "$config_dir" "$@")
 fi
 eval "$variables"
-case "$variables" in
-*ETL_SOURCE_POSTGRES_URL=*) module etl.sample --if-empty >&2 ;;
-esac
 if [ -n "$variables" ]; then
     case "$master" in
     local*) ;;

@@ -15,14 +15,13 @@ from etl.command.edge import run_tool, tool
 from etl.command.typed import etl_as_typed
 from etl.errors import UsageError
 from etl.sample.dirty import Dirt
-from etl.sample.filling import Outcome, advance, fill, is_filled
+from etl.sample.filling import Outcome, advance, fill
 from etl.sample.nycflights import export_tables
 from etl.sample.plan import demo_days
-from etl.sample.source import open_source
+from etl.sample.source import DEFAULT_URL_VARIABLE, LEFT_ALONE, is_filled, open_source
 from etl.sample.summary import as_json, domain_line, print_summary
 from etl.sample.window import Window
 
-DEFAULT_URL_VARIABLE = "ETL_SOURCE_POSTGRES_URL"
 LAST_DAY = datetime(2026, 6, 30)  # no wall clock: the same command gives the same rows, today and next year
 
 app = tool(None, no_args_is_help=False)
@@ -90,7 +89,7 @@ def _say_domain(domain: str, rows: int, seconds: float) -> None:
 
 def _report(outcome: Outcome | None, dirt: Dirt, json_output: bool) -> None:
     if outcome is None:
-        _console.print("the source holds rows already: left alone")
+        _console.print(LEFT_ALONE)
     else:
         print_summary(_console, outcome, dirt)
     if json_output:

@@ -79,11 +79,6 @@ def advance(cursor: Cursor, *, days: int, dirt: Dirt, on_domain: OnDomain) -> Ou
     return outcome
 
 
-def is_filled(cursor: Cursor) -> bool:
-    """By the sample, or by someone else: any row in any of the 79 tables counts."""
-    return bool(tables_with_rows(cursor, existing_tables(cursor)))
-
-
 def _make_room(cursor: Cursor, recreate: bool) -> None:
     tables = existing_tables(cursor)
     filled = tables_with_rows(cursor, tables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,10 +13,24 @@ from psycopg2.extensions import cursor as Cursor
 
 from etl.errors import ConnectionLostError, StoreError, UsageError
 from etl.project import SQL_DIR
-from etl.sample.tables import BUILDERS_BY_DOMAIN
 
 SCHEMA_DIR = SQL_DIR / "postgresql" / "source"
-TABLES = tuple(table for builders in BUILDERS_BY_DOMAIN.values() for table in builders)
+DOMAINS = (
+    "base",
+    "company",
+    "security",
+    "ml_models",
+    "editorial",
+    "customer",
+    "data_quality",
+    "compliance",
+    "audit",
+    "configuration",
+)
+"""A file of the schema each, in an order in which parents precede children (cycles aside)."""
+
+DEFAULT_URL_VARIABLE = "ETL_SOURCE_POSTGRES_URL"
+LEFT_ALONE = "the source holds rows already: left alone"
 
 _LOCK_KEY = 7_979_797_979
 """Advisory lock (of one transaction): two samples never fill or advance the same database at once."""
@@ -55,6 +70,22 @@ def _first_line(error: psycopg2.Error) -> str:
     return str(error).strip().partition("\n")[0]
 
 
+def _schema_of(domain: str) -> str:
+    return (SCHEMA_DIR / f"{domain}.sql").read_text(encoding="utf-8")
+
+
+TABLES = tuple(
+    table
+    for domain in DOMAINS
+    for table in re.findall(r"^CREATE TABLE IF NOT EXISTS (\w+)", _schema_of(domain), re.MULTILINE)
+)
+
+
+def is_filled(cursor: Cursor) -> bool:
+    """By the sample, or by someone else: any row in any of the 79 tables counts."""
+    return bool(tables_with_rows(cursor, existing_tables(cursor)))
+
+
 def existing_tables(cursor: Cursor) -> list[str]:
     """Those of the 79 that are there, ours or not."""
     cursor.execute(
@@ -75,8 +106,8 @@ def _has_rows(cursor: Cursor, table: str) -> bool:
 
 
 def create_schema(cursor: Cursor) -> None:
-    for domain in BUILDERS_BY_DOMAIN:
-        cursor.execute((SCHEMA_DIR / f"{domain}.sql").read_text(encoding="utf-8"))
+    for domain in DOMAINS:
+        cursor.execute(_schema_of(domain))
 
 
 def drop_schema(cursor: Cursor, tables: Sequence[str]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -68,16 +70,12 @@ def env(
 ) -> None:
     """Print export lines for what you have not configured yourself."""
     stack = _stack()
-    own = stack.own_servers()
-    missing = environment.missing_groups(os.environ, config_dir, own)
-    wanted = {name for group in (environment.GROUPS if every else missing) for name in environment.GROUPS[group]}
-    if not wanted:
+    values = _variables(stack, every, config_dir)
+    if not values:
         return
-    if own is None:
-        raise UsageError(f"the embedded servers have never been started; run `{etl_as_typed()} stack up` first")
-    values = environment.variables(own.ports, own.credentials)
-    sys.stdout.write(environment.export_lines({name: value for name, value in values.items() if name in wanted}))
-    needed = {environment.SERVER_OF_GROUP[group] for group, names in environment.GROUPS.items() if wanted & {*names}}
+    sys.stdout.write(environment.export_lines(values))
+    groups = environment.GROUPS.items()
+    needed = {environment.SERVER_OF_GROUP[group] for group, names in groups if {*values} & {*names}}
     for server in stack.status():
         if server.name in needed and not server.is_up:
             say(f"warning: {server.name} is not up; run `{etl_as_typed()} stack up`")
@@ -88,6 +86,25 @@ def reset() -> None:
     """Stop all of them and delete their data."""
     _stack().reset()
     say("all embedded servers are down and their data is deleted")
+
+
+def start_missing(config_dir: Path) -> dict[str, str]:
+    """`up --missing`, with all it says on stderr, and what `env` would then print."""
+    with redirect_stdout(sys.stderr):
+        up(missing=True, config_dir=config_dir)
+    return _variables(_stack(), False, config_dir)
+
+
+def _variables(stack: Stack, every: bool, config_dir: Path) -> dict[str, str]:
+    own = stack.own_servers()
+    missing = environment.missing_groups(os.environ, config_dir, own)
+    wanted = {name for group in (environment.GROUPS if every else missing) for name in environment.GROUPS[group]}
+    if not wanted:
+        return {}
+    if own is None:
+        raise UsageError(f"the embedded servers have never been started; run `{etl_as_typed()} stack up` first")
+    values = environment.variables(own.ports, own.credentials)
+    return {name: value for name, value in values.items() if name in wanted}
 
 
 def _stack() -> Stack:

@@ -145,7 +145,7 @@ def test_every_word_of_yaml_is_reserved() -> None:
 
 def test_the_flags_of_a_run_are_checked_without_a_traceback_where_a_package_is_broken(site: Path) -> None:
     brings(site, "ATTIC = 5\n")
-    command = [sys.executable, "-P", "-m", "etl.submission", "jobs/run_etl.py", "--load-destinations", "s3"]
+    command = [sys.executable, "-P", "-m", "etl.submission", "conf", "jobs/run_etl.py", "--load-destinations", "s3"]
     ended = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": f"{PROJECT_DIR}:{site}"}, capture_output=True, text=True, check=False
     )
