@@ -96,10 +96,10 @@ def _prepare(config_dir: Path, submitted: Sequence[str]) -> int:
     variables = start_missing(config_dir)
     sys.stdout.write(export_lines(variables))
     source = variables.get(SOURCE)
-    return _fill_if_empty(source) if source else Exit.DONE
+    return fill_if_empty(source) if source else Exit.DONE
 
 
-def _fill_if_empty(source: str) -> int:
+def fill_if_empty(source: str) -> int:
     with open_source(source) as cursor:
         if is_filled(cursor):
             say(LEFT_ALONE)

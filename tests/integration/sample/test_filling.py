@@ -11,9 +11,10 @@ import pytest
 from etl.command.exits import Exit
 from etl.sample.dirty import Dirt
 from etl.sample.filling import fill
-from etl.sample.source import SCHEMA_DIR, TABLES, open_source
+from etl.sample.source import DEFAULT_URL_VARIABLE, LEFT_ALONE, SCHEMA_DIR, TABLES, open_source
 from etl.sample.tables import BUILDERS_BY_DOMAIN
 from etl.sample.window import Window
+from etl.submission import fill_if_empty
 from tests.integration.sample.conftest import SampleDatabase
 
 pytestmark = pytest.mark.stack
@@ -109,6 +110,19 @@ def test_some_tables_without_rows_are_named(make_database: MakeDatabase) -> None
     refused = database.run(*SCALE)
     assert refused.exit_code == Exit.USAGE
     assert "found 1 (no companies)" in refused.stderr
+
+
+def test_a_job_does_not_begin_over_a_sample_that_was_refused(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = make_database()
+    database.query("CREATE TABLE countries (country_id smallint)")
+    monkeypatch.setenv(DEFAULT_URL_VARIABLE, database.url)
+    assert fill_if_empty(database.url) == Exit.USAGE
+    assert "found 1 (no companies)" in capsys.readouterr().err
+    database.query("INSERT INTO countries VALUES (1)")
+    assert fill_if_empty(database.url) == Exit.DONE
+    assert capsys.readouterr().err == f"{LEFT_ALONE}\n"
 
 
 class _KilledError(Exception):

@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 
 from etl.model import TableDefinition
-from etl.sample.source import SCHEMA_DIR
+from etl.sample.source import SCHEMA_DIR, TABLES
 from etl.sample.tables import BUILDERS_BY_DOMAIN
 
 _CONTRACT_FILE = Path(__file__).parents[2] / "contract_tables.csv"
@@ -27,6 +27,10 @@ def test_the_schema_has_the_tables_of_the_contract_each_in_its_domains_file() ->
         if isinstance(statement, exp.Create) and statement.kind == "TABLE"
     }
     assert found == {row["table"]: row["domain"] for row in CONTRACT}
+
+
+def test_tables_are_filled_in_the_order_in_which_they_are_created() -> None:
+    assert list(TABLES) == [table for builders in BUILDERS_BY_DOMAIN.values() for table in builders]
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMA_DIR.glob("*.sql")), ids=lambda path: path.stem)
