@@ -1,4 +1,4 @@
-"""python -m bench main | staging | uploader | orchestrator | page: measures, on servers of the benchmark's own."""
+"""python -m bench main | night | staging | uploader | orchestrator | page: measures, on servers of its own."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from pyspark.sql import SparkSession
 from bench.large import measure_large
 from bench.machine import describe_machine
 from bench.measure import Results
+from bench.night import Plan as NightPlan
+from bench.night import measure_night
 from bench.orchestrator import SCENARIOS, USUAL, measure_orchestrator
 from bench.orchestrator import Plan as QueuePlan
 from bench.page import measure_page
-from bench.peers.environment import prepare_environment
+from bench.peers.environment import OF_THE_NIGHT, prepare_environment
 from bench.printing import print_results, write_json
 from bench.races import Course, race_clickhouse, race_postgresql, race_s3
 from bench.servers import embedded_servers, read_settings
 from bench.small import measure_small
 from bench.staging import measure_staging
-from bench.start import measure_start
+from bench.start import measure_first_read, measure_start
 from bench.together import fill_source, measure_together
 from bench.uploader import CONTENDERS, Plan, measure_uploader
 from etl.config.settings import Settings
@@ -42,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
             _measure_uploader(options, machine, results)
         elif options.suite == "orchestrator":
             _measure_orchestrator(options, machine, results)
+        elif options.suite == "night":
+            _measure_night(options, machine, results)
         elif options.suite == "page":
             _measure_page(results)
         else:
@@ -66,6 +70,7 @@ def _measure_with_all_servers(options: argparse.Namespace, results: Results) -> 
 def _measure(options: argparse.Namespace, settings: Settings, variables: dict[str, str], results: Results) -> None:
     if "start" in options.only:
         _add(results, measure_start(options.rounds, _say))
+        _add(results, measure_first_read(settings, variables, options.rounds, _say))
     spark = build_session("ownlens-etl-bench")
     assert settings.s3 is not None
     configure_s3(spark, settings.s3)
@@ -100,6 +105,13 @@ def _measure_uploader(options: argparse.Namespace, machine: dict[str, str], resu
         measure_uploader(variables["ETL_POSTGRES_URL"], peers, Path(folder), plan, results, _say)
 
 
+def _measure_night(options: argparse.Namespace, machine: dict[str, str], results: Results) -> None:
+    peers = prepare_environment(_say, OF_THE_NIGHT, "bench-night-peers")
+    machine["peers"] = f"dlt {peers.packages()['dlt']}"
+    with embedded_servers() as variables:
+        measure_night(variables, peers, NightPlan(options.rounds, options.naive), results, _say)
+
+
 def _measure_orchestrator(options: argparse.Namespace, machine: dict[str, str], results: Results) -> None:
     with embedded_servers("postgresql") as variables:
         plan = QueuePlan(options.runs, options.rounds)
@@ -130,7 +142,7 @@ def _add(results: Results, more: Results) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the product; asserts no time.")
     parser.add_argument(
-        "suite", choices=["main", "staging", "uploader", "orchestrator", "page"], help="what to measure"
+        "suite", choices=["main", "night", "staging", "uploader", "orchestrator", "page"], help="what to measure"
     )
     parser.add_argument("--rows", type=int, default=2_000_000, help="of each race (2,000,000)")
     parser.add_argument("--rounds", type=int, default=3, help="times each contender takes its turn (3)")
@@ -144,6 +156,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--scenarios", type=_scenarios, default=USUAL, help=f"of the orchestrator's: some of {','.join(SCENARIOS)}"
+    )
+    parser.add_argument(
+        "--naive",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="of the night: also one table and store after the other by Spark's own writers, once",
     )
     parser.add_argument("--runs", type=int, default=10_000, help="of the orchestrator's queue (10,000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")

@@ -20,12 +20,16 @@ _LINES_OF_FAILURE = 30
 
 @dataclass(frozen=True)
 class Finished:
-    """`working_seconds` are those without the start of Python and its imports, as the command itself tells them."""
+    """`working_seconds` are those without the start of Python and its imports, as the command itself tells them.
+
+    `log` is what it wrote to standard error.
+    """
 
     seconds: float
     working_seconds: float
     peak_bytes: int
     output: str
+    log: str = ""
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> Finished:
@@ -40,11 +44,11 @@ def run_command(command: Sequence[str], environment: Mapping[str, str]) -> Finis
         seconds = time.perf_counter() - started
         for file in (output, errors):
             file.seek(0)
-        said = output.read()
+        said, log = output.read(), errors.read()
         if code:
-            end = (said + errors.read()).splitlines()[-_LINES_OF_FAILURE:]
+            end = (said + log).splitlines()[-_LINES_OF_FAILURE:]
             raise RuntimeError(f"{Path(command[0]).name} ended with exit code {code}:\n" + "\n".join(end))
-        return Finished(seconds, seconds, peak.bytes(), said)
+        return Finished(seconds, seconds, peak.bytes(), said, log)
 
 
 class _Peak:

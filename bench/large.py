@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 from collections.abc import Callable
@@ -10,12 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
+from bench.main_job import ALL_STORES, loads_of, own_servers
 from bench.measure import Results, Timing
 from bench.servers import configuration
-from bench.together import loads_of, remove_targets
+from bench.together import remove_targets
 from etl.config.settings import Settings
 from etl.project import PROJECT_DIR
-from etl.stack.layout import DATA_DIR_VARIABLE
 
 SECTION = "large: spark-submit, 2 GiB driver"
 TABLE = "bench_large"
@@ -24,15 +23,16 @@ DRIVER_MEMORY = "2g"
 
 def measure_large(settings: Settings, variables: dict[str, str], rows: int, say: Callable[[str], None]) -> Results:
     """One run, the start of the JVM included. The source must hold the rows (together.fill_source)."""
-    # without the variable of the data folder the servers count as the user's own: nothing else is started or filled
-    environ = {name: value for name, value in {**os.environ, **variables}.items() if name != DATA_DIR_VARIABLE}
     with configuration(TABLE) as folder, TemporaryDirectory(prefix="ownlens-bench-") as reports:
         report = Path(reports) / "report.json"
         command = ["./spark-submit.sh", "--driver-memory", DRIVER_MEMORY, "jobs/run_etl.py"]
-        command += ["--load-destinations", "s3,postgresql,clickhouse", "--config-dir", str(folder)]
+        command += ["--load-destinations", ALL_STORES, "--config-dir", str(folder)]
         started = perf_counter()
         subprocess.run(
-            [*command, "--log-format", "json", "--report", str(report)], cwd=PROJECT_DIR, env=environ, check=True
+            [*command, "--log-format", "json", "--report", str(report)],
+            cwd=PROJECT_DIR,
+            env=own_servers(variables),
+            check=True,
         )
         elapsed = perf_counter() - started
         loads = loads_of(report)
@@ -40,5 +40,5 @@ def measure_large(settings: Settings, variables: dict[str, str], rows: int, say:
     say(f"{SECTION}: {elapsed:.1f} s, {rows / elapsed:,.0f} rows/s, largest process {peak:.1f} GiB")
     remove_targets(settings, TABLE)
     timings = [Timing(SECTION, "three stores at once", rows, (elapsed,))]
-    timings += [Timing(SECTION, f"  {load['destination']}", rows, (float(str(load["seconds"])),)) for load in loads]
+    timings += [Timing(SECTION, f"  {load['destination']}", rows, (load["seconds"],)) for load in loads]
     return Results(timings)

@@ -57,6 +57,11 @@ def embedded_servers(*names: str) -> Iterator[dict[str, str]]:
         shutil.rmtree(DATA_DIR, ignore_errors=True)
 
 
+def clickhouse_native_port() -> int:
+    """Of the servers that are up; the product itself speaks HTTP only."""
+    return Stack(Layout(DATA_DIR), say=print).ports()["clickhouse_native"]
+
+
 def read_settings(variables: dict[str, str]) -> Settings:
     with configuration("events") as folder:
         return load_configuration(folder, variables).settings

@@ -14,6 +14,9 @@ from etl.postgresql.connection import connect
 from etl.s3.store import ObjectStore, StoreAddress
 from etl.statements.quoting import clickhouse_identifier, postgresql_identifier
 
+_SCHEMAS = "SELECT coalesce(jsonb_agg(nspname), '[]') FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'"
+_CLICKHOUSE_TABLES = "SELECT name FROM system.tables WHERE database = currentDatabase()"
+
 
 def postgresql(settings: Settings) -> Store:
     server = settings.postgresql
@@ -56,6 +59,18 @@ def remove_from_lake(settings: Settings, target: str) -> None:
     store.delete([found.key for found in store.objects(f"{settings.s3.prefix}/bench/{target}/")])
 
 
+def clear_all(settings: Settings) -> None:
+    """Tables, ledger and lake, whoever made them; the source stays."""
+    assert settings.postgresql is not None and settings.s3 is not None
+    for schema in ask_postgresql(settings.postgresql, _SCHEMAS):
+        tell_postgresql(settings.postgresql, f"DROP SCHEMA {postgresql_identifier(schema)} CASCADE")
+    tell_postgresql(settings.postgresql, "CREATE SCHEMA public")
+    for (table,) in ask_clickhouse(settings, _CLICKHOUSE_TABLES):
+        tell_clickhouse(settings, f"DROP TABLE {clickhouse_identifier(table)} SYNC")
+    store = ObjectStore(StoreAddress.of(settings.s3))
+    store.delete([found.key for found in store.objects("")])
+
+
 def tell_postgresql(server: PostgreSQLSettings, statement: str) -> None:
     with closing(connect(server)) as connection:
         connection.autocommit = True
@@ -64,11 +79,13 @@ def tell_postgresql(server: PostgreSQLSettings, statement: str) -> None:
 
 
 def ask_postgresql(server: PostgreSQLSettings, statement: str) -> Any:
+    """The one value of the one row."""
     with closing(connect(server)) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
         row = cursor.fetchone()
         assert row is not None
-        return row[0]
+        (value,) = dict(row).values()
+        return value
 
 
 def tell_clickhouse(settings: Settings, statement: str) -> None:

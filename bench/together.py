@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -97,9 +96,3 @@ def remove_targets(settings: Settings, table: str) -> None:
     stores.postgresql(settings).remove(table)
     stores.clickhouse(settings).remove(table)
     stores.remove_from_lake(settings, table)
-
-
-def loads_of(report: Path) -> list[dict[str, object]]:
-    """What the main job's report says of each load."""
-    loads: list[dict[str, object]] = json.loads(report.read_text())["loads"]
-    return loads

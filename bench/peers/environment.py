@@ -15,6 +15,7 @@ from pathlib import Path
 from etl.project import PROJECT_DIR
 
 OF_THE_UPLOADER = Path(__file__).with_name("requirements.txt")
+OF_THE_NIGHT = Path(__file__).with_name("requirements-night.txt")
 OF_THE_QUEUE = Path(__file__).with_name("requirements-queue.txt")
 DATA_DIR = PROJECT_DIR / ".data"
 SLING_VARIABLE = "SLING_BINARY"
