@@ -17,7 +17,6 @@ from etl.config.settings import Settings, ledger_settings
 from etl.config.staging.jobs import StagingConfiguration, load_staging_configuration
 from etl.errors import UsageError
 from etl.ledger import Ledger
-from etl.project import DEFAULT_CONFIG_DIR
 from etl.report.commands import Commands
 from etl.staging.batch.rules import database_of
 from etl.staging.database.database import StagingDatabase
@@ -49,8 +48,8 @@ class Outboxes:
 @contextmanager
 def opened(config_dir: Path) -> Iterator[Outboxes]:
     """Logging is set up. UsageError where neither tool has a ledger with alerts."""
-    settings = load_settings(config_dir)
     configuration = load_configuration(config_dir) if any(config_dir.glob("tables/*.y*ml")) else None
+    settings = configuration.settings if configuration else load_settings(config_dir)
     staging = load_staging_configuration(config_dir, os.environ)
     secrets = secrets_of(settings)
     configure_logging(default_log_format(), secrets=secrets)
@@ -61,7 +60,7 @@ def opened(config_dir: Path) -> Iterator[Outboxes]:
             settings,
             configuration,
             staging,
-            Commands(None if config_dir == DEFAULT_CONFIG_DIR else config_dir),
+            Commands.of(config_dir),
             ledger,
             database if stands(outbox_of(database)) else None,
         )

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from etl.config.alerts import AlertKind, LoadLimits
 from etl.config.durations import spelled
-from etl.config.limits import excess
+from etl.config.limits import exceeds
+from etl.errors import ReconciliationError, RejectedRowsError, ValidationError
 
 FEWEST_ROWS = 10_000
 SHORTEST_SECONDS = 5.0
@@ -19,9 +20,9 @@ FEWEST_PACE_LOADS = 3
 that of fewer says nothing."""
 
 CAUSES = {
-    "RejectedRowsError": AlertKind.REJECTS,
-    "ReconciliationError": AlertKind.ROWS_MISMATCH,
-    "ValidationError": AlertKind.ROWS_MISMATCH,
+    RejectedRowsError.__name__: AlertKind.REJECTS,
+    ReconciliationError.__name__: AlertKind.ROWS_MISMATCH,
+    ValidationError.__name__: AlertKind.ROWS_MISMATCH,
 }
 """Errors of loads that are a kind of their own; all others are failures."""
 
@@ -88,10 +89,12 @@ class LoadOutcome:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a table stands in a destination, whether or not it was loaded now."""
+    """How a table stands in a destination that it was ever loaded into: when last, whatever that brought, and since
+    when its watermark is where it is. `now` is by the clock that wrote the other times."""
 
     place: Place
-    last_loaded_at: datetime | None
+    last_loaded_at: datetime
+    now: datetime
     mark: str | None = None
     mark_since: datetime | None = None
 
@@ -112,12 +115,12 @@ def judge_load(verdict: Verdict, load: LoadOutcome, limits: LoadLimits, steps: N
 
 
 def _many_rejected(load: LoadOutcome, limits: LoadLimits, steps: NextSteps) -> Finding | None:
-    claim = "rows read to be rejected"
-    text = excess(limits.rejects_above, load.rows_rejected, load.rows_read, claim, "alerts: rejects_above")
-    if text is None:
+    limit = limits.rejects_above
+    if not exceeds(limit, load.rows_rejected, load.rows_read):
         return None
-    expected, _, found = text.removeprefix("expected ").rpartition(", found ")
-    return Finding(AlertKind.REJECTS, load.place, expected, f"{found}; the others are loaded", steps.rejects)
+    expected = f"at most {limit} of the {load.rows_read:,} rows read to be rejected (alerts: rejects_above)"
+    found = f"{load.rows_rejected:,}; the others are loaded"
+    return Finding(AlertKind.REJECTS, load.place, expected, found, steps.rejects)
 
 
 def _slow(load: LoadOutcome, limit: str, usual: float, steps: NextSteps) -> Finding | None:
@@ -132,10 +135,10 @@ def _slow(load: LoadOutcome, limit: str, usual: float, steps: NextSteps) -> Find
     return Finding(AlertKind.SLOW, load.place, expected, found, steps.slow)
 
 
-def judge_standing(verdict: Verdict, standing: Standing, limits: LoadLimits, now: datetime, next_step: str) -> None:
-    """`now` is by the clock that wrote the times of `standing`."""
-    loaded_at, mark_since = standing.last_loaded_at, standing.mark_since
-    if limits.not_loaded_for and loaded_at:
+def judge_standing(verdict: Verdict, standing: Standing, limits: LoadLimits, next_step: str) -> None:
+    """One that never was a success has no standing: it is told of by its failures."""
+    loaded_at, mark_since, now = standing.last_loaded_at, standing.mark_since, standing.now
+    if limits.not_loaded_for:
         limit, kind = limits.not_loaded_for, AlertKind.NOT_LOADED
         expected = f"a load that is a success in the last {spelled(limit)} (alerts: not_loaded_for)"
         found = Finding(kind, standing.place, expected, f"none {_since(loaded_at, now)}", next_step)

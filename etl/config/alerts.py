@@ -71,12 +71,14 @@ class AlertRule(FrozenModel):
             return ()
         return tuple(kind for kind in self.on if kind in KINDS_OF_ORCHESTRATOR)
 
+    def is_of_loads_of(self, tool: Tool) -> bool:
+        return tool in self.tools and not (self.layers or self.tags or self.jobs)
+
     def fits(self, tool: Tool, kind: AlertKind, table: str | None, destination: str | None) -> bool:
         """Whether it is of this load of a tool other than the orchestrator; without a table, of the run as a whole."""
         return (
-            tool in self.tools
+            self.is_of_loads_of(tool)
             and kind in self.on
-            and not (self.layers or self.tags or self.jobs)
             and (not self.tables or table is None or any(fnmatchcase(table, each) for each in self.tables))
             and (not self.destinations or destination is None or destination in self.destinations)
         )
@@ -117,11 +119,7 @@ class AlertSettings(FrozenModel):
 
     def rules_of(self, tool: Tool) -> tuple[AlertRule, ...]:
         """Those that can tell of the tool's loads, and whose channel has a URL here."""
-        return tuple(
-            rule
-            for rule in self.rules
-            if tool in rule.tools and rule.channel in self.urls and not (rule.layers or rule.tags or rule.jobs)
-        )
+        return tuple(rule for rule in self.rules if rule.channel in self.urls and rule.is_of_loads_of(tool))
 
     @property
     def urls(self) -> dict[str, str]:

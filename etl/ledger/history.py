@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from etl.alerts.findings import FEWEST_PACE_LOADS, FEWEST_ROWS, PACE_LOADS
+from etl.alerts.findings import FEWEST_PACE_LOADS, FEWEST_ROWS, PACE_LOADS, Place, Standing
 from etl.ledger.statements import statement
 
 Row = TypeVar("Row")
@@ -53,19 +53,6 @@ class LoadTrend:
     last_rows_read: int | None
 
 
-@dataclass(frozen=True)
-class LoadStanding:
-    """A table and destination that was ever loaded: when last, whatever it brought, and since when its watermark is
-    where it is. `now` is by the same clock."""
-
-    table_name: str
-    destination: str
-    last_loaded_at: datetime
-    mark: str | None
-    mark_since: datetime | None
-    now: datetime
-
-
 def summaries(cursor: Any, limit: int) -> list[RunSummary]:
     cursor.execute(statement("run_summaries"), {"limit": limit})
     return [_of(RunSummary, row) for row in cursor.fetchall()]
@@ -83,9 +70,18 @@ def paces(cursor: Any, run_id: str) -> dict[tuple[str, str], float]:
     return {(row["table_name"], row["destination"]): row["rows_per_second"] for row in cursor.fetchall()}
 
 
-def standings(cursor: Any) -> list[LoadStanding]:
+def standings(cursor: Any) -> list[Standing]:
     cursor.execute(statement("standings"))
-    return [_of(LoadStanding, row) for row in cursor.fetchall()]
+    return [
+        Standing(
+            Place(row["table_name"], row["destination"]),
+            row["last_loaded_at"],
+            row["now"],
+            row["mark"],
+            row["mark_since"],
+        )
+        for row in cursor.fetchall()
+    ]
 
 
 def _of(kind: type[Row], row: Any) -> Row:

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 import structlog
 from psycopg2.extras import RealDictCursor
 
+from etl.alerts.findings import Standing
 from etl.alerts.outbox import CursorOutbox
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import EtlError, LockedError, NotYetError, StoreError
 from etl.interruption import INTERRUPTED, require_uninterrupted
 from etl.ledger import history, leases, loads, maintenance, migrations, rejects, runs
 from etl.ledger.heartbeat import Heartbeat
-from etl.ledger.history import LoadStanding, LoadTrend, RunSummary
+from etl.ledger.history import LoadTrend, RunSummary
 from etl.ledger.values import (
     FrozenWindow,
     LoadPlan,
@@ -140,7 +141,7 @@ class Ledger:
         """The usual rows a second of this run's loads, by table and destination; the small ones are left out."""
         return self._call("load_paces", lambda cursor: history.paces(cursor, run_id))
 
-    def standings(self) -> list[LoadStanding]:
+    def standings(self) -> list[Standing]:
         """Of every table and destination that was ever loaded."""
         return self._call("standings", history.standings)
 

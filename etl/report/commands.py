@@ -5,8 +5,10 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from etl.command.typed import etl_as_typed
+from etl.project import DEFAULT_CONFIG_DIR
 
 _JOB = "./spark-submit.sh jobs/run_etl.py"
 
@@ -16,6 +18,11 @@ class Commands:
     """`config_dir` is as it was given, None where it was not."""
 
     config_dir: Path | None = None
+
+    @classmethod
+    def of(cls, config_dir: Path) -> Self:
+        """Of a command whose option has the default folder where none was given."""
+        return cls(None if config_dir == DEFAULT_CONFIG_DIR else config_dir)
 
     def resume(self, run_id: str) -> str:
         return self._with_folder(f"{_JOB} --resume {shlex.quote(run_id)}")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
-from typing import Protocol
 
 from etl.alerts.findings import (
     Finding,
@@ -22,23 +20,6 @@ from etl.report.commands import Commands
 from etl.report.values import RecordedLoad, report_load
 
 RUN = Place()
-
-
-class RecordedStanding(Protocol):
-    """How a table stands in a destination (etl.ledger.history.LoadStanding)."""
-
-    @property
-    def table_name(self) -> str: ...
-    @property
-    def destination(self) -> str: ...
-    @property
-    def last_loaded_at(self) -> datetime: ...
-    @property
-    def mark(self) -> str | None: ...
-    @property
-    def mark_since(self) -> datetime | None: ...
-    @property
-    def now(self) -> datetime: ...
 
 
 def judge_loads(
@@ -68,19 +49,17 @@ def judge_loads(
 
 def judge_standings(
     verdict: Verdict,
-    standings: Iterable[RecordedStanding],
+    standings: Iterable[Standing],
     configured: Collection[tuple[str, str]],
     alerts: AlertSettings,
     commands: Commands,
 ) -> None:
-    """Of the configured loads alone; one that never was a success is told of by its failures."""
+    """Of the configured loads alone."""
     for each in standings:
-        if (each.table_name, each.destination) not in configured:
-            continue
-        place = Place(each.table_name, each.destination)
-        step = commands.load("--tables", each.table_name, "--load-destinations", each.destination)
-        standing = Standing(place, each.last_loaded_at, each.mark, each.mark_since)
-        judge_standing(verdict, standing, alerts.limits_of(each.table_name), each.now, step)
+        table, destination = str(each.place.table), str(each.place.destination)
+        if (table, destination) in configured:
+            step = commands.load("--tables", table, "--load-destinations", destination)
+            judge_standing(verdict, each, alerts.limits_of(table), step)
 
 
 def judge_dead_run(verdict: Verdict, run_id: str, next_step: str) -> None:

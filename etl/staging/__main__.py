@@ -107,7 +107,7 @@ def load(
     options = LoadOptions(run_id=run_id, force=force, retries=retries, reject_dir=reject_dir, request_id=request)
     configuration = _configured(config_dir, log_format)
     chosen = configuration.job(job, batch_size, workers, file or (), maximum_rejected)
-    alerts = RunAlerts(configuration, chosen, _commands(config_dir))
+    alerts = RunAlerts(configuration, chosen, Commands.of(config_dir))
     with alerts.of_breaking_off():
         source = open_source(chosen, configuration)
         with _beginning(request), _database(configuration, chosen) as database:
@@ -139,7 +139,7 @@ def retry(
     configuration = _configured(config_dir, log_format)
     with _beginning(request):
         chosen = _job_of(configuration, run, workers, maximum_rejected)
-    alerts = RunAlerts(configuration, chosen, _commands(config_dir))
+    alerts = RunAlerts(configuration, chosen, Commands.of(config_dir))
     with alerts.of_breaking_off():
         source = open_source(chosen, configuration, is_retry=True)
         with _beginning(request), _database(configuration, chosen) as database:
@@ -319,17 +319,13 @@ def _observers(metrics: Metrics, metrics_port: int | None, log_format: LogFormat
     return [metrics, BatchLines()] if is_for_programs else [metrics]
 
 
-def _commands(config_dir: Path) -> Commands:
-    return Commands(None if config_dir == DEFAULT_CONFIG_DIR else config_dir)
-
-
 def _end(summary: Summary, metrics: Metrics, pushgateway: str | None, as_json: bool, config_dir: Path) -> int:
     if pushgateway:
         metrics.push(pushgateway)
     if as_json:
         print_json(summary.run)
     else:
-        print_summary(summary, table_console(), _commands(config_dir))
+        print_summary(summary, table_console(), Commands.of(config_dir))
     return Exit.DONE if summary.is_success else Exit.FAILED
 
 

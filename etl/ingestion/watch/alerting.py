@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
 import structlog
@@ -50,23 +50,14 @@ class UploadAlerts:
         """Never raises: what was loaded stays loaded, whoever hears of it or not."""
         if not self._teller.is_wanted:
             return
-        verdict = Verdict()
         try:
-            with door(self._dsn, "tell of uploads"):
-                connection = await connect(self._dsn, self._timeout)
+            async with self._connected() as connection:
+                verdict = await self._judged(connection, report)
+                outbox = UploadOutbox(connection, self._dsn, _LIMITS)
+                await asyncio.to_thread(self._teller.tell, outbox, verdict, report.run_id)
         except EtlError as error:
             log.warning("alerts not written down", error=error.message)
             await self._tell_at_once(report)
-            return
-        try:
-            await self._judge(connection, report, verdict)
-            outbox = UploadOutbox(connection, self._dsn, _LIMITS)
-            await asyncio.to_thread(self._teller.tell, outbox, verdict, report.run_id)
-        except EtlError as error:
-            log.warning("alerts not written down", error=error.message)
-            await self._tell_at_once(report)
-        finally:
-            connection.terminate()
 
     @contextmanager
     def of_breaking_off(self, table: str) -> Iterator[None]:
@@ -78,11 +69,21 @@ class UploadAlerts:
                 self._teller.tell_at_once([_failure(Place(table), error.message)])
             raise
 
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        with door(self._dsn, "tell of uploads"):
+            connection = await connect(self._dsn, self._timeout)
+        try:
+            yield connection
+        finally:
+            connection.terminate()
+
     async def _tell_at_once(self, report: UploadReport) -> None:
         if error := _error_of(report):
             await asyncio.to_thread(self._teller.tell_at_once, [_failure(Place(report.table), error)], report.run_id)
 
-    async def _judge(self, connection: Connection, report: UploadReport, verdict: Verdict) -> None:
+    async def _judged(self, connection: Connection, report: UploadReport) -> Verdict:
+        verdict = Verdict()
         with door(self._dsn, "tell of uploads"):
             async with transaction(connection, *_LIMITS):
                 known = await connection.fetchrow(manifest.statement("alerts_stand"), report.table)
@@ -95,8 +96,9 @@ class UploadAlerts:
         _judge_upload(verdict, report, pace, self._settings)
         for row in successes:
             table = row["target_table"]
-            standing = Standing(Place(table), row["last_loaded_at"])
-            judge_standing(verdict, standing, self._settings.limits_of(table), row["now"], _status(table))
+            standing = Standing(Place(table), row["last_loaded_at"], row["now"])
+            judge_standing(verdict, standing, self._settings.limits_of(table), _status(table))
+        return verdict
 
     async def _pace(self, connection: Connection, report: UploadReport) -> float | None:
         rows = report.counts.rows_read

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 import structlog
 
@@ -110,10 +109,9 @@ def judge_jobs(
     verdict: Verdict, database: StagingDatabase, configuration: StagingConfiguration, commands: Commands
 ) -> None:
     """How long ago each job was loaded."""
-    for standing, now in _standings(database, configuration):
-        place = standing.place
-        limits = configuration.alerts.limits_of(str(place.table))
-        judge_standing(verdict, standing, limits, now, commands.load_staging(str(place.source)))
+    for standing in _standings(database, configuration):
+        limits = configuration.alerts.limits_of(str(standing.place.table))
+        judge_standing(verdict, standing, limits, commands.load_staging(str(standing.place.source)))
 
 
 def usual_pace(database: StagingDatabase, run: Run) -> float | None:
@@ -126,13 +124,13 @@ def usual_pace(database: StagingDatabase, run: Run) -> float | None:
     return usual["rows_per_second"] if usual and usual["runs"] >= FEWEST_PACE_LOADS else None
 
 
-def _standings(database: StagingDatabase, configuration: StagingConfiguration) -> list[tuple[Standing, datetime]]:
-    """Of the configured jobs that ever had a run that was a success; with the database's time."""
+def _standings(database: StagingDatabase, configuration: StagingConfiguration) -> list[Standing]:
+    """Of the configured jobs."""
     with database.rows("last_successes") as cursor:
         cursor.execute(statement("last_successes"))
         rows = cursor.fetchall()
     return [
-        (Standing(Place(row["target_table"], source=row["etl_job_id"]), row["last_loaded_at"]), row["now"])
+        Standing(Place(row["target_table"], source=row["etl_job_id"]), row["last_loaded_at"], row["now"])
         for row in rows
         if row["etl_job_id"] in configuration.jobs
     ]

@@ -84,21 +84,20 @@ def test_a_load_is_slow_beside_the_last_ones(
 @pytest.mark.parametrize(
     ("standing", "kinds"),
     [
-        (Standing(ORDERS, NOW - timedelta(hours=25)), []),
-        (Standing(ORDERS, NOW - timedelta(hours=27)), [AlertKind.NOT_LOADED]),
-        (Standing(ORDERS, None), []),  # it never was: its failures are told
-        (Standing(ORDERS, NOW, "2026-11-20", NOW - timedelta(days=2)), []),
-        (Standing(ORDERS, NOW, "2026-11-20", NOW - timedelta(days=4)), [AlertKind.STALE_WATERMARK]),
+        (Standing(ORDERS, NOW - timedelta(hours=25), NOW), []),
+        (Standing(ORDERS, NOW - timedelta(hours=27), NOW), [AlertKind.NOT_LOADED]),
+        (Standing(ORDERS, NOW, NOW, "2026-11-20", NOW - timedelta(days=2)), []),
+        (Standing(ORDERS, NOW, NOW, "2026-11-20", NOW - timedelta(days=4)), [AlertKind.STALE_WATERMARK]),
     ],
 )
 def test_what_was_not_loaded_and_what_stands_is_told_of(standing: Standing, kinds: list[AlertKind]) -> None:
     verdict, limits = Verdict(), LoadLimits(not_loaded_for="26h", watermark_stands_for="3d")
-    judge_standing(verdict, standing, limits, NOW, "load it")
+    judge_standing(verdict, standing, limits, "load it")
     assert [finding.kind for finding in verdict.found] == kinds
     assert not {finding.kind for finding in verdict.found} & {kind for kind, _ in verdict.fine}
 
 
 def test_without_limits_a_load_that_did_not_fail_is_fine() -> None:
     verdict = judged(LoadOutcome(ORDERS, FEWEST_ROWS, FEWEST_ROWS, 1e6, usual_rows_per_second=1e9))
-    judge_standing(verdict, Standing(ORDERS, NOW - timedelta(days=999)), LoadLimits(), NOW, "")
+    judge_standing(verdict, Standing(ORDERS, NOW - timedelta(days=999), NOW), LoadLimits(), "")
     assert verdict.found == []
