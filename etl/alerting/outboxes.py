@@ -54,21 +54,20 @@ def opened(config_dir: Path) -> Iterator[Outboxes]:
     secrets = secrets_of(settings)
     configure_logging(default_log_format(), secrets=secrets)
     with ExitStack() as until_end:
-        ledger = _stood(until_end, Ledger(ledger_settings(settings), secrets=secrets)) if configuration else None
-        database = until_end.enter_context(closing(database_of(None, staging.database, staging.schema_name)))
+        ledger = database = None
+        if configuration:
+            ledger = until_end.enter_context(closing(Ledger(ledger_settings(settings), secrets=secrets)))
+        if staging.staging_server:
+            opened_now = database_of(None, staging.staging_server, staging.schema_name)
+            database = until_end.enter_context(closing(opened_now))
         at = Outboxes(
             settings,
             configuration,
             staging,
             Commands.of(config_dir),
-            ledger,
-            database if stands(outbox_of(database)) else None,
+            ledger if ledger and stands(ledger.outbox()) else None,
+            database if database and stands(outbox_of(database)) else None,
         )
         if not at.outboxes:
             raise UsageError("no ledger has alerts yet: its tables are made by the first run")
         yield at
-
-
-def _stood(until_end: ExitStack, ledger: Ledger) -> Ledger | None:
-    until_end.enter_context(closing(ledger))
-    return ledger if stands(ledger.outbox()) else None

@@ -7,11 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
+from typer.testing import CliRunner
 
+from etl.alerting.__main__ import app
 from etl.alerts import telling
 from etl.alerts.findings import Finding, Place, Verdict
 from etl.alerts.telling import Teller
@@ -226,3 +229,16 @@ def test_no_secret_is_written_down(ledger: Ledger, execute: Execute, web: Receiv
     Teller("main", alerts, ("staple",)).tell(ledger.outbox(), verdict, "1")
     told = str(execute("SELECT facts::text, subject, body FROM etl.alerts")) + str(web.taken)
     assert not any(secret in told for secret in ("correcthorse", "battery", "staple"))
+
+
+def test_a_ledger_alone_is_enough_for_the_command(
+    settings: PostgreSQLSettings, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever loads into the lake alone has no PostgreSQL to load into, and no staging tables."""
+    for name in ("ETL_POSTGRES_URL", "ETL_STAGING_POSTGRES_URL"):
+        monkeypatch.delenv(name, raising=False)
+    password = quote(settings.password.get_secret_value(), safe="")
+    server = f"{settings.user}:{password}@{settings.host}:{settings.port}/{settings.database}"
+    monkeypatch.setenv("ETL_LEDGER_POSTGRES_URL", f"postgresql://{server}")
+    done = CliRunner().invoke(app, ["list"])
+    assert (done.exit_code, done.stdout) == (0, "no alerts\n")
