@@ -7,10 +7,11 @@ _STATE = """(
     FROM (
         SELECT (partition_id, max(max_block_number), max(data_version)) AS state
         FROM system.parts
-        WHERE database = {database:String} AND table = {table:String} AND active
+        WHERE database = {database:String} AND table = {table:String} AND active AND rows > 0
         GROUP BY partition_id
     )
 )"""
+"""Without parts whose every row has expired or was deleted: the server takes them away some time later, by itself."""
 
 DESCRIBE_TABLE = f"""SELECT
     engine, engine_full, partition_key, sorting_key, primary_key, comment, storage_policy,

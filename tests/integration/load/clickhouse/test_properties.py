@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from etl.clickhouse.door import ClickHouseDoor
 from etl.errors import StoreError
 from etl.load.clickhouse.publish import Publication
+from etl.load.clickhouse.target import describe
 from etl.model import LoadStatus, VanishedRows
 from tests.integration.load.clickhouse.conftest import ClickHouse, FrameOf, LoaderOf, entry
 
@@ -62,6 +64,26 @@ def test_a_ttl_comes_changes_and_goes_with_its_entry(
     back = loader_of(4).load(frame, plain)
     assert (back.rows_inserted, back.rows_unchanged, ttl_of(clickhouse, table)) == (1, 1, "")
     assert loader_of(5).load(frame, plain).notes == ()
+
+
+def test_a_part_that_the_server_takes_away_for_being_empty_is_nobodys_writing(
+    clickhouse: ClickHouse, table: str, loader_of: LoaderOf, frame_of: FrameOf
+) -> None:
+    def state() -> str:
+        with ClickHouseDoor(clickhouse.settings) as door:
+            found = describe(door, clickhouse.settings.database, table)
+        assert found is not None
+        return found.state
+
+    loader = loader_of(1)
+    loader.load(frame_of(OLD, NEW), entry(table, **BY_DAY))
+    both = state()
+    clickhouse.execute(f"ALTER TABLE `{table}` DELETE WHERE name = 'old' SETTINGS mutations_sync = 2")
+    emptied = state()
+    clickhouse.execute(f"ALTER TABLE `{table}` DROP PARTITION 198001")  # as the server does some time later
+    assert (both == emptied, emptied == state()) == (False, True)
+    clickhouse.execute(f"INSERT INTO `{table}` (id, day, name) VALUES ('3', '1980-01-02', 'old')")
+    assert state() != emptied
 
 
 def test_a_ttl_that_nobody_asked_us_for_stays_and_is_told(
