@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache, partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from etl.config.destinations.s3.settings import S3Settings
 from etl.retrying import OF_A_STORE, seconds_until_next
@@ -121,6 +121,10 @@ class ObjectStore:
         with s3_door(f"write {key}"):
             self._client.put_object(Bucket=self.bucket, Key=key, Body=content)
 
+    def put_many(self, contents: Mapping[str, bytes]) -> None:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(self.put, contents.keys(), contents.values()))
+
     def delete(self, keys: Iterable[str]) -> None:
         remaining = iter(keys)
         while batch := list(islice(remaining, _DELETIONS_PER_REQUEST)):
@@ -166,6 +170,24 @@ class ObjectStore:
             for upload in page.get("Uploads", []):
                 if upload["Key"].startswith(prefix):
                     yield PendingUpload(upload["Key"], upload["UploadId"], upload["Initiated"])
+
+
+class Keys(NamedTuple):
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+def frozen_keys(address: StoreAddress) -> Keys:
+    """Those of the address or, where it has none, what boto3 finds on this machine: good for a while, so ask again."""
+    if address.access_key and address.secret_key:
+        return Keys(address.access_key, address.secret_key, address.session_token)
+    with s3_door("be asked with keys"):
+        found = boto3.session.Session().get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        frozen = found.get_frozen_credentials()
+    return Keys(frozen.access_key, frozen.secret_key, frozen.token)
 
 
 def require_bucket(address: StoreAddress) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from pyspark import StorageLevel
@@ -11,62 +10,70 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.errors import ConflictError, DuplicateKeyError
-from etl.load.s3.frames import column, comparable
-from etl.model import PARTITION_DATE, ConflictResolution, Destination
+from etl.load.s3.comparison import LARGE, NOTHING_STANDS, Comparison, Day, Extent, Standing
+from etl.load.s3.frames import column, comparable, row_digest
+from etl.model import PARTITION_DATE
 from etl.spark.executors import replicated
 
 _EQUAL = "_etl_equal"
 _STORED_DATE = "_etl_stored_date"
-_SAMPLE_KEYS = 5
-_SMALL_ROWS = 50_000
-_SMALL_BYTES = 8 * 1024 * 1024
-_FEW_FILES = 8
 
 
-@dataclass(frozen=True)
-class Extent:
-    """How much is compared with how much. It decides how, never what is found.
+class SparkComparison(Comparison[DataFrame]):
+    """Frames of any size, compared by Spark's tasks."""
 
-    A small table costs what its Spark jobs cost: the fewer, the better. A large one costs what is read.
-    """
+    def find_standing(
+        self,
+        frame: DataFrame,
+        stored: DataFrame,
+        config: S3TableLoadConfig,
+        dates: frozenset[date],
+        extent: Extent = LARGE,
+    ) -> Standing:
+        return find_standing(frame, stored, config, dates, extent)
 
-    rows: int
-    stored_files: int
-    stored_bytes: int
+    def differing_keys(self, standing: Standing, config: S3TableLoadConfig, most: int) -> list[str]:
+        keys = F.to_json(F.struct(*[column(name) for name in config.key])).alias("key")
+        found = standing.keys.where(~column(_EQUAL)).select(keys).limit(most).collect()
+        return [str(row["key"]) for row in found]
 
-    @property
-    def is_small(self) -> bool:
-        return self.rows <= _SMALL_ROWS and self.stored_bytes <= _SMALL_BYTES
+    def without_equal(self, frame: DataFrame, standing: Standing, config: S3TableLoadConfig) -> DataFrame:
+        if standing.keys is None or not standing.equal:
+            return frame
+        return _unmatched(frame, standing.keys.where(column(_EQUAL)), standing, config)
 
-    @property
-    def fits_one_task(self) -> bool:
-        """Joins and sums within one task need no shuffle and no second job; it opens the files one after the other."""
-        return self.is_small and self.stored_files <= _FEW_FILES
+    def without_standing(self, frame: DataFrame, standing: Standing, config: S3TableLoadConfig) -> DataFrame:
+        if standing.keys is None or not standing.matched:
+            return frame
+        return _unmatched(frame, standing.keys, standing, config)
 
+    def on_days(self, rows: DataFrame, days: Iterable[date]) -> DataFrame:
+        return on_days(rows, days)
 
-LARGE = Extent(rows=_SMALL_ROWS + 1, stored_files=0, stored_bytes=0)
-"""Where nobody knows."""
+    def off_days(self, rows: DataFrame, days: Iterable[date]) -> DataFrame:
+        return rows.where(~column(PARTITION_DATE).isin(sorted(days)))
 
+    def days_of_keys(self, frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig) -> frozenset[date]:
+        return days_of_keys(frame, stored, config)
 
-@dataclass(frozen=True)
-class Standing:
-    """The incoming keys that stand already. `keys` holds them, computed once, a row for each stored row; `equal` and
-    `differing` count these, `doubled` those beyond a key's first."""
+    def without_keys(self, rows: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
+        return without_keys(rows, keys, config)
 
-    keys: DataFrame | None
-    equal: int
-    differing: int
-    dates_of_differing: frozenset[date]
-    is_small: bool = False
-    doubled: int = 0
+    def count(self, rows: DataFrame) -> int:
+        return rows.count()
 
-    @property
-    def matched(self) -> int:
-        return self.equal + self.differing
+    def joined(self, rows: DataFrame, more: DataFrame) -> DataFrame:
+        return rows.unionByName(more, allowMissingColumns=True)
 
-
-NOTHING_STANDS = Standing(keys=None, equal=0, differing=0, dates_of_differing=frozenset())
+    def contents_by_day(self, rows: DataFrame) -> dict[date, Day]:
+        ordered = rows.select(*[column(name) for name in sorted(rows.columns)])
+        high, low = row_digest(ordered.schema)
+        found = (
+            ordered.groupBy(column(PARTITION_DATE))
+            .agg(F.count(F.lit(1)).alias("rows"), F.sum(high).alias("high"), F.sum(low).alias("low"))
+            .collect()
+        )
+        return {row[PARTITION_DATE]: Day(row["rows"], (row["high"], row["low"])) for row in found}
 
 
 def find_standing(
@@ -103,46 +110,6 @@ def find_standing(
     assert counts is not None  # noqa: S101 - an aggregate without groups has one row
     dates_of_differing = frozenset(counts["dates"])
     return Standing(keys, counts["equal"], counts["differing"], dates_of_differing, extent.is_small, counts["doubled"])
-
-
-def refuse_doubles(standing: Standing, config: S3TableLoadConfig) -> None:
-    """What a key finds twice in the target has no right answer, and hides a key that is not there from the counts."""
-    if standing.doubled:
-        keys = standing.matched - standing.doubled
-        raise DuplicateKeyError(
-            f"expected each key once in the target, found {standing.matched} stored rows for {keys} keys; "
-            f"load the table once with --full-refresh",
-            table=config.table_name,
-            destination=Destination.S3,
-        )
-
-
-def without_equal(frame: DataFrame, standing: Standing, config: S3TableLoadConfig) -> DataFrame:
-    """The new and the differing rows."""
-    if standing.keys is None or not standing.equal:
-        return frame
-    return _unmatched(frame, standing.keys.where(column(_EQUAL)), standing, config)
-
-
-def without_standing(frame: DataFrame, standing: Standing, config: S3TableLoadConfig) -> DataFrame:
-    """The new rows."""
-    if standing.keys is None or not standing.matched:
-        return frame
-    return _unmatched(frame, standing.keys, standing, config)
-
-
-def refuse_differing(standing: Standing, config: S3TableLoadConfig) -> None:
-    """`conflict_resolution: error`: a stored row that differs fails the load; equal ones are merely unchanged."""
-    if not standing.differing or standing.keys is None or config.conflict_resolution is not ConflictResolution.ERROR:
-        return
-    keys = F.to_json(F.struct(*[column(name) for name in config.key])).alias("key")
-    samples = standing.keys.where(~column(_EQUAL)).select(keys).limit(_SAMPLE_KEYS).collect()
-    raise ConflictError(
-        f"expected no stored row to differ, found {standing.differing} keys whose stored row does, e.g. "
-        f"{', '.join(row['key'] for row in samples)}; set conflict_resolution or correct the source",
-        table=config.table_name,
-        destination=Destination.S3,
-    )
 
 
 def on_days(stored: DataFrame, dates: Iterable[date]) -> DataFrame:

@@ -55,10 +55,10 @@ def prepare(df: DataFrame, config: S3TableLoadConfig) -> DataFrame:
     return settled.withColumn(PARTITION_DATE, _day_of(df.schema, config))
 
 
-def examine(frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None) -> Content:
-    """Counts, digests and refuses rows without a day; keys too where nobody has done so before."""
+def examine(frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None) -> tuple[DataFrame, Content]:
+    """The frame, counted and digested. Refuses rows without a day; keys too where nobody has done so before."""
     if facts is None:
-        _refuse_keys(frame, config)
+        refuse_keys(frame, config)
     partitioned = bool(config.partition_by)
     high, low = row_digest(frame.schema)
     measures = [F.count(F.lit(1)).alias("rows"), F.sum(high).alias("high"), F.sum(low).alias("low")]
@@ -67,18 +67,10 @@ def examine(frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None
         measures.append(F.count_if(column(PARTITION_DATE).isNull()).alias("undated"))
     found = frame.agg(*measures).head()
     assert found is not None  # noqa: S101 - an aggregate without groups has one row
-    if partitioned and found["undated"]:
-        raise DataError(
-            f"expected a {config.date_column} in every row, as the table is partitioned by its day; "
-            f"found {found['undated']} of {found['rows']} rows without: give a default or reject them in transform",
-            table=config.table_name,
-            destination=Destination.S3,
-        )
-    return Content(
-        rows=found["rows"],
-        digest=_digest(found),
-        dates=frozenset(found["dates"]) if partitioned else frozenset(),
-    )
+    if partitioned:
+        refuse_undated(config, found["undated"], found["rows"])
+    dates = frozenset(found["dates"]) if partitioned else frozenset()
+    return frame, Content(found["rows"], _digest(found), dates)
 
 
 def digest_of(frame: DataFrame) -> str:
@@ -89,8 +81,23 @@ def digest_of(frame: DataFrame) -> str:
     return _digest(found)
 
 
+def refuse_undated(config: S3TableLoadConfig, undated: int, rows: int) -> None:
+    if undated:
+        raise DataError(
+            f"expected a {config.date_column} in every row, as the table is partitioned by its day; "
+            f"found {undated} of {rows} rows without: give a default or reject them in transform",
+            table=config.table_name,
+            destination=Destination.S3,
+        )
+
+
+def digest_text(rows: int, high: int | None, low: int | None) -> str:
+    """Of the sums of both halves of the rows' hashes."""
+    return f"{rows}:{high or 0}:{low or 0}"
+
+
 def _digest(sums: Row) -> str:
-    return f"{sums['rows']}:{sums['high'] or 0}:{sums['low'] or 0}"
+    return digest_text(sums["rows"], sums["high"], sums["low"])
 
 
 def comparable(name: str, kind: DataType, alias: str | None = None) -> list[Column]:
@@ -143,7 +150,8 @@ def _refuse_missing(schema: StructType, config: S3TableLoadConfig) -> None:
         )
 
 
-def _refuse_keys(frame: DataFrame, config: S3TableLoadConfig) -> None:
+def refuse_keys(frame: DataFrame, config: S3TableLoadConfig) -> None:
+    """NULL in a key, and keys that come more than once."""
     if not config.key:
         return
     keys = [column(name) for name in config.key]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
@@ -17,6 +18,9 @@ from etl.load.s3.paths import TablePath
 from etl.load.vanished import refuse_too_many_vanished
 from etl.model import Checksums, Destination, LoadResult
 from etl.s3.store import ObjectStore, StoreAddress
+
+Rows = Any
+"""A Spark frame or, of a small table, an Arrow table in the driver; comparison.py says what is asked of both."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Job:
-    """`frame` fits the target and holds `content`; `rows_rejected` rows of the incoming frame did not and are gone.
+    """`frame` (of Spark's `schema`) fits the target and holds `content`; `rows_rejected` rows of the incoming frame did
+    not and are gone.
 
     `token` is unique for this call of `load`, over all its retries.
     """
@@ -50,7 +55,8 @@ class Job:
     run: LoaderConfig
     token: str
     started: float
-    frame: DataFrame
+    frame: Rows
+    schema: StructType
     content: Content
     checksums: Checksums | None = None
     rows_rejected: int = 0
@@ -124,6 +130,6 @@ class Job:
 class Change:
     """What a load brings into a table, and what that amounts to; how many rows a merge writes nobody can tell."""
 
-    frame: DataFrame
+    frame: Rows
     rows: int | None
     result: LoadResult

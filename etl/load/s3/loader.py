@@ -21,10 +21,12 @@ from etl.load.many_partitions import many_partitions
 from etl.load.numerics import facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.load.s3.door import spark_door
+from etl.load.s3.driver.frames import collect
 from etl.load.s3.files.orphans import remove_dead_staging
 from etl.load.s3.formats import lake_table
 from etl.load.s3.frames import Content, examine, prepare
 from etl.load.s3.job import Job, Place
+from etl.load.s3.lane import driver_table, lane
 from etl.load.s3.maintenance import LakeKeeper
 from etl.load.s3.modes import mode_of
 from etl.load.s3.paths import TablePath, get_s3_path
@@ -51,7 +53,7 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
 
     def load(self, df: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         refuse_impossible(config)
-        job = Job(self._place(config), self.config, uuid4().hex, time.monotonic(), df, _NOTHING)
+        job = Job(self._place(config), self.config, uuid4().hex, time.monotonic(), df, df.schema, _NOTHING)
         run = self.config.settings.run
         for attempt in as_configured(run, "load retried", config.table_name, self.destination):
             with attempt:
@@ -92,7 +94,7 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
         steps += [f"schema: {sentence}" for sentence in fitted.difference.sentences()]
         if fitted.widened:
             steps.append(f"write the table anew once, with wider types of {', '.join(fitted.widened)}")
-        return steps
+        return [*steps, lane(self._place(config))]
 
     def remove_orphans(self, config: S3TableLoadConfig, live_runs: frozenset[str]) -> list[str]:
         place = self._place(config)
@@ -118,7 +120,9 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
         return lake_table(self._place(config))
 
     def _load(self, job: Job, df: DataFrame, facts: LoadFacts | None) -> LoadResult:
-        config, mode, table = job.config, mode_of(job.config), lake_table(job.place)
+        config, mode = job.config, mode_of(job.config)
+        small = driver_table(job.place, facts)
+        table: LakeTable = small or lake_table(job.place)
         table.repair()
         if mode.existing and table.exists:
             return self._leave(job, df, facts, mode.existing(config, job.path.uri))
@@ -129,9 +133,12 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
             prepared = prepare(settled.frame, config)
             fitted = fit(prepared, table.schema, config)
             rejected = left_out + self._reject(job, prepared, fitted.misfits, facts)
-            content = examine(fitted.frame, config, facts)
+            if small and small.refuses(fitted):
+                small, table = None, lake_table(job.place)
+            frame, content = (collect if small else examine)(fitted.frame, config, facts)
         known = facts.checksums if facts and fitted.frame is prepared else None
-        job = replace(job, frame=fitted.frame, content=content, checksums=known, rows_rejected=rejected)
+        job = replace(job, frame=frame, schema=fitted.frame.schema, content=content, rows_rejected=rejected)
+        job = replace(job, checksums=known)
         result = mode.write(job, table.fitted(fitted))
         return replace(result, notes=(*result.notes, *many_partitions(config, len(content.dates))))
 

@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, ClassVar
 
-from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from etl.load.s3.compare import LARGE, Extent
-from etl.load.s3.job import Change, Job, Place
+from etl.load.s3.compare import SparkComparison
+from etl.load.s3.comparison import LARGE, Comparison, Extent
+from etl.load.s3.job import Change, Job, Place, Rows
 from etl.load.s3.schema import Fitted
 from etl.model import LoadResult
 
@@ -44,6 +45,7 @@ class LakeTable(ABC):
     for what files/exchange.py says of plain files.
     """
 
+    compare: ClassVar[Comparison[Any]] = SparkComparison()
     place: Place
 
     @property
@@ -52,11 +54,11 @@ class LakeTable(ABC):
 
     @property
     @abstractmethod
-    def rows(self) -> DataFrame | None:
+    def rows(self) -> Rows | None:
         """None where no row can stand; so has `rows_on`."""
 
     @abstractmethod
-    def rows_on(self, days: Iterable[date]) -> DataFrame | None: ...
+    def rows_on(self, days: Iterable[date]) -> Rows | None: ...
 
     @abstractmethod
     def count(self) -> int: ...

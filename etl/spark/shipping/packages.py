@@ -32,8 +32,8 @@ OF_THE_JOB = (
 )
 """What the main job imports, be it on an executor or, with --deploy-mode cluster, as the driver (a test asks it)."""
 
-OF_A_DRIVER = ("pandas",)
-"""What Spark wants on the driver alone, though it is not used: its workers are smaller without."""
+OF_A_DRIVER = ("deltalake", "pandas")
+"""What the driver alone needs (of pandas Spark says so, though it is not used): workers are smaller without."""
 
 _NEVER = frozenset({"ownlens-etl", "pyspark", "py4j"})
 """Our code is an archive of its own; Spark is on every machine of its cluster."""

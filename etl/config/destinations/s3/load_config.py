@@ -18,6 +18,14 @@ class S3Format(StrEnum):
     JSON = "json"
 
 
+class S3Writer(StrEnum):
+    """`rust`: the driver by itself, without a Spark job; `auto`: so for small tables."""
+
+    AUTO = "auto"
+    SPARK = "spark"
+    RUST = "rust"
+
+
 _FILE_MODES = frozenset(
     {WriteMode.APPEND, WriteMode.OVERWRITE, WriteMode.OVERWRITE_PARTITIONS, WriteMode.IGNORE, WriteMode.ERROR}
 )
@@ -48,13 +56,14 @@ class S3TableLoadConfig(WithDecimals):
     """`partition_by` is `("partition_date",)` or empty. `path` stands under s3a://{bucket}/data-lake/."""
 
     most_digits: ClassVar[int] = 38
-    beside_rows: ClassVar[frozenset[str]] = WithDecimals.beside_rows | {"vacuum_hours", "maintenance"}
+    beside_rows: ClassVar[frozenset[str]] = WithDecimals.beside_rows | {"vacuum_hours", "maintenance", "writer"}
     supported_modes: ClassVar[frozenset[WriteMode]] = frozenset().union(*(facts.modes for facts in FORMATS.values()))
     destination: Destination = Destination.S3
     path: str
     format: S3Format = S3Format.PARQUET
     compression: Compression = "zstd"
     """Of JSON files gzip is the default, and zstd and snappy are refused."""
+    writer: S3Writer = S3Writer.AUTO
     target_file_size_mb: int = Field(default=128, ge=1)
     retention_days: int | None = Field(default=None, ge=1)
     vacuum_hours: int = Field(default=SAFE_VACUUM_HOURS, ge=0)

@@ -34,10 +34,16 @@ class Commit:
     result: dict[str, Any]
     metrics: dict[str, str]
     added: dict[str, int]
+    rows_added: int
+    """As the files' statistics say, which a commit without metrics has."""
 
     @property
     def bytes_written(self) -> int:
         return sum(self.added.values())
+
+    @property
+    def rows_written(self) -> int:
+        return int(self.metrics.get("numOutputRows", self.rows_added))
 
     def load_result(self) -> LoadResult:
         """The note was made before the files were written: their size is known from the commit alone."""
@@ -105,7 +111,7 @@ def _parse(version: int, content: bytes, path: TablePath) -> Commit | None:
     if note is None:
         return None
     transaction = next((action["txn"]["version"] for action in actions if "txn" in action), None)
-    added = {path.prefix + unquote(a["add"]["path"]): a["add"]["size"] for a in actions if "add" in a}
+    adds = [action["add"] for action in actions if "add" in action]
     return Commit(
         version=version,
         run_id=note["run_id"],
@@ -114,7 +120,8 @@ def _parse(version: int, content: bytes, path: TablePath) -> Commit | None:
         transaction=transaction,
         result=note["result"],
         metrics=info.get("operationMetrics", {}),
-        added=added,
+        added={path.prefix + unquote(add["path"]): add["size"] for add in adds},
+        rows_added=sum(orjson.loads(add.get("stats") or "{}").get("numRecords", 0) for add in adds),
     )
 
 

@@ -12,7 +12,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import DataType, StructType
 
 from etl.config.tables.modes import deletes_vanished
-from etl.load.s3.compare import LARGE, Extent, on_days
+from etl.load.s3.compare import on_days
+from etl.load.s3.comparison import LARGE, Extent
 from etl.load.s3.delta import log as delta_log
 from etl.load.s3.delta import upkeep, writes
 from etl.load.s3.delta.commit import Write, commit
@@ -22,6 +23,7 @@ from etl.load.s3.files.manifest import read_manifest
 from etl.load.s3.job import Change, Job
 from etl.load.s3.schema import Fitted, differences
 from etl.load.s3.table import LakeTable, Retention
+from etl.load.s3.verify import refuse_difference
 from etl.load.s3.widening import with_types
 from etl.model import LoadResult
 
@@ -64,7 +66,7 @@ class DeltaLakeTable(LakeTable):
 
     def stands_as(self, job: Job) -> bool:
         """The table's latest commit is one that left exactly these rows."""
-        manifest = read_manifest(self.place.store, self.place.path) if self.holds(job.frame.schema) else None
+        manifest = read_manifest(self.place.store, self.place.path) if self.holds(job.schema) else None
         if manifest is None or not manifest.is_whole or manifest.digest != job.content.digest:
             return False
         return next(iter(self._versions), None) == manifest.version
@@ -92,7 +94,7 @@ class DeltaLakeTable(LakeTable):
         return replace(self)
 
     def append(self, job: Job, change: Change) -> LoadResult:
-        write = partial(writes.append, job, change, evolve=self._evolves(job.frame.schema))
+        write = partial(writes.append, job, change, evolve=self._evolves(job.schema))
         return self._commit(job, change, write, whole=not self.exists)
 
     def overwrite(self, job: Job, change: Change) -> LoadResult:
@@ -101,11 +103,11 @@ class DeltaLakeTable(LakeTable):
     def replace_days(self, job: Job, change: Change, days: Collection[date]) -> LoadResult:
         if not self.exists:
             return self.append(job, change)
-        write = partial(writes.replace_days, job, change, days, evolve=self._evolves(job.frame.schema))
+        write = partial(writes.replace_days, job, change, days, evolve=self._evolves(job.schema))
         return self._commit(job, change, write)
 
     def merge(self, job: Job, change: Change, old_days: frozenset[date]) -> LoadResult:
-        write = partial(writes.merge, job, change.frame, old_days, evolve=self._evolves(job.frame.schema))
+        write = partial(writes.merge, job, change.frame, old_days, evolve=self._evolves(job.schema))
         return self._commit(job, change, write)
 
     def expire(self, cutoff: date, *, apply: bool) -> Retention:
@@ -144,4 +146,20 @@ class DeltaLakeTable(LakeTable):
     def _commit(self, job: Job, change: Change, write: Write, *, whole: bool = False) -> LoadResult:
         """Above the run's own earlier transactions: Delta passes over one it knows without a word."""
         version = max((earlier.transaction or 0 for earlier in self._commits_of(job)), default=0) + 1
-        return commit(job, change, write, version=version, whole=whole)
+        validate = partial(_validate, job, change)
+        return commit(job, change, write, validate, version=version, rows=change.rows, whole=whole)
+
+
+def _validate(job: Job, change: Change, found: Commit) -> None:
+    """Reads the files that this commit added; after a merge they hold copies of other rows too."""
+    frame = change.frame
+    added = (
+        job.place.spark.read.schema(frame.schema)
+        .option("basePath", job.path.uri)
+        .parquet(*[job.path.key_uri(key) for key in found.added])
+    )
+    if change.rows is None:
+        keys = frame.select(*job.config.key)
+        conditions = [added[name].eqNullSafe(keys[name]) for name in job.config.key]
+        added = added.join(keys, conditions, "left_semi")
+    refuse_difference(job, frame, added, is_whole=frame is job.frame)

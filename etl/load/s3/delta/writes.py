@@ -4,48 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 
-import orjson
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql.types import DataType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.s3.compare import key_condition
-from etl.load.s3.delta.log import application_id
+from etl.load.s3.delta.transaction import Transaction
 from etl.load.s3.door import spark_door
-from etl.load.s3.files.manifest import result_to
 from etl.load.s3.frames import column
 from etl.load.s3.job import Change, Job, Place
 from etl.load.s3.widening import with_types
-from etl.model import PARTITION_DATE, LoadResult
+from etl.model import PARTITION_DATE
 
 CODEC = "spark.sql.parquet.compression.codec"
 """What a session writes with where nobody says: MERGE and OPTIMIZE take no option."""
-
-
-@dataclass(frozen=True)
-class Transaction:
-    """What a commit is marked with. An older or equal `version` of the same application Delta passes over silently,
-    so the caller takes one above what the log holds, and looks for its commit afterwards.
-    """
-
-    application: str
-    version: int
-    note: str
-
-    @classmethod
-    def of(cls, job: Job, version: int, result: LoadResult) -> Transaction:
-        note = {
-            "run_id": job.run.run_id,
-            "table": job.table,
-            "token": job.token,
-            "digest": job.content.digest,
-            "result": result_to(result),
-        }
-        return cls(application_id(job.run.run_id, job.table), version, orjson.dumps(note).decode())
 
 
 def codec_of(config: S3TableLoadConfig) -> str:

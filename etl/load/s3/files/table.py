@@ -68,7 +68,7 @@ class FileLakeTable(LakeTable):
         manifest = self._manifest
         if manifest is None or not manifest.is_whole or manifest.digest != job.content.digest:
             return False
-        return self.holds(job.frame.schema) and manifest.lists(self._objects)
+        return self.holds(job.schema) and manifest.lists(self._objects)
 
     def has_taken(self, job: Job) -> bool:
         earlier = read_load(self.place.store, self.place.path, job.run.run_id)
@@ -88,13 +88,13 @@ class FileLakeTable(LakeTable):
         repair(self.place.store, self.place.path)
 
     def append(self, job: Job, change: Change) -> LoadResult:
-        return self._publish(job, change, [], _united(self.schema, job.frame.schema))
+        return self._publish(job, change, [], _united(self.schema, job.schema))
 
     def overwrite(self, job: Job, change: Change) -> LoadResult:
-        return self._publish(job, change, self._objects, job.frame.schema)
+        return self._publish(job, change, self._objects, job.schema)
 
     def replace_days(self, job: Job, change: Change, days: Collection[date]) -> LoadResult:
-        return self._publish(job, change, self._objects_on(days), _united(self.schema, job.frame.schema))
+        return self._publish(job, change, self._objects_on(days), _united(self.schema, job.schema))
 
     def merge(self, job: Job, change: Change, old_days: frozenset[date]) -> LoadResult:
         raise UsageError(f"{job.table}: {job.config.format} files cannot be updated in place; use format: delta")
@@ -125,7 +125,7 @@ class FileLakeTable(LakeTable):
 
     def _publish(self, job: Job, change: Change, replaced: Sequence[StoredObject], schema: StructType) -> LoadResult:
         """Old and new stand side by side only from `show` to `settle`."""
-        files = stage(job, change.frame, change.rows or 0)
+        files = self._stage(job, change)
         result = job.finished(change.result, sum(file.bytes for file in files))
         gone = {entry.key for entry in replaced}
         kept = self._known_files(gone)
@@ -138,7 +138,7 @@ class FileLakeTable(LakeTable):
         try:
             publication.show(files, [entry.key for entry in replaced])
             if job.run.validate and files:
-                self._validate(job, change.frame, files)
+                self._validate(job, change, files)
         except BaseException:
             publication.withdraw()
             raise
@@ -150,7 +150,12 @@ class FileLakeTable(LakeTable):
         known = self._manifest.files if self._manifest else {}
         return {entry.key: known.get(entry.key, (entry.size, -1)) for entry in self._objects if entry.key not in gone}
 
-    def _validate(self, job: Job, frame: DataFrame, files: list[StagedFile]) -> None:
+    def _stage(self, job: Job, change: Change) -> list[StagedFile]:
+        """Uploads the change's files, which nobody sees before they are completed."""
+        return stage(job, change.frame, change.rows or 0)
+
+    def _validate(self, job: Job, change: Change, files: list[StagedFile]) -> None:
+        frame = change.frame
         standing = self._read([self.place.path.key_uri(file.key) for file in files], frame.schema)
         refuse_difference(job, frame, standing, is_whole=frame is job.frame)
 

@@ -6,12 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import DataFrame
-
-from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.load.s3.compare import days_of_keys, on_days, without_keys
-from etl.load.s3.frames import column
-from etl.model import PARTITION_DATE
+from etl.load.s3.job import Job, Rows
+from etl.load.s3.table import LakeTable
 
 
 @dataclass(frozen=True)
@@ -20,27 +16,22 @@ class LeftDays:
 
     days: frozenset[date] = frozenset()
     moved: int = 0
-    rest: DataFrame | None = None
+    rest: Rows | None = None
     rest_rows: int = 0
-
-    def joined(self, frame: DataFrame) -> DataFrame:
-        """What is to be written: the load's rows, and the days that rows left, without them."""
-        return frame.unionByName(self.rest, allowMissingColumns=True) if self.rest is not None else frame
 
 
 NONE_LEFT = LeftDays()
 
 
-def find_left_days(
-    frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig, loaded_days: Collection[date]
-) -> LeftDays:
+def find_left_days(job: Job, table: LakeTable, frame: Rows, loaded_days: Collection[date]) -> LeftDays:
     """Looks up the frame's keys on all days but its own; where the day is part of the key, no row can move."""
-    if not config.key or config.date_column in config.key:
+    config, compare, stored = job.config, table.compare, table.rows
+    if stored is None or not config.key or config.date_column in config.key:
         return NONE_LEFT
-    days = days_of_keys(frame, stored.where(~column(PARTITION_DATE).isin(sorted(loaded_days))), config)
+    days = compare.days_of_keys(frame, compare.off_days(stored, loaded_days), config)
     if not days:
         return NONE_LEFT
-    there = on_days(stored, days)
-    rest = without_keys(there, frame, config)
-    rest_rows = rest.count()
-    return LeftDays(days, there.count() - rest_rows, rest, rest_rows)
+    there = compare.on_days(stored, days)
+    rest = compare.without_keys(there, frame, config)
+    rest_rows = compare.count(rest)
+    return LeftDays(days, compare.count(there) - rest_rows, rest, rest_rows)

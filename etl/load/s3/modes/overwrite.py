@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl.load.s3.compare import NOTHING_STANDS
+from etl.load.s3.comparison import NOTHING_STANDS
 from etl.load.s3.job import Change, Job
 from etl.load.s3.modes.standing import replacing, standing_of
 from etl.load.s3.table import LakeTable
@@ -15,7 +15,7 @@ def overwrite(job: Job, table: LakeTable) -> LoadResult:
         return job.result(unchanged=rows)
     stored_rows = table.count()
     standing = standing_of(job, table) if stored_rows else NOTHING_STANDS
-    if standing.equal == rows == stored_rows and not standing.doubled and table.holds(job.frame.schema):
+    if standing.equal == rows == stored_rows and not standing.doubled and table.holds(job.schema):
         return job.result(unchanged=rows)
     job.refuse_too_many_vanished(stored_rows, min(standing.matched, rows))
     result = replacing(job, rows=rows, stored_rows=stored_rows, standing=standing)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import DataFrame
-
-from etl.load.s3.compare import NOTHING_STANDS, Standing, find_standing
+from etl.load.s3.comparison import NOTHING_STANDS, Standing
 from etl.load.s3.door import spark_door
-from etl.load.s3.job import Job
+from etl.load.s3.job import Job, Rows
 from etl.load.s3.table import LakeTable
 from etl.model import LoadResult
 
@@ -17,7 +15,7 @@ def standing_of(job: Job, table: LakeTable) -> Standing:
     return _find(job, table, job.frame, table.rows, job.content.dates)
 
 
-def standing_on(job: Job, table: LakeTable, frame: DataFrame, days: frozenset[date]) -> Standing:
+def standing_on(job: Job, table: LakeTable, frame: Rows, days: frozenset[date]) -> Standing:
     return _find(job, table, frame, table.rows_on(days), days)
 
 
@@ -35,8 +33,8 @@ def replacing(
     )
 
 
-def _find(job: Job, table: LakeTable, frame: DataFrame, stored: DataFrame | None, days: frozenset[date]) -> Standing:
+def _find(job: Job, table: LakeTable, frame: Rows, stored: Rows | None, days: frozenset[date]) -> Standing:
     if stored is None or not job.config.key or not job.content.rows:
         return NOTHING_STANDS
     with spark_door("compare with the stored rows", job.table):
-        return find_standing(frame, stored, job.config, days, table.extent(job.content.rows))
+        return table.compare.find_standing(frame, stored, job.config, days, table.extent(job.content.rows))

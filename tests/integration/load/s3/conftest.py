@@ -10,12 +10,12 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig, S3Writer
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.settings import RunSettings, Settings
 from etl.load.base import LoaderConfig
-from etl.load.s3 import S3Loader
 from etl.load.s3.files.manifest import read_manifest
+from etl.load.s3.loader import S3Loader
 from etl.load.s3.paths import TablePath
 from etl.model import WriteMode
 from etl.s3.store import ObjectStore, StoreAddress
@@ -31,6 +31,7 @@ class Lake:
     spark: SparkSession
     settings: S3Settings
     store: ObjectStore
+    writer: S3Writer = S3Writer.AUTO
 
     def loader(self, run_id: str = "run-1", **of_the_run: Any) -> S3Loader:
         settings = Settings(s3=self.settings, run=RunSettings(retries=1, retry_for_seconds=0))
@@ -42,7 +43,7 @@ class Lake:
         fields: dict[str, Any] = {
             "table_name": "things", "path": f"tests/{uuid4().hex}", "key": ("id",), "date_column": "day",
             "mode": WriteMode.OVERWRITE, "format": S3Format.PARQUET, "partition_by": partition_by,
-            "compression": "gzip", **over,
+            "compression": "gzip", "writer": self.writer, **over,
         }  # fmt: skip
         return S3TableLoadConfig(**fields)
 
@@ -74,10 +75,11 @@ class Lake:
         return sorted((tuple(row) for row in found.collect()), key=lambda row: (row[0], repr(row)))
 
 
-@pytest.fixture(scope="session")
-def lake(stack: RunningStack, spark: SparkSession) -> Iterator[Lake]:
+@pytest.fixture(scope="session", params=[S3Writer.SPARK, S3Writer.RUST])
+def lake(request: pytest.FixtureRequest, stack: RunningStack, spark: SparkSession) -> Iterator[Lake]:
+    """Once for each of the two lanes into the lake."""
     settings = stack.settings.s3
     assert settings is not None
     configure_s3(spark, settings)
     store = ObjectStore(StoreAddress.of(settings))
-    yield Lake(spark, settings, store)
+    yield Lake(spark, settings, store, request.param)

@@ -10,8 +10,9 @@ from etl.config.settings import RunSettings, Settings
 from etl.errors import ConflictError, DuplicateKeyError, SchemaMismatchError
 from etl.ledger.values import Reject
 from etl.load.base import LoaderConfig
-from etl.load.s3 import S3Loader, compare
+from etl.load.s3 import comparison
 from etl.load.s3.delta.log import commits_of_run, versions
+from etl.load.s3.loader import S3Loader
 from etl.model import ConflictResolution, Destination, SchemaContract, WriteMode
 from tests.integration.load.s3.conftest import Lake
 from tests.integration.load.s3.test_modes import FOUR, NEW_TWO, ONE, THREE, TWO, counts
@@ -33,7 +34,7 @@ def version(lake: Lake, config: S3TableLoadConfig) -> int:
 def extent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables of a few rows are compared in another way than large ones, with the same result."""
     if request.param == "large":
-        monkeypatch.setattr(compare, "_SMALL_ROWS", -1)
+        monkeypatch.setattr(comparison, "_SMALL_ROWS", -1)
 
 
 @pytest.mark.usefixtures("extent")
