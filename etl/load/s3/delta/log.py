@@ -36,6 +36,8 @@ class Commit:
     added: dict[str, int]
     rows_added: int
     """As the files' statistics say, which a commit without metrics has."""
+    has_deletion_vectors: bool = False
+    """Whether some of these files hold rows that are deleted, as a list beside them says."""
 
     @property
     def bytes_written(self) -> int:
@@ -121,6 +123,7 @@ def _parse(version: int, content: bytes, path: TablePath) -> Commit | None:
         result=note["result"],
         metrics=info.get("operationMetrics", {}),
         added={path.prefix + unquote(add["path"]): add["size"] for add in adds},
+        has_deletion_vectors=any(add.get("deletionVector") for add in adds),
         rows_added=sum(orjson.loads(add.get("stats") or "{}").get("numRecords", 0) for add in adds),
     )
 

@@ -153,13 +153,18 @@ class DeltaLakeTable(LakeTable):
 def _validate(job: Job, change: Change, found: Commit) -> None:
     """Reads the files that this commit added; after a merge they hold copies of other rows too."""
     frame = change.frame
-    added = (
-        job.place.spark.read.schema(frame.schema)
-        .option("basePath", job.path.uri)
-        .parquet(*[job.path.key_uri(key) for key in found.added])
-    )
+    standing = _added_rows(job, frame, found)
     if change.rows is None:
         keys = frame.select(*job.config.key)
-        conditions = [added[name].eqNullSafe(keys[name]) for name in job.config.key]
-        added = added.join(keys, conditions, "left_semi")
-    refuse_difference(job, frame, added, is_whole=frame is job.frame)
+        conditions = [standing[name].eqNullSafe(keys[name]) for name in job.config.key]
+        standing = standing.join(keys, conditions, "left_semi")
+    refuse_difference(job, frame, standing, is_whole=frame is job.frame)
+
+
+def _added_rows(job: Job, frame: DataFrame, found: Commit) -> DataFrame:
+    reader = job.place.spark.read
+    if found.has_deletion_vectors:
+        # which of a file's rows are deleted, Delta alone tells
+        return reader.format("delta").option("versionAsOf", found.version).load(job.path.uri)
+    files = [job.path.key_uri(key) for key in found.added]
+    return reader.schema(frame.schema).option("basePath", job.path.uri).parquet(*files)

@@ -128,4 +128,4 @@ def _folder(piece: Piece) -> str:
 
 def _file_name(number: int, extension: str) -> str:
     """As Spark's committer names them."""
-    return f"part-{number:05d}-{uuid4()}-c000.{extension}"
+    return f"part-{number:05d}-{uuid4()}.c000.{extension}"

@@ -30,7 +30,7 @@ def delta_door(doing: str, table: str) -> Iterator[None]:
 
 
 def _of(error: Exception, doing: str, table: str) -> EtlError:
-    said = _BLANKS.sub(" ", _COLOURS.sub("", str(error)).replace("↳", ":")).strip()[:500]
+    said = in_one_line(error)
     message = f"expected the Delta log to {doing}, found: {said}"
     if isinstance(error, CommitFailedError) or (isinstance(error, DeltaError) and _CONFLICT.search(said)):
         hint = "; somebody else has committed since this load looked, and it starts again"
@@ -40,3 +40,7 @@ def _of(error: Exception, doing: str, table: str) -> EtlError:
     if _LOST.search(said):
         return ConnectionLostError(message, table=table, destination=Destination.S3)
     return StoreError(message, statement=doing, table=table, destination=Destination.S3)
+
+
+def in_one_line(error: Exception) -> str:
+    return _BLANKS.sub(" ", _COLOURS.sub("", str(error)).replace("↳", ":")).strip()[:500]

@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 from pyspark.sql.types import StructType
 
 from etl.load.s3.delta.transaction import Transaction as Mark
-from etl.load.s3.driver.door import delta_door
+from etl.load.s3.driver.door import delta_door, in_one_line
 from etl.load.s3.job import Place
 from etl.model import PARTITION_DATE
 from etl.s3.store import StoreAddress, frozen_keys
@@ -56,10 +56,12 @@ class NewFile:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One version of a table; `log` is None where there is no table."""
+    """One version of a table; `log` is None where there is no table, or (`unreadable` says why) none that the package
+    can read."""
 
     place: Place
     log: DeltaTable | None
+    unreadable: str = ""
 
     @classmethod
     def of(cls, place: Place) -> Snapshot:
@@ -68,6 +70,8 @@ class Snapshot:
                 return cls(place, DeltaTable(_uri(place), storage_options=storage_options(place.address)))
             except TableNotFoundError:
                 return cls(place, None)
+            except DeltaError as error:
+                return cls(place, None, f"deltalake cannot read it ({in_one_line(error)})")
 
     @cached_property
     def schema(self) -> StructType | None:
@@ -93,7 +97,7 @@ class Snapshot:
     def is_beyond_us(self) -> str:
         """What of the table this lane does not write, in words; empty where it writes all of it."""
         if self.log is None:
-            return ""
+            return self.unreadable
         with delta_door("say its protocol", self.place.table):
             protocol, metadata = self.log.protocol(), self.log.metadata()
         versions = (protocol.min_reader_version, protocol.min_writer_version)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig, S3Writer
 from etl.errors import ConnectionLostError, ValidationError
 from etl.load.executors import Attempt
+from etl.load.s3.driver import files as driver_files
 from etl.load.s3.files import staged
 from etl.load.s3.files import table as file_table
 from etl.load.s3.files.exchange import Publication
@@ -73,7 +74,8 @@ def test_a_failed_first_load_leaves_no_target(lake: Lake, monkeypatch: pytest.Mo
         raise ValidationError("another writer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(file_table, "refuse_difference", fail)
+        for home in (file_table, driver_files):
+            patch.setattr(home, "refuse_difference", fail)
         with pytest.raises(ValidationError):
             lake.loader("run-1").load(lake.frame(ONE), config)
     assert not lake.data_keys(config)
@@ -83,7 +85,7 @@ def test_a_failed_first_load_leaves_no_target(lake: Lake, monkeypatch: pytest.Mo
 
 def test_a_losing_attempt_adds_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second attempt at each partition stages the same rows before the winner's receipt comes in."""
-    config = lake.config(partitioned=False)
+    config = lake.config(partitioned=False, writer=S3Writer.SPARK)
     write = staged.write_partitions
 
     def twice(frame, function, task):  # type: ignore[no-untyped-def]
