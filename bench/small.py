@@ -19,6 +19,7 @@ from bench.loading import (
     postgresql_entry,
 )
 from bench.measure import Results, Timing
+from etl.config.destinations.s3.load_config import S3Writer
 from etl.config.settings import Settings
 from etl.model import Destination
 
@@ -52,8 +53,11 @@ def _tables(spark: SparkSession, settings: Settings) -> list[tuple[str, Destinat
     lake = stores.s3(spark, settings, "s3", "parquet").remove
     return [
         ("s3 parquet overwrite", Destination.S3, parquet_flat_entry, lake),
+        ("s3 parquet overwrite, writer: spark", Destination.S3, _by_spark(parquet_flat_entry), lake),
         ("s3 delta merge", Destination.S3, delta_flat_entry, lake),
+        ("s3 delta merge, writer: spark", Destination.S3, _by_spark(delta_flat_entry), lake),
         ("s3 delta merge, by 30 dates", Destination.S3, delta_entry, lake),
+        ("s3 delta merge, by 30 dates, writer: spark", Destination.S3, _by_spark(delta_entry), lake),
         ("postgresql upsert", Destination.POSTGRESQL, postgresql_entry, stores.postgresql(settings).remove),
         (
             "clickhouse replace_partition",
@@ -62,3 +66,7 @@ def _tables(spark: SparkSession, settings: Settings) -> list[tuple[str, Destinat
             stores.clickhouse(settings).remove,
         ),
     ]
+
+
+def _by_spark(entry: Entry) -> Entry:
+    return lambda target: entry(target).model_copy(update={"writer": S3Writer.SPARK})

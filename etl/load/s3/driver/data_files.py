@@ -12,7 +12,7 @@ from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.errors import ConnectionLostError, ValidationError
 from etl.load.s3.driver.canonical import canonical, differing_columns
 from etl.load.s3.driver.frames import Piece
-from etl.load.s3.files.formats import FileFormat, ParquetFile
+from etl.load.s3.files.formats import FileFormat, ParquetFile, empty_parquet
 from etl.load.s3.job import Job
 from etl.model import PARTITION_DATE, Destination
 from etl.s3.store import ObjectStore
@@ -24,6 +24,8 @@ def file_format(config: S3TableLoadConfig, schema: StructType) -> FileFormat:
 
 
 def encoded(piece: Piece, form: FileFormat) -> bytes:
+    if not piece.rows.num_rows:
+        return empty_parquet(piece.rows.schema, form)
     sink = pa.BufferOutputStream()
     file = ParquetFile(sink, form, piece.rows)
     file.write(piece.rows)

@@ -138,11 +138,14 @@ def test_files_of_another_writer_are_compared_and_replaced(lake: Lake) -> None:
 def test_the_plan_writes_nothing(lake: Lake, file_format: S3Format) -> None:
     config = lake.config(format=file_format)
     uri = lake.path(config).uri
-    assert lake.loader().plan(lake.frame(ONE), config) == [f"create {file_format} {uri} by partition_date"]
+    by = "the driver" if lake.writer is S3Writer.RUST else "Spark: writer: spark"
+    steps = [f"create {file_format} {uri} by partition_date", f"written by {by}"]
+    assert lake.loader().plan(lake.frame(ONE), config) == steps
     assert not lake.store.objects(lake.path(config).prefix)
     lake.loader().load(lake.frame(ONE), config)
     wider = lake.frame(ONE).selectExpr("*", "1 as extra")
     assert lake.loader().plan(wider, config) == [
         f"overwrite into {file_format} {uri} by partition_date",
         "schema: column extra is not in the target",
+        f"written by {by}",
     ]
