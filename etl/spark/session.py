@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyspark
 from py4j.java_gateway import JavaGateway, JVMView
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
@@ -19,6 +20,7 @@ from pyspark.sql import SparkSession
 from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import UsageError
 from etl.project import DEFAULT_CONFIG_DIR, PROJECT_DIR, ivy_dir, log_dir
+from etl.spark.class_archive import archive_options, with_class_archive
 from etl.spark.defaults import jars_listing, read_spark_defaults
 from etl.spark.executors import is_local
 from etl.spark.process import start_jvm
@@ -27,6 +29,7 @@ from etl.spark.tls import trust_ca
 
 LOG_CONFIGURATION = DEFAULT_CONFIG_DIR / "log4j2.properties"
 TRUST_STORES = ivy_dir() / "trust"
+_SPARK_HOME = Path(pyspark.__file__).parent
 _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
 """What ./spark-submit.sh was given for Spark; the job itself is this process."""
 _OF_SUBMISSION = ("spark.master", "spark.driver.", "spark.jars.")
@@ -42,7 +45,8 @@ def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | No
     _use_utc_here()
     if _is_under_spark_submit():
         spark = SparkSession.builder.appName(app_name).config(conf=_completed()).getOrCreate()
-    elif _SUBMIT_ARGUMENTS in os.environ:
+    elif submitted := os.environ.get(_SUBMIT_ARGUMENTS):
+        os.environ[_SUBMIT_ARGUMENTS] = with_class_archive(_SPARK_HOME, submitted)
         start_jvm(_jvm_log())
         spark = SparkSession.builder.appName(app_name).getOrCreate()
     else:
@@ -114,7 +118,8 @@ def _start_local(app_name: str, options: Mapping[str, str]) -> SparkSession:
     os.environ.setdefault("SPARK_CONF_DIR", str(DEFAULT_CONFIG_DIR))
     os.environ.setdefault("ETL_LOG_DIR", str(log_dir()))
     conf = SparkConf(loadDefaults=False).setAppName(app_name)
-    for name, value in {**read_spark_defaults(), **_packages(), **options}.items():
+    wanted = {**read_spark_defaults(), **_packages(), **options}
+    for name, value in {**archive_options(_SPARK_HOME, wanted), **wanted}.items():
         conf.set(name, value)
     if SparkContext._gateway is None:
         start_jvm(_jvm_log(), conf)
