@@ -24,6 +24,7 @@ from surroundings import IVY, ROOT, VENV, SetupError, locked, say
 sys.path.append(str(ROOT))
 
 from etl.spark.class_archive import find_class_archive
+from etl.spark.java import find_java, major_version, release_of
 
 SPARK_DEFAULTS = ROOT / "conf" / "spark-defaults.conf"
 OLDEST_JAVA = 17
@@ -77,16 +78,21 @@ def main() -> int:
 
 
 def check_java() -> None:
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    """Started, for a twentieth of a second or two, only where its release file does not say which one it is."""
     wanted = f"Java {OLDEST_JAVA} or later (a JRE is enough), on PATH or in JAVA_HOME"
+    java = find_java()
+    said = (release_of(java) or said_by(java)) if java else None
+    if java is None or said is None:
+        raise SetupError(f"expected {wanted}; found none. On Debian: apt install openjdk-17-jre-headless")
+    if (version := major_version(said)) is None or version < OLDEST_JAVA:
+        raise SetupError(f"expected {wanted}; found {java}: {version or said.strip()}")
+
+
+def said_by(java: Path) -> str | None:
     try:
-        said = subprocess.run([java or "java", "-version"], capture_output=True, text=True, check=True).stderr
+        return subprocess.run([java, "-version"], capture_output=True, text=True, check=True).stderr
     except (OSError, subprocess.CalledProcessError):
-        raise SetupError(f"expected {wanted}; found none. On Debian: apt install openjdk-17-jre-headless") from None
-    version = re.search(r'version "(?:1\.)?(\d+)', said)
-    if version is None or int(version[1]) < OLDEST_JAVA:
-        raise SetupError(f"expected {wanted}; found {said.splitlines()[0] if said else java}")
+        return None
 
 
 # --- the virtual environment ----------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from etl.project import PROJECT_DIR
 from etl.spark.defaults import jars_listing, read_spark_defaults
+from etl.spark.java import find_java, release_of
 
 KEPT_IN = PROJECT_DIR / ".venv"
 _CLASS_PATH, _JAVA_OPTIONS = "spark.driver.extraClassPath", "spark.driver.defaultJavaOptions"
@@ -75,14 +75,15 @@ def find_class_archive(spark_home: Path) -> ClassArchive | None:
     Java takes an archive only where its class path begins with the one that it was made with, JAR by JAR and no folder
     among them: hence all by name, before conf/ and what else Spark adds itself.
     """
-    listing, java = jars_listing(), _java()
-    if java is None or not listing.exists():
+    listing, java = jars_listing(), find_java()
+    release = release_of(java) if java else None
+    if java is None or release is None or not listing.exists():
         return None
     packages = listing.read_text(encoding="utf-8").replace("local:", "").split(",")
     jars = [*sorted(map(str, spark_home.resolve().glob("jars/*.jar"))), *packages]
     if any(os.pathsep in jar or not Path(jar).exists() for jar in jars):
         return None
-    identity = "\n".join([java, *_states(jars)])
+    identity = "\n".join([str(java.resolve()), release, *_states(jars)])
     name = f"spark-classes-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.jsa"
     return ClassArchive(KEPT_IN / name, os.pathsep.join(jars))
 
@@ -94,16 +95,6 @@ def _properties(arguments: Sequence[str]) -> dict[str, str]:
     return {
         name: value for file in named if Path(file).is_file() for name, value in read_spark_defaults(Path(file)).items()
     }
-
-
-def _java() -> str | None:
-    """Which build the Java is that Spark will find, without starting it."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
-    if java is None:
-        return None
-    release = Path(os.path.realpath(java)).parents[1] / "release"
-    return f"{release}\n{release.read_text(encoding='utf-8')}" if release.is_file() else None
 
 
 def _states(jars: Sequence[str]) -> Iterator[str]:

@@ -87,6 +87,7 @@ def test_another_java_and_other_jars_have_another_archive(
     jar.write_text("written anew")
     anew = find_class_archive(home)
     (tmp_path / "java" / "bin").mkdir(parents=True)
+    shutil.copy("/bin/sh", tmp_path / "java" / "bin" / "java")
     (tmp_path / "java" / "release").write_text('JAVA_VERSION="99"')
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "java"))
     newer = find_class_archive(home)
