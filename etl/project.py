@@ -15,7 +15,7 @@ IVY_DIR_VARIABLE = "ETL_IVY_DIR"
 def ivy_dir() -> Path:
     """Where Java packages are kept, Spark's too; never ~/.m2, where half a package makes a resolution fail."""
     configured = os.environ.get(IVY_DIR_VARIABLE)
-    return Path(configured).expanduser().resolve() if configured else PROJECT_DIR / ".ivy"
+    return Path(configured or PROJECT_DIR / ".ivy").expanduser().resolve()
 
 
 def log_dir() -> Path:

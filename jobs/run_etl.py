@@ -9,7 +9,10 @@ from pathlib import Path
 # spark-submit puts jobs/ on the path, not the folder above it; on a cluster `etl` comes with --py-files instead
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from etl.pipeline.job import main
-
 if __name__ == "__main__":
+    from etl.spark.start import begin_jvm
+
+    begin_jvm()
+    from etl.pipeline.job import main
+
     sys.exit(main(sys.argv[1:], os.environ))

@@ -3,52 +3,18 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
-from pathlib import Path
-from subprocess import STDOUT, TimeoutExpired
-from typing import Any
+from subprocess import TimeoutExpired
 
-import psutil
-from pyspark import SparkConf, SparkContext
-from pyspark.errors import PySparkRuntimeError
-from pyspark.java_gateway import launch_gateway
-
-from etl.errors import TerminalError
+from pyspark import SparkContext
 
 _OUT_OF_MEMORY, _UNCAUGHT = 52, 50
 """Spark's own exit codes (SparkExitCode)."""
-
-_SHOWN_LETTERS = 3_000
 
 MORE_MEMORY = (
     "give it more (spark.driver.memory in conf/spark-defaults.conf, or --driver-memory 4g before the job's file) "
     "or load fewer tables side by side (--parallelism)"
 )
 GONE = f"Spark's JVM no longer answers, most often since it ran out of memory (its log says: spark.log); {MORE_MEMORY}"
-
-
-def start_jvm(log_file: Path, conf: SparkConf | None = None) -> None:
-    """A child of this process, whose words go to a file: the terminal is the run's.
-
-    It is out of the terminal's reach (a group of its own), so that Ctrl-C comes to us alone; it ends when we do, by the
-    pipe that it reads from. Until it has answered it does not read from there, and is ended here.
-    """
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    others = psutil.Process().children(recursive=True)
-    with log_file.open("ab") as log:
-        begin = log.tell()
-        options: dict[str, Any] = {"stdout": log, "stderr": STDOUT, "start_new_session": True}
-        try:
-            gateway = launch_gateway(conf, options)  # type: ignore[no-untyped-call]
-            SparkContext._ensure_initialized(gateway=gateway)
-        except PySparkRuntimeError as error:
-            said = log_file.read_bytes()[begin:].decode(errors="replace").strip()
-            raise TerminalError(f"Spark did not start; it said:\n{said[-_SHOWN_LETTERS:]}") from error
-        except KeyboardInterrupt:
-            for started in set(psutil.Process().children(recursive=True)).difference(others):
-                with suppress(psutil.NoSuchProcess):
-                    started.kill()
-            raise
 
 
 def why_spark_ended(patience_seconds: float = 0) -> str | None:

@@ -19,16 +19,15 @@ from pyspark.sql import SparkSession
 from etl.config.destinations.s3.settings import S3Settings
 from etl.errors import UsageError
 from etl.project import DEFAULT_CONFIG_DIR, PROJECT_DIR, ivy_dir, log_dir
+from etl.spark.class_archive import archive_options
 from etl.spark.defaults import jars_listing, read_spark_defaults
 from etl.spark.executors import is_local
-from etl.spark.process import start_jvm
 from etl.spark.shipping.archives import ENVIRONMENT, SHIPPED_PYTHON, code_archive, environment_archive
+from etl.spark.start import SPARK_HOME, is_left_to_us, start_jvm
 from etl.spark.tls import trust_ca
 
 LOG_CONFIGURATION = DEFAULT_CONFIG_DIR / "log4j2.properties"
 TRUST_STORES = ivy_dir() / "trust"
-_SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
-"""What ./spark-submit.sh was given for Spark; the job itself is this process."""
 _OF_SUBMISSION = ("spark.master", "spark.driver.", "spark.jars.")
 _DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 _KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
@@ -42,8 +41,8 @@ def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | No
     _use_utc_here()
     if _is_under_spark_submit():
         spark = SparkSession.builder.appName(app_name).config(conf=_completed()).getOrCreate()
-    elif _SUBMIT_ARGUMENTS in os.environ:
-        start_jvm(_jvm_log())
+    elif is_left_to_us():
+        start_jvm()
         spark = SparkSession.builder.appName(app_name).getOrCreate()
     else:
         spark = _start_local(app_name, options or {})
@@ -114,10 +113,11 @@ def _start_local(app_name: str, options: Mapping[str, str]) -> SparkSession:
     os.environ.setdefault("SPARK_CONF_DIR", str(DEFAULT_CONFIG_DIR))
     os.environ.setdefault("ETL_LOG_DIR", str(log_dir()))
     conf = SparkConf(loadDefaults=False).setAppName(app_name)
-    for name, value in {**read_spark_defaults(), **_packages(), **options}.items():
+    wanted = {**read_spark_defaults(), **_packages(), **options}
+    for name, value in {**archive_options(SPARK_HOME, wanted), **wanted}.items():
         conf.set(name, value)
     if SparkContext._gateway is None:
-        start_jvm(_jvm_log(), conf)
+        start_jvm(conf)
     return SparkSession.builder.config(conf=conf).getOrCreate()
 
 
@@ -159,11 +159,6 @@ def _log_to_file(spark: SparkSession) -> None:
     jvm.java.lang.System.setProperty("etl.log.dir", str(log_dir()))
     location = jvm.java.net.URI.create(LOG_CONFIGURATION.as_uri())
     jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure(location)
-
-
-def _jvm_log() -> Path:
-    """What the JVM itself says, beside Spark's log."""
-    return log_dir() / "spark-jvm.log"
 
 
 def _share_code_with_executors(spark: SparkSession) -> None:

@@ -96,7 +96,7 @@ def test_a_finished_installation_is_kept(
 
 @pytest.mark.parametrize(
     ("said", "found"),
-    [('openjdk version "11.0.2"', "11.0.2"), ('java version "1.8.0_381"', "1.8.0_381"), ("what?", "what?")],
+    [('openjdk version "11.0.2"', "java: 11"), ('java version "1.8.0_381"', "java: 8"), ("what?", "java: what?")],
 )
 def test_an_old_java_is_refused_by_name(
     said: str, found: str, setup_script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -107,6 +107,22 @@ def test_an_old_java_is_refused_by_name(
     java.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(setup_script.SetupError, match=re.escape(found)):
+        setup_script.check_java()
+
+
+def test_a_java_that_says_which_it_is_in_a_file_is_not_started(
+    setup_script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\nexit 1\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    release = tmp_path / "release"
+    release.write_text('GRAALVM_VERSION="9"\nJAVA_VERSION="17.0.15"\n')
+    setup_script.check_java()
+    release.write_text('JAVA_VERSION="1.8.0_381"\n')
+    with pytest.raises(setup_script.SetupError, match="java: 8"):
         setup_script.check_java()
 
 
