@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from bench.extraction import measure_extraction
 from bench.large import measure_large
 from bench.machine import describe_machine
 from bench.measure import Results
@@ -33,7 +34,7 @@ from etl.spark.session import build_session, configure_s3
 RACES = {"postgresql": race_postgresql, "clickhouse": race_clickhouse, "s3": race_s3}
 STAGING_ROWS, STAGING_LARGE_ROWS = 500_000, 5_800_000
 """At most so many records, of which the promises of the staging loader speak."""
-SECTIONS = ("start", *RACES, "together", "small", "large")
+SECTIONS = ("start", *RACES, "extraction", "together", "small", "large")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,6 +76,8 @@ def _measure(options: argparse.Namespace, settings: Settings, variables: dict[st
     assert settings.s3 is not None
     configure_s3(spark, settings.s3)
     _race(options, spark, settings, results)
+    if "extraction" in options.only:
+        _add(results, measure_extraction(spark, settings, variables, options.rows, options.rounds, _say))
     if "together" in options.only:
         _add(results, measure_together(spark, settings, variables, options.rows, options.rounds, _say))
     if "small" in options.only:

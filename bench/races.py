@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
@@ -21,6 +23,7 @@ from bench.loading import (
     postgresql_entry,
 )
 from bench.measure import Contender, Results, Step, Store, race
+from bench.psql import Psql
 from etl.config.settings import Settings
 from etl.load.clickhouse.transfer.jdbc_writer import jdbc_url
 from etl.model import PARTITION_DATE, Destination
@@ -29,7 +32,8 @@ from etl.statements.quoting import clickhouse_identifier, postgresql_identifier
 SHAPE = "bench_shape"
 LOADER, LOADER_UNVALIDATED = "loader", "loader, not validated"
 LOADER_BY_JDBC = "loader, writer: jdbc"
-UNCHANGED = "loader again, nothing changed"
+UNCHANGED, CHANGED = "loader again, nothing changed", "loader again, every row changed"
+PSQL, PSQL_CHANGED = "psql \\copy, two streams", "psql staging + ON CONFLICT, every row changed"
 JDBC, PLAIN = "Spark JDBC append", "Spark df.write"
 WARM_UP_ROWS = 20_000
 
@@ -62,7 +66,12 @@ class Course:
 
 
 def race_postgresql(course: Course) -> Results:
-    """JDBC appends into an empty table with the same columns and primary key: it neither upserts nor is atomic."""
+    """JDBC and psql add to an empty table with the same columns and primary key: neither is atomic."""
+    with TemporaryDirectory(prefix="ownlens-bench-") as folder:
+        return _race_postgresql(course, Path(folder))
+
+
+def _race_postgresql(course: Course, folder: Path) -> Results:
     server = course.settings.postgresql
     assert server is not None
     load = course.loading(Destination.POSTGRESQL, postgresql_entry)
@@ -77,21 +86,31 @@ def race_postgresql(course: Course) -> Results:
             driver="org.postgresql.Driver", user=server.user, password=server.password.get_secret_value()
         ).save()
 
+    psql = Psql(server, folder)
+    psql.keep(course.warm_up)
+    psql.keep(course.rows)
+
     store = stores.postgresql(course.settings)
     unvalidated = course.loading(Destination.POSTGRESQL, postgresql_entry, validate=False)
     results = course.race(
         store,
         [
-            Contender.of(
-                LOADER, load, Step(UNCHANGED, load), Step("loader again, every row changed", load, every_row_changed)
-            ),
+            Contender.of(LOADER, load, Step(UNCHANGED, load), Step(CHANGED, load, every_row_changed)),
             Contender.of(JDBC, append, prepare=prepare),
+            Contender.of(
+                PSQL,
+                psql.copy,
+                Step(PSQL_CHANGED, psql.upsert, lambda rows: psql.keep(every_row_changed(rows))),
+                prepare=prepare,
+            ),
             Contender.of(LOADER_UNVALIDATED, unvalidated),
         ],
     )
     store.remove(SHAPE)
-    results.compare(store.name, LOADER, JDBC, target=0.9)
-    results.compare(store.name, LOADER_UNVALIDATED, JDBC, target=0.9)
+    results.compare(store.name, LOADER, JDBC, target=1.6)
+    results.compare(store.name, LOADER_UNVALIDATED, JDBC)
+    results.compare(store.name, LOADER, PSQL, target=0.6)
+    results.compare(store.name, CHANGED, PSQL_CHANGED, target=1.3)
     return results
 
 
@@ -134,8 +153,9 @@ def race_clickhouse(course: Course) -> Results:
         ],
     )
     store.remove(SHAPE)
-    results.compare(store.name, LOADER, JDBC, target=2.0)
-    results.compare(store.name, LOADER_UNVALIDATED, JDBC, target=2.0)
+    results.compare(store.name, LOADER, JDBC, target=2.5)
+    results.compare(store.name, LOADER_UNVALIDATED, JDBC)
+    results.compare(store.name, UNCHANGED, LOADER, target=1.0)
     results.compare(store.name, LOADER_BY_JDBC, JDBC)
     return results
 

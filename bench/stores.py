@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from typing import Any
 
@@ -15,6 +16,7 @@ from etl.s3.store import ObjectStore, StoreAddress
 from etl.statements.quoting import clickhouse_identifier, postgresql_identifier
 
 _SCHEMAS = "SELECT coalesce(jsonb_agg(nspname), '[]') FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'"
+_MERGES = "SELECT count() FROM system.merges WHERE database = currentDatabase()"
 _CLICKHOUSE_TABLES = "SELECT name FROM system.tables WHERE database = currentDatabase()"
 
 
@@ -34,8 +36,13 @@ def clickhouse(settings: Settings) -> Store:
         "clickhouse",
         count=lambda name: int(ask_clickhouse(settings, f"SELECT count() FROM {clickhouse_identifier(name)}")[0][0]),
         remove=lambda name: tell_clickhouse(settings, f"DROP TABLE IF EXISTS {clickhouse_identifier(name)} SYNC"),
-        settle=lambda: None,
+        settle=lambda: wait_for_merges(settings),
     )
+
+
+def wait_for_merges(settings: Settings) -> None:
+    while ask_clickhouse(settings, _MERGES)[0][0]:
+        time.sleep(0.1)
 
 
 def s3(spark: SparkSession, settings: Settings, name: str, file_format: str) -> Store:

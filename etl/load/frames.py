@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column as SparkColumn
@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from etl.ledger.values import Reject
-from etl.model import POSTGRESQL_TYPE, Checksums, Column
-from etl.statements.checksum import spark_checksum_sums, spark_checksum_terms
+from etl.model import POSTGRESQL_TYPE, Checksums, Column, Digest
+from etl.statements.checksum import ALL_DIGESTS, spark_checksum_sums, spark_checksum_terms
 from etl.statements.quoting import spark_identifier
 from etl.statements.spark_values import JSON_OPTIONS
 from etl.statements.types import column_of
@@ -48,10 +48,10 @@ class Misfits:
         return frame.where(self.rule.isNotNull())
 
 
-def checksums_of(frame: DataFrame, columns: Sequence[Column]) -> Checksums:
-    """What the frame amounts to, in one Spark aggregation."""
-    sums = spark_checksum_sums(columns)
-    terms = frame.selectExpr(*spark_checksum_terms(columns))
+def checksums_of(frame: DataFrame, columns: Sequence[Column], digests: Collection[Digest] = ALL_DIGESTS) -> Checksums:
+    """What the frame amounts to, in one Spark aggregation; `digests` are those that somebody will compare."""
+    sums = spark_checksum_sums(columns, digests)
+    terms = frame.selectExpr(*spark_checksum_terms(columns, digests))
     # positions, not names: a column may be called `rows`
     found = terms.agg(F.count(F.lit(1)), *[F.expr(text) for text in sums.values()]).collect()[0]
     return Checksums(found[0], dict(zip(sums, found[1:], strict=True)))

@@ -90,7 +90,7 @@ def _checked(context: RunContext, work: Work) -> Iterator[str]:
     shares = plan_shares(context, work)
     frame, shares = read_shares(context, work, shares)
     transformed = context.transformer(work).transform(frame)
-    counts = tally(transformed.tagged, None, columns_of(transformed.good), with_checksums=False)
+    counts = tally(transformed.tagged, None, columns_of(transformed.good), digests=None)
     refuse_bad_keys(work.table, transformed.tagged, counts, context.definitions.get(work.table.name))
     for share in shares:
         rejected = counts.of(Outcome.REJECTED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from etl.model import Column
+from etl.model import Column, Digest
 from etl.postgresql_types import base_type
 from etl.statements.checksum_values import CLICKHOUSE, INTEGERS, POSTGRESQL, SPARK
 from etl.statements.numerics import without_zeros
@@ -16,14 +16,24 @@ _TEXT_KEPT_BY_POSTGRESQL = frozenset(
 )
 
 
+def _as_it_is(value: str) -> str:
+    return value
+
+
+@dataclass(frozen=True)
+class Addend:
+    """`value` is what one row has; `added` makes of it what is summed."""
+
+    value: str
+    added: Callable[[str], str] = _as_it_is
+
+
 @dataclass(frozen=True)
 class Term:
-    """`value` is summed where `counted` is true; no value: only the count is known. `mixed`: the value is a number n
-    whose term is to be made of it."""
+    """Each addend gives a sum, over the rows where `counted` is true; None: this sum is not known."""
 
-    value: str | None
+    addends: tuple[Addend | None, ...]
     counted: str
-    mixed: bool = False
     is_array: bool = False
 
 
@@ -32,6 +42,7 @@ class Store:
     """What one store says in words of its own, of a column `v`."""
 
     place: int
+    digests: frozenset[Digest]
     present: str
     text: Callable[[Column, str], str | None]
     """A text, or bytes; None where the store has re-written it."""
@@ -54,6 +65,7 @@ def is_joinable(element: str) -> bool:
 
 IN_SPARK = Store(
     SPARK,
+    frozenset(Digest),
     present="{v} IS NOT NULL",
     text=lambda column, name: _text(column, name, "rtrim"),
     digits=without_zeros,
@@ -81,6 +93,7 @@ def _joined_in_postgresql(column: Column, name: str) -> str | None:
 
 IN_POSTGRESQL = Store(
     POSTGRESQL,
+    frozenset({Digest.MD5}),
     present="{v} IS NOT NULL",
     text=_text_in_postgresql,
     digits=lambda _: None,
@@ -106,6 +119,7 @@ def _joined_in_clickhouse(column: Column, name: str) -> str:
 
 IN_CLICKHOUSE = Store(
     CLICKHOUSE,
+    frozenset({Digest.CRC32}),  # a sixth of what an MD5 costs here
     present="isNotNull({v})",
     text=lambda column, name: f"assumeNotNull({_text(column, name, 'trimRight')})",
     digits=_digits_in_clickhouse,

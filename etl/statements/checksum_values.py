@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from etl.model import Digest
 from etl.statements.types import SPARK_DIGITS
 
 P = 1_000_000_007
@@ -11,6 +12,7 @@ C = 618_033_989
 
 _NAN_BITS = 0x7FF8_0000_0000_0000
 _LONG_DIGITS = 18
+_DIGESTS_END = 1 << 32
 
 INTEGERS = {"tinyint", "smallint", "int", "bigint"}
 
@@ -48,11 +50,15 @@ _NUMBERS = {
 }
 """Of a value `v`, by store; `unit` and `scale` are a decimal's."""
 _BOOLEAN = ("cast({v} AS bigint)", "{v}::int", "toInt64({v})")
-_DIGEST = (
-    "cast(conv(substring(md5(cast({v} AS binary)), 1, 8), 16, 10) AS bigint)",
-    "('x' || substr(md5({v}), 1, 8))::bit(32)::bigint",
-    "toInt64(reinterpretAsUInt32(reverse(substring(MD5({v}), 1, 4))))",
-)
+_DIGESTS: dict[Digest, tuple[str, str | None, str]] = {
+    Digest.CRC32: ("crc32(cast({v} AS binary))", None, "toInt64(CRC32({v}))"),
+    Digest.MD5: (
+        "cast(conv(substring(md5(cast({v} AS binary)), 1, 8), 16, 10) AS bigint)",
+        "('x' || substr(md5({v}), 1, 8))::bit(32)::bigint",
+        "toInt64(reinterpretAsUInt32(reverse(substring(MD5({v}), 1, 4))))",
+    ),
+}
+"""32 bits of each. PostgreSQL has no CRC32 before its version 18."""
 _AS_TEXT = ("cast(cast({v} AS bigint) AS string)", "({v})::text", "toString({v})")
 
 
@@ -79,26 +85,34 @@ def boolean_of(store: int, value: str) -> str:
     return _BOOLEAN[store].format(v=value)
 
 
-def digest_of(store: int, value: str) -> str:
-    return _DIGEST[store].format(v=value)
+def digest_of(store: int, digest: Digest, value: str) -> str | None:
+    """None where the store has no such digest."""
+    template = _DIGESTS[digest][store]
+    return None if template is None else template.format(v=value)
 
 
 def element_of(store: int, value: str, kind: str) -> str | None:
     """The term of an array's element, as text; of all types but those whose elements are joined as they are."""
+    term: str | None
     if kind == "boolean":
         term = boolean_of(store, value)
     elif kind == "binary":
-        term = digest_of(store, value)
+        term = digest_of(store, Digest.MD5, value)
     elif number := number_of(store, value, kind):
         term = mixed(f"({number})")
     else:
         return None
-    return _AS_TEXT[store].format(v=term)
+    return None if term is None else _AS_TEXT[store].format(v=term)
 
 
 def mixed(number: str) -> str:
     """`number` is within ±P. Said the same in all three."""
     return f"({number} + {C}) * ({number} + {C}) % {P}"
+
+
+def scattered(digest: str) -> str:
+    """A CRC32's bits depend on the value's by XOR alone: two values that change alike could make up for one another."""
+    return f"({digest} + {mixed(f'({digest} % {P})')}) % {_DIGESTS_END}"
 
 
 def _scale(decimal_type: str) -> int:

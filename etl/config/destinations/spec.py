@@ -13,7 +13,7 @@ from etl.config.server_reader import ServerReader
 from etl.config.settings import Settings
 from etl.config.tables.entry import Entry, Locator
 from etl.errors import Fault
-from etl.model import Dataset, Destination
+from etl.model import Dataset, Destination, Digest
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class DestinationSpec:
     """Where its server is, by the environment and etl.yaml; None where neither says so."""
     aliases: tuple[str, ...] = ()
     holds: Holding = Holding()
+    digest: Digest = Digest.CRC32
+    """Which one of texts and bytes its loader compares; Spark computes no other."""
     table_faults: Callable[[Entry, Any, Locator], Iterable[Fault]] = _no_table_faults
     """Faults of one enabled block that need no schema."""
     column_faults: Callable[[Entry, Any, Sequence[str]], Iterable[Fault]] = _no_column_faults

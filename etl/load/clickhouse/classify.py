@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from etl.config.tables.modes import deletes_vanished
 from etl.errors import ConflictError, DuplicateKeyError
@@ -16,10 +16,15 @@ from etl.statements.clickhouse.changes import (
     Change,
     Comparison,
     count_changes,
+    count_partitions,
     create_changes,
     find_duplicates,
+    find_equal_partitions,
     sample_changes,
 )
+
+ROWS_WORTH_SUMMING = 100_000
+"""Fewer are compared by key before two more statements have been asked."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,19 @@ class Changes:
 
     def _count(self, *kinds: Change) -> int:
         return sum(self.counts.get(kind, 0) for kind in kinds)
+
+
+def without_equal_partitions(job: Job, comparison: Comparison, staged: Staged, frame: Frame) -> Comparison:
+    """Leaves whole partitions that stand as they were staged out of the comparison by key, where no key can be staged
+    twice."""
+    if not frame.keys_are_unique or staged.rows < ROWS_WORTH_SUMMING:
+        return comparison
+    stored = dict(job.door.query(count_partitions(job.database, comparison.target)))
+    candidates = [identifier for identifier, rows in staged.partitions.items() if stored.get(identifier) == rows]
+    if not candidates:
+        return comparison
+    equal = job.door.query(find_equal_partitions(comparison, candidates))
+    return replace(comparison, equal_ids=tuple(identifier for (identifier,) in equal))
 
 
 def find_changes(job: Job, comparison: Comparison, staged: Staged) -> Changes:

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, ClickHouseTableLoadConfig
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
+from etl.config.destinations.clickhouse.spec import CLICKHOUSE
 from etl.config.settings import Settings
 from etl.config.tables.modes import replaces_partitions
 from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError
@@ -186,7 +187,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
             return None
         if facts and facts.checksums and not plan.discards:
             return facts.checksums
-        return checksums_of(prepared, plan.columns)
+        return checksums_of(prepared, plan.columns, {CLICKHOUSE.digest})
 
     def _publish(self, job: Job, staged: Staged, frame: Frame, started: float) -> LoadResult:
         kept, frame, expired = leave_out_expired(job, staged, frame)

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 
 from etl.config.tables.modes import deletes_vanished
 from etl.load.clickhouse.checks import require_equal, require_untouched, stored_checksums
-from etl.load.clickhouse.classify import Changes, compare_with, find_changes, refuse_duplicates
+from etl.load.clickhouse.classify import (
+    Changes,
+    compare_with,
+    find_changes,
+    refuse_duplicates,
+    without_equal_partitions,
+)
 from etl.load.clickhouse.expiry import count_stored_expired, not_about_to_expire, only_the_server_tells
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.marker import PublishedLoad, add_load
@@ -98,7 +104,8 @@ class Publication:
 
     def _change(self, target: TargetTable) -> Outcome:
         job, mode = self.job, MODES[self.job.config.mode]
-        changes = find_changes(job, mode.compared(compare_with(job, target, self.staged), self.staged), self.staged)
+        compared = mode.compared(compare_with(job, target, self.staged), self.staged)
+        changes = find_changes(job, without_equal_partitions(job, compared, self.staged, self.frame), self.staged)
         expected = self.frame.expected
         if expected is not None:
             found = stored_checksums(job, self.staged.table, final=False)

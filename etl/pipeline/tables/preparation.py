@@ -9,6 +9,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from etl.config.destinations.registry import spec_of
 from etl.interruption import require_uninterrupted
 from etl.load.base import DRIVER_BYTES
 from etl.load.frames import columns_of
@@ -64,13 +65,14 @@ def _storage(shares: list[Share]) -> StorageLevel:
 def _cut(context: RunContext, work: Work, shares: list[Share], transformed: Transformed) -> list[Delivery]:
     """Each destination's rows of the one frame; destinations that take the same rows are counted once."""
     columns = columns_of(transformed.good)
+    compared = {spec_of(share.destination).digest for share in shares} if context.options.validate else None
     counted: dict[str | None, Tally] = {}
     deliveries = []
     for share in shares:
         after = _taken_after(share, shares)
         part = None if after is None else _is_after(transformed.tagged, after)
         if after not in counted:
-            counted[after] = tally(transformed.tagged, part, columns, context.options.validate)
+            counted[after] = tally(transformed.tagged, part, columns, compared)
             refuse_bad_keys(work.table, transformed.tagged, counted[after], context.definitions.get(work.table.name))
         mine = transformed if part is None else transformed.with_tagged(transformed.tagged.where(part))
         with table_boundary(context, [(work.table.name, share.destination)]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pyspark.sql import Column as SparkColumn
@@ -12,7 +12,7 @@ from pyspark.sql.types import ArrayType, BinaryType, MapType, StringType, Struct
 
 from etl.config.tables.models import TableConfig
 from etl.errors import DuplicateKeyError, NullKeyError
-from etl.model import Checksums, Column, TableDefinition
+from etl.model import Checksums, Column, Digest, TableDefinition
 from etl.statements.checksum import spark_checksum_sums, spark_checksum_terms
 from etl.statements.quoting import spark_identifier
 from etl.transform.outcome import OUTCOME, REASON, RULE, TRIMMED, Outcome
@@ -37,22 +37,25 @@ class Tally:
         return self.rows.get(outcome, 0)
 
 
-def tally(tagged: DataFrame, part: SparkColumn | None, columns: Sequence[Column], with_checksums: bool) -> Tally:
-    """One Spark job, which also materialises a persisted frame. `part` restricts it to one destination's share."""
+def tally(
+    tagged: DataFrame, part: SparkColumn | None, columns: Sequence[Column], digests: Collection[Digest] | None
+) -> Tally:
+    """One Spark job, which also materialises a persisted frame. `part` restricts it to one destination's share;
+    `digests` are those that its checksums need, None where no checksums are wanted."""
     frame = tagged if part is None else tagged.where(part)
-    summed = columns if with_checksums else ()
-    sums = spark_checksum_sums(summed)
+    summed = () if digests is None else columns
+    sums = spark_checksum_sums(summed, digests or ())
     # aliases by position: two columns may differ in case only
     aggregates = [F.expr(text).alias(f"checksum_{i}") for i, text in enumerate(sums.values())]
     trimmed = (F.count_if(TRIMMED) if TRIMMED in frame.columns else F.lit(0)).alias("trimmed")
     measures = [F.count(F.lit(1)).alias("rows"), trimmed, _bytes(frame)]
-    terms = frame.selectExpr("*", *spark_checksum_terms(summed))
+    terms = frame.selectExpr("*", *spark_checksum_terms(summed, digests or ()))
     rows = terms.groupBy(OUTCOME).agg(*measures, *aggregates).collect()
     counts = {Outcome(row[OUTCOME]): int(row["rows"]) for row in rows}
     sizes = {Outcome(row[OUTCOME]): int(row["bytes"]) for row in rows}
     good = next((row for row in rows if row[OUTCOME] == Outcome.GOOD), None)
     altered = int(good["trimmed"]) if good else 0
-    if not with_checksums:
+    if digests is None:
         return Tally(counts, None, altered, sizes)
     found = {name: good[f"checksum_{i}"] for i, name in enumerate(sums)} if good else {}
     return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), found), altered, sizes)

@@ -13,7 +13,7 @@ from etl.config.destinations.postgresql.rules import (
 )
 from etl.config.destinations.postgresql.server import read_server
 from etl.config.destinations.spec import DestinationSpec, Holding
-from etl.model import Destination
+from etl.model import Destination, Digest
 
 POSTGRESQL = DestinationSpec(
     name=Destination.POSTGRESQL,
@@ -23,6 +23,7 @@ POSTGRESQL = DestinationSpec(
     read_server=read_server,
     aliases=("postgres",),
     holds=Holding(first_day="-4712-01-01", last_day="+294246-12-31", takes_nul=False, has_source_types=True),
+    digest=Digest.MD5,
     table_faults=table_faults,
     refused_columns=refused_columns,
     common_faults=common_faults,

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
-from etl.errors import ConfigurationError, ConflictError, VanishedRowsError
+from etl.errors import ConfigurationError, ConflictError, DuplicateKeyError, VanishedRowsError
+from etl.load.base import LoadFacts
+from etl.load.clickhouse import classify, publish
+from etl.load.clickhouse.job import Job, Staged
 from etl.model import LoadResult
+from etl.statements.clickhouse.changes import Comparison
 from tests.integration.load.clickhouse.conftest import ClickHouse, FrameOf, LoaderOf, entry
 
 pytestmark = pytest.mark.stack
@@ -199,6 +203,61 @@ def test_replace_partition_leaves_other_partitions_and_equal_ones_alone(
     )
     versions = clickhouse.query(f"SELECT day, _etl_version FROM `{table}` ORDER BY day")
     assert versions == [["2025-03-01", 1], ["2025-03-02", 2], ["2025-03-03", 1]]
+
+
+@pytest.mark.parametrize(("mode", "engine"), MODES)
+def test_partitions_that_stand_as_staged_are_left_out_of_the_comparison(
+    clickhouse: ClickHouse,
+    table: str,
+    loader_of: LoaderOf,
+    frame_of: FrameOf,
+    mode: str,
+    engine: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(classify, "ROWS_WORTH_SUMMING", 0)
+    left_out: list[tuple[str, ...]] = []
+    find_changes = classify.find_changes
+
+    def finding(job: Job, comparison: Comparison, staged: Staged) -> classify.Changes:
+        left_out.append(comparison.equal_ids)
+        return find_changes(job, comparison, staged)
+
+    monkeypatch.setattr(publish, "find_changes", finding)
+    config = entry(table, mode=mode, engine=engine, partition_by=("toYYYYMMDD(day)",))
+    days = [date(2025, 3, day) for day in (1, 2, 3)]
+    rows = [(f"{day:%d}{letter}", day, letter, None) for day in days for letter in "ab"]
+    swapped = [("01a", days[0], "b", None), ("01b", days[0], "a", None), *rows[2:]]
+    crossed = [*rows[:2], ("03a", days[1], "a", None), rows[3], ("02a", days[2], "a", None), rows[5]]
+
+    def load(run: int, content: list[tuple[Any, ...]]) -> dict[str, int]:
+        return counts(loader_of(run).load(frame_of(*content), config, LoadFacts(len(content))))
+
+    def stored() -> list[list[Any]]:
+        return clickhouse.rows(table, final=engine == "ReplacingMergeTree")
+
+    assert load(1, rows) == {"inserted": 6}
+    assert load(2, rows) == {"unchanged": 6}
+    assert load(3, swapped) == {"updated": 2, "unchanged": 4}
+    assert stored() == as_stored(sorted(swapped))
+    assert load(4, rows) == {"updated": 2, "unchanged": 4}
+    assert load(5, crossed) == {"updated": 2, "unchanged": 4}
+    assert stored() == as_stored(sorted(crossed))
+    first, second, third = ("20250301", "20250302", "20250303")
+    assert left_out[0] == (first, second, third)
+    assert left_out[1] == (second, third)
+
+
+def test_a_key_staged_twice_is_found_among_rows_that_stand(
+    clickhouse: ClickHouse, table: str, loader_of: LoaderOf, frame_of: FrameOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classify, "ROWS_WORTH_SUMMING", 0)
+    config = entry(table, mode="append", engine="MergeTree")
+    loader_of(1).load(frame_of(*STORED), config, LoadFacts(3))
+    clickhouse.execute(f"INSERT INTO `{table}` SELECT * FROM `{table}` WHERE id = '1'")
+
+    with pytest.raises(DuplicateKeyError):
+        loader_of(2).load(frame_of(*STORED, STORED[0]), config)
 
 
 def test_a_row_older_than_the_stored_version_is_skipped(

@@ -10,6 +10,7 @@ from etl.statements.clickhouse.changes import (
     create_changes,
     delete_from_old_places,
     find_duplicates,
+    find_equal_partitions,
     insert_changes,
     key_in_staging,
     sample_changes,
@@ -59,6 +60,30 @@ FROM (
     GROUP BY `id`
 )
 WHERE _etl_change != ''"""
+    )
+
+
+def test_partitions_that_stand_as_staged_are_left_out() -> None:
+    assert (
+        find_equal_partitions(MERGE, ["202501"]) == """SELECT _etl_partition
+FROM (
+    SELECT _etl_staged._partition_id AS _etl_partition, (count(), """
+        """sum(cityHash64(tuple(_etl_staged.`id`, _etl_staged.`n`))), """
+        """sum(xxh3(tuple(_etl_staged.`id`, _etl_staged.`n`)))) AS _etl_rows """
+        """FROM `db`.`s` AS _etl_staged WHERE _etl_staged._partition_id IN ('202501') GROUP BY _etl_partition
+    UNION ALL
+    SELECT _etl_stored._partition_id AS _etl_partition, (count(), """
+        """sum(cityHash64(tuple(_etl_stored.`id`, CAST(_etl_stored.`n`, 'Int64')))), """
+        """sum(xxh3(tuple(_etl_stored.`id`, CAST(_etl_stored.`n`, 'Int64'))))) AS _etl_rows """
+        """FROM `db`.`t` AS _etl_stored FINAL WHERE _etl_stored._partition_id IN ('202501') GROUP BY _etl_partition
+)
+GROUP BY _etl_partition HAVING count() = 2 AND min(_etl_rows) = max(_etl_rows) ORDER BY _etl_partition"""
+    )
+    text = create_changes(replace(MERGE, equal_ids=("202501",)), "c")
+    assert "FROM `db`.`s` AS _etl_staged WHERE _etl_staged._partition_id NOT IN ('202501')\n" in text
+    assert (
+        "FINAL WHERE _etl_stored._partition_id NOT IN ('202501') AND ((_etl_stored.`id`) IN "
+        "(SELECT `id` FROM `db`.`s` WHERE _partition_id NOT IN ('202501')))\n" in text
     )
 
 
