@@ -3,6 +3,7 @@ says of it, is as if the key had stood there from the first row on."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -16,7 +17,8 @@ from typing import Any
 import pytest
 
 from etl.errors import UsageError
-from etl.ingestion.model import BadRows, FileStatus, Mode
+from etl.ingestion.model import BadRows, FileStatus, Mode, UploadReport
+from etl.ingestion.uploader import async_upsert
 from etl.ingestion.watch.observers import BatchDone
 from etl.postgresql.connection import connect
 from tests.integration.ingestion.conftest import Rows, Silent, Uploads, order_of, told, wait_until
@@ -208,6 +210,24 @@ def test_who_comes_second_adds_the_key_and_both_go_on_with_it(uploads: Uploads) 
     assert uploads.execute("SELECT count(*), count(DISTINCT id) FROM t") == [(12, 12)]
     assert uploads.execute("SELECT name FROM t WHERE id = '0'") == [("other 0",)]
     assert uploads.manifest("status, rows") == [("success", 12), ("success", 2)]
+
+
+def test_two_runs_that_make_the_table_at_once_share_its_key(uploads: Uploads) -> None:
+    """Whichever makes it, and whichever is through first."""
+    uploads.load(uploads.csv("other.csv", "id,name"), table="makes_the_manifest")
+    files = uploads.numbered("a.csv", range(60)), uploads.numbered("b.csv", range(40, 100))
+
+    async def both() -> list[UploadReport]:
+        options = [uploads.options(file, chunk_size=10, concurrency=2) for file in files]
+        return await asyncio.gather(*(async_upsert(each, uploads.dsn) for each in options))
+
+    reports = asyncio.run(both())
+    assert all(report.is_success for report in reports), reports
+    counts = reports[0].counts + reports[1].counts
+    assert told(counts) == {"read": 120, "inserted": 100, "unchanged": 20}
+    assert uploads.execute("SELECT count(*), count(DISTINCT id) FROM t") == [(100, 100)]
+    assert uploads.execute(KEYS) == [("t_pkey", "PRIMARY KEY (id)")]
+    assert uploads.execute("SELECT status, rows FROM ingestion_manifest WHERE rows > 0") == [("success", 60)] * 2
 
 
 def test_a_file_that_was_through_is_loaded_again_where_another_run_had_to_take_its_batches_out(
