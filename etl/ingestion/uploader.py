@@ -47,6 +47,7 @@ from etl.ingestion.model import FileResult, FileStatus, UploadOptions, UploadRep
 from etl.ingestion.opening import column_names, declared_types, header_types, type_of, verified
 from etl.ingestion.upload import manifest
 from etl.ingestion.upload.absent_columns import refuse_absent
+from etl.ingestion.upload.awaited_key import add_awaited_key, comes_last
 from etl.ingestion.upload.checks import faults_of
 from etl.ingestion.upload.file import FileLoad, Loading, NothingToLoad
 from etl.ingestion.upload.plan import Freshness, WritePlan, limits
@@ -165,6 +166,7 @@ class _Upload:
         self._waits = waits
         self._limits = limits(options.lock_timeout_seconds, options.statement_timeout_seconds)
         self._readers = ThreadPoolExecutor(options.concurrency, thread_name_prefix="reader")
+        self._begun: dict[Path, FileLoad] = {}
 
     async def run(self, paths: list[Path]) -> UploadReport:
         options, started = self._options, time.perf_counter()
@@ -190,12 +192,37 @@ class _Upload:
             async with slots:
                 results[path] = await self._file(loading, workers, path, said.faults.get(path))
 
-        async with workers.running(), asyncio.TaskGroup() as files:
-            for path in paths:
-                files.create_task(load(path))
-        advances = self._options.advance_sequences and not self._options.dry_run
-        notes = await self._advance_sequences(plan.target) if advances else ""
+        async with workers.running():
+            async with asyncio.TaskGroup() as files:
+                for path in paths:
+                    files.create_task(load(path))
+            keyed = plan.target.awaited_key and not self._options.dry_run
+            notes = await self._keyed(plan, loading, workers, results) if keyed else ""
+        if self._options.advance_sequences and not self._options.dry_run:
+            notes = "; ".join(filter(None, (notes, await self._advance_sequences(plan.target))))
         return [results[path] for path in paths], workers.retries, notes
+
+    async def _keyed(self, plan: WritePlan, loading: Loading, workers: Workers, results: dict[Path, FileResult]) -> str:
+        """The rows are there: adds the key, and loads once more what had to be taken out for it. What went wrong."""
+        try:
+            await self._retrying(lambda: self._add_key(plan.fence))
+            plan.freshness.has_met_a_key()
+            lacking = await loading.lacking_batches(list(self._begun.values()))
+        except EtlError as error:
+            log.error("primary key not added", table=self._options.table, error=error.message)
+            return f"the rows are loaded, but the table has no primary key yet: {error.message}"
+        for file in lacking:
+            result = results[file.path]
+            if result.status is not FileStatus.FAILED:
+                result = await self._file(loading, workers, file.path, taken_up=file)
+            if result.status is FileStatus.FAILED:
+                result = await loading.recounted(file, result)
+            results[file.path] = result
+        return ""
+
+    async def _add_key(self, fence: Fence | None) -> None:
+        async with self._session("add the primary key") as connection, transaction(connection, *self._limits):
+            await add_awaited_key(connection, self._options.table, fence)
 
     async def _look_into(self, paths: list[Path]) -> _Said:
         """What each file says its columns are; a file that cannot be opened has a fault instead."""
@@ -229,13 +256,24 @@ class _Upload:
             refuse_absent(said.names, self._options, stored=found.types if found else ())
             if not self._options.dry_run:
                 await manifest.create(connection, self._limits)
+                found = await self._with_its_key(connection, found)
             target = found or await self._new_target(connection, types)
             async with transaction(connection, *self._limits):
                 await refuse_missing_rights(connection, target, self._options)
                 await refuse_unordered(connection, target, self._options)
         check_target(target, self._options, header_types(self._options))
         _tell_of_columns(target, self._options)
-        return WritePlan(self._dsn, self._options, target, Freshness(target.is_empty), fence)
+        freshness = Freshness(target.is_empty, awaits_key=bool(target.awaited_key))
+        return WritePlan(self._dsn, self._options, target, freshness, fence)
+
+    async def _with_its_key(self, connection: Connection, found: TargetTable | None) -> TargetTable | None:
+        """Where another run has made the table and not come to its key, be it killed or still at it."""
+        if found is None or not found.awaited_key:
+            return found
+        log.info("primary key awaited", table=self._options.table, next_step="added before anything is loaded")
+        async with transaction(connection, *self._limits):
+            await add_awaited_key(connection, self._options.table)
+        return await self._inspected(connection)
 
     async def _held_fence(self, connection: Connection) -> Fence | None:
         """For the batches to ask, where this database can; FencedError where the attempt was given up before."""
@@ -259,7 +297,13 @@ class _Upload:
             return table_to_be(options.table, headers, options.primary_key)
         async with transaction(connection, *self._limits):
             await manifest.forget_table(connection, options.table)
-            await ensure_table_from_headers(connection, options.table, headers, options.primary_key)
+            await ensure_table_from_headers(
+                connection,
+                options.table,
+                headers,
+                options.primary_key,
+                key_comes_last=await comes_last(connection, options),
+            )
         made = await self._inspected(connection)
         if made is None:
             raise UsageError(f"the table {options.table} was created and is gone again; is another run dropping it?")
@@ -269,8 +313,16 @@ class _Upload:
         async with transaction(connection, *self._limits):
             return await inspect_target(connection, self._options.table)
 
-    async def _file(self, loading: Loading, workers: Workers, path: Path, fault: EtlError | None) -> FileResult:
-        """One file from its checksum to its last batch; what goes wrong with it is its result."""
+    async def _file(
+        self,
+        loading: Loading,
+        workers: Workers,
+        path: Path,
+        fault: EtlError | None = None,
+        taken_up: FileLoad | None = None,
+    ) -> FileResult:
+        """One file from its checksum to its last batch, or what is still to be loaded of one that is `taken_up`; what
+        goes wrong with it is its result."""
         file_type = type_of(path, self._options)
         started = time.perf_counter()
         result = FileResult(stored_name(path), file_type, FileStatus.FAILED)
@@ -278,10 +330,13 @@ class _Upload:
         try:
             if fault is not None:
                 raise fault
-            await asyncio.to_thread(verified, path)
-            file = await loading.begin(path, file_type)
-            self._observers.file_started(stored_name(path), file_type, file.source.size_bytes)
-            await self._try_out(loading, workers, file)
+            if taken_up is not None:
+                file = await loading.take_up(taken_up)
+            else:
+                await asyncio.to_thread(verified, path)
+                file = self._begun[path] = await loading.begin(path, file_type)
+                self._observers.file_started(stored_name(path), file_type, file.source.size_bytes)
+                await self._try_out(loading, workers, file)
             await workers.load(file, self._readers)
             result = await loading.finish(file)
         except NothingToLoad as skipped:

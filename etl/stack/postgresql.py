@@ -34,16 +34,16 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "max_connections": "200",
-    "shared_buffers": "256MB",
     "maintenance_work_mem": "128MB",
     "work_mem": "16MB",
     "max_wal_size": "4GB",
-    "wal_compression": "on",
     "checkpoint_timeout": "15min",
     "jit": "off",  # compiling costs more than it saves in statements this short
     "password_encryption": "scram-sha-256",
     "log_line_prefix": "%m [%p] %d ",
 }
+
+_MEGABYTE = 1024 * 1024
 
 _CREATE_ROLE = sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE IN ROLE pg_monitor, pg_checkpoint PASSWORD {}")
 
@@ -84,7 +84,8 @@ class PostgreSQLServer:
         self._initialise(program)
         # Nothing of ours runs here any more, but the number in this file may since belong to another process.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
-        settings = [f"-c{name}={value}" for name, value in {**_SETTINGS, "port": str(ports[self.name])}.items()]
+        values = {**_SETTINGS, "shared_buffers": _shared_buffers(), "port": str(ports[self.name])}
+        settings = [f"-c{name}={value}" for name, value in values.items()]
         processes.start(
             [str(program / "bin" / "postgres"), "-D", str(self._data), *settings],
             folder=self._home.folder,
@@ -100,7 +101,8 @@ class PostgreSQLServer:
         shutil.rmtree(partial, ignore_errors=True)
         password_file = self._home.write_private("password", self._credentials.postgresql_admin)
         command = [str(program / "bin" / "initdb"), f"--pgdata={partial}", f"--username={_ADMIN}"]
-        command += ["--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8", f"--locale={_locale()}"]
+        command += ["--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8"]
+        command += [f"--locale={_locale()}", "--lc-collate=C"]
         try:
             subprocess.run(
                 command,
@@ -168,8 +170,16 @@ def _installed() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall"
 
 
+def _shared_buffers() -> str:
+    """An eighth of the memory, in bounds, of which only what is used is taken: an index of random keys that has no room
+    there is written again and again."""
+    megabytes = psutil.virtual_memory().total // 8 // _MEGABYTE
+    return f"{min(max(megabytes, 128), 1024)}MB"
+
+
 def _locale() -> str:
-    """Unicode's letters with bytewise order; plain C where the machine lacks it."""
+    """Unicode's letters; plain C where the machine lacks them. The order is bytewise in both, but only of `C` does
+    PostgreSQL know that it is, and compares bytes without asking the library."""
     try:
         locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
     except locale.Error:

@@ -19,6 +19,7 @@ from etl.postgresql_types import EXACT, base_type
 from etl.statements.postgresql.naming import Table
 from etl.statements.postgresql.sequences import advance_sequence
 from etl.statements.quoting import postgresql_known_identifier
+from etl.statements.uploader.awaited_key import await_key, awaited_key, column_definitions, try_key
 from etl.statements.uploader.merging import VECTORS, is_text_like, quote_identifier, quote_table
 
 _WHOLE = frozenset({"smallint", "integer", "bigint", "numeric"})
@@ -73,6 +74,8 @@ class TargetTable:
     """No trigger, rule or row-level security stands between COPY and the table."""
     is_empty: bool = False
     exists: bool = True
+    awaited_key: tuple[str, ...] = ()
+    """Of a table that was made without its key, which it is given when its rows are there."""
 
     @property
     def sql(self) -> str:
@@ -110,6 +113,7 @@ async def inspect_target(connection: Connection, table: str) -> TargetTable | No
         is_partitioned=found["kind"] == "p",
         is_plain=not (found["has_row_security"] or found["has_rules"] or found["has_triggers"]),
         is_empty=found["may_select"] and not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {quoted})"),
+        awaited_key=awaited_key(found["comment"]),
     )
 
 
@@ -129,11 +133,18 @@ def advance_sequences_sql(target: TargetTable, names: Sequence[str]) -> list[str
 
 
 async def ensure_table_from_headers(
-    connection: Connection, table: str, headers: Sequence[Header], primary_key: Sequence[str]
+    connection: Connection,
+    table: str,
+    headers: Sequence[Header],
+    primary_key: Sequence[str],
+    *,
+    key_comes_last: bool = False,
 ) -> None:
-    """CREATE TABLE IF NOT EXISTS: TEXT where a header has no type; a second run changes nothing."""
+    """Where it is missing: TEXT where a header has no type; a second run changes nothing. `key_comes_last`: it awaits
+    its key."""
+    create = create_awaiting_sql if key_comes_last else create_table_sql
     try:
-        await connection.execute(create_table_sql(table, headers, primary_key))
+        await connection.execute(create(table, headers, primary_key))
     except asyncpg.InsufficientPrivilegeError as error:
         raise UsageError(
             f"the table {table} is not there, and this role may not create it ({error}); create it first:\n"
@@ -157,6 +168,13 @@ def create_table_sql(table: str, headers: Sequence[Header], primary_key: Sequenc
     if primary_key:
         columns.append(f"PRIMARY KEY ({', '.join(map(quote_identifier, primary_key))})")
     return f"CREATE TABLE IF NOT EXISTS {quote_table(table)} ({', '.join(columns)})"
+
+
+def create_awaiting_sql(table: str, headers: Sequence[Header], key: Sequence[str]) -> str:
+    """Fails where the table is there, so that no other's is marked, and where it could not be given the key."""
+    target = quote_table(table)
+    columns = column_definitions([(header.name, header.type or "text") for header in headers], key)
+    return f"CREATE TABLE {target} ({columns}); {try_key(target, key)}; {await_key(target, key)}"
 
 
 async def refuse_unordered(connection: Connection, target: TargetTable, options: UploadOptions) -> None:
@@ -273,7 +291,7 @@ def _missing_key(target: TargetTable, options: UploadOptions) -> list[str]:
     domains = [column for column in target.columns if column.is_domain_of_enum and column.name in key]
     if domains:  # PostgreSQL finds no `=` for one
         return [f"key {c.name}: {c.type} is a domain over an enumeration; make it the enumeration" for c in domains]
-    if key in target.unique_keys:
+    if key in target.unique_keys or key == frozenset(target.awaited_key):
         return []
     names = ", ".join(map(quote_identifier, options.primary_key))
     return [

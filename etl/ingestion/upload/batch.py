@@ -107,7 +107,14 @@ async def _written(
         except asyncpg.UniqueViolationError:
             if not plan.is_upsert:
                 raise
-            plan.freshness.is_fresh = False
+            plan.freshness.has_met_a_key()
+    awaited_key = plan.freshness.awaits_key
+    try:
+        return await _merge(connection, plan, load, worker, batch, left_out)
+    except asyncpg.UniqueViolationError:
+        if not awaited_key:
+            raise
+        plan.freshness.has_met_a_key()  # another run has added it
     return await _merge(connection, plan, load, worker, batch, left_out)
 
 
@@ -205,7 +212,8 @@ async def _write_staged(connection: Connection, plan: WritePlan, upload: Upload,
         _refuse_lost(plan, rows - inserted)
         return BatchCounts(rows_inserted=inserted)
     deduplicated = await _keys_checked(connection, plan, upload)
-    inserted, updated = await connection.fetchrow(upsert_sql(upload))
+    write = insert_sql if plan.freshness.awaits_key else upsert_sql
+    inserted, updated = await connection.fetchrow(write(upload))
     if not plan.target.is_plain:
         _refuse_lost(plan, await connection.fetchval(lost_rows_sql(upload)))
     unchanged = rows - deduplicated - inserted - updated

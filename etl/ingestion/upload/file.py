@@ -62,6 +62,11 @@ class FileLoad:
     trial: Trial | None = None
 
     @property
+    def batches_stored(self) -> int:
+        """By this run and those before it."""
+        return len(self.done) + self.batches
+
+    @property
     def is_settled(self) -> bool:
         """Nothing that its further batches hold can change how it ends."""
         return self.error is not None or (self.trial is not None and self.trial.is_over(self.counts))
@@ -107,10 +112,28 @@ class Loading:
 
     async def trial_of(self, file: FileLoad, limit: str) -> FileLoad:
         """The same batches once more, to be checked before the first is written."""
+        return replace(await self._again(file), trial=Trial(limit))
+
+    async def take_up(self, file: FileLoad) -> FileLoad:
+        """Once more what was taken out of it when the table got its key; its other batches stand."""
+        done = await self._asking(lambda c: manifest.committed_batches(c, file.load))
+        return replace(await self._again(file), done=done)
+
+    async def _again(self, file: FileLoad) -> FileLoad:
         source = await self._read(
             lambda: open_source(file.path, self._options, self._plan.target, chunk_size=file.chunk_size)
         )
-        return replace(file, source=source, counts=BatchCounts(), batches=0, trial=Trial(limit))
+        return replace(file, source=source, counts=BatchCounts(), batches=0)
+
+    async def lacking_batches(self, files: Sequence[FileLoad]) -> list[FileLoad]:
+        """Those of which batches were taken out."""
+        found = await self._asking(lambda c: manifest.count_batches(c, [file.load for file in files]))
+        return [file for file in files if found.get(file.load.load_id, 0) < file.batches_stored]
+
+    async def recounted(self, file: FileLoad, result: FileResult) -> FileResult:
+        """Of a file that has failed: what is left of it."""
+        found = await self._trying(lambda c: manifest.load_counts(c, file.load))
+        return replace(result, batches=found[0], counts=found[1]) if found else result
 
     async def refuse_too_many_rejects(self, file: FileLoad) -> None:
         """Raises TooManyRejectedError. Of a load that begins here the manifest keeps which rows they are."""
@@ -125,22 +148,32 @@ class Loading:
         raise trial.refusal(file.path, counts, committed)
 
     async def finish(self, file: FileLoad) -> FileResult:
-        """`success`, when the last batch has committed. SourceError where the file is no longer what was checked."""
+        """`success`, when the last batch has committed; `pending` where some were taken out again since. SourceError
+        where the file is no longer what was checked."""
         if await self._read(stamp_of, file.path) != file.stamp:
             raise SourceError(
                 f"{file.path} was changed while it was read: what it held before stands in the table in part; "
                 "load it again when nobody writes to it"
             )
         await self.refuse_too_many_rejects(file)
-        batches, counts = file.batches, file.counts
-        if not self._options.dry_run:
-            batches, counts = await self._asking(lambda c: manifest.load_counts(c, file.load))
-            _reconcile(file.path, counts)
+        if self._options.dry_run:
+            return self._result(file, file.batches, file.counts)
+        return await self._asking(lambda c: self._finished(c, file))
+
+    async def _finished(self, connection: Connection, file: FileLoad) -> FileResult:
+        await manifest.lock_load(connection, file.load)
+        batches, counts = await manifest.load_counts(connection, file.load)
+        if batches < file.batches_stored:
+            return FileResult(stored_name(file.path), file.file_type, FileStatus.PENDING, counts, batches)
+        _reconcile(file.path, counts)
+        result = self._result(file, batches, counts)
+        await manifest.finish_load(connection, file.load, result.status, result.notes)
+        return result
+
+    def _result(self, file: FileLoad, batches: int, counts: BatchCounts) -> FileResult:
         if self._options.maximum_rejected is None:
             refuse_most_rejected(file.path, counts, is_written=not self._options.dry_run)
         notes = _notes(counts, self._lacking(file.source))
-        if not self._options.dry_run:
-            await self._asking(lambda c: manifest.finish_load(c, file.load, FileStatus.SUCCESS, notes))
         return FileResult(stored_name(file.path), file.file_type, FileStatus.SUCCESS, counts, batches, notes=notes)
 
     async def fail(self, file: FileLoad | None, path: Path, file_type: FileType, error: EtlError) -> FileResult:

@@ -181,8 +181,17 @@ async def begin_load(
     if begun is None:
         return None
     _require_held(load, begun, "the load cannot begin")
+    return await committed_batches(connection, load)
+
+
+async def committed_batches(connection: Connection, load: Load) -> frozenset[int]:
     rows = await connection.fetch(statement("committed_batches"), load.load_id)
     return frozenset(row["batch_idx"] for row in rows)
+
+
+async def count_batches(connection: Connection, loads: Sequence[Load]) -> dict[str, int]:
+    """Of each load, by its id, that has any."""
+    return dict(await connection.fetch(statement("count_batches"), [load.load_id for load in loads]))
 
 
 def _stage_of(entry: Entry | None) -> tuple[str, FileStatus, bool] | None:
@@ -255,6 +264,11 @@ async def finish_load(connection: Connection, load: Load, status: FileStatus, no
     text = _storable(notes[:LONGEST_NOTE])
     known = (load.filename, load.table, load.load_id)
     await connection.execute(statement("finish_load"), *known, status.value, text, load.fencing_token)
+
+
+async def lock_load(connection: Connection, load: Load) -> None:
+    """Until the transaction ends no batch of it commits or is taken out."""
+    await connection.execute(statement("lock_entry"), load.filename, load.table)
 
 
 async def load_counts(connection: Connection, load: Load) -> tuple[int, BatchCounts]:

@@ -28,9 +28,14 @@ class Freshness:
     """Whether rows may still go straight into the table: it was empty when the run began, and no key has clashed since.
 
     Then COPY alone is an upsert: every row is a new one, or the transaction fails and the batch is merged instead.
+    `awaits_key`: the table has no key yet, and takes every row; which keys clash is found when it is added.
     """
 
     is_fresh: bool
+    awaits_key: bool = False
+
+    def has_met_a_key(self) -> None:
+        self.is_fresh = self.awaits_key = False
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,9 @@ def test_what_stands_in_for_the_users_servers_is_utc_and_as_described(running: S
     assert _postgresql(env["ETL_POSTGRES_URL"], "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == (
         False,
     )
+    assert _postgresql(
+        env["ETL_POSTGRES_URL"], "SELECT datcollate, upper('é') FROM pg_database WHERE datname = current_database()"
+    ) == ("C", "É")
     database = _clickhouse(env, "SELECT timezone(), engine FROM system.databases WHERE name = currentDatabase()")
     assert database == "UTC\tAtomic"
 

@@ -102,3 +102,23 @@ SELECT r.line, r.row_in_file, r.column_name, r.value, r.reason, r.batch_idx
 FROM ingestion_rejects AS r JOIN ingestion_manifest AS m ON m.load_id = r.load_id
 WHERE m.filename = $1 AND ($2::text IS NULL OR $2 IN (m.target_table, split_part(m.target_table, '.', -1)))
 ORDER BY r.batch_idx, r.row_in_file, r.place LIMIT $3;
+
+-- name: may_take_out
+-- Whether batches can be taken out again: what a key that comes last may ask for.
+SELECT has_table_privilege('ingestion_batches', 'DELETE') AND has_table_privilege('ingestion_rejects', 'DELETE');
+
+-- name: batches_taken_out
+-- Of loads that are to go on with what was taken out. Each row is written, whatever it says: so whoever is about to say
+-- that the file is through counts its batches before this, and is corrected, or after it.
+UPDATE ingestion_manifest AS m SET
+    status = CASE WHEN m.status = 'failed' THEN m.status ELSE 'pending' END,
+    notes = CASE WHEN m.status = 'failed' THEN m.notes
+        ELSE 'batches with keys that stand twice were taken out when the table got its key; --resume loads them' END,
+    rows = (
+        SELECT coalesce(sum(b.rows_inserted + b.rows_updated + b.rows_unchanged), 0)
+        FROM ingestion_batches AS b WHERE b.load_id = m.load_id)
+WHERE m.load_id = ANY ($1::text[]);
+
+-- name: count_batches
+-- Of each load that has any.
+SELECT load_id, count(*) FROM ingestion_batches WHERE load_id = ANY ($1::text[]) GROUP BY load_id;

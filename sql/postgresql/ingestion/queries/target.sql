@@ -4,6 +4,7 @@ SELECT jsonb_build_object(
     'schema', n.nspname,
     'name', c.relname,
     'kind', c.relkind,
+    'comment', obj_description(c.oid, 'pg_class'),
     'has_row_security', c.relrowsecurity,
     'has_rules', c.relhasrules,
     'has_triggers', EXISTS (

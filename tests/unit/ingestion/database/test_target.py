@@ -12,6 +12,7 @@ from etl.ingestion.database.target import (
     TargetTable,
     advance_sequences_sql,
     check_target,
+    create_awaiting_sql,
     create_table_sql,
     fits,
     table_to_be,
@@ -82,6 +83,22 @@ def test_a_table_is_made_of_text_unless_types_are_given() -> None:
     )
     assert create_table_sql("t", headers[:1], ()) == 'CREATE TABLE IF NOT EXISTS "t" ("id" text)'
     assert create_table_sql("t", headers, ("order", "id")).endswith('PRIMARY KEY ("order", "id"))')
+
+
+def test_a_table_that_awaits_its_key_says_so_from_its_first_moment() -> None:
+    headers = (Header("id"), Header("n", "bigint"))
+    assert create_awaiting_sql("Sales.t", headers, ("id",)) == (
+        'CREATE TABLE "Sales"."t" ("id" text NOT NULL, "n" bigint); SAVEPOINT before_the_key; '
+        'ALTER TABLE "Sales"."t" ADD PRIMARY KEY ("id"); ROLLBACK TO SAVEPOINT before_the_key; '
+        'COMMENT ON TABLE "Sales"."t" IS \'the uploader adds the primary key when its load has ended: ["id"]\''
+    )
+
+
+def test_an_awaited_key_will_do_and_another_will_not() -> None:
+    awaiting = replace(TARGET, unique_keys=(), awaited_key=("id",))
+    check_target(awaiting, OPTIONS, {})
+    with pytest.raises(SchemaMismatchError, match="no unique index"):
+        check_target(awaiting, replace(OPTIONS, primary_key=("name",)), {})
 
 
 @pytest.mark.parametrize(("table", "column"), [("a;b", "id"), ("t", 'id" text); drop table u; --'), ("a.b.c", "id")])
