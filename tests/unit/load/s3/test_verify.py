@@ -43,7 +43,7 @@ def test_equal_rows_pass_in_any_order_of_rows_and_columns(written: DataFrame, is
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_a_difference_is_said_by_column(written: DataFrame, is_whole: bool) -> None:
     standing = written.selectExpr("id", "coalesce(name, 'two') AS name", "partition_date")
-    with pytest.raises(ValidationError, match=r"column name: expected checksum \d+/1, found \d+/2"):
+    with pytest.raises(ValidationError, match=r"column name: expected checksum [\d/]+/1, found [\d/]+/2"):
         refuse_difference(LoadOf(written), written, standing, is_whole=is_whole)  # type: ignore[arg-type]
 
 
