@@ -99,6 +99,8 @@ _CONDITION = re.compile(r"^\[[A-Z][A-Z0-9_.]+\] ")
 _CLASS = re.compile(r"\b(?:[a-z_][\w$]*\.){2,}[A-Z][\w$]*(?:: )?")
 _NOISE = re.compile(r"\s*(?:\(SDK Attempt Count: \d+\)|, Request ID: [\w-]*|:null\b)")
 _LONGEST = 1_000
+_OF_A_DYING_JVM = ('dagScheduler()" is null', "dagScheduler() is null", "Exception while sending command")
+"""What is asked of it, or was being asked, while it takes its context down."""
 _DYING_SECONDS = 10
 """A JVM that runs out of memory still writes its farewell when its connections are gone already."""
 
@@ -159,7 +161,8 @@ def last_cause(text: str) -> Cause:
 def in_words(text: str) -> str:
     """What a summary may show: no class names, no stack traces, the file that was read, and what to do where known."""
     is_cut_off = text.startswith("An error occurred while calling") and "\n" not in text
-    if reason := why_spark_ended(_DYING_SECONDS if is_cut_off or not text else 0):
+    is_dying = is_cut_off or not text or any(sign in text for sign in _OF_A_DYING_JVM)
+    if reason := why_spark_ended(_DYING_SECONDS if is_dying else 0):
         return reason
     if _FULL_EXECUTOR.search(text):
         return (

@@ -53,6 +53,18 @@ def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | No
     return spark
 
 
+def interpreting(spark: SparkSession) -> SparkSession:
+    """A session beside this one whose plans are interpreted, not compiled to Java classes; the values are the same."""
+    session = spark.newSession()
+    for name, value in {
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.session.timeZone": "UTC",
+    }.items():
+        session.conf.set(name, value)
+    return session
+
+
 def configure_s3(spark: SparkSession, s3: S3Settings, trust_stores: Path = TRUST_STORES) -> None:
     """Points s3a:// at this store. Keys go to the Hadoop configuration alone: Spark's own would show them in its UI."""
     if s3.uses_tls and not s3.verify:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import Self
 
 import structlog
@@ -17,6 +18,10 @@ from etl.extract.postgresql.tables import read_table
 from etl.extract.reader import SourceReader
 from etl.extract.values import Measurement, Window
 from etl.model import TableDefinition
+from etl.spark.session import interpreting
+
+INTERPRETED_ROWS = 10_000
+"""At most so many rows take less time than Java classes for one table's columns, which no other table can use."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +60,13 @@ class PostgreSQLReader(SourceReader):
         if is_filtered_by_role(table):
             log.info("rows filtered by row security", table=table.name, role=self._snapshot.settings.user)
         known = definition or self._snapshot.source_table(table).definition
-        return read_table(self._spark, self._snapshot, table, known, window, measurement, self._rows_per_partition)
+        is_small = measurement.rows is not None and measurement.rows <= INTERPRETED_ROWS
+        spark = self._interpreting if is_small else self._spark
+        return read_table(spark, self._snapshot, table, known, window, measurement, self._rows_per_partition)
+
+    @cached_property
+    def _interpreting(self) -> SparkSession:
+        return interpreting(self._spark)
 
     def caveat(self, table: TableConfig) -> str | None:
         if not is_filtered_by_role(table):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections.abc import Callable
 
 import psycopg2
 import pytest
@@ -15,6 +16,7 @@ from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
 from etl.config.tables.models import ExtractConfig, RowSecurity, TableConfig, TransformConfig
 from etl.errors import EtlError, SourceError
+from etl.extract.postgresql.reader import INTERPRETED_ROWS, PostgreSQLReader
 from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.extract.postgresql.tables import fetch_rows, read_table
 from etl.extract.values import Window
@@ -28,6 +30,7 @@ from etl.model import (
     WriteMode,
 )
 from etl.postgresql import silence
+from etl.spark.session import interpreting
 from tests.conftest import RunningStack
 from tests.integration.extract.conftest import source_table
 from tests.patience import until
@@ -102,8 +105,13 @@ def test_partitions_cover_tables_partitioned_tables_and_views(
         assert read(spark, snapshot, source_table(schema, "e")).collect() == []
 
 
+@pytest.mark.parametrize("session", [interpreting, lambda spark: spark], ids=["interpreted", "compiled"])
 def test_every_type_arrives_exactly_or_is_named(
-    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+    session: Callable[[SparkSession], SparkSession],
+    spark: SparkSession,
+    source: PostgreSQLSettings,
+    schema: str,
+    database: Connection,
 ) -> None:
     with database.cursor() as cursor:
         cursor.execute(
@@ -122,7 +130,7 @@ def test_every_type_arrives_exactly_or_is_named(
             "INSERT INTO t (id, instants) VALUES (10, '{-infinity}')"
         )
     with SourceSnapshot(source) as snapshot:
-        frame = read(spark, snapshot, source_table(schema, "t"))
+        frame = read(session(spark), snapshot, source_table(schema, "t"))
         names = [name for name in frame.columns if name not in ("b", "blobs")]
         texts = frame.selectExpr(*(f"CAST(`{name}` AS string) AS `{name}`" for name in names)).collect()
         assert frame.where("id = 1").select("b", "blobs").first() == (b"\x00\xff", [b"\xff"])
@@ -162,6 +170,24 @@ def test_every_type_arrives_exactly_or_is_named(
     assert kinds["wall"] == ("timestamp", "timestamp without time zone")
     assert kinds["instants"] == ("array<timestamp>", "timestamp with time zone[]")
     assert kinds["n"] == ("string", "numeric")
+
+
+@pytest.mark.parametrize(("rows", "is_compiled"), [(INTERPRETED_ROWS, False), (INTERPRETED_ROWS + 1, True)])
+def test_few_rows_are_interpreted(
+    rows: int, is_compiled: bool, spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    """In UTC and with Delta, as all else."""
+    with database.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE t AS SELECT id FROM generate_series(1, {rows}) AS id")
+    table = source_table(schema, "t")
+    with SourceSnapshot(source) as snapshot:
+        reader = PostgreSQLReader(spark, snapshot, 1_000_000)
+        frame = reader.read(table, None, Window(), reader.measure(table, Window()))
+        plan = frame.selectExpr("id + 1")._jdf.queryExecution().executedPlan().toString()
+        assert ("WholeStageCodegen" in plan or "*(" in plan) is is_compiled
+        assert frame.agg({"id": "sum"}).first() == (rows * (rows + 1) // 2,)
+    assert frame.sparkSession.conf.get("spark.sql.session.timeZone") == "UTC"
+    assert frame.sparkSession.conf.get("spark.sql.extensions") == spark.conf.get("spark.sql.extensions")
 
 
 def incremental(schema: str, date_column: str = "day", **fields: object) -> TableConfig:

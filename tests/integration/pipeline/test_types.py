@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from etl.clickhouse.door import ClickHouseDoor
+from etl.extract.postgresql import reader
 from etl.statements.quoting import postgresql_identifier, postgresql_literal
 from tests.conftest import RunningStack
 from tests.integration.pipeline.conftest import Shop, execute, load_of
@@ -236,10 +237,17 @@ def _check(shop: Shop, stack: RunningStack, spark: SparkSession, statements: lis
     assert again == dict.fromkeys(again, (None, 3))
 
 
+@pytest.mark.parametrize("interpreted_rows", [reader.INTERPRETED_ROWS, -1], ids=["interpreted", "compiled"])
 def test_one_type_of_each_way_is_equal_in_every_store(
-    shop: Shop, stack: RunningStack, spark: SparkSession, base_types: list[tuple[str, str, bool]]
+    shop: Shop,
+    stack: RunningStack,
+    spark: SparkSession,
+    base_types: list[tuple[str, str, bool]],
+    interpreted_rows: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The ways that a value can travel by; `make proof` tries every type."""
+    monkeypatch.setattr(reader, "INTERPRETED_ROWS", interpreted_rows)
     plain = [cell for cell in _plain(base_types) if cell.base in EACH_WAY]
     statements, made = _made(base_types, {"int4"})
     _check(shop, stack, spark, statements, [*plain, *made])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 from py4j.protocol import Py4JError
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 
 from etl import errors
@@ -251,3 +254,20 @@ def test_an_exception_without_a_message_is_told_by_its_name_in_words() -> None:
     assert in_words(f"{head}java.lang.NullPointerException\n{trace}") == "null pointer exception"
     too_deep = in_words(f"{head}java.lang.StackOverflowError\n{trace * 3}")
     assert too_deep.startswith("an expression is nested too deeply for Spark's stack")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "An error occurred while calling o1.collectToPython.\n: java.lang.NullPointerException: Cannot invoke "
+        '"org.apache.spark.scheduler.DAGScheduler.runJob(org.apache.spark.rdd.RDD)" because the return value of '
+        '"org.apache.spark.SparkContext.dagScheduler()" is null\n\tat org.apache.spark.SparkContext.runJob(S.scala:1)',
+        "Error while sending or receiving: Exception while sending command.",
+    ],
+)
+def test_what_a_jvm_says_as_it_dies_is_why_it_dies(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers a little longer than its context stands: the exit code comes a moment later."""
+    process = subprocess.Popen(["/bin/sh", "-c", "sleep 0.05; exit 52"])
+    monkeypatch.setattr(spark_causes, "_DYING_SECONDS", 10)
+    monkeypatch.setattr(SparkContext, "_gateway", SimpleNamespace(proc=process))
+    assert in_words(said).startswith("Spark's JVM ran out of memory and ended (exit code 52)")
