@@ -14,7 +14,7 @@ value is in its term:
 
 Mixed means (n + C)² modulo P: a plain sum would not see one value go up and another go down by the same, which is what
 rounding does. Scattered means n plus n mixed, modulo 2^32: of CRC32s alone, values that change in the same bits may
-make up for one another. A changed value, or several, leave a sum as it was with odds of 2^-30 for mixed numbers and
+make up for one another. Changed values leave a sum as it was with odds of about 2^-29 for mixed numbers and
 about 2^-31 for digests; one changed within 32 bits in a row is always another CRC32. No store sums both digests:
 ClickHouse takes CRC32, which costs it a sixth of MD5, PostgreSQL MD5, since it has no CRC32 before version 18. Values
 that two rows have exchanged within one column leave its checksum as it is.

@@ -78,8 +78,8 @@ WHERE {CHANGE} != ''"""
 
 
 def find_equal_partitions(comparison: Comparison, candidates: Sequence[str]) -> str:
-    """Those of the candidates that hold the same rows on both sides, each as often: by their number and the sums of two
-    64-bit hashes of them, which costs a tenth of a comparison by key."""
+    """Those of the candidates that hold the same rows on both sides, each as often: by their number and their digests'
+    sum, which costs a tenth of a comparison by key."""
     staged = {name: clickhouse_column(STAGED, name) for name in comparison.columns}
     staging = clickhouse_name(comparison.database, comparison.staging)
     return f"""SELECT _etl_partition
@@ -211,10 +211,8 @@ def _stored_rows(comparison: Comparison) -> str:
 def _partition_sums(
     comparison: Comparison, columns: dict[str, str], rows: str, alias: str, candidates: Sequence[str]
 ) -> str:
-    row = f"tuple({', '.join(columns[name] for name in comparison.columns)})"
     return (
-        f"SELECT {alias}._partition_id AS _etl_partition, "
-        f"(count(), sum(cityHash64({row})), sum(xxh3({row}))) AS _etl_rows "
+        f"SELECT {alias}._partition_id AS _etl_partition, (count(), sum({_digest(comparison, columns)})) AS _etl_rows "
         f"FROM {rows} WHERE {alias}._partition_id IN ({_literals(candidates)}) GROUP BY _etl_partition"
     )
 
@@ -224,11 +222,17 @@ def _outside(comparison: Comparison, alias: str) -> str:
 
 
 def _side(comparison: Comparison, columns: dict[str, str], alias: str, side: int) -> str:
-    """One 128-bit digest stands for the row: comparing it costs 16 bytes a key instead of the whole row."""
+    """The digest stands for the row: comparing it costs 16 bytes a key instead of the whole row."""
     keys = [f"{columns[name]} AS {clickhouse_identifier(name)}" for name in comparison.key]
-    row = f"sipHash128(tuple({', '.join(columns[name] for name in comparison.columns)})) AS _etl_row"
+    row = f"{_digest(comparison, columns)} AS _etl_row"
     version = [f"{columns[comparison.version]} AS _etl_row_version"] if comparison.version else []
     return ", ".join([*keys, row, *version, f"{alias}._partition_id AS _etl_partition", f"{side} AS _etl_side"])
+
+
+def _digest(comparison: Comparison, columns: dict[str, str]) -> str:
+    """128 bits of a row: two hashes of 64 are a third cheaper than sipHash128, and a number is than its bytes."""
+    row = f"tuple({', '.join(columns[name] for name in comparison.columns)})"
+    return f"bitOr(bitShiftLeft(toUInt128(cityHash64({row})), 64), toUInt128(xxh3({row})))"
 
 
 def _scope(comparison: Comparison) -> str:

@@ -209,9 +209,11 @@ def count_refused(write: Write) -> str:
     )
 
 
-def checksum_target(write: Write, checksums: Sequence[str], *, whole: bool) -> str:
-    """Count and checksums over the rows of this load, or of the whole target. `checksums` speak of alias `t`."""
-    selected = ", ".join(["count(*)", *checksums])
+def checksum_target(write: Write, checksums: Sequence[str], compared: Sequence[str] = (), *, whole: bool) -> str:
+    """Count and checksums over the rows of this load, or of the whole target. `checksums` speak of alias `t`; of the
+    load's rows, last, how many differ from the staged ones in the `compared` columns, if there are such."""
+    differing = [f"count(*) FILTER (WHERE {_differs(write, compared)})"] if compared and not whole else []
+    selected = ", ".join(["count(*)", *checksums, *differing])
     if whole:
         return f"SELECT {selected} FROM {write.target.sql} AS t"
     return (

@@ -50,14 +50,22 @@ def _verify_counts(publication: Publication, written: Written, accepted: int) ->
 
 def _verify_checksums(cursor: Any, publication: Publication, written: Written, expected: Checksums) -> None:
     """A target that was empty is summed as it stands; otherwise the rows of this load are, found by key. Values whose
-    text PostgreSQL makes anew (jsonb, intervals) have no sum in the frame: they are compared with staging's."""
+    text PostgreSQL makes anew (jsonb, intervals) have no sum in the frame: they are compared with staging's, in the
+    same statement where that finds the rows by key anyway."""
     write = publication.write
     columns = comparable_columns(publication)
     checksums = postgresql_checksum_columns(columns, "t")
-    cursor.execute(writing.checksum_target(write, tuple(checksums.values()), whole=written.filled_empty))
-    _compare(publication, expected, _checksums(cursor.fetchone(), tuple(checksums)), str(write.target))
     summed = {column.name for column in columns if is_summed_by_postgresql(column)}
-    if write.match and (unsummed := tuple(name for name in write.settable if name not in summed)):
+    unsummed = tuple(name for name in write.settable if name not in summed) if write.match else ()
+    is_one_look = not written.filled_empty and not writing.is_wide(write)
+    compared = unsummed if is_one_look else ()
+    cursor.execute(writing.checksum_target(write, tuple(checksums.values()), compared, whole=written.filled_empty))
+    present, *found = cursor.fetchone()
+    sums = dict(zip(checksums, found, strict=False))
+    _compare(publication, expected, Checksums(present, sums), str(write.target))
+    if compared:
+        _require_rows(publication, written, expected.rows, present, differing=found[-1])
+    elif unsummed:
         _verify_rows(cursor, publication, written, expected.rows, unsummed)
 
 
@@ -76,7 +84,11 @@ def _verify_rows(
     """Staged rows against stored ones, byte by byte; in these columns, or all."""
     write = publication.write
     cursor.execute(writing.count_published(write, names or write.settable))
-    present, differing = cursor.fetchone()
+    _require_rows(publication, written, accepted, *cursor.fetchone())
+
+
+def _require_rows(publication: Publication, written: Written, accepted: int, present: int, differing: int) -> None:
+    write = publication.write
     if present != accepted or differing > written.skipped:
         raise ValidationError(
             f"{write.target}: expected {accepted} rows of this load, found {present}, of which {differing} differ "

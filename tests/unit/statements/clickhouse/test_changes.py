@@ -28,6 +28,10 @@ MERGE = Comparison(
 )
 
 
+def digest(row: str) -> str:
+    return f"bitOr(bitShiftLeft(toUInt128(cityHash64({row})), 64), toUInt128(xxh3({row})))"
+
+
 def test_create_changes_compares_each_key_on_both_sides() -> None:
     assert (
         create_changes(MERGE, "c") == """CREATE TABLE `db`.`c` ENGINE = MergeTree ORDER BY tuple() AS
@@ -48,11 +52,12 @@ FROM (
             'changed'
         ) AS _etl_change
     FROM (
-        SELECT _etl_staged.`id` AS `id`, sipHash128(tuple(_etl_staged.`id`, _etl_staged.`n`)) AS _etl_row, """
+        SELECT _etl_staged.`id` AS `id`, """
+        f"""{digest("tuple(_etl_staged.`id`, _etl_staged.`n`)")} AS _etl_row, """
         """_etl_staged._partition_id AS _etl_partition, 0 AS _etl_side FROM `db`.`s` AS _etl_staged
         UNION ALL
         SELECT _etl_stored.`id` AS `id`, """
-        """sipHash128(tuple(_etl_stored.`id`, CAST(_etl_stored.`n`, 'Int64'))) AS _etl_row, """
+        f"""{digest("tuple(_etl_stored.`id`, CAST(_etl_stored.`n`, 'Int64'))")} AS _etl_row, """
         """_etl_stored._partition_id AS _etl_partition, 1 AS _etl_side """
         """FROM `db`.`t` AS _etl_stored FINAL WHERE (_etl_stored.`id`) IN """
         """(SELECT `id` FROM `db`.`s`)
@@ -68,13 +73,11 @@ def test_partitions_that_stand_as_staged_are_left_out() -> None:
         find_equal_partitions(MERGE, ["202501"]) == """SELECT _etl_partition
 FROM (
     SELECT _etl_staged._partition_id AS _etl_partition, (count(), """
-        """sum(cityHash64(tuple(_etl_staged.`id`, _etl_staged.`n`))), """
-        """sum(xxh3(tuple(_etl_staged.`id`, _etl_staged.`n`)))) AS _etl_rows """
+        f"""sum({digest("tuple(_etl_staged.`id`, _etl_staged.`n`)")})) AS _etl_rows """
         """FROM `db`.`s` AS _etl_staged WHERE _etl_staged._partition_id IN ('202501') GROUP BY _etl_partition
     UNION ALL
     SELECT _etl_stored._partition_id AS _etl_partition, (count(), """
-        """sum(cityHash64(tuple(_etl_stored.`id`, CAST(_etl_stored.`n`, 'Int64')))), """
-        """sum(xxh3(tuple(_etl_stored.`id`, CAST(_etl_stored.`n`, 'Int64'))))) AS _etl_rows """
+        f"""sum({digest("tuple(_etl_stored.`id`, CAST(_etl_stored.`n`, 'Int64'))")})) AS _etl_rows """
         """FROM `db`.`t` AS _etl_stored FINAL WHERE _etl_stored._partition_id IN ('202501') GROUP BY _etl_partition
 )
 GROUP BY _etl_partition HAVING count() = 2 AND min(_etl_rows) = max(_etl_rows) ORDER BY _etl_partition"""

@@ -106,6 +106,9 @@ def test_samples_and_counts() -> None:
     assert writing.checksum_target(WRITE, ["sum(t.a)"], whole=True) == (
         'SELECT count(*), sum(t.a) FROM "public"."items" AS t'
     )
+    assert writing.checksum_target(WRITE, ["sum(t.a)"], ["ip"], whole=False) == (
+        f"SELECT count(*), sum(t.a), count(*) FILTER (WHERE {DIFFERS}) {joined}"
+    )
     assert writing.checksum_staging(WRITE, []) == 'SELECT count(*) FROM "etl_staging"."s_1" AS s'
 
 
