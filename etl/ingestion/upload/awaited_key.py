@@ -7,6 +7,8 @@ batches whose keys clash are taken out, and loaded once more as into any table t
 
 from __future__ import annotations
 
+import time
+
 import asyncpg
 import structlog
 
@@ -43,6 +45,7 @@ async def add_awaited_key(connection: Connection, table: str, fence: Fence | Non
     """In the caller's transaction, which nobody reads or writes the table beside; where the key is there by now, only
     the table's comment goes. UsageError where rows that no batch wrote clash, FencedError where the orchestrator has
     given this attempt up."""
+    started = time.perf_counter()
     await connection.execute(lock_for_key(quote_table(table)))
     target = await inspect_target(connection, table)
     if target is None or not target.awaited_key:
@@ -52,6 +55,7 @@ async def add_awaited_key(connection: Connection, table: str, fence: Fence | Non
     if frozenset(target.awaited_key) not in target.unique_keys:
         await _add(connection, target, table)
     await connection.execute(forget_awaited(target.sql))
+    log.info("primary key added", table=table, seconds=round(time.perf_counter() - started, 1))
 
 
 async def _add(connection: Connection, target: TargetTable, table: str) -> None:
@@ -70,7 +74,7 @@ async def _add(connection: Connection, target: TargetTable, table: str) -> None:
         table=table,
         batches=sum(count for _, count in taken_out),
         reason=refused.message,
-        next_step="they are loaded once more, now that the table has its key",
+        next_step="their files are pending: this run loads them once more, or --resume does",
     )
     if still := await _try(connection, target):
         raise UsageError(
