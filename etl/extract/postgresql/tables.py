@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructField, StructType
 
 from etl.config.settings import PostgreSQLSettings
 from etl.config.tables.models import TableConfig
@@ -51,13 +52,16 @@ def read_table(
         predicates=_predicates(measurement.blocks, partitions),
         properties=properties | {"fetchsize": str(fetch_rows(measurement.widest_row_bytes))},
     )
-    columns = [_column(reading) for reading in readings]
-    columns += [_null(reading_of(column)) for column in definition.columns if column.gone]
+    gone = [reading_of(column) for column in definition.columns if column.gone]
+    texts = [f"{_value(reading)} AS {spark_identifier(reading.column.name)}" for reading in readings]
+    texts += [f"cast(NULL AS {each.spark_type}) AS {spark_identifier(each.column.name)}" for each in gone]
+    types = {reading.column.name: reading.column.type for reading in [*readings, *gone]}
     if watermark := watermark_name(table):
-        columns.append(_column(next(r for r in readings if r.column.name == watermark)).alias(WATERMARK))
+        texts.append(f"{_value(next(r for r in readings if r.column.name == watermark))} AS {WATERMARK}")
+        types[WATERMARK] = types[watermark]
     if with_unreadable:
-        columns.append(F.col(UNREADABLE))
-    return frame.select(*columns)
+        texts.append(UNREADABLE)
+    return _with_source_types(frame.selectExpr(*texts), types)
 
 
 def _query(
@@ -112,38 +116,38 @@ def fetch_rows(widest_row_bytes: int) -> int:
     return max(1, min(FETCH_ROWS, FETCH_BYTES // max(1, widest_row_bytes)))
 
 
-def _column(reading: Reading) -> Column:
-    name = reading.column.name
-    value = F.col(spark_identifier(name))
+def _with_source_types(frame: DataFrame, types: Mapping[str, str]) -> DataFrame:
+    """Each column's metadata say what the source calls its type."""
+    fields = [
+        StructField(each.name, each.dataType, each.nullable, {POSTGRESQL_TYPE: types[each.name]})
+        if each.name in types
+        else each
+        for each in frame.schema.fields
+    ]
+    return frame.to(StructType(fields))
+
+
+def _value(reading: Reading) -> str:
+    value = spark_identifier(reading.column.name)
     if reading.kind == INSTANT:
-        value = F.timestamp_micros(value)
-    elif reading.kind == DAY:
-        value = F.date_from_unix_date(value)
-    elif reading.kind == ARRAY:
-        value = _array(value, reading)
-    return value.alias(name, metadata={POSTGRESQL_TYPE: reading.column.type})
+        return f"timestamp_micros({value})"
+    if reading.kind == DAY:
+        return f"date_from_unix_date({value})"
+    return _array(value, reading) if reading.kind == ARRAY else value
 
 
-def _null(reading: Reading) -> Column:
-    """Of a column that the source no longer has."""
-    value = F.lit(None).cast(reading.spark_type)
-    return value.alias(reading.column.name, metadata={POSTGRESQL_TYPE: reading.column.type})
-
-
-def _array(json: Column, reading: Reading) -> Column:
+def _array(json: str, reading: Reading) -> str:
     """A list that Spark cannot read is a fault of ours, never a NULL."""
-    elements = F.from_json(json, f"array<{reading.element}>", {"mode": "FAILFAST"})
+    elements = f"from_json({json}, 'array<{reading.element}>', map('mode', 'FAILFAST'))"
     wanted = array_element(reading.spark_type) or ""
-    if wanted == reading.element:
-        return elements
-    return F.transform(elements, lambda element: _from_json(element, wanted))
+    return elements if wanted == reading.element else f"transform({elements}, item -> {_from_json('item', wanted)})"
 
 
-def _from_json(element: Column, wanted: str) -> Column:
+def _from_json(element: str, wanted: str) -> str:
     if wanted == "date":
-        return F.date_from_unix_date(element)
+        return f"date_from_unix_date({element})"
     if wanted == "timestamp":
-        return F.timestamp_micros(element)
+        return f"timestamp_micros({element})"
     if wanted == "binary":
-        return F.unhex(F.substring(element, 3, 2**31 - 1))
-    return element.cast(wanted)
+        return f"unhex(substring({element}, 3, {2**31 - 1}))"
+    return f"cast({element} AS {wanted})"

@@ -49,7 +49,7 @@ def prepare(df: DataFrame, config: S3TableLoadConfig) -> DataFrame:
     """Settles types that no lake table holds and adds `partition_date` as the last column of a partitioned table."""
     refuse_columns(config, columns_of(df))
     _refuse_missing(df.schema, config)
-    settled = df.select(*[_settled(field) for field in df.schema.fields])
+    settled = _settled(df)
     if not config.partition_by:
         return settled
     return settled.withColumn(PARTITION_DATE, _day_of(df.schema, config))
@@ -109,15 +109,24 @@ def comparable(name: str, kind: DataType, alias: str | None = None) -> list[Colu
 
 def row_digest(schema: StructType) -> tuple[Column, Column]:
     """Both halves of a 64-bit hash of the row, as non-negative numbers whose sums stay within a bigint."""
-    parts: list[Column] = []
+    parts: list[str] = []
     for field in schema.fields:
+        value = spark_identifier(field.name)
         # xxhash64 passes over NULL: without the flag (NULL, 'a') and ('a', NULL) would be one
-        parts += [*comparable(field.name, field.dataType), column(field.name).isNull()]
-    whole = F.xxhash64(*parts)
+        parts += [*identity(value, field.dataType.simpleString()), f"{value} IS NULL"]
+    # as one text: each Column built in Python is several calls into the JVM, which for few rows are most of the cost
+    whole = F.expr(f"xxhash64({', '.join(parts)})")
     return F.shiftrightunsigned(whole, 32), whole.bitwiseAND(F.lit(_LOW_HALF))
 
 
-def _settled(field: StructField) -> Column:
+def _settled(df: DataFrame) -> DataFrame:
+    fields = df.schema.fields
+    if not any(isinstance(field.dataType, NullType | TimestampNTZType) for field in fields):
+        return df
+    return df.select(*[_settled_column(field) for field in fields])
+
+
+def _settled_column(field: StructField) -> Column:
     plain = column(field.name)
     if isinstance(field.dataType, NullType):
         return plain.cast(StringType()).alias(field.name)

@@ -64,7 +64,8 @@ def _storage(shares: list[Share]) -> StorageLevel:
 
 def _cut(context: RunContext, work: Work, shares: list[Share], transformed: Transformed) -> list[Delivery]:
     """Each destination's rows of the one frame; destinations that take the same rows are counted once."""
-    columns = columns_of(transformed.good)
+    good = transformed.good
+    columns = columns_of(good)
     compared = {spec_of(share.destination).digest for share in shares} if context.options.validate else None
     counted: dict[str | None, Tally] = {}
     deliveries = []
@@ -77,7 +78,7 @@ def _cut(context: RunContext, work: Work, shares: list[Share], transformed: Tran
         mine = transformed if part is None else transformed.with_tagged(transformed.tagged.where(part))
         with table_boundary(context, [(work.table.name, share.destination)]):
             _refuse_too_many_rejected(share, mine, counted[after])
-            deliveries.append(Delivery(work, share, mine.good, counted[after]))
+            deliveries.append(Delivery(work, share, good if part is None else mine.good, counted[after]))
     rows = max(each.read for each in counted.values())
     context.progress.table_extracted(work.table.name, rows)
     return deliveries

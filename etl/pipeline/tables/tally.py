@@ -45,39 +45,35 @@ def tally(
     frame = tagged if part is None else tagged.where(part)
     summed = () if digests is None else columns
     sums = spark_checksum_sums(summed, digests or ())
-    # aliases by position: two columns may differ in case only
-    aggregates = [F.expr(text).alias(f"checksum_{i}") for i, text in enumerate(sums.values())]
-    trimmed = (F.count_if(TRIMMED) if TRIMMED in frame.columns else F.lit(0)).alias("trimmed")
-    measures = [F.count(F.lit(1)).alias("rows"), trimmed, _bytes(frame)]
+    measures = ["count(1)", f"count_if({TRIMMED})" if TRIMMED in frame.columns else "0L", _bytes(frame)]
     terms = frame.selectExpr("*", *spark_checksum_terms(summed, digests or ()))
-    rows = terms.groupBy(OUTCOME).agg(*measures, *aggregates).collect()
-    counts = {Outcome(row[OUTCOME]): int(row["rows"]) for row in rows}
-    sizes = {Outcome(row[OUTCOME]): int(row["bytes"]) for row in rows}
-    good = next((row for row in rows if row[OUTCOME] == Outcome.GOOD), None)
-    altered = int(good["trimmed"]) if good else 0
+    # as one text: each Column built in Python is several calls into the JVM, which for few rows are most of the cost
+    measured = F.expr(f"array({', '.join(f'cast({each} AS string)' for each in [*measures, *sums.values()])})")
+    found = {Outcome(outcome): texts for outcome, texts in terms.groupBy(OUTCOME).agg(measured).collect()}
+    counts = {outcome: int(texts[0]) for outcome, texts in found.items()}
+    sizes = {outcome: int(texts[2]) for outcome, texts in found.items()}
+    good = found.get(Outcome.GOOD)
+    altered = int(good[1]) if good else 0
     if digests is None:
         return Tally(counts, None, altered, sizes)
-    found = {name: good[f"checksum_{i}"] for i, name in enumerate(sums)} if good else {}
-    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), found), altered, sizes)
+    checksums = dict(zip(sums, good[len(measures) :], strict=True)) if good else {}
+    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), checksums), altered, sizes)
 
 
-def _bytes(frame: DataFrame) -> SparkColumn:
+def _bytes(frame: DataFrame) -> str:
     """Of what has no fixed size: texts and bytes, nested values as text."""
     widths = [
-        F.coalesce(F.octet_length(_as_text(each)).cast("bigint"), F.lit(0))
+        f"coalesce(cast(octet_length({_as_text(each)}) AS bigint), 0L)"
         for each in frame.schema.fields
         if isinstance(each.dataType, StringType | BinaryType | ArrayType | MapType | StructType)
     ]
     # an array, since a sum of a thousand columns is a tree that deep
-    row = F.aggregate(
-        F.array(F.lit(0).cast("bigint"), *widths), F.lit(0).cast("bigint"), lambda one, other: one + other
-    )
-    return F.coalesce(F.sum(row), F.lit(0)).alias("bytes")
+    return f"coalesce(sum(aggregate(array({', '.join(['0L', *widths])}), 0L, (one, other) -> one + other)), 0L)"
 
 
-def _as_text(each: StructField) -> SparkColumn:
-    column = F.col(spark_identifier(each.name))
-    return column if isinstance(each.dataType, StringType | BinaryType) else column.cast("string")
+def _as_text(each: StructField) -> str:
+    value = spark_identifier(each.name)
+    return value if isinstance(each.dataType, StringType | BinaryType) else f"cast({value} AS string)"
 
 
 def refuse_bad_keys(

@@ -8,7 +8,6 @@ from math import ceil
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.settings import Settings
@@ -33,7 +32,7 @@ from etl.statements.postgresql.run_table import (
 from etl.statements.postgresql.tables import create_schema
 from etl.statements.postgresql.writing import Write
 from etl.statements.quoting import spark_identifier
-from etl.statements.spark_values import JSON_OPTIONS
+from etl.statements.spark_values import to_json
 
 _DRIVER_ROWS = 10_000
 _ON_DRIVER = Attempt(part=0, number=0)
@@ -162,12 +161,15 @@ def _copy_rows(df: DataFrame, copy: CopyConfig, facts: LoadFacts | None, writers
 
 def _prepared(df: DataFrame, columns: tuple[StagedColumn, ...]) -> DataFrame:
     """Columns in order, nested values as JSON text."""
-    kinds = {field.name: field.dataType.typeName() for field in df.schema.fields}
-    selected = []
-    for column in columns:
-        value = F.col(spark_identifier(column.name))
-        is_nested = kinds[column.name] in ("struct", "map") or (
-            kinds[column.name] == "array" and not column.carrier.endswith("[]")
-        )
-        selected.append(F.to_json(value, JSON_OPTIONS).alias(column.name) if is_nested else value)
-    return df.select(*selected)
+    nested = {
+        column.name
+        for column in columns
+        if (kind := df.schema[column.name].dataType.typeName()) in ("struct", "map")
+        or (kind == "array" and not column.carrier.endswith("[]"))
+    }
+    if not nested and df.columns == [column.name for column in columns]:
+        return df
+    names = {column.name: spark_identifier(column.name) for column in columns}
+    return df.selectExpr(
+        *(f"{to_json(value)} AS {value}" if name in nested else value for name, value in names.items())
+    )

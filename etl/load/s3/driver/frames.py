@@ -14,7 +14,7 @@ from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.base import LoadFacts
-from etl.load.s3.frames import Content, column, digest_text, refuse_keys, refuse_undated, row_digest
+from etl.load.s3.frames import Content, digest_text, refuse_keys, refuse_undated, row_digest
 from etl.model import PARTITION_DATE
 
 _HIGH, _LOW = "_etl_high", "_etl_low"
@@ -26,7 +26,7 @@ def collect(frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None
         refuse_keys(frame, config)
     high, low = row_digest(frame.schema)
     names = frame.columns
-    found = frame.select(*[column(name) for name in names], high.alias(_HIGH), low.alias(_LOW)).toArrow()
+    found = frame.select("*", high.alias(_HIGH), low.alias(_LOW)).toArrow()
     rows = found.select(range(len(names))).cast(arrow_schema(frame.schema)).combine_chunks()
     digest = digest_text(rows.num_rows, *(pc.sum(found.column(len(names) + half)).as_py() for half in (0, 1)))
     if not config.partition_by:
