@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -22,6 +22,7 @@ from etl.load.s3.driver.frames import Piece, arrow_schema, pieces_of
 from etl.load.s3.driver.snapshot import NewFile, Snapshot, StoredFile
 from etl.load.s3.driver.statistics import statistics
 from etl.load.s3.driver.table import DriverTable, with_day
+from etl.load.s3.files.formats import FileFormat
 from etl.load.s3.job import Change, Job
 from etl.load.s3.schema import Fitted
 from etl.model import LoadResult
@@ -97,35 +98,30 @@ class DriverDeltaTable(DriverTable, DeltaLakeTable):
     def _publish(
         self, job: Job, change: Change, rows: pa.Table, gone: Sequence[StoredFile], *, whole: bool
     ) -> LoadResult:
-        pieces = pieces_of(rows, partitioned=bool(job.config.partition_by))
+        form = file_format(job.config, job.schema)
+        pieces = enumerate(pieces_of(rows, partitioned=bool(job.config.partition_by)))
+        named = {_path(job, piece, number, form.extension): piece for number, piece in pieces}
         version = self._snapshot.next_transaction(application_id(job.run.run_id, job.table))
-        write = partial(self._write, job, pieces, gone)
-        validate = partial(self._validate, job, pieces)
+        write = partial(self._write, job, named, form, gone)
+        validate = partial(self._validate, job, named)
         return commit(job, change, write, validate, version=version, rows=rows.num_rows, whole=whole)
 
-    def _write(self, job: Job, pieces: Sequence[Piece], gone: Sequence[StoredFile], mark: Transaction) -> None:
+    def _write(
+        self, job: Job, named: Mapping[str, Piece], form: FileFormat, gone: Sequence[StoredFile], mark: Transaction
+    ) -> None:
         """Files that stand without their commit are nobody's; the table's vacuum takes them."""
-        form = file_format(job.config, job.schema)
-        contents = {
-            f"{_folder(piece)}{_file_name(at, form.extension)}": encoded(piece, form) for at, piece in enumerate(pieces)
-        }
+        contents = {path: encoded(piece, form) for path, piece in named.items()}
         job.place.store.put_many({job.path.prefix + path: content for path, content in contents.items()})
-        added = [
-            NewFile(path, len(content), piece.day, statistics(piece.rows))
-            for (path, content), piece in zip(contents.items(), pieces, strict=True)
-        ]
+        added = [NewFile(path, len(contents[path]), piece.day, statistics(piece.rows)) for path, piece in named.items()]
         self._snapshot.commit(added, gone, mark, job.schema)
 
-    def _validate(self, job: Job, pieces: Sequence[Piece], found: Commit) -> None:
-        """The commit lists its files as they were written: a piece each."""
+    def _validate(self, job: Job, named: Mapping[str, Piece], found: Commit) -> None:
+        """What the commit lists, file by file."""
         rows = read_files(job.place.store, list(found.added), arrow_schema(job.schema), job.table)
-        refuse_difference(job, pieces, rows)
+        refuse_difference(job, [named[key.removeprefix(job.path.prefix)] for key in found.added], rows)
 
 
-def _folder(piece: Piece) -> str:
-    return f"partition_date={piece.day.isoformat()}/" if piece.day else ""
-
-
-def _file_name(number: int, extension: str) -> str:
-    """As Spark's committer names them."""
-    return f"part-{number:05d}-{uuid4()}.c000.{extension}"
+def _path(job: Job, piece: Piece, number: int, extension: str) -> str:
+    """Below the table's folder, as Spark's committer names files."""
+    folder = job.path.partition_prefix(piece.day).removeprefix(job.path.prefix)
+    return f"{folder}part-{number:05d}-{uuid4()}.c000.{extension}"

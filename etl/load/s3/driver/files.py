@@ -53,10 +53,9 @@ class DriverFileTable(DriverTable, FileLakeTable):
         staged: list[StagedFile] = []
         try:
             for number, piece in enumerate(_pieces(job, change.frame)):
-                folder = f"partition_date={piece.day.isoformat()}/" if piece.day else ""
                 name = file_name(0, run_hash(job.run.run_id), 0, number, form.extension)
                 client, bucket = client_of(job.place.address), job.place.address.bucket
-                upload = UploadFile(client, bucket, f"{job.path.prefix}{folder}{name}")
+                upload = UploadFile(client, bucket, f"{job.path.partition_prefix(piece.day)}{name}")
                 upload.write(encoded(piece, form))
                 staged.append(upload.stage(piece.rows.num_rows))
         except BaseException:
