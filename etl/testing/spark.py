@@ -17,6 +17,8 @@ def small_session(folder: Path) -> Iterator[SparkSession]:
     options = {
         "spark.master": "local[2]",
         "spark.driver.memory": "1g",
+        # C2 as Java has it: a suite's JVM lives for many minutes, a night's for one
+        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseParallelGC",
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.warehouse.dir": str(folder),
