@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.load.s3.comparison import LARGE, NOTHING_STANDS, Comparison, Day, Extent, Standing
+from etl.load.s3.comparison import NOTHING_STANDS, Comparison, Day, Extent, Standing
 from etl.load.s3.frames import column, comparable, row_digest
 from etl.model import PARTITION_DATE
 from etl.spark.executors import replicated
@@ -28,9 +28,39 @@ class SparkComparison(Comparison[DataFrame]):
         stored: DataFrame,
         config: S3TableLoadConfig,
         dates: frozenset[date],
-        extent: Extent = LARGE,
+        extent: Extent,
     ) -> Standing:
-        return find_standing(frame, stored, config, dates, extent)
+        """Where the day is a function of the key only these days are read. Elsewhere a key may stand on any day: of a
+        table that is not small, its columns alone are read first, then whole rows from the days where any was found.
+        """
+        pruned = stored
+        if config.partition_by:
+            if config.date_column in config.key:
+                pruned = self.on_days(stored, dates)
+            elif not extent.is_small:
+                found = self.days_of_keys(frame, stored, config)
+                if not found:
+                    return NOTHING_STANDS
+                pruned = self.on_days(stored, found)
+        if extent.fits_one_task:
+            frame, pruned = frame.coalesce(1).hint("shuffle_hash"), pruned.coalesce(1)
+        # cut off from the target: a cache would be computed anew, and differently, once a commit changes the table
+        keys = _held(_compare(frame, pruned, config))
+        counts = (
+            (keys.coalesce(1) if extent.is_small else keys)
+            .agg(
+                F.count_if(column(_EQUAL)).alias("equal"),
+                F.count_if(~column(_EQUAL)).alias("differing"),
+                F.collect_set(F.when(~column(_EQUAL), column(_STORED_DATE))).alias("dates"),
+                (F.count(F.lit(1)) - F.count_distinct(F.struct(*map(column, config.key)))).alias("doubled"),
+            )
+            .head()
+        )
+        assert counts is not None  # noqa: S101 - an aggregate without groups has one row
+        dates_of_differing = frozenset(counts["dates"])
+        return Standing(
+            keys, counts["equal"], counts["differing"], dates_of_differing, extent.is_small, counts["doubled"]
+        )
 
     def differing_keys(self, standing: Standing, config: S3TableLoadConfig, most: int) -> list[str]:
         keys = F.to_json(F.struct(*[column(name) for name in config.key])).alias("key")
@@ -48,16 +78,25 @@ class SparkComparison(Comparison[DataFrame]):
         return _unmatched(frame, standing.keys, standing, config)
 
     def on_days(self, rows: DataFrame, days: Iterable[date]) -> DataFrame:
-        return on_days(rows, days)
+        return rows.where(column(PARTITION_DATE).isin(sorted(days)))
 
     def off_days(self, rows: DataFrame, days: Iterable[date]) -> DataFrame:
         return rows.where(~column(PARTITION_DATE).isin(sorted(days)))
 
     def days_of_keys(self, frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig) -> frozenset[date]:
-        return days_of_keys(frame, stored, config)
+        """Reads the stored keys alone."""
+        keys = [column(name) for name in config.key]
+        incoming = frame.select(*keys).alias("incoming")
+        standing = stored.select(*keys, column(PARTITION_DATE)).alias("stored")
+        found = (
+            standing.join(incoming, key_condition(config, "incoming", "stored"), "left_semi")
+            .agg(F.collect_set(column(PARTITION_DATE)).alias("dates"))
+            .head()
+        )
+        return frozenset(found["dates"]) if found else frozenset()
 
     def without_keys(self, rows: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
-        return without_keys(rows, keys, config)
+        return _without_keys(rows, keys, config)
 
     def count(self, rows: DataFrame) -> int:
         return rows.count()
@@ -74,46 +113,6 @@ class SparkComparison(Comparison[DataFrame]):
             .collect()
         )
         return {row[PARTITION_DATE]: Day(row["rows"], (row["high"], row["low"])) for row in found}
-
-
-def find_standing(
-    frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig, dates: frozenset[date], extent: Extent = LARGE
-) -> Standing:
-    """Looks up each incoming key. `dates` are the frame's own days.
-
-    Where the day is a function of the key only these days are read. Elsewhere a key may stand on any day: of a table
-    that is not small, its columns alone are read first, then whole rows from the days where any was found.
-    """
-    pruned = stored
-    if config.partition_by:
-        if config.date_column in config.key:
-            pruned = on_days(stored, dates)
-        elif not extent.is_small:
-            found = days_of_keys(frame, stored, config)
-            if not found:
-                return NOTHING_STANDS
-            pruned = on_days(stored, found)
-    if extent.fits_one_task:
-        frame, pruned = frame.coalesce(1).hint("shuffle_hash"), pruned.coalesce(1)
-    # cut off from the target: a cache would be computed anew, and differently, once a commit changes the table
-    keys = _held(_compare(frame, pruned, config))
-    counts = (
-        (keys.coalesce(1) if extent.is_small else keys)
-        .agg(
-            F.count_if(column(_EQUAL)).alias("equal"),
-            F.count_if(~column(_EQUAL)).alias("differing"),
-            F.collect_set(F.when(~column(_EQUAL), column(_STORED_DATE))).alias("dates"),
-            (F.count(F.lit(1)) - F.count_distinct(F.struct(*map(column, config.key)))).alias("doubled"),
-        )
-        .head()
-    )
-    assert counts is not None  # noqa: S101 - an aggregate without groups has one row
-    dates_of_differing = frozenset(counts["dates"])
-    return Standing(keys, counts["equal"], counts["differing"], dates_of_differing, extent.is_small, counts["doubled"])
-
-
-def on_days(stored: DataFrame, dates: Iterable[date]) -> DataFrame:
-    return stored.where(column(PARTITION_DATE).isin(sorted(dates)))
 
 
 def rows_are_equal(frame: DataFrame, stored: DataFrame, incoming_alias: str, stored_alias: str) -> Column:
@@ -156,21 +155,8 @@ def _compare(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig) -> 
     )
 
 
-def days_of_keys(frame: DataFrame, stored: DataFrame, config: S3TableLoadConfig) -> frozenset[date]:
-    """The days on which keys of the frame stand; reads the stored keys alone."""
-    keys = [column(name) for name in config.key]
-    incoming = frame.select(*keys).alias("incoming")
-    standing = stored.select(*keys, column(PARTITION_DATE)).alias("stored")
-    found = (
-        standing.join(incoming, key_condition(config, "incoming", "stored"), "left_semi")
-        .agg(F.collect_set(column(PARTITION_DATE)).alias("dates"))
-        .head()
-    )
-    return frozenset(found["dates"]) if found else frozenset()
-
-
 def _unmatched(frame: DataFrame, keys: DataFrame, standing: Standing, config: S3TableLoadConfig) -> DataFrame:
-    unmatched = without_keys(frame, keys.hint("broadcast") if standing.is_small else keys, config)
+    unmatched = _without_keys(frame, keys.hint("broadcast") if standing.is_small else keys, config)
     # it is written and checked, and by a merge read twice: few rows are cheaper held than found again
     return _held(unmatched).coalesce(1) if standing.is_small else unmatched
 
@@ -180,7 +166,7 @@ def _held(frame: DataFrame) -> DataFrame:
     return frame.localCheckpoint(eager=False, storageLevel=level)
 
 
-def without_keys(frame: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
+def _without_keys(frame: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
     """The rows of `frame` whose key is not among `keys`."""
     return frame.alias("incoming").join(
         keys.select(*[column(name) for name in config.key]).alias("stored"),

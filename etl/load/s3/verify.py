@@ -3,6 +3,8 @@ checksum a column, which says where and costs several times as much."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame
 
 from etl.errors import ValidationError
@@ -25,7 +27,12 @@ def refuse_difference(job: Job, written: DataFrame, standing: DataFrame, *, is_w
         expected = known or checksums_of(written, columns)
         found = checksums_of(standing, columns)
     faults = differences(expected, found) or ["its rows' digest is another one, though no column's checksum is"]
-    raise ValidationError(
+    raise not_as_loaded(job, faults)
+
+
+def not_as_loaded(job: Job, faults: Sequence[str]) -> ValidationError:
+    """Of a table that does not hold what either lane has written."""
+    return ValidationError(
         f"expected {job.path.uri} to hold what was loaded; {'; '.join(faults)}: nothing of this load is to be "
         "trusted; look for another writer and load again",
         table=job.table,

@@ -12,7 +12,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import DataType, StructType
 
 from etl.config.tables.modes import deletes_vanished
-from etl.load.s3.compare import on_days
 from etl.load.s3.comparison import LARGE, Extent
 from etl.load.s3.delta import log as delta_log
 from etl.load.s3.delta import upkeep, writes
@@ -20,7 +19,7 @@ from etl.load.s3.delta.commit import Write, commit
 from etl.load.s3.delta.log import Commit, TableSize
 from etl.load.s3.door import spark_door
 from etl.load.s3.files.manifest import read_manifest
-from etl.load.s3.job import Change, Job
+from etl.load.s3.job import Change, Job, Rows
 from etl.load.s3.schema import Fitted, differences
 from etl.load.s3.table import LakeTable, Retention
 from etl.load.s3.verify import refuse_difference
@@ -41,17 +40,17 @@ class DeltaLakeTable(LakeTable):
         return delta_log.has_commits(self.place.store, self.place.path)
 
     @cached_property
-    def rows(self) -> DataFrame | None:
+    def rows(self) -> Rows | None:
         if not self.exists:
             return None
         return with_types(self.place.spark.read.format("delta").load(self.place.path.uri), self.types)
 
-    def rows_on(self, days: Iterable[date]) -> DataFrame | None:
-        return None if self.rows is None else on_days(self.rows, days)
+    def rows_on(self, days: Iterable[date]) -> Rows | None:
+        return None if self.rows is None else self.compare.on_days(self.rows, days)
 
     def count(self) -> int:
         with spark_door("count the stored rows", self.place.table):
-            return self.rows.count() if self.rows is not None else 0
+            return self.compare.count(self.rows) if self.rows is not None else 0
 
     @property
     def schema(self) -> StructType | None:

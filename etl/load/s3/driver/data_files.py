@@ -6,21 +6,15 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql.types import StructType
 
-from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.errors import ConnectionLostError, ValidationError
+from etl.errors import ConnectionLostError
 from etl.load.s3.driver.canonical import canonical, differing_columns
 from etl.load.s3.driver.frames import Piece
 from etl.load.s3.files.formats import FileFormat, ParquetFile, empty_parquet
 from etl.load.s3.job import Job
+from etl.load.s3.verify import not_as_loaded
 from etl.model import PARTITION_DATE, Destination
 from etl.s3.store import ObjectStore
-
-
-def file_format(config: S3TableLoadConfig, schema: StructType) -> FileFormat:
-    stored = StructType([field for field in schema.fields if field.name != PARTITION_DATE])
-    return FileFormat(config.format, config.compression, stored.json())
 
 
 def encoded(piece: Piece, form: FileFormat) -> bytes:
@@ -58,12 +52,7 @@ def refuse_difference(job: Job, pieces: Sequence[Piece], standing: Sequence[pa.T
     """Each file read back from the store holds its piece, row by row and bit by bit."""
     faults = [fault for piece, found in zip(pieces, standing, strict=True) for fault in _faults(piece, found)]
     if faults:
-        raise ValidationError(
-            f"expected {job.path.uri} to hold what was loaded; {'; '.join(faults[:5])}: nothing of this load is to be "
-            "trusted; look for another writer and load again",
-            table=job.table,
-            destination=Destination.S3,
-        )
+        raise not_as_loaded(job, faults[:5])
 
 
 def _faults(piece: Piece, found: pa.Table) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -17,14 +17,13 @@ from etl.load.s3.delta.log import Commit, application_id
 from etl.load.s3.delta.table import DeltaLakeTable
 from etl.load.s3.delta.transaction import Transaction
 from etl.load.s3.driver.canonical import keys_of
-from etl.load.s3.driver.data_files import encoded, file_format, read_files, refuse_difference
+from etl.load.s3.driver.data_files import encoded, read_files, refuse_difference
 from etl.load.s3.driver.frames import Piece, arrow_schema, pieces_of
 from etl.load.s3.driver.snapshot import NewFile, Snapshot, StoredFile
 from etl.load.s3.driver.statistics import statistics
 from etl.load.s3.driver.table import DriverTable, with_day
-from etl.load.s3.files.formats import FileFormat
+from etl.load.s3.files.formats import FileFormat, file_format
 from etl.load.s3.job import Change, Job
-from etl.load.s3.schema import Fitted
 from etl.model import LoadResult
 
 
@@ -40,12 +39,6 @@ class DriverDeltaTable(DriverTable, DeltaLakeTable):
     def rows(self) -> pa.Table | None:
         return pa.concat_tables(self._contents).combine_chunks() if self._contents else None
 
-    def rows_on(self, days: Iterable[date]) -> pa.Table | None:
-        return None if self.rows is None else self.compare.on_days(self.rows, days)
-
-    def count(self) -> int:
-        return 0 if self.rows is None else int(self.rows.num_rows)
-
     @property
     def schema(self) -> StructType | None:
         return self._snapshot.schema
@@ -54,9 +47,6 @@ class DriverDeltaTable(DriverTable, DeltaLakeTable):
     def refusal(self) -> str:
         snapshot = self._snapshot
         return snapshot.is_beyond_us or self.too_large(len(snapshot.files), snapshot.bytes)
-
-    def fitted(self, fitted: Fitted) -> DriverDeltaTable:
-        return self
 
     def append(self, job: Job, change: Change) -> LoadResult:
         return self._publish(job, change, change.frame, [], whole=not self.exists)

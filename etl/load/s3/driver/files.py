@@ -9,9 +9,10 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from etl.load.s3.driver.data_files import encoded, file_format, read_files, refuse_difference
+from etl.load.s3.driver.data_files import encoded, read_files, refuse_difference
 from etl.load.s3.driver.frames import Piece, arrow_schema, pieces_of
 from etl.load.s3.driver.table import DriverTable, with_day
+from etl.load.s3.files.formats import file_format
 from etl.load.s3.files.multipart import UploadFile
 from etl.load.s3.files.table import FileLakeTable
 from etl.load.s3.job import Change, Job
@@ -29,9 +30,6 @@ class DriverFileTable(DriverTable, FileLakeTable):
 
     def rows_on(self, days: Iterable[date]) -> pa.Table | None:
         return self._read_objects(self._objects_on(days))
-
-    def count(self) -> int:
-        return 0 if self.rows is None else int(self.rows.num_rows)
 
     @property
     def refusal(self) -> str:

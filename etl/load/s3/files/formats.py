@@ -9,9 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyspark.sql.types import StructType
 
-from etl.config.destinations.s3.load_config import S3Format
+from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig
 from etl.load.s3.files.multipart import UploadFile
+from etl.model import PARTITION_DATE
 
 _SAMPLE_ROWS = 10_000
 _SPARK_VERSION = "4.2.0"
@@ -34,21 +36,27 @@ class FileFormat:
         return _EXTENSIONS[self.compression]
 
 
-def open_file(file_format: FileFormat, upload: UploadFile, first: pa.Table) -> ParquetFile | JsonFile:
+def file_format(config: S3TableLoadConfig, schema: StructType) -> FileFormat:
+    """Of files with such rows; `partition_date` is said by their folders."""
+    stored = StructType([field for field in schema.fields if field.name != PARTITION_DATE])
+    return FileFormat(config.format, config.compression, stored.json())
+
+
+def open_file(form: FileFormat, upload: UploadFile, first: pa.Table) -> ParquetFile | JsonFile:
     """`first` is a sample of what will be written: which columns are worth a dictionary is decided by it."""
-    if file_format.format is S3Format.JSON:
-        return JsonFile(upload, compressed=file_format.compression != "none")
-    return ParquetFile(upload, file_format, first)
+    if form.format is S3Format.JSON:
+        return JsonFile(upload, compressed=form.compression != "none")
+    return ParquetFile(upload, form, first)
 
 
 class ParquetFile:
     """Instants as adjusted microseconds, days since 1970 in the proleptic calendar: no reader rebases them."""
 
-    def __init__(self, upload: Any, file_format: FileFormat, first: pa.Table) -> None:
+    def __init__(self, upload: Any, form: FileFormat, first: pa.Table) -> None:
         self._writer = pq.ParquetWriter(
             upload,
             first.schema.remove_metadata(),
-            compression="none" if file_format.compression == "none" else file_format.compression,
+            compression=form.compression,
             use_dictionary=_repeating_columns(first),
             store_schema=False,
             coerce_timestamps="us",
@@ -56,7 +64,7 @@ class ParquetFile:
         self._writer.add_key_value_metadata(
             {
                 "org.apache.spark.version": _SPARK_VERSION,
-                "org.apache.spark.sql.parquet.row.metadata": file_format.spark_schema,
+                "org.apache.spark.sql.parquet.row.metadata": form.spark_schema,
             }
         )
 
@@ -84,10 +92,10 @@ class JsonFile:
             self._gzip.close()
 
 
-def empty_parquet(schema: pa.Schema, file_format: FileFormat) -> bytes:
+def empty_parquet(schema: pa.Schema, form: FileFormat) -> bytes:
     """A file without rows that still tells readers the schema."""
     sink = pa.BufferOutputStream()
-    file = ParquetFile(sink, file_format, schema.empty_table())
+    file = ParquetFile(sink, form, schema.empty_table())
     file.close()
     content: bytes = sink.getvalue().to_pybytes()
     return content

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3Format
 from etl.errors import ReconciliationError
 from etl.load.executors import write_partitions
 from etl.load.s3.door import spark_door
-from etl.load.s3.files.formats import FileFormat, empty_parquet
+from etl.load.s3.files.formats import empty_parquet, file_format
 from etl.load.s3.files.multipart import UploadFile
 from etl.load.s3.files.partition import FileTask, files_of, write_files
 from etl.load.s3.frames import column
@@ -58,12 +57,11 @@ def discard_uploads(job: Job, winners: Iterable[StagedFile] = ()) -> None:
 
 
 def _task(job: Job, frame: DataFrame) -> FileTask:
-    stored = StructType([field for field in frame.schema.fields if field.name != PARTITION_DATE])
     return FileTask(
         address=job.place.address,
         prefix=job.path.prefix,
         run=run_hash(job.run.run_id),
-        format=FileFormat(job.config.format, job.config.compression, stored.json()),
+        format=file_format(job.config, frame.schema),
         partitioned=bool(job.config.partition_by),
         target_file_bytes=job.config.target_file_size_mb * 1024 * 1024,
     )

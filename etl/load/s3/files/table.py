@@ -18,7 +18,7 @@ from etl.load.s3.files.exchange import Publication, repair
 from etl.load.s3.files.expiry import expire
 from etl.load.s3.files.manifest import Manifest, read_load, read_manifest, write_manifest
 from etl.load.s3.files.staged import stage
-from etl.load.s3.job import Change, Job
+from etl.load.s3.job import Change, Job, Rows
 from etl.load.s3.paths import partition_date_of
 from etl.load.s3.table import LakeTable, Retention
 from etl.load.s3.verify import refuse_difference
@@ -39,10 +39,10 @@ class FileLakeTable(LakeTable):
         return self._manifest is not None or bool(self._objects)
 
     @cached_property
-    def rows(self) -> DataFrame | None:
+    def rows(self) -> Rows | None:
         return self._read([self.place.path.uri], self.schema) if self._objects else None
 
-    def rows_on(self, days: Iterable[date]) -> DataFrame | None:
+    def rows_on(self, days: Iterable[date]) -> Rows | None:
         uris = [self.place.path.key_uri(entry.key) for entry in self._objects_on(days)]
         return self._read(uris, self.schema) if uris else None
 
@@ -52,7 +52,7 @@ class FileLakeTable(LakeTable):
         if all(known.get(entry.key, _UNKNOWN)[1] >= 0 for entry in self._objects):
             return sum(known[entry.key][1] for entry in self._objects)
         with spark_door("count the stored rows", self.place.table):
-            return self.rows.count() if self.rows is not None else 0
+            return self.compare.count(self.rows) if self.rows is not None else 0
 
     @cached_property
     def schema(self) -> StructType | None:

@@ -26,6 +26,7 @@ from etl.model import WriteMode
 from etl.s3.store import ObjectStore
 from tests.integration.load.s3.conftest import Lake
 from tests.integration.load.s3.test_modes import FOUR, NEW_TWO, ONE, THREE, TWO, counts
+from tests.integration.load.s3.test_publishing import Killed
 from tests.integration.load.s3.test_values import _WIDE
 
 pytestmark = pytest.mark.stack
@@ -273,10 +274,6 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(lake: Lake, monkeypatc
     assert counts(lake.loader("run-1").load(lake.frame(ONE, TWO), config)) == (2, 0, 0, 0, 0)
     assert lake.rows(config) == [ONE, TWO]
     assert len(versions(lake.store, lake.path(config))) == 1
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL."""
 
 
 @pytest.mark.parametrize("step", ["put_many", "commit", "write_manifest"])
