@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructField
 
 from etl.ledger.values import Reject
 from etl.model import POSTGRESQL_TYPE, Checksums, Column, Digest
@@ -19,6 +20,10 @@ from etl.statements.types import column_of
 
 def columns_of(df: DataFrame) -> tuple[Column, ...]:
     """The frame's columns in order; a column's PostgreSQL type rides along in its metadata."""
+    return columns_of_fields(df.schema.fields)
+
+
+def columns_of_fields(fields: Iterable[StructField]) -> tuple[Column, ...]:
     return tuple(
         column_of(
             field.name,
@@ -26,7 +31,7 @@ def columns_of(df: DataFrame) -> tuple[Column, ...]:
             field.metadata.get(POSTGRESQL_TYPE) if field.metadata else None,
             field.nullable,
         )
-        for field in df.schema.fields
+        for field in fields
     )
 
 

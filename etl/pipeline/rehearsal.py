@@ -13,7 +13,6 @@ from etl.command.exits import Exit
 from etl.errors import EtlError
 from etl.extract.factory import open_sources
 from etl.ledger.values import Run
-from etl.load.frames import columns_of
 from etl.load.many_partitions import count_partitions, many_partitions
 from etl.load.rejected import refuse_too_many_rejected
 from etl.model import RunStatus
@@ -67,9 +66,9 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
             yield "  nothing to do: the source is unchanged"
             yield from _maintenance_planned(context, work, share)
             continue
-        frame, [share] = read_shares(context, work, [share])
+        extracted, [share] = read_shares(context, work, [share])
         yield from (f"  {change}" for change in share.source_changes)
-        good = context.transformer(work).transform(frame).good
+        good = context.transformer(work).transform(extracted.frame).good
         told = held_as_text(good, share.config, work.table, context.definitions.get(work.table.name))
         if told:
             yield f"  held as text: {', '.join(f'{name} ({kind})' for name, kind in told.items())}"
@@ -88,10 +87,10 @@ def _maintenance_planned(context: RunContext, work: Work, share: Share) -> Itera
 def _checked(context: RunContext, work: Work) -> Iterator[str]:
     """How many rows of each outcome the transform gives."""
     shares = plan_shares(context, work)
-    frame, shares = read_shares(context, work, shares)
-    transformed = context.transformer(work).transform(frame)
-    counts = tally(transformed.tagged, None, columns_of(transformed.good), digests=None)
-    refuse_bad_keys(work.table, transformed.tagged, counts, context.definitions.get(work.table.name))
+    extracted, shares = read_shares(context, work, shares)
+    transformed = context.transformer(work).transform(extracted.frame)
+    counts = tally(transformed.tagged, columns=(), digests=None)
+    refuse_bad_keys(work.table, lambda: transformed.tagged, counts, context.definitions.get(work.table.name))
     for share in shares:
         rejected = counts.of(Outcome.REJECTED)
         refuse_too_many_rejected(share.config, rejected, counts.read, lambda: rules_broken(transformed.tagged))

@@ -8,20 +8,24 @@ from functools import cached_property
 from typing import Self
 
 import structlog
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from etl.config.settings import PostgreSQLSettings, Settings
 from etl.config.tables.models import PostgreSQLSource, TableConfig
 from etl.errors import UsageError
+from etl.extract.postgresql.copying import copy_table
+from etl.extract.postgresql.selection import Selection
 from etl.extract.postgresql.snapshot import SourceSnapshot, is_filtered_by_role
 from etl.extract.postgresql.tables import read_table
-from etl.extract.reader import SourceReader
+from etl.extract.reader import Extracted, SourceReader
 from etl.extract.values import Measurement, Window
 from etl.model import TableDefinition
+from etl.spark.local_frame import DRIVER_BYTES
 from etl.spark.session import interpreting
 
-INTERPRETED_ROWS = 10_000
-"""At most so many rows take less time than Java classes for one table's columns, which no other table can use."""
+ROWS_IN_MEMORY = 10_000
+"""At most so many rows come by one COPY, and their plans are interpreted: they take less time than Java classes for one
+table's columns, which no other table can use."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,13 +60,16 @@ class PostgreSQLReader(SourceReader):
 
     def read(
         self, table: TableConfig, definition: TableDefinition | None, window: Window, measurement: Measurement
-    ) -> DataFrame:
+    ) -> Extracted:
         if is_filtered_by_role(table):
             log.info("rows filtered by row security", table=table.name, role=self._snapshot.settings.user)
-        known = definition or self._snapshot.source_table(table).definition
-        is_small = measurement.rows is not None and measurement.rows <= INTERPRETED_ROWS
+        source = self._snapshot.source_table(table)
+        selection = Selection.of(table, source, definition or source.definition, window)
+        is_small = measurement.rows is not None and measurement.rows <= ROWS_IN_MEMORY
+        if is_small and (frame := copy_table(self._interpreting, self._snapshot, selection, DRIVER_BYTES)) is not None:
+            return Extracted(frame, in_memory=True)
         spark = self._interpreting if is_small else self._spark
-        return read_table(spark, self._snapshot, table, known, window, measurement, self._rows_per_partition)
+        return Extracted(read_table(spark, self._snapshot, selection, measurement, self._rows_per_partition))
 
     @cached_property
     def _interpreting(self) -> SparkSession:

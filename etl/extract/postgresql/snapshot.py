@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
+from typing import BinaryIO
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
@@ -43,6 +45,7 @@ class SourceSnapshot:
         self._connection: WatchedConnection | None = None
         self._guard = threading.Lock()
         self._joined: set[WatchedConnection] = set()
+        self._idle: defaultdict[str, list[WatchedConnection]] = defaultdict(list)
         self._tables: dict[Place, SourceTable] = {}
         self._refused: dict[Place, str] = {}
 
@@ -64,6 +67,11 @@ class SourceSnapshot:
 
     def close(self) -> None:
         """Ends the transaction early: a snapshot held longer than needed holds back the source's vacuum."""
+        for idle in self._idle.values():
+            while idle:
+                joined = idle.pop()
+                self._joined.discard(joined)
+                joined.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -108,7 +116,7 @@ class SourceSnapshot:
             clock=f"timestamptz {postgresql_literal(self.exported_at)}",
             columns=source.definition.columns,
         )
-        with self.blamed(), self._joined_cursor(table) as cursor:
+        with self.blamed(), self._joined_cursor(table, "measuring the table") as cursor:
             cursor.execute(statement)
             rows, mark, fingerprint, tail, days, widest = _only_row(cursor)
         stamp = f"{expression_hash}:" if expression_hash else ""
@@ -121,6 +129,11 @@ class SourceSnapshot:
             touched_dates=whole_partitions(table, days or ()),
             widest_row_bytes=int(widest),
         )
+
+    def copy(self, table: TableConfig, statement: str, text: BinaryIO) -> None:
+        """Writes what a COPY to STDOUT says inside the snapshot."""
+        with self.blamed(), self._joined_cursor(table, "reading the table") as cursor:
+            cursor.copy_expert(statement, text)
 
     def source_table(self, table: TableConfig) -> SourceTable:
         """What the catalog said of a table; asks it where nobody has yet. SourceError where it cannot be read."""
@@ -181,17 +194,35 @@ class SourceSnapshot:
         return cursor
 
     @contextmanager
-    def _joined_cursor(self, table: TableConfig) -> Iterator[Cursor]:
-        with source_door(self.settings, "measuring the table", table.name):
-            connection = connect(self.settings)
-            self._joined.add(connection)
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute(f"BEGIN; {self.session_statement(table)}")
+    def _joined_cursor(self, table: TableConfig, doing: str) -> Iterator[Cursor]:
+        """Of a connection that is used again, unless what was asked through it failed."""
+        session = self.session_statement(table)
+        with source_door(self.settings, doing, table.name):
+            connection = self._idle_connection(session)
+            with connection.cursor() as cursor:
+                try:
                     yield cursor
-            finally:
-                self._joined.discard(connection)
-                connection.close()
+                except BaseException:
+                    self._joined.discard(connection)
+                    connection.close()
+                    raise
+            self._idle[session].append(connection)
+
+    def _idle_connection(self, session: str) -> WatchedConnection:
+        """One whose transaction has begun with this statement."""
+        try:
+            return self._idle[session].pop()
+        except IndexError:
+            connection = connect(self.settings)
+        self._joined.add(connection)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"BEGIN; {session}")
+        except BaseException:
+            self._joined.discard(connection)
+            connection.close()
+            raise
+        return connection
 
     def _column(self, source: SourceTable, name: str | None, table: str) -> ColumnDefinition | None:
         if name is None:

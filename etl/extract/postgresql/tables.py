@@ -10,14 +10,14 @@ from pyspark.sql.types import StructField, StructType
 
 from etl.config.settings import PostgreSQLSettings
 from etl.config.tables.models import TableConfig
-from etl.extract.partitions import touched_by
-from etl.extract.postgresql.snapshot import SourceSnapshot, watermark_name
-from etl.extract.values import Measurement, Window
-from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK, TableDefinition
+from etl.extract.postgresql.selection import Selection
+from etl.extract.postgresql.snapshot import SourceSnapshot
+from etl.extract.values import Measurement
+from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK
 from etl.postgresql.connection import EXTRACT
-from etl.statements.quoting import postgresql_name, spark_identifier
-from etl.statements.source.columns import ARRAY, DAY, INSTANT, Reading, reading_of, select_list
-from etl.statements.source.window import block_conditions, window_condition
+from etl.statements.quoting import spark_identifier
+from etl.statements.source.columns import ARRAY, DAY, INSTANT, Reading
+from etl.statements.source.window import block_conditions
 from etl.statements.types import array_element
 
 FETCH_ROWS, FETCH_BYTES = 10_000, 16 * 1024 * 1024
@@ -29,9 +29,7 @@ _PLACE = "_etl_place"
 def read_table(
     spark: SparkSession,
     snapshot: SourceSnapshot,
-    table: TableConfig,
-    definition: TableDefinition,
-    window: Window,
+    selection: Selection,
     measurement: Measurement,
     rows_per_partition: int,
 ) -> DataFrame:
@@ -40,48 +38,24 @@ def read_table(
     Adds WATERMARK to incremental tables and UNREADABLE where a column's type has values that a frame cannot hold.
     Columns are nullable throughout: what the source guarantees is applied by transform, once rejects are gone.
     """
-    settings = snapshot.settings
-    readings = [reading_of(column) for column in definition.columns if not column.gone]
+    settings, table = snapshot.settings, selection.table
     partitions = _partition_count(table, measurement, rows_per_partition)
-    with_unreadable = any(reading.unreadable for reading in readings)
-    properties = _properties(snapshot.session_statement(table), settings, readings, with_unreadable=with_unreadable)
+    place = "ctid" if selection.source.blocks else "NULL::tid"
     frame = spark.read.jdbc(
         # Spark spells its properties in lower case, which this driver does not know
         f"{settings.jdbc_url}&ApplicationName={quote(settings.session_name(EXTRACT))}",
-        _query(snapshot, table, definition, readings, window, with_unreadable=with_unreadable),
+        f"({selection.query(f'{place} AS {_PLACE}')}) AS source_rows",
         predicates=_predicates(measurement.blocks, partitions),
-        properties=properties | {"fetchsize": str(fetch_rows(measurement.widest_row_bytes))},
+        properties=_properties(snapshot.session_statement(table), settings, selection)
+        | {"fetchsize": str(fetch_rows(measurement.widest_row_bytes))},
     )
-    gone = [reading_of(column) for column in definition.columns if column.gone]
-    texts = [f"{_value(reading)} AS {spark_identifier(reading.column.name)}" for reading in readings]
-    texts += [f"cast(NULL AS {each.spark_type}) AS {spark_identifier(each.column.name)}" for each in gone]
-    types = {reading.column.name: reading.column.type for reading in [*readings, *gone]}
-    if watermark := watermark_name(table):
-        texts.append(f"{_value(next(r for r in readings if r.column.name == watermark))} AS {WATERMARK}")
-        types[WATERMARK] = types[watermark]
-    if with_unreadable:
+    texts = [f"{value_of(reading)} AS {spark_identifier(reading.column.name)}" for reading in selection.readings]
+    texts += [f"cast(NULL AS {each.spark_type}) AS {spark_identifier(each.column.name)}" for each in selection.gone]
+    if watermark := selection.watermark:
+        texts.append(f"{value_of(watermark)} AS {WATERMARK}")
+    if selection.has_unreadable:
         texts.append(UNREADABLE)
-    return _with_source_types(frame.selectExpr(*texts), types)
-
-
-def _query(
-    snapshot: SourceSnapshot,
-    table: TableConfig,
-    definition: TableDefinition,
-    readings: list[Reading],
-    window: Window,
-    *,
-    with_unreadable: bool,
-) -> str:
-    source = snapshot.source_table(table)
-    by_name = {column.name: column for column in definition.columns}
-    watermark, date_column = by_name.get(watermark_name(table) or ""), by_name.get(touched_by(table) or "")
-    place = "ctid" if source.blocks else "NULL::tid"
-    return (
-        f"(SELECT {select_list(readings, with_unreadable=with_unreadable)}, {place} AS {_PLACE}"
-        f" FROM {postgresql_name(source.schema, source.definition.name)}"
-        f" WHERE {window_condition(window, watermark, date_column)}) AS source_rows"
-    )
+    return _with_source_types(frame.selectExpr(*texts), selection.types)
 
 
 def _predicates(blocks: int, partitions: int) -> list[str]:
@@ -98,16 +72,15 @@ def _partition_count(table: TableConfig, measurement: Measurement, rows_per_part
     return max(1, min(wanted, PARTITIONS_AT_MOST))
 
 
-def _properties(
-    session: str, settings: PostgreSQLSettings, readings: list[Reading], *, with_unreadable: bool
-) -> dict[str, str]:
-    types = [f"{spark_identifier(reading.column.name)} {reading.transport_type}" for reading in readings]
+def _properties(session: str, settings: PostgreSQLSettings, selection: Selection) -> dict[str, str]:
+    types = [f"{spark_identifier(reading.column.name)} {reading.transport_type}" for reading in selection.readings]
+    unreadable = [f"{UNREADABLE} string"] if selection.has_unreadable else []
     return {
         "driver": "org.postgresql.Driver",
         "user": settings.user,
         "password": settings.password.get_secret_value(),
         "sessionInitStatement": session,
-        "customSchema": ", ".join([*types, *([f"{UNREADABLE} string"] if with_unreadable else [])]),
+        "customSchema": ", ".join([*types, *unreadable]),
     }
 
 
@@ -127,7 +100,8 @@ def _with_source_types(frame: DataFrame, types: Mapping[str, str]) -> DataFrame:
     return frame.to(StructType(fields))
 
 
-def _value(reading: Reading) -> str:
+def value_of(reading: Reading) -> str:
+    """What the frame makes of it, in Spark SQL."""
     value = spark_identifier(reading.column.name)
     if reading.kind == INSTANT:
         return f"timestamp_micros({value})"

@@ -165,7 +165,9 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         df, facts = settled.frame, facts_without(facts, left_out, settled)
         prepared = prepare_frame(df, job.config, job.plan)
         rows = facts.rows if facts else None
-        frame, settings = spread(prepared, rows, self.config.settings.run), self._settings(job.config)
+        is_brought = facts is not None and facts.rows_of(prepared) is not None
+        frame = prepared if is_brought else spread(prepared, rows, self.config.settings.run)
+        settings = self._settings(job.config)
         is_jdbc = job.config.writer == "jdbc"
         staged = stage_jdbc(frame, job, settings, facts) if is_jdbc else stage_arrow(frame, job, settings, facts)
         rejected = (df.count() if rows is None else rows) - staged.rows if job.plan.discards else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -28,7 +29,7 @@ from etl.model import PARTITION_DATE, Destination
 from etl.statements.quoting import spark_identifier
 from etl.statements.spark_values import identity
 
-_LOW_HALF = 0xFFFFFFFF
+LOW_HALF = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,22 @@ def prepare(df: DataFrame, config: S3TableLoadConfig) -> DataFrame:
     if not config.partition_by:
         return settled
     return settled.withColumn(PARTITION_DATE, _day_of(df.schema, config))
+
+
+DAY_BESIDE, HASH_BESIDE = "_etl_s3_day", "_etl_s3_hash"
+
+
+def beside(schema: StructType, config: S3TableLoadConfig) -> dict[str, str]:
+    """What `prepare` and `examine` say of a row, in Spark SQL; nothing where `prepare` alters types."""
+    if any(isinstance(field.dataType, NullType | TimestampNTZType) for field in schema.fields):
+        return {}
+    kinds = {spark_identifier(field.name): field.dataType.simpleString() for field in schema.fields}
+    if not config.partition_by:
+        return {HASH_BESIDE: _row_hash(kinds)}
+    if config.date_column not in schema.names:
+        return {}
+    day = f"to_date({spark_identifier(config.date_column)})"
+    return {HASH_BESIDE: _row_hash({**kinds, day: DateType().simpleString()}), DAY_BESIDE: day}
 
 
 def examine(frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None) -> tuple[DataFrame, Content]:
@@ -109,14 +126,18 @@ def comparable(name: str, kind: DataType, alias: str | None = None) -> list[Colu
 
 def row_digest(schema: StructType) -> tuple[Column, Column]:
     """Both halves of a 64-bit hash of the row, as non-negative numbers whose sums stay within a bigint."""
-    parts: list[str] = []
-    for field in schema.fields:
-        value = spark_identifier(field.name)
-        # xxhash64 passes over NULL: without the flag (NULL, 'a') and ('a', NULL) would be one
-        parts += [*identity(value, field.dataType.simpleString()), f"{value} IS NULL"]
     # as one text: each Column built in Python is several calls into the JVM, which for few rows are most of the cost
-    whole = F.expr(f"xxhash64({', '.join(parts)})")
-    return F.shiftrightunsigned(whole, 32), whole.bitwiseAND(F.lit(_LOW_HALF))
+    whole = F.expr(_row_hash({spark_identifier(field.name): field.dataType.simpleString() for field in schema.fields}))
+    return F.shiftrightunsigned(whole, 32), whole.bitwiseAND(F.lit(LOW_HALF))
+
+
+def _row_hash(kinds: Mapping[str, str]) -> str:
+    """Of the values, each with its type."""
+    parts: list[str] = []
+    for value, kind in kinds.items():
+        # xxhash64 passes over NULL: without the flag (NULL, 'a') and ('a', NULL) would be one
+        parts += [*identity(value, kind), f"{value} IS NULL"]
+    return f"xxhash64({', '.join(parts)})"
 
 
 def _settled(df: DataFrame) -> DataFrame:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig, S3Writer
-from etl.load.base import DRIVER_BYTES, LoadFacts
+from etl.load.base import LoadFacts
 from etl.load.s3.driver.table import DriverTable
 from etl.load.s3.job import Place
+from etl.spark.local_frame import DRIVER_BYTES
 
 MOST_ROWS = 50_000
 _FORMATS = frozenset({S3Format.DELTA, S3Format.PARQUET})

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from pyspark import StorageLevel
-from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from etl.config.destinations.registry import spec_of
 from etl.interruption import require_uninterrupted
-from etl.load.base import DRIVER_BYTES
-from etl.load.frames import columns_of
+from etl.load.base import Brought
 from etl.load.rejected import refuse_too_many_rejected
-from etl.model import WATERMARK
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.tables.boundary import table_boundary
 from etl.pipeline.tables.delivery import Delivery
+from etl.pipeline.tables.materialised import BroughtToDriver, KeptBySpark, Materialised
 from etl.pipeline.tables.settled import is_settled
 from etl.pipeline.tables.shares import Measured, Share, freeze, plan_share, read_shares, warn_of_changes
-from etl.pipeline.tables.tally import Tally, refuse_bad_keys, rules_broken, tally
+from etl.pipeline.tables.tally import Tally, refuse_bad_keys, rules_broken
 from etl.spark.executors import replicated
 from etl.transform.outcome import Outcome, Transformed
 
@@ -42,16 +42,35 @@ def prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]:
         return []
     require_uninterrupted()
     freeze(context, work, shares)
-    frame, shares = read_shares(context, work, shares)
+    extracted, shares = read_shares(context, work, shares)
     warn_of_changes(context, work, shares)
-    transformed = context.transformer(work).transform(frame)
-    tagged = transformed.tagged.persist(replicated(context.spark, _storage(shares)))
-    held.callback(tagged.unpersist)
+    transformed = context.transformer(work).transform(extracted.frame)
+    rows = _materialised(context, shares, transformed, held, in_memory=extracted.in_memory)
     require_uninterrupted()
     with context.sources.of(work.table).blamed():
-        deliveries = _cut(context, work, shares, transformed.with_tagged(tagged))
-    _keep_rejects(context, work, transformed.with_tagged(tagged), deliveries)
+        deliveries = _cut(context, work, shares, rows)
+    _keep_rejects(context, work, rows, deliveries)
     return deliveries
+
+
+def _materialised(
+    context: RunContext, shares: list[Share], transformed: Transformed, held: ExitStack, *, in_memory: bool
+) -> Materialised:
+    marks = list(dict.fromkeys(_taken_after(share, shares) for share in shares))
+    digests = {spec_of(share.destination).digest for share in shares} if context.options.validate else None
+    if in_memory:
+        return BroughtToDriver(transformed, marks, digests, _beside(context, shares, transformed))
+    tagged = transformed.tagged.persist(replicated(context.spark, _storage(shares)))
+    held.callback(tagged.unpersist)
+    return KeptBySpark(transformed.with_tagged(tagged), marks, digests)
+
+
+def _beside(context: RunContext, shares: list[Share], transformed: Transformed) -> dict[str, str]:
+    schema = StructType(list(transformed.fields))
+    beside: dict[str, str] = {}
+    for share in shares:
+        beside |= context.loaders[share.destination].beside(schema, share.config)
+    return beside
 
 
 def _storage(shares: list[Share]) -> StorageLevel:
@@ -62,31 +81,29 @@ def _storage(shares: list[Share]) -> StorageLevel:
     return StorageLevel.DISK_ONLY if is_large else StorageLevel.MEMORY_AND_DISK
 
 
-def _cut(context: RunContext, work: Work, shares: list[Share], transformed: Transformed) -> list[Delivery]:
-    """Each destination's rows of the one frame; destinations that take the same rows are counted once."""
-    good = transformed.good
-    columns = columns_of(good)
-    compared = {spec_of(share.destination).digest for share in shares} if context.options.validate else None
+def _cut(context: RunContext, work: Work, shares: list[Share], rows: Materialised) -> list[Delivery]:
+    """Each destination's rows; destinations that take the same rows are counted once."""
     counted: dict[str | None, Tally] = {}
+    cut: dict[str | None, tuple[DataFrame, Brought | None]] = {}
     deliveries = []
     for share in shares:
-        after = _taken_after(share, shares)
-        part = None if after is None else _is_after(transformed.tagged, after)
-        if after not in counted:
-            counted[after] = tally(transformed.tagged, part, columns, compared)
-            refuse_bad_keys(work.table, transformed.tagged, counted[after], context.definitions.get(work.table.name))
-        mine = transformed if part is None else transformed.with_tagged(transformed.tagged.where(part))
+        mark = _taken_after(share, shares)
+        if mark not in counted:
+            counted[mark] = rows.tally(mark)
+            definition = context.definitions.get(work.table.name)
+            refuse_bad_keys(work.table, partial(rows.tagged, None), counted[mark], definition)
         with table_boundary(context, [(work.table.name, share.destination)]):
-            _refuse_too_many_rejected(share, mine, counted[after])
-            deliveries.append(Delivery(work, share, good if part is None else mine.good, counted[after]))
-    rows = max(each.read for each in counted.values())
-    context.progress.table_extracted(work.table.name, rows)
+            _refuse_too_many_rejected(share, partial(rows.tagged, mark), counted[mark])
+            if mark not in cut:
+                cut[mark] = rows.good(mark)
+            deliveries.append(Delivery(work, share, *cut[mark], counted[mark]))
+    context.progress.table_extracted(work.table.name, max(each.read for each in counted.values()))
     return deliveries
 
 
-def _refuse_too_many_rejected(share: Share, transformed: Transformed, counts: Tally) -> None:
+def _refuse_too_many_rejected(share: Share, tagged: Callable[[], DataFrame], counts: Tally) -> None:
     rejected = counts.of(Outcome.REJECTED)
-    refuse_too_many_rejected(share.config, rejected, counts.read, lambda: rules_broken(transformed.tagged))
+    refuse_too_many_rejected(share.config, rejected, counts.read, lambda: rules_broken(tagged()))
 
 
 def _taken_after(share: Share, shares: list[Share]) -> str | None:
@@ -97,17 +114,7 @@ def _taken_after(share: Share, shares: list[Share]) -> str | None:
     return None if is_same_for_all or share.takes_whole_days else share.bounds.first
 
 
-def _is_after(tagged: DataFrame, mark: str) -> SparkColumn:
-    """Rows without a watermark belong to every window: no mark will ever reach them."""
-    watermark = F.col(WATERMARK)
-    return watermark.isNull() | (watermark > F.lit(mark).cast(tagged.schema[WATERMARK].dataType))
-
-
-def _keep_rejects(context: RunContext, work: Work, transformed: Transformed, deliveries: list[Delivery]) -> None:
+def _keep_rejects(context: RunContext, work: Work, rows: Materialised, deliveries: list[Delivery]) -> None:
     if any(delivery.tally.of(Outcome.REJECTED) for delivery in deliveries):
-        # a partition of them comes to the driver at a time
-        most_bytes = max(delivery.tally.bytes.get(Outcome.REJECTED, 0) for delivery in deliveries)
-        parts = -(-most_bytes // DRIVER_BYTES)
-        if parts > 1:
-            transformed = transformed.with_tagged(transformed.tagged.repartition(parts))
-        context.ledger.add_rejects(context.run.run_id, work.table.name, None, transformed.iterate_rejects())
+        size = max(delivery.tally.bytes.get(Outcome.REJECTED, 0) for delivery in deliveries)
+        context.ledger.add_rejects(context.run.run_id, work.table.name, None, rows.iterate_rejects(size))

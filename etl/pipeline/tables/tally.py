@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, MapType, StringType, StructField, StructType
@@ -37,12 +36,9 @@ class Tally:
         return self.rows.get(outcome, 0)
 
 
-def tally(
-    tagged: DataFrame, part: SparkColumn | None, columns: Sequence[Column], digests: Collection[Digest] | None
-) -> Tally:
-    """One Spark job, which also materialises a persisted frame. `part` restricts it to one destination's share;
-    `digests` are those that its checksums need, None where no checksums are wanted."""
-    frame = tagged if part is None else tagged.where(part)
+def tally(frame: DataFrame, columns: Sequence[Column], digests: Collection[Digest] | None) -> Tally:
+    """One Spark job, which also materialises a persisted frame. `digests` are those that its checksums need, None where
+    no checksums are wanted."""
     summed = () if digests is None else columns
     sums = spark_checksum_sums(summed, digests or ())
     measures = ["count(1)", f"count_if({TRIMMED})" if TRIMMED in frame.columns else "0L", _bytes(frame)]
@@ -77,9 +73,10 @@ def _as_text(each: StructField) -> str:
 
 
 def refuse_bad_keys(
-    table: TableConfig, tagged: DataFrame, counts: Tally, definition: TableDefinition | None = None
+    table: TableConfig, tagged: Callable[[], DataFrame], counts: Tally, definition: TableDefinition | None = None
 ) -> None:
-    """Once, before any destination is written: NULL keys and unresolved duplicates refuse the whole table."""
+    """Once, before any destination is written: NULL keys and unresolved duplicates refuse the whole table. `tagged` is
+    asked for a frame only where one of them is to be shown."""
     if nulls := counts.of(Outcome.NULL_KEY):
         raise NullKeyError(
             f"{table.name}: expected values in the key ({', '.join(table.key)}), found NULL in {nulls} rows; "
@@ -87,7 +84,7 @@ def refuse_bad_keys(
             table=table.name,
         )
     if duplicates := counts.of(Outcome.DUPLICATE_KEY):
-        sample = tagged.where(F.col(OUTCOME) == Outcome.DUPLICATE_KEY).select(*table.key).first()
+        sample = tagged().where(F.col(OUTCOME) == Outcome.DUPLICATE_KEY).select(*table.key).first()
         key = ", ".join(f"{name}={value}" for name, value in sample.asDict().items()) if sample else "?"
         raise DuplicateKeyError(
             f"{table.name}: expected each key once, found {duplicates} rows that share theirs, such as {key}; "

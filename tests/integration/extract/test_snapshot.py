@@ -16,7 +16,9 @@ from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.settings import PostgreSQLSettings
 from etl.config.tables.models import ExtractConfig, RowSecurity, TableConfig, TransformConfig
 from etl.errors import EtlError, SourceError
-from etl.extract.postgresql.reader import INTERPRETED_ROWS, PostgreSQLReader
+from etl.extract.postgresql.copying import copy_table
+from etl.extract.postgresql.reader import ROWS_IN_MEMORY, PostgreSQLReader
+from etl.extract.postgresql.selection import Selection
 from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.extract.postgresql.tables import fetch_rows, read_table
 from etl.extract.values import Window
@@ -43,9 +45,23 @@ SMALL_PARTITIONS = 1_000
 
 def read(spark: SparkSession, snapshot: SourceSnapshot, table: TableConfig, window: Window | None = None) -> DataFrame:
     window = window or Window()
-    definition = snapshot.source_table(table).definition
-    measurement = snapshot.measure(table, window)
-    return read_table(spark, snapshot, table, definition, window, measurement, SMALL_PARTITIONS)
+    return read_table(
+        spark, snapshot, selection_of(snapshot, table, window), snapshot.measure(table, window), SMALL_PARTITIONS
+    )
+
+
+def selection_of(snapshot: SourceSnapshot, table: TableConfig, window: Window) -> Selection:
+    source = snapshot.source_table(table)
+    return Selection.of(table, source, source.definition, window)
+
+
+def copied(spark: SparkSession, snapshot: SourceSnapshot, table: TableConfig) -> DataFrame:
+    frame = copy_table(spark, snapshot, selection_of(snapshot, table, Window()), 1 << 20)
+    assert frame is not None
+    return frame
+
+
+Reading = Callable[[SparkSession, SourceSnapshot, TableConfig], DataFrame]
 
 
 def test_all_partitions_and_tables_see_one_state(
@@ -105,8 +121,13 @@ def test_partitions_cover_tables_partitioned_tables_and_views(
         assert read(spark, snapshot, source_table(schema, "e")).collect() == []
 
 
-@pytest.mark.parametrize("session", [interpreting, lambda spark: spark], ids=["interpreted", "compiled"])
+@pytest.mark.parametrize(
+    ("reading", "session"),
+    [(read, interpreting), (read, lambda spark: spark), (copied, interpreting)],
+    ids=["interpreted", "compiled", "copied"],
+)
 def test_every_type_arrives_exactly_or_is_named(
+    reading: Reading,
     session: Callable[[SparkSession], SparkSession],
     spark: SparkSession,
     source: PostgreSQLSettings,
@@ -130,7 +151,7 @@ def test_every_type_arrives_exactly_or_is_named(
             "INSERT INTO t (id, instants) VALUES (10, '{-infinity}')"
         )
     with SourceSnapshot(source) as snapshot:
-        frame = read(session(spark), snapshot, source_table(schema, "t"))
+        frame = reading(session(spark), snapshot, source_table(schema, "t"))
         names = [name for name in frame.columns if name not in ("b", "blobs")]
         texts = frame.selectExpr(*(f"CAST(`{name}` AS string) AS `{name}`" for name in names)).collect()
         assert frame.where("id = 1").select("b", "blobs").first() == (b"\x00\xff", [b"\xff"])
@@ -172,9 +193,54 @@ def test_every_type_arrives_exactly_or_is_named(
     assert kinds["n"] == ("string", "numeric")
 
 
-@pytest.mark.parametrize(("rows", "is_compiled"), [(INTERPRETED_ROWS, False), (INTERPRETED_ROWS + 1, True)])
-def test_few_rows_are_interpreted(
-    rows: int, is_compiled: bool, spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+def test_copied_rows_are_those_that_the_driver_of_java_brings(
+    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    """Values at the edges of their types and of CSV; the columns' types and what the source calls them, too."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE t (id int PRIMARY KEY, a text, b boolean, c smallint, d bigint, e real, f double precision,"
+            " g numeric(38,10), h numeric(5,5), i bytea, j date, k timestamptz, l timestamp, m money, n jsonb,"
+            " o text[], p numeric(10,2)[], q real[], r bytea[], s date[], t timestamp[], u oid, v uuid, w boolean[]);"
+            "INSERT INTO t VALUES"
+            " (1, '', true, -32768, -9223372036854775808, '-0', '-0', 9999999999999999999999999999.9999999999,"
+            " 0.99999, '', '0001-01-01', '0001-01-01 00:00+00', '9999-12-31 23:59:59.999999', '-1.99', '\"\"',"
+            " '{}', '{NULL,1.10}', '{NaN,-0,3.4e38}', '{\"\\\\x\",NULL}', '{2024-02-29}', '{0044-03-15 BC}',"
+            " 4294967295, 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', '{t,NULL,f}'),"
+            " (2, E'line\nline\r\n\t\"quoted\", comma', false, 32767, 9223372036854775807, 'NaN', 'NaN', 'NaN',"
+            " -0.00001, '\\xff00', '9999-12-31', '-infinity', 'infinity', '1', 'null', '{NULL,\"\",\"NULL\"}',"
+            " NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL),"
+            " (3, '\\.', NULL, NULL, NULL, 'Infinity', '-Infinity', 0, 0),"
+            " (4, 'NULL', NULL, NULL, NULL, 1.17549435e-38, 5e-324, 1e-10, NULL),"
+            " (5, '  🦀 ', NULL, NULL, NULL, 16777217, 0.1, -1, NULL),"
+            " (6, NULL)"
+        )
+        cursor.execute("CREATE TABLE nothing (id int, a text); CREATE TABLE one (id text)")
+        cursor.execute("INSERT INTO one VALUES (NULL), (''), ('x'), (NULL)")
+    with SourceSnapshot(source) as snapshot:
+        for name in ("t", "nothing", "one"):
+            table = source_table(schema, name)
+            ours, theirs = copied(interpreting(spark), snapshot, table), read(spark, snapshot, table)
+            assert ours.schema.jsonValue() == theirs.schema.jsonValue()
+            assert sorted(map(repr, ours.collect())) == sorted(map(repr, theirs.collect()))
+
+
+def test_rows_of_too_many_bytes_are_left_to_the_driver_of_java(
+    spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
+) -> None:
+    """The snapshot is as good as before."""
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE t AS SELECT id, repeat('x', 1000) AS a FROM generate_series(1, 100) AS id")
+    table = source_table(schema, "t")
+    with SourceSnapshot(source) as snapshot:
+        selection = selection_of(snapshot, table, Window())
+        assert copy_table(spark, snapshot, selection, 50_000) is None
+        assert copied(spark, snapshot, table).count() == read(spark, snapshot, table).count() == 100
+
+
+@pytest.mark.parametrize(("rows", "is_small"), [(ROWS_IN_MEMORY, True), (ROWS_IN_MEMORY + 1, False)])
+def test_few_rows_are_held_by_the_driver_and_interpreted(
+    rows: int, is_small: bool, spark: SparkSession, source: PostgreSQLSettings, schema: str, database: Connection
 ) -> None:
     """In UTC and with Delta, as all else."""
     with database.cursor() as cursor:
@@ -182,9 +248,9 @@ def test_few_rows_are_interpreted(
     table = source_table(schema, "t")
     with SourceSnapshot(source) as snapshot:
         reader = PostgreSQLReader(spark, snapshot, 1_000_000)
-        frame = reader.read(table, None, Window(), reader.measure(table, Window()))
+        frame, in_memory = reader.read(table, None, Window(), reader.measure(table, Window()))
         plan = frame.selectExpr("id + 1")._jdf.queryExecution().executedPlan().toString()
-        assert ("WholeStageCodegen" in plan or "*(" in plan) is is_compiled
+        assert in_memory is is_small is ("WholeStageCodegen" not in plan and "*(" not in plan)
         assert frame.agg({"id": "sum"}).first() == (rows * (rows + 1) // 2,)
     assert frame.sparkSession.conf.get("spark.sql.session.timeZone") == "UTC"
     assert frame.sparkSession.conf.get("spark.sql.extensions") == spark.conf.get("spark.sql.extensions")

@@ -237,17 +237,17 @@ def _check(shop: Shop, stack: RunningStack, spark: SparkSession, statements: lis
     assert again == dict.fromkeys(again, (None, 3))
 
 
-@pytest.mark.parametrize("interpreted_rows", [reader.INTERPRETED_ROWS, -1], ids=["interpreted", "compiled"])
+@pytest.mark.parametrize("rows_in_memory", [reader.ROWS_IN_MEMORY, -1], ids=["copied", "compiled"])
 def test_one_type_of_each_way_is_equal_in_every_store(
     shop: Shop,
     stack: RunningStack,
     spark: SparkSession,
     base_types: list[tuple[str, str, bool]],
-    interpreted_rows: int,
+    rows_in_memory: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The ways that a value can travel by; `make proof` tries every type."""
-    monkeypatch.setattr(reader, "INTERPRETED_ROWS", interpreted_rows)
+    monkeypatch.setattr(reader, "ROWS_IN_MEMORY", rows_in_memory)
     plain = [cell for cell in _plain(base_types) if cell.base in EACH_WAY]
     statements, made = _made(base_types, {"int4"})
     _check(shop, stack, spark, statements, [*plain, *made])

@@ -27,6 +27,9 @@ def prepare_frame(df: DataFrame, config: ClickHouseTableLoadConfig, plan: Schema
         for column in _discards(config, plan):
             df = df.where(~column.is_refused)
     narrowed = dict(plan.narrowed)
+    sent = [column.name for column in plan.columns]
+    if not narrowed and df.columns == sent and not any(column.spark_type == "void" for column in plan.columns):
+        return df
     return df.selectExpr(*(_expression(c.name, c.spark_type, narrowed.get(c.name)) for c in plan.columns))
 
 

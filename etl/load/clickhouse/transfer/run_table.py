@@ -33,7 +33,9 @@ DRIVER_ROWS = 5_000
 def stage_arrow(df: DataFrame, job: Job, settings: ClickHouseSettings, facts: LoadFacts | None) -> Staged:
     """The executors write; the driver joins the winners' tables by attaching their parts, which copies nothing."""
     config = writer_config(job, settings)
-    if facts is not None and facts.fit_driver(DRIVER_ROWS):
+    if facts is not None and (brought := facts.rows_of(df)) is not None:
+        receipts = [write_arrow_partition(iter(brought.to_batches()), Attempt(0, 0), config)]
+    elif facts is not None and facts.fit_driver(DRIVER_ROWS):
         receipts = [write_arrow_partition(iter(df.toArrow().to_batches()), Attempt(0, 0), config)]
     else:
         receipts = write_partitions(df, write_arrow_partition, config)

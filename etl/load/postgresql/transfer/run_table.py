@@ -153,6 +153,8 @@ def postgresql_of(settings: Settings) -> Any:
 
 def _copy_rows(df: DataFrame, copy: CopyConfig, facts: LoadFacts | None, writers: int) -> list[Receipt]:
     """Most tables are small: their rows come to the driver as Arrow, which saves starting Python on executors."""
+    if facts is not None and (brought := facts.rows_of(df)) is not None:
+        return [copy_partition(iter(brought.to_batches()), _ON_DRIVER, copy)]
     if facts is not None and facts.fit_driver(_DRIVER_ROWS):
         return [copy_partition(iter(df.toArrow().to_batches()), _ON_DRIVER, copy)]
     wanted = min(writers, ceil(facts.rows / _ROWS_PER_WRITER)) if facts else writers

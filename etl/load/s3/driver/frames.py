@@ -13,27 +13,58 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.load.base import LoadFacts
-from etl.load.s3.frames import Content, digest_text, refuse_keys, refuse_undated, row_digest
+from etl.load.base import Brought, LoadFacts
+from etl.load.s3.frames import (
+    DAY_BESIDE,
+    HASH_BESIDE,
+    LOW_HALF,
+    Content,
+    digest_text,
+    refuse_keys,
+    refuse_undated,
+    row_digest,
+)
 from etl.model import PARTITION_DATE
 
 _HIGH, _LOW = "_etl_high", "_etl_low"
 
 
-def collect(frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None) -> tuple[pa.Table, Content]:
-    """As `examine`, with the rows in memory, in the same Spark job: the digest is Spark's own, whoever writes."""
+def collect(
+    frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None, brought: Brought | None
+) -> tuple[pa.Table, Content]:
+    """As `examine`, with the rows in memory: brought already, or by one Spark job. The digest is Spark's own, whoever
+    writes."""
     if facts is None:
         refuse_keys(frame, config)
-    high, low = row_digest(frame.schema)
-    names = frame.columns
-    found = frame.select("*", high.alias(_HIGH), low.alias(_LOW)).toArrow()
-    rows = found.select(range(len(names))).cast(arrow_schema(frame.schema)).combine_chunks()
-    digest = digest_text(rows.num_rows, *(pc.sum(found.column(len(names) + half)).as_py() for half in (0, 1)))
+    if brought is not None and HASH_BESIDE in brought.beside.column_names:
+        rows, digest = _unfolded(brought, arrow_schema(frame.schema))
+    else:
+        rows, digest = _collected(frame)
     if not config.partition_by:
         return rows, Content(rows.num_rows, digest, frozenset())
     days = rows.column(PARTITION_DATE)
     refuse_undated(config, days.null_count, rows.num_rows)
     return rows, Content(rows.num_rows, digest, frozenset(pc.unique(days).to_pylist()))
+
+
+def _unfolded(brought: Brought, schema: pa.Schema) -> tuple[pa.Table, str]:
+    rows, hashes = brought.rows, brought.beside.column(HASH_BESIDE)
+    if DAY_BESIDE in brought.beside.column_names:
+        rows = rows.append_column(PARTITION_DATE, brought.beside.column(DAY_BESIDE))
+    bits = pa.chunked_array([chunk.view(pa.uint64()) for chunk in hashes.chunks], pa.uint64())
+    high, low = (
+        pc.shift_right(bits, pa.scalar(32, pa.uint64())),
+        pc.bit_wise_and(bits, pa.scalar(LOW_HALF, pa.uint64())),
+    )
+    return rows.cast(schema).combine_chunks(), digest_text(rows.num_rows, pc.sum(high).as_py(), pc.sum(low).as_py())
+
+
+def _collected(frame: DataFrame) -> tuple[pa.Table, str]:
+    high, low = row_digest(frame.schema)
+    names = frame.columns
+    found = frame.select("*", high.alias(_HIGH), low.alias(_LOW)).toArrow()
+    rows = found.select(range(len(names))).cast(arrow_schema(frame.schema)).combine_chunks()
+    return rows, digest_text(rows.num_rows, *(pc.sum(found.column(len(names) + half)).as_py() for half in (0, 1)))
 
 
 def arrow_schema(schema: StructType) -> pa.Schema:

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from etl.config.settings import PostgreSQLSettings
 from etl.config.tables.models import PostgreSQLSource, TableConfig
 from etl.errors import TerminalError
+from etl.extract.postgresql.selection import Selection
 from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.extract.postgresql.tables import read_table
 from etl.extract.values import Window
@@ -132,4 +133,5 @@ def read_items(settings: PostgreSQLSettings, reader: PostgreSQLSettings, spark: 
         definition = snapshot.source_table(ITEMS).definition
         snapshot.settings = reader
         snapshot.settings = reader
-        return read_table(spark, snapshot, ITEMS, definition, Window(), measurement, 1_000_000).count()
+        selection = Selection.of(ITEMS, snapshot.source_table(ITEMS), definition, Window())
+        return read_table(spark, snapshot, selection, measurement, 1_000_000).count()
