@@ -67,6 +67,12 @@ SLOW = {
         "source",
         "CREATE VIEW one AS SELECT 1 AS id, CASE WHEN current_query() LIKE 'SELECT count(*)%' THEN '' "
         "ELSE pg_sleep(60)::text END AS waited",
+        "while reading the table: canceling statement due to statement timeout",
+    ),
+    "reading many rows": (
+        "source",
+        "CREATE VIEW one AS SELECT i AS id, CASE WHEN i > 1 OR current_query() LIKE 'SELECT count(*)%' THEN '' "
+        "ELSE pg_sleep(60)::text END AS waited FROM generate_series(1, 10001) AS i",
         "a statement that took longer than it may (canceling statement due to statement timeout)",
     ),
     "publishing": (
