@@ -28,7 +28,7 @@ keeps an empty one for NULL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from etl.model import Checksums, Column, Digest
@@ -75,34 +75,6 @@ def spark_checksum_terms(columns: Sequence[Column], digests: Collection[Digest] 
 def spark_checksum_sums(columns: Sequence[Column], digests: Collection[Digest] = ALL_DIGESTS) -> dict[str, str]:
     """Column name → aggregate expression over what `spark_checksum_terms` selects."""
     return {column.name: _spark_text(_spark_term(column, digests), position) for position, column in enumerate(columns)}
-
-
-def spark_checksum_addends(columns: Sequence[Column], digests: Collection[Digest] = ALL_DIGESTS) -> list[str]:
-    """What to select of the terms where somebody else sums them, each under its term's name; all fit a bigint."""
-    selected = []
-    for position, column in enumerate(columns):
-        term = _spark_term(column, digests)
-        for number, addend in enumerate(term.addends):
-            name = _addend_name(position, number)
-            if addend or not number:
-                selected.append(f"cast({addend.added(name) if addend else name} AS bigint) AS {name}")
-        if term.is_array:
-            selected.append(_arrays_name(position))
-    return selected
-
-
-def checksums_of_sums(
-    columns: Sequence[Column], digests: Collection[Digest], total: Callable[[str], int], count: Callable[[str], int]
-) -> dict[str, str]:
-    """Column name → checksum, of the addends' sums and of how many of each are not NULL."""
-    checksums = {}
-    for position, column in enumerate(columns):
-        term = _spark_term(column, digests)
-        names = [_addend_name(position, number) for number in range(len(term.addends))]
-        sums = [str(total(name)) if addend else "*" for addend, name in zip(term.addends, names, strict=True)]
-        arrays = [str(count(_arrays_name(position)))] if term.is_array else []
-        checksums[column.name] = "/".join([*sums, str(count(names[0])), *arrays])
-    return checksums
 
 
 def postgresql_checksum_columns(columns: Sequence[Column], alias: str) -> dict[str, str]:

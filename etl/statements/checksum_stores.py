@@ -10,7 +10,9 @@ from etl.postgresql_types import base_type
 from etl.statements.checksum_values import CLICKHOUSE, INTEGERS, POSTGRESQL, SPARK
 from etl.statements.numerics import without_zeros
 
-_SEPARATOR, _NULL = 31, 30
+SEPARATOR, NULL = "\x1f", "\x1e"
+"""Between the elements of an array that are joined as they are, and in the place of NULL."""
+_SEPARATOR, _NULL = ord(SEPARATOR), ord(NULL)
 _TEXT_KEPT_BY_POSTGRESQL = frozenset(
     {"text", "character varying", "character", "uuid", "name", "json", "citext", "numeric"}
 )
@@ -130,16 +132,16 @@ IN_CLICKHOUSE = Store(
 )
 
 
-def _is_uuid(column: Column) -> bool:
+def is_uuid(column: Column) -> bool:
     return column.postgresql_type.removesuffix("[]") == "uuid"
 
 
-def _is_padded(column: Column) -> bool:
+def is_padded(column: Column) -> bool:
     """char(n): blanks at the end mean nothing, and PostgreSQL's text has none."""
     return base_type(column.postgresql_type) == "character"
 
 
 def _text(column: Column, value: str, trim: str) -> str:
     """Text in the one form of it that every store can give: `trim` is the store's function for blanks at the end."""
-    value = f"lower({value})" if _is_uuid(column) else value
-    return f"{trim}({value})" if _is_padded(column) else value
+    value = f"lower({value})" if is_uuid(column) else value
+    return f"{trim}({value})" if is_padded(column) else value

@@ -10,9 +10,9 @@ P = 1_000_000_007
 C = 618_033_989
 """Any number below P will do: (n + C)² tells n from -n."""
 
-_NAN_BITS = 0x7FF8_0000_0000_0000
+NAN_BITS = 0x7FF8_0000_0000_0000
 _LONG_DIGITS = 18
-_DIGESTS_END = 1 << 32
+DIGESTS_END = 1 << 32
 
 INTEGERS = {"tinyint", "smallint", "int", "bigint"}
 
@@ -64,14 +64,14 @@ _AS_TEXT = ("cast(cast({v} AS bigint) AS string)", "({v})::text", "toString({v})
 
 def number_of(store: int, value: str, kind: str) -> str | None:
     """None where values of this type are no numbers."""
-    family = _number_family(kind)
+    family = number_family(kind)
     if family is None:
         return None
     scale = _scale(kind) if "decimal" in family else 0
-    return _NUMBERS[family][store].format(v=value, p=P, nan=_NAN_BITS, scale=scale, unit=10**scale)
+    return _NUMBERS[family][store].format(v=value, p=P, nan=NAN_BITS, scale=scale, unit=10**scale)
 
 
-def _number_family(kind: str) -> str | None:
+def number_family(kind: str) -> str | None:
     if kind in INTEGERS:
         return "integer"
     if kind in ("float", "double"):
@@ -112,7 +112,7 @@ def mixed(number: str) -> str:
 
 def scattered(digest: str) -> str:
     """A CRC32's bits depend on the value's by XOR alone: two values that change alike could make up for one another."""
-    return f"({digest} + {mixed(f'({digest} % {P})')}) % {_DIGESTS_END}"
+    return f"({digest} + {mixed(f'({digest} % {P})')}) % {DIGESTS_END}"
 
 
 def _scale(decimal_type: str) -> int:

@@ -14,13 +14,13 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from etl.ledger.values import Reject
+from etl.load.arrow_checksums import checksums_of_rows
 from etl.load.base import Brought
 from etl.load.frames import columns_of_fields
-from etl.model import WATERMARK, Checksums, Column, Digest
+from etl.model import WATERMARK, Digest
 from etl.pipeline.tables.tally import Tally, tally
 from etl.spark.local_frame import DRIVER_BYTES, local_frame
-from etl.statements.checksum import checksums_of_sums, spark_checksum_addends, spark_checksum_terms
-from etl.statements.quoting import spark_identifier, spark_literal
+from etl.statements.quoting import spark_literal
 from etl.transform.outcome import OUTCOME, TRIMMED, Outcome, Transformed
 
 _PART = "_etl_part_"
@@ -80,7 +80,7 @@ class KeptBySpark(Materialised):
 
 @dataclass(frozen=True)
 class BroughtToDriver(Materialised):
-    """One Spark job computes the rows, the terms of their checksums and what the loaders ask for; the rest is Arrow's.
+    """One Spark job computes the rows and what the loaders ask for beside them; the rest is Arrow's.
 
     `beside` is what each loader wants to know of a row, in Spark SQL.
     """
@@ -99,7 +99,9 @@ class BroughtToDriver(Materialised):
         sizes = {outcome: _bytes(rows.select(names)) for outcome, rows in found.items()}
         good = found.get(Outcome.GOOD, part.slice(0, 0))
         trimmed = _sum(good, TRIMMED) if TRIMMED in names else 0
-        checksums = Checksums(good.num_rows, self._checksums(good)) if self.digests is not None else None
+        checksums = None
+        if self.digests is not None:
+            checksums = checksums_of_rows(good, columns_of_fields(self.transformed.fields), self.digests)
         return Tally(counts, checksums, trimmed, sizes)
 
     def good(self, mark: str | None) -> tuple[DataFrame, Brought | None]:
@@ -115,28 +117,13 @@ class BroughtToDriver(Materialised):
     @cached_property
     def _rows(self) -> pa.Table:
         """Everything that is known of each row, by its name."""
-        tagged, columns = self.transformed.tagged, self._columns
+        tagged = self.transformed.tagged
         parts = [f"{self._is_after(mark)} AS {_PART}{at}" for at, mark in enumerate(self.marks) if mark is not None]
         beside = [f"{value} AS {name}" for name, value in self.beside.items()]
-        terms = spark_checksum_terms(columns, self.digests or ())
-        known = [*map(spark_identifier, tagged.columns), *(name.rsplit(" AS ", 1)[1] for name in (*parts, *beside))]
-        computed = tagged.selectExpr("*", *parts, *beside, *terms)
-        return computed.selectExpr(*known, *spark_checksum_addends(columns, self.digests or ())).toArrow()
-
-    @property
-    def _columns(self) -> Sequence[Column]:
-        return () if self.digests is None else columns_of_fields(self.transformed.fields)
+        return tagged.selectExpr("*", *parts, *beside).toArrow()
 
     def _part(self, mark: str | None) -> pa.Table:
         return self._rows if mark is None else self._rows.filter(self._rows[f"{_PART}{self.marks.index(mark)}"])
-
-    def _checksums(self, good: pa.Table) -> dict[str, str]:
-        return checksums_of_sums(
-            self._columns,
-            self.digests or (),
-            total=lambda name: _sum(good, name),
-            count=lambda name: good.num_rows - good[name].null_count,
-        )
 
 
 def _of_outcome(rows: pa.Table, outcome: str) -> pa.Table:

@@ -14,11 +14,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import psycopg2
+import pyarrow as pa
 import pytest
 import urllib3
 from pyspark.sql import DataFrame, SparkSession
 
 from etl.config.destinations.registry import spec_of
+from etl.load.arrow_checksums import checksums_of_rows
 from etl.load.frames import checksums_of, columns_of
 from etl.model import POSTGRESQL_TYPE, Checksums, Column, Destination, Digest
 from etl.statements.checksum import (
@@ -153,6 +155,19 @@ def clickhouse_value(value: object) -> str:
     return f"'{text}'"
 
 
+def test_rows_in_memory_agree(spark: SparkSession) -> None:
+    """With Spark, whatever is asked; a slice of a table is read as what it is."""
+    frame = wide_frame(spark)
+    columns, rows = columns_of(frame), frame.toArrow()
+    for digests in ({Digest.CRC32}, {Digest.MD5}, set(Digest), set[Digest]()):
+        assert checksums_of_rows(rows, columns, digests) == checksums_of(frame, columns, digests)
+    assert checksums_of_rows(pa.concat_tables([rows, rows]).slice(len(ROWS)), columns, set(Digest)) == (
+        checksums_in_spark(frame)
+    )
+    nothing = frame.where("false")
+    assert checksums_of_rows(rows.slice(0, 0), columns, set(Digest)) == checksums_in_spark(nothing)
+
+
 def test_the_three_stores_agree(spark: SparkSession, stack: RunningStack) -> None:
     frame = wide_frame(spark)
     columns = columns_of(frame)
@@ -214,6 +229,7 @@ def test_floats_of_every_kind_sum_to_the_same_everywhere(
     frame = spark.createDataFrame([(value,) for value in values], f"value {kind}")
     columns = columns_of(frame)
     expected = checksums_in_spark(frame)
+    assert checksums_of_rows(frame.toArrow(), columns, set(Digest)) == expected
     with postgresql(stack.postgres_url) as cursor:
         declared = columns[0].postgresql_type
         cursor.execute(
@@ -276,7 +292,9 @@ def test_every_change_is_seen(spark: SparkSession, digest: Digest) -> None:
         for row in range(2)
     ]
     frame = spark.createDataFrame(rows, schema)
-    found = checksums_of(frame, columns_of(frame), [digest]).columns
+    checksums = checksums_of(frame, columns_of(frame), [digest])
+    assert checksums_of_rows(frame.toArrow(), columns_of(frame), [digest]) == checksums
+    found = checksums.columns
     unseen = [
         (kind, before, after)
         for place, (kind, before, after) in enumerate(SEEN)
