@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,13 +27,18 @@ class Database:
     """Transactions on connections that are borrowed and given back; `maximum_idle` stay open between calls."""
 
     def __init__(
-        self, settings: PostgreSQLSettings, maximum_idle: int = MAXIMUM_IDLE, advice: Advice = MAIN_JOB
+        self,
+        settings: PostgreSQLSettings,
+        maximum_idle: int = MAXIMUM_IDLE,
+        advice: Advice = MAIN_JOB,
+        opened: Callable[[PostgreSQLSettings], WatchedConnection] = connect,
     ) -> None:
         self.settings = settings
         self.advice = advice
         self.maximum_idle = maximum_idle
         self._idle: list[tuple[float, WatchedConnection]] = []
         self._guard = threading.Lock()
+        self._opened = opened
 
     @contextmanager
     def transaction(self, name: str, *, settings: str = "", **limits: float) -> Iterator[Any]:
@@ -67,7 +72,7 @@ class Database:
             if time.monotonic() - given_back_at < IDLE_SECONDS and not _has_ended(held):
                 return held
             held.close()
-        return connect(self.settings)
+        return self._opened(self.settings)
 
     def _give_back(self, held: WatchedConnection) -> None:
         is_clean = not held.closed and held.info.transaction_status == TRANSACTION_STATUS_IDLE
