@@ -69,7 +69,7 @@ def _read_by_reader(spark: SparkSession, settings: Settings, table: TableConfig)
     with PostgreSQLReader.opened(spark, settings) as reader:
         definition = reader.definitions([table])[table.name]
         measured = reader.measure(table, Window())
-        return _read_all(reader.read(table, definition, Window(), measured).frame)
+        return _read_all(reader.read(table, definition, Window(), measured))
 
 
 def _read_by_jdbc(spark: SparkSession, server: PostgreSQLSettings, partitions: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -13,14 +13,6 @@ from etl.config.settings import Settings
 from etl.config.tables.models import TableConfig
 from etl.extract.values import Measurement, Window
 from etl.model import TableDefinition
-
-
-class Extracted(NamedTuple):
-    """The window's rows, lazily, or `in_memory`: then the frame may be computed as often as one likes, and the source
-    is not asked again."""
-
-    frame: DataFrame
-    in_memory: bool = False
 
 
 class SourceReader(ABC):
@@ -51,8 +43,9 @@ class SourceReader(ABC):
     @abstractmethod
     def read(
         self, table: TableConfig, definition: TableDefinition | None, window: Window, measurement: Measurement
-    ) -> Extracted:
-        """The window's rows. `definition` is None where nothing is known of the table but what is read."""
+    ) -> DataFrame:
+        """The window's rows: lazily, or as a HeldFrame, for which the source is not asked again. `definition` is None
+        where nothing is known of the table but what is read."""
 
     def caveat(self, table: TableConfig) -> str | None:
         """What a person must know of the rows that will be read, where they may not be all."""

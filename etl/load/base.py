@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
 
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.settings import Settings
@@ -63,16 +61,6 @@ class LoaderConfig:
 
 
 @dataclass(frozen=True)
-class Brought:
-    """The rows of `frame` in the driver's memory, where they are few: one Spark job has brought them for all stores.
-    `beside` holds, row by row, what the loaders asked for (`BaseLoader.beside`)."""
-
-    frame: DataFrame
-    rows: pa.Table
-    beside: pa.Table
-
-
-@dataclass(frozen=True)
 class LoadFacts:
     """What the pipeline already knows of a frame, so that a loader need not count it again."""
 
@@ -86,15 +74,9 @@ class LoadFacts:
     bytes: int = 0
     """Of its texts, bytes and nested values, about; 0 where it is not known."""
 
-    brought: Brought | None = None
-
     def refuse_too_many_rejected(self, config: TableLoadConfig, own: int, rules: Callable[[], Rules]) -> None:
         if own:
             refuse_too_many_rejected(config, self.rows_rejected + own, max(self.rows_read, self.rows), rules)
-
-    def rows_of(self, frame: DataFrame) -> pa.Table | None:
-        """Its rows where they have been brought already: of the very frame that the loader was given."""
-        return self.brought.rows if self.brought is not None and frame is self.brought.frame else None
 
     def fit_driver(self, most_rows: int) -> bool:
         """Whether they may come to the driver, which takes a small table faster than workers do."""
@@ -129,11 +111,6 @@ class BaseLoader(ABC, Generic[ConfigT]):
     @classmethod
     def require_server(cls, settings: Settings) -> None:
         """Asked before a run begins: raises where no retry would help, as for a bucket that is not there."""
-
-    def beside(self, schema: StructType, config: ConfigT) -> Mapping[str, str]:
-        """Spark SQL, by name, of what this loader wants to know of each of few rows with such columns. It is computed
-        in the job that brings them to the driver (`LoadFacts.brought`); names begin with the loader's own."""
-        return {}
 
     @abstractmethod
     def load(self, df: DataFrame, config: ConfigT, facts: LoadFacts | None = None) -> LoadResult:

@@ -66,9 +66,9 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
             yield "  nothing to do: the source is unchanged"
             yield from _maintenance_planned(context, work, share)
             continue
-        extracted, [share] = read_shares(context, work, [share])
+        frame, [share] = read_shares(context, work, [share])
         yield from (f"  {change}" for change in share.source_changes)
-        good = context.transformer(work).transform(extracted.frame).good
+        good = context.transformer(work).transform(frame).good
         told = held_as_text(good, share.config, work.table, context.definitions.get(work.table.name))
         if told:
             yield f"  held as text: {', '.join(f'{name} ({kind})' for name, kind in told.items())}"
@@ -87,8 +87,8 @@ def _maintenance_planned(context: RunContext, work: Work, share: Share) -> Itera
 def _checked(context: RunContext, work: Work) -> Iterator[str]:
     """How many rows of each outcome the transform gives."""
     shares = plan_shares(context, work)
-    extracted, shares = read_shares(context, work, shares)
-    transformed = context.transformer(work).transform(extracted.frame)
+    frame, shares = read_shares(context, work, shares)
+    transformed = context.transformer(work).transform(frame)
     counts = tally(transformed.tagged, columns=(), digests=None)
     refuse_bad_keys(work.table, lambda: transformed.tagged, counts, context.definitions.get(work.table.name))
     for share in shares:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql.types import StructField
+from pyspark.sql.types import StructField, StructType
 
 from etl.config.tables.models import Deduplicate, TableConfig
 from etl.model import HIDDEN, POSTGRESQL_TYPE, WATERMARK, Destination, TableDefinition
@@ -20,6 +21,7 @@ from etl.transform.keys import is_unique_at_source, keep_one_of_each_key, refuse
 from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed
 from etl.transform.privacy import hashed, masked
 from etl.transform.ranges import destination_rules
+from etl.transform.untouched import Untouched, untouched
 
 _NUL_ESCAPED, _NUL_SHOWN = r"(?<!\\)((?:\\\\)*)\\u0000", r"$1\\u2400"
 # PostgreSQL's jsonb has no NUL: it is shown as its symbol
@@ -30,6 +32,9 @@ class Transformer(Protocol):
     """Lazy: it does not count, cache, collect, read or write."""
 
     def transform(self, df: DataFrame) -> Transformed: ...
+
+    def untouched(self, rows: pa.Table, schema: StructType) -> Untouched | None:
+        """The rows as they came, where `transform` would leave all of them so; None where it must be asked."""
 
 
 class DomainStep(Protocol):
@@ -45,6 +50,11 @@ class DeclarativeTransformer:
     destinations: tuple[Destination, ...]
     salt: str
     domain_step: DomainStep | None = None
+
+    def untouched(self, rows: pa.Table, schema: StructType) -> Untouched | None:
+        if self.domain_step is not None:
+            return None
+        return untouched(rows, schema, self.table, self.definition, self.destinations, self._enforced_types())
 
     def transform(self, df: DataFrame) -> Transformed:
         draft = self._start(conform(df, self.table.name))

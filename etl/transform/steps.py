@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import reduce
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import NullType
+from pyspark.sql.types import NullType, StructField
 
 from etl.config.tables.models import FileSource, TableConfig
 from etl.model import UNREADABLE, TableDefinition
@@ -51,19 +51,23 @@ def rename(draft: Draft, names: Mapping[str, str]) -> Draft:
 
 
 def trim(draft: Draft, table: TableConfig, definition: TableDefinition | None) -> Draft:
-    """Named columns, or where `true` all free text but keys: other tables refer to those as they are."""
-    wanted = table.transform.trim
-    if isinstance(wanted, bool):
-        untouched = _key_columns(table, definition) if wanted else frozenset(draft.names)
-        types = draft.postgresql_types
-        texts = [name for name, field in draft.fields.items() if is_free_text(field, types.get(name))]
-        names = [name for name in texts if name not in untouched]
-    else:
-        names = list(wanted)
+    names = trimmed_names(table, definition, draft.fields.values(), draft.postgresql_types)
     if not names:
         return draft
     changes = " OR ".join(f"NOT ({cleaned(name)} <=> {spark_identifier(name)})" for name in names)
     return draft.altered({**{name: cleaned(name) for name in names}, TRIMMED: changes})
+
+
+def trimmed_names(
+    table: TableConfig, definition: TableDefinition | None, fields: Iterable[StructField], types: Mapping[str, str]
+) -> list[str]:
+    """Named columns, or where `true` all free text but keys: other tables refer to those as they are."""
+    wanted = table.transform.trim
+    if not isinstance(wanted, bool):
+        return list(wanted)
+    keys = _key_columns(table, definition)
+    texts = [field.name for field in fields if is_free_text(field, types.get(field.name))]
+    return [name for name in texts if name not in keys] if wanted else []
 
 
 def cast(draft: Draft, table: TableConfig) -> Draft:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Self
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from etl.config.settings import Settings
 from etl.config.tables.models import TableConfig
 from etl.extract.files.files import measure_files, read_files
-from etl.extract.reader import Extracted, SourceReader
+from etl.extract.reader import SourceReader
 from etl.extract.values import Measurement, Window
 from etl.model import TableDefinition
 
@@ -35,5 +35,5 @@ class FileReader(SourceReader):
 
     def read(
         self, table: TableConfig, definition: TableDefinition | None, window: Window, measurement: Measurement
-    ) -> Extracted:
-        return Extracted(read_files(self._spark, table))
+    ) -> DataFrame:
+        return read_files(self._spark, table)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+from itertools import accumulate, chain
+from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.csv
 from pyspark.sql import DataFrame, SparkSession
@@ -12,10 +15,8 @@ from pyspark.sql.types import StructField, StructType
 
 from etl.extract.postgresql.selection import Selection
 from etl.extract.postgresql.snapshot import SourceSnapshot
-from etl.extract.postgresql.tables import value_of
 from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK
-from etl.spark.local_frame import local_frame, type_named
-from etl.statements.quoting import spark_identifier
+from etl.spark.local_frame import HeldFrame, type_named
 from etl.statements.source.columns import ARRAY, DAY, INSTANT, Reading
 
 _FIRST_BLOCK = 1 << 20
@@ -41,7 +42,7 @@ def copy_table(
 
 
 def rows_of(text: memoryview | bytes, selection: Selection) -> pa.Table:
-    """CSV of `selection.query` as Arrow: instants and days as what they are, arrays as JSON."""
+    """CSV of `selection.query` as Arrow: each value as what it is in the frame."""
     kinds = {reading.column.name: reading.transport_type for reading in selection.readings}
     if selection.has_unreadable:
         kinds[UNREADABLE] = "string"
@@ -95,15 +96,40 @@ def _value(column: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray | pa.Ar
         return column.cast(pa.timestamp("us", "UTC"))
     if reading.kind == DAY:
         return column.cast(pa.date32())
+    if reading.kind == ARRAY:
+        return _lists(column.to_pylist(), to_arrow_type(type_named(reading.spark_type)))
     if reading.transport_type == "binary":
-        return pa.array([None if value is None else bytes.fromhex(value[2:]) for value in column.to_pylist()], "binary")
+        return pa.array([None if value is None else _unhexed(value) for value in column.to_pylist()], pa.binary())
     return column
 
 
+def _lists(texts: list[str | None], kind: pa.ListType) -> pa.Array:
+    """Of JSON, as `reading_of` has them written."""
+    lists = [None if text is None else orjson.loads(text) for text in texts]
+    lengths = [len(each) if each else 0 for each in lists]
+    values = _elements(list(chain.from_iterable(filter(None, lists))), kind.value_type)
+    missing = pa.array([each is None for each in lists], pa.bool_())
+    return pa.ListArray.from_arrays(pa.array([0, *accumulate(lengths)], pa.int32()), values, mask=missing)
+
+
+def _elements(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind):
+        return pa.array(values, pa.int64()).cast(kind)
+    if pa.types.is_date(kind):
+        return pa.array(values, pa.int32()).cast(kind)
+    if pa.types.is_binary(kind):
+        return pa.array([None if value is None else _unhexed(value) for value in values], kind)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return pa.array(values, pa.string()).cast(kind)
+    return pa.array(values, kind)
+
+
+def _unhexed(value: str) -> bytes:
+    return bytes.fromhex(value.removeprefix("\\x"))
+
+
 def _framed(spark: SparkSession, rows: pa.Table, selection: Selection) -> DataFrame:
-    arrays = {reading.column.name: reading for reading in selection.readings if reading.kind == ARRAY}
-    kinds = {each.column.name: "string" if each.kind == ARRAY else each.spark_type for each in selection.readings}
-    kinds |= {each.column.name: each.spark_type for each in selection.gone}
+    kinds = {each.column.name: each.spark_type for each in (*selection.readings, *selection.gone)}
     if selection.watermark:
         kinds[WATERMARK] = selection.watermark.spark_type
     types = selection.types
@@ -111,16 +137,7 @@ def _framed(spark: SparkSession, rows: pa.Table, selection: Selection) -> DataFr
         StructField(name, type_named(kinds.get(name, "string")), True, _metadata(types.get(name)))
         for name in rows.column_names
     ]
-    frame = local_frame(spark, rows, StructType(fields))
-    if not arrays:
-        return frame
-    texts = [
-        value_of(arrays[name]) + f" AS {spark_identifier(name)}" if name in arrays else spark_identifier(name)
-        for name in rows.column_names
-    ]
-    read = frame.selectExpr(*texts)
-    described = [StructField(each.name, each.dataType, True, _metadata(types.get(each.name))) for each in read.schema]
-    return read.to(StructType(described))
+    return HeldFrame(spark, rows, StructType(fields))
 
 
 def _metadata(source_type: str | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Self
 
 import structlog
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from etl.config.settings import PostgreSQLSettings, Settings
 from etl.config.tables.models import PostgreSQLSource, TableConfig
@@ -17,7 +17,7 @@ from etl.extract.postgresql.copying import copy_table
 from etl.extract.postgresql.selection import Selection
 from etl.extract.postgresql.snapshot import SourceSnapshot, is_filtered_by_role
 from etl.extract.postgresql.tables import read_table
-from etl.extract.reader import Extracted, SourceReader
+from etl.extract.reader import SourceReader
 from etl.extract.values import Measurement, Window
 from etl.model import TableDefinition
 from etl.spark.local_frame import DRIVER_BYTES
@@ -60,16 +60,16 @@ class PostgreSQLReader(SourceReader):
 
     def read(
         self, table: TableConfig, definition: TableDefinition | None, window: Window, measurement: Measurement
-    ) -> Extracted:
+    ) -> DataFrame:
         if is_filtered_by_role(table):
             log.info("rows filtered by row security", table=table.name, role=self._snapshot.settings.user)
         source = self._snapshot.source_table(table)
         selection = Selection.of(table, source, definition or source.definition, window)
         is_small = measurement.rows is not None and measurement.rows <= ROWS_IN_MEMORY
         if is_small and (frame := copy_table(self._interpreting, self._snapshot, selection, DRIVER_BYTES)) is not None:
-            return Extracted(frame, in_memory=True)
+            return frame
         spark = self._interpreting if is_small else self._spark
-        return Extracted(read_table(spark, self._snapshot, selection, measurement, self._rows_per_partition))
+        return read_table(spark, self._snapshot, selection, measurement, self._rows_per_partition)
 
     @cached_property
     def _interpreting(self) -> SparkSession:

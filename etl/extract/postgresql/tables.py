@@ -49,10 +49,10 @@ def read_table(
         properties=_properties(snapshot.session_statement(table), settings, selection)
         | {"fetchsize": str(fetch_rows(measurement.widest_row_bytes))},
     )
-    texts = [f"{value_of(reading)} AS {spark_identifier(reading.column.name)}" for reading in selection.readings]
+    texts = [f"{_value(reading)} AS {spark_identifier(reading.column.name)}" for reading in selection.readings]
     texts += [f"cast(NULL AS {each.spark_type}) AS {spark_identifier(each.column.name)}" for each in selection.gone]
     if watermark := selection.watermark:
-        texts.append(f"{value_of(watermark)} AS {WATERMARK}")
+        texts.append(f"{_value(watermark)} AS {WATERMARK}")
     if selection.has_unreadable:
         texts.append(UNREADABLE)
     return _with_source_types(frame.selectExpr(*texts), selection.types)
@@ -100,8 +100,7 @@ def _with_source_types(frame: DataFrame, types: Mapping[str, str]) -> DataFrame:
     return frame.to(StructType(fields))
 
 
-def value_of(reading: Reading) -> str:
-    """What the frame makes of it, in Spark SQL."""
+def _value(reading: Reading) -> str:
     value = spark_identifier(reading.column.name)
     if reading.kind == INSTANT:
         return f"timestamp_micros({value})"

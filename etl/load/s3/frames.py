@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
@@ -26,6 +26,7 @@ from etl.load.base import LoadFacts
 from etl.load.columns import refuse_columns
 from etl.load.frames import columns_of
 from etl.model import PARTITION_DATE, Destination
+from etl.spark.local_frame import HeldFrame, held_rows
 from etl.statements.quoting import spark_identifier
 from etl.statements.spark_values import identity
 
@@ -53,23 +54,9 @@ def prepare(df: DataFrame, config: S3TableLoadConfig) -> DataFrame:
     settled = _settled(df)
     if not config.partition_by:
         return settled
+    if (rows := held_rows(settled)) is not None:
+        return _with_days(settled, rows, config)
     return settled.withColumn(PARTITION_DATE, _day_of(df.schema, config))
-
-
-DAY_BESIDE, HASH_BESIDE = "_etl_s3_day", "_etl_s3_hash"
-
-
-def beside(schema: StructType, config: S3TableLoadConfig) -> dict[str, str]:
-    """What `prepare` and `examine` say of a row, in Spark SQL; nothing where `prepare` alters types."""
-    if any(isinstance(field.dataType, NullType | TimestampNTZType) for field in schema.fields):
-        return {}
-    kinds = {spark_identifier(field.name): field.dataType.simpleString() for field in schema.fields}
-    if not config.partition_by:
-        return {HASH_BESIDE: _row_hash(kinds)}
-    if config.date_column not in schema.names:
-        return {}
-    day = f"to_date({spark_identifier(config.date_column)})"
-    return {HASH_BESIDE: _row_hash({**kinds, day: DateType().simpleString()}), DAY_BESIDE: day}
 
 
 def examine(frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None) -> tuple[DataFrame, Content]:
@@ -126,18 +113,14 @@ def comparable(name: str, kind: DataType, alias: str | None = None) -> list[Colu
 
 def row_digest(schema: StructType) -> tuple[Column, Column]:
     """Both halves of a 64-bit hash of the row, as non-negative numbers whose sums stay within a bigint."""
-    # as one text: each Column built in Python is several calls into the JVM, which for few rows are most of the cost
-    whole = F.expr(_row_hash({spark_identifier(field.name): field.dataType.simpleString() for field in schema.fields}))
-    return F.shiftrightunsigned(whole, 32), whole.bitwiseAND(F.lit(LOW_HALF))
-
-
-def _row_hash(kinds: Mapping[str, str]) -> str:
-    """Of the values, each with its type."""
     parts: list[str] = []
-    for value, kind in kinds.items():
+    for field in schema.fields:
+        value = spark_identifier(field.name)
         # xxhash64 passes over NULL: without the flag (NULL, 'a') and ('a', NULL) would be one
-        parts += [*identity(value, kind), f"{value} IS NULL"]
-    return f"xxhash64({', '.join(parts)})"
+        parts += [*identity(value, field.dataType.simpleString()), f"{value} IS NULL"]
+    # as one text: each Column built in Python is several calls into the JVM, which for few rows are most of the cost
+    whole = F.expr(f"xxhash64({', '.join(parts)})")
+    return F.shiftrightunsigned(whole, 32), whole.bitwiseAND(F.lit(LOW_HALF))
 
 
 def _settled(df: DataFrame) -> DataFrame:
@@ -154,6 +137,13 @@ def _settled_column(field: StructField) -> Column:
     if isinstance(field.dataType, TimestampNTZType):
         return plain.cast(TimestampType()).alias(field.name, metadata=field.metadata)
     return plain
+
+
+def _with_days(frame: DataFrame, rows: pa.Table, config: S3TableLoadConfig) -> DataFrame:
+    _day_of(frame.schema, config)
+    days = rows.column(config.date_column).cast(pa.date32(), safe=False)
+    schema = StructType([*frame.schema.fields, StructField(PARTITION_DATE, DateType())])
+    return HeldFrame(frame.sparkSession, rows.append_column(PARTITION_DATE, days), schema)
 
 
 def _day_of(schema: StructType, config: S3TableLoadConfig) -> Column:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import ClassVar
 from uuid import uuid4
 
 from pyspark.sql import DataFrame
-from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.destinations.s3.settings import S3Settings
@@ -26,7 +24,7 @@ from etl.load.s3.door import spark_door
 from etl.load.s3.driver.frames import collect
 from etl.load.s3.files.orphans import remove_dead_staging
 from etl.load.s3.formats import lake_table
-from etl.load.s3.frames import Content, beside, examine, prepare
+from etl.load.s3.frames import Content, examine, prepare
 from etl.load.s3.job import Job, Place
 from etl.load.s3.lane import driver_table, lane
 from etl.load.s3.maintenance import LakeKeeper
@@ -64,9 +62,6 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
                 result = done or self._load(job, df, facts)
         # only here is it known: the result was made before it was written, as its own record
         return replace(result, seconds=round(time.monotonic() - job.started, 3))
-
-    def beside(self, schema: StructType, config: S3TableLoadConfig) -> Mapping[str, str]:
-        return beside(schema, config)
 
     def target(self, config: S3TableLoadConfig) -> str:
         return TablePath.of(self._settings, config).uri
@@ -140,11 +135,7 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
             rejected = left_out + self._reject(job, prepared, fitted.misfits, facts)
             if small and small.refuses(fitted):
                 small, table = None, lake_table(job.place)
-            is_as_given = settled.frame is df and fitted.frame is prepared
-            brought = facts.brought if facts and is_as_given else None
-            frame, content = (
-                collect(fitted.frame, config, facts, brought) if small else examine(fitted.frame, config, facts)
-            )
+            frame, content = (collect if small else examine)(fitted.frame, config, facts)
         known = facts.checksums if facts and fitted.frame is prepared else None
         job = replace(job, frame=frame, schema=fitted.frame.schema, content=content, rows_rejected=rejected)
         job = replace(job, checksums=known)

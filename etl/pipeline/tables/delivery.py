@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from etl.errors import LockedError
 from etl.interruption import require_uninterrupted
 from etl.ledger.values import LoadPlan
-from etl.load.base import Brought, LoadFacts
+from etl.load.base import LoadFacts
 from etl.model import HELD_AS_TEXT, Destination
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.tables.boundary import table_boundary
@@ -32,7 +32,6 @@ class Delivery:
     work: Work
     share: Share
     frame: DataFrame
-    brought: Brought | None
     tally: Tally
 
     @property
@@ -44,7 +43,6 @@ class Delivery:
             rows_read=tally.read,
             rows_rejected=tally.of(Outcome.REJECTED),
             bytes=tally.bytes.get(Outcome.GOOD, 0),
-            brought=self.brought,
         )
 
 

@@ -1,39 +1,32 @@
-"""A table's transformed rows, computed once for all stores: kept by Spark, or, where few, brought to the driver."""
+"""A table's transformed rows, computed once for all stores: kept by Spark, or, where few, held by the driver."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from etl.ledger.values import Reject
 from etl.load.arrow_checksums import checksums_of_rows
-from etl.load.base import Brought
 from etl.load.frames import columns_of_fields
 from etl.model import WATERMARK, Digest
 from etl.pipeline.tables.tally import Tally, tally
-from etl.spark.local_frame import DRIVER_BYTES, local_frame
+from etl.spark.local_frame import DRIVER_BYTES, HeldFrame
 from etl.statements.quoting import spark_literal
 from etl.transform.outcome import OUTCOME, TRIMMED, Outcome, Transformed
+from etl.transform.untouched import Untouched
 
 _PART = "_etl_part_"
 
 
-@dataclass(frozen=True)
 class Materialised(ABC):
-    """`marks` are those after which destinations take rows: each is a part of the table, None the whole of it.
-    `digests` are those that checksums need, None where no checksums are wanted."""
-
-    transformed: Transformed
-    marks: Sequence[str | None]
-    digests: Collection[Digest] | None
+    """A mark is one after which a destination takes rows: it has a part of the table, None means the whole of it."""
 
     @abstractmethod
     def tagged(self, mark: str | None) -> DataFrame:
@@ -43,32 +36,31 @@ class Materialised(ABC):
     def tally(self, mark: str | None) -> Tally: ...
 
     @abstractmethod
-    def good(self, mark: str | None) -> tuple[DataFrame, Brought | None]:
+    def good(self, mark: str | None) -> DataFrame:
         """The rows to load."""
 
     @abstractmethod
     def iterate_rejects(self, size: int) -> Iterator[Reject]:
         """Of the whole table; `size` are their bytes, about."""
 
-    def _is_after(self, mark: str) -> str:
-        """Rows without a watermark belong to every window: no mark will ever reach them."""
-        kind = self.transformed.tagged.schema[WATERMARK].dataType.simpleString()
-        return f"{WATERMARK} IS NULL OR {WATERMARK} > cast({spark_literal(mark)} AS {kind})"
-
 
 @dataclass(frozen=True)
 class KeptBySpark(Materialised):
-    """`transformed` holds a persisted frame, which the first tally computes."""
+    """`transformed` holds a persisted frame, which the first tally computes. `digests` are those that checksums need,
+    None where no checksums are wanted; so they are in what the driver holds."""
+
+    transformed: Transformed
+    digests: Collection[Digest] | None
 
     def tagged(self, mark: str | None) -> DataFrame:
         whole = self.transformed.tagged
-        return whole if mark is None else whole.where(self._is_after(mark))
+        return whole if mark is None else whole.where(_is_after(whole, mark))
 
     def tally(self, mark: str | None) -> Tally:
         return tally(self.tagged(mark), columns_of_fields(self.transformed.fields), self.digests)
 
-    def good(self, mark: str | None) -> tuple[DataFrame, Brought | None]:
-        return self.transformed.with_tagged(self.tagged(mark)).good, None
+    def good(self, mark: str | None) -> DataFrame:
+        return self.transformed.with_tagged(self.tagged(mark)).good
 
     def iterate_rejects(self, size: int) -> Iterator[Reject]:
         # a partition of them comes to the driver at a time
@@ -79,65 +71,77 @@ class KeptBySpark(Materialised):
 
 
 @dataclass(frozen=True)
-class BroughtToDriver(Materialised):
-    """One Spark job computes the rows and what the loaders ask for beside them; the rest is Arrow's.
+class HeldByDriver(Materialised):
+    """`rows` are tagged as `schema` says, with a column for each of the `marks` that tells which of them are after it.
+    What is counted, summed and cut is so by Arrow."""
 
-    `beside` is what each loader wants to know of a row, in Spark SQL.
-    """
+    spark: SparkSession
+    rows: pa.Table
+    schema: StructType
+    fields: tuple[StructField, ...]
+    marks: Sequence[str | None]
+    digests: Collection[Digest] | None
 
-    beside: Mapping[str, str] = field(default_factory=dict)
+    @classmethod
+    def of(
+        cls, transformed: Transformed, marks: Sequence[str | None], digests: Collection[Digest] | None
+    ) -> HeldByDriver:
+        """One Spark job computes the rows."""
+        tagged = transformed.tagged
+        parts = [f"{_is_after(tagged, mark)} AS {_PART}{at}" for at, mark in enumerate(marks) if mark is not None]
+        rows = (tagged.selectExpr("*", *parts) if parts else tagged).toArrow()
+        return cls(tagged.sparkSession, rows, tagged.schema, transformed.fields, marks, digests)
+
+    @classmethod
+    def as_they_came(
+        cls, spark: SparkSession, untouched: Untouched, digests: Collection[Digest] | None
+    ) -> HeldByDriver:
+        """All of them good, and every destination's."""
+        fields = untouched.fields
+        good = pa.repeat(pa.scalar(str(Outcome.GOOD)), untouched.rows.num_rows)
+        rows = untouched.rows.select([field.name for field in fields]).append_column(OUTCOME, good)
+        schema = StructType([*fields, StructField(OUTCOME, StringType())])
+        return cls(spark, rows, schema, fields, [None], digests)
 
     def tagged(self, mark: str | None) -> DataFrame:
-        rows = self._part(mark).select(self.transformed.tagged.columns)
-        return local_frame(self.transformed.tagged.sparkSession, rows, self.transformed.tagged.schema)
+        return HeldFrame(self.spark, self._part(mark).select(self.schema.names), self.schema)
 
     def tally(self, mark: str | None) -> Tally:
-        part = self._part(mark)
+        part, names = self._part(mark), self.schema.names
         found = {Outcome(outcome): _of_outcome(part, outcome) for outcome in pc.unique(part[OUTCOME]).to_pylist()}
-        counts = {outcome: rows.num_rows for outcome, rows in found.items()}
-        names = self.transformed.tagged.columns
         sizes = {outcome: _bytes(rows.select(names)) for outcome, rows in found.items()}
         good = found.get(Outcome.GOOD, part.slice(0, 0))
-        trimmed = _sum(good, TRIMMED) if TRIMMED in names else 0
+        trimmed = int(pc.sum(good[TRIMMED]).as_py() or 0) if TRIMMED in names else 0
         checksums = None
         if self.digests is not None:
-            checksums = checksums_of_rows(good, columns_of_fields(self.transformed.fields), self.digests)
-        return Tally(counts, checksums, trimmed, sizes)
+            checksums = checksums_of_rows(good, columns_of_fields(self.fields), self.digests)
+        return Tally({outcome: rows.num_rows for outcome, rows in found.items()}, checksums, trimmed, sizes)
 
-    def good(self, mark: str | None) -> tuple[DataFrame, Brought | None]:
-        part = _of_outcome(self._part(mark), Outcome.GOOD)
-        schema = StructType(list(self.transformed.fields))
-        rows = part.select(schema.names).cast(to_arrow_schema(schema, timezone="UTC"))
-        frame = local_frame(self.transformed.tagged.sparkSession, rows, schema)
-        return frame, Brought(frame, rows, part.select(list(self.beside)))
+    def good(self, mark: str | None) -> DataFrame:
+        schema = StructType(list(self.fields))
+        rows = _of_outcome(self._part(mark), Outcome.GOOD).select(schema.names)
+        return HeldFrame(self.spark, rows.cast(to_arrow_schema(schema, timezone="UTC")), schema)
 
     def iterate_rejects(self, size: int) -> Iterator[Reject]:
-        return self.transformed.with_tagged(self.tagged(None)).iterate_rejects()
-
-    @cached_property
-    def _rows(self) -> pa.Table:
-        """Everything that is known of each row, by its name."""
-        tagged = self.transformed.tagged
-        parts = [f"{self._is_after(mark)} AS {_PART}{at}" for at, mark in enumerate(self.marks) if mark is not None]
-        beside = [f"{value} AS {name}" for name, value in self.beside.items()]
-        return tagged.selectExpr("*", *parts, *beside).toArrow()
+        return Transformed(self.tagged(None), self.fields).iterate_rejects()
 
     def _part(self, mark: str | None) -> pa.Table:
-        return self._rows if mark is None else self._rows.filter(self._rows[f"{_PART}{self.marks.index(mark)}"])
+        return self.rows if mark is None else self.rows.filter(self.rows[f"{_PART}{self.marks.index(mark)}"])
+
+
+def _is_after(tagged: DataFrame, mark: str) -> str:
+    """Rows without a watermark belong to every window: no mark will ever reach them."""
+    kind = tagged.schema[WATERMARK].dataType.simpleString()
+    return f"{WATERMARK} IS NULL OR {WATERMARK} > cast({spark_literal(mark)} AS {kind})"
 
 
 def _of_outcome(rows: pa.Table, outcome: str) -> pa.Table:
     return rows.filter(pc.equal(rows[OUTCOME], str(outcome)))
 
 
-def _sum(rows: pa.Table, name: str) -> int:
-    return int(pc.sum(rows[name]).as_py() or 0)
-
-
 def _bytes(rows: pa.Table) -> int:
     """Of what has no fixed size: texts and bytes, nested values."""
-    sized = [each for each in rows.columns if pa.types.is_nested(each.type) or not _is_fixed(each.type)]
-    return sum(each.nbytes for each in sized)
+    return sum(each.nbytes for each in rows.columns if not _is_fixed(each.type))
 
 
 def _is_fixed(kind: pa.DataType) -> bool:

@@ -8,21 +8,20 @@ from functools import partial
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
-from pyspark.sql.types import StructType
 
 from etl.config.destinations.registry import spec_of
 from etl.interruption import require_uninterrupted
-from etl.load.base import Brought
 from etl.load.rejected import refuse_too_many_rejected
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.tables.boundary import table_boundary
 from etl.pipeline.tables.delivery import Delivery
-from etl.pipeline.tables.materialised import BroughtToDriver, KeptBySpark, Materialised
+from etl.pipeline.tables.materialised import HeldByDriver, KeptBySpark, Materialised
 from etl.pipeline.tables.settled import is_settled
 from etl.pipeline.tables.shares import Measured, Share, freeze, plan_share, read_shares, warn_of_changes
 from etl.pipeline.tables.tally import Tally, refuse_bad_keys, rules_broken
 from etl.spark.executors import replicated
-from etl.transform.outcome import Outcome, Transformed
+from etl.spark.local_frame import held_rows
+from etl.transform.outcome import Outcome
 
 MOST_ROWS_IN_MEMORY = 2_000_000
 MOST_BYTES_A_ROW_IN_MEMORY = 64 * 1024
@@ -42,10 +41,9 @@ def prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]:
         return []
     require_uninterrupted()
     freeze(context, work, shares)
-    extracted, shares = read_shares(context, work, shares)
+    frame, shares = read_shares(context, work, shares)
     warn_of_changes(context, work, shares)
-    transformed = context.transformer(work).transform(extracted.frame)
-    rows = _materialised(context, shares, transformed, held, in_memory=extracted.in_memory)
+    rows = _materialised(context, work, shares, frame, held)
     require_uninterrupted()
     with context.sources.of(work.table).blamed():
         deliveries = _cut(context, work, shares, rows)
@@ -54,23 +52,19 @@ def prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]:
 
 
 def _materialised(
-    context: RunContext, shares: list[Share], transformed: Transformed, held: ExitStack, *, in_memory: bool
+    context: RunContext, work: Work, shares: list[Share], frame: DataFrame, held: ExitStack
 ) -> Materialised:
     marks = list(dict.fromkeys(_taken_after(share, shares) for share in shares))
     digests = {spec_of(share.destination).digest for share in shares} if context.options.validate else None
-    if in_memory:
-        return BroughtToDriver(transformed, marks, digests, _beside(context, shares, transformed))
+    transformer, rows = context.transformer(work), held_rows(frame)
+    if rows is not None and marks == [None] and (untouched := transformer.untouched(rows, frame.schema)) is not None:
+        return HeldByDriver.as_they_came(frame.sparkSession, untouched, digests)
+    transformed = transformer.transform(frame)
+    if rows is not None:
+        return HeldByDriver.of(transformed, marks, digests)
     tagged = transformed.tagged.persist(replicated(context.spark, _storage(shares)))
     held.callback(tagged.unpersist)
-    return KeptBySpark(transformed.with_tagged(tagged), marks, digests)
-
-
-def _beside(context: RunContext, shares: list[Share], transformed: Transformed) -> dict[str, str]:
-    schema = StructType(list(transformed.fields))
-    beside: dict[str, str] = {}
-    for share in shares:
-        beside |= context.loaders[share.destination].beside(schema, share.config)
-    return beside
+    return KeptBySpark(transformed.with_tagged(tagged), digests)
 
 
 def _storage(shares: list[Share]) -> StorageLevel:
@@ -84,7 +78,7 @@ def _storage(shares: list[Share]) -> StorageLevel:
 def _cut(context: RunContext, work: Work, shares: list[Share], rows: Materialised) -> list[Delivery]:
     """Each destination's rows; destinations that take the same rows are counted once."""
     counted: dict[str | None, Tally] = {}
-    cut: dict[str | None, tuple[DataFrame, Brought | None]] = {}
+    cut: dict[str | None, DataFrame] = {}
     deliveries = []
     for share in shares:
         mark = _taken_after(share, shares)
@@ -96,7 +90,7 @@ def _cut(context: RunContext, work: Work, shares: list[Share], rows: Materialise
             _refuse_too_many_rejected(share, partial(rows.tagged, mark), counted[mark])
             if mark not in cut:
                 cut[mark] = rows.good(mark)
-            deliveries.append(Delivery(work, share, *cut[mark], counted[mark]))
+            deliveries.append(Delivery(work, share, cut[mark], counted[mark]))
     context.progress.table_extracted(work.table.name, max(each.read for each in counted.values()))
     return deliveries
 

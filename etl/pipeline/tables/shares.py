@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import structlog
+from pyspark.sql import DataFrame
 
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.tables.columns import columns_left
 from etl.config.tables.modes import deletes_vanished, replaces_partitions
-from etl.extract.reader import Extracted
 from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
 from etl.load.columns import refuse_known_columns
@@ -197,14 +197,14 @@ def freeze(context: RunContext, work: Work, shares: Iterable[Share]) -> None:
     context.ledger.freeze_table(context.run.run_id, work.table.name, window)
 
 
-def read_shares(context: RunContext, work: Work, shares: Sequence[Share]) -> tuple[Extracted, list[Share]]:
+def read_shares(context: RunContext, work: Work, shares: Sequence[Share]) -> tuple[DataFrame, list[Share]]:
     """The rows that any of the shares takes, read once; and the shares with all that is known of the source by then."""
     table, reader = work.table, context.sources.of(work.table)
     known = context.definitions.get(table.name)
-    extracted = reader.read(table, known, *_measure_together(context, work, shares))
+    frame = reader.read(table, known, *_measure_together(context, work, shares))
     if reader.knows_columns:
-        return extracted, list(shares)
-    found = columns_as_read(extracted.frame, table, known, context.watermarks)
+        return frame, list(shares)
+    found = columns_as_read(frame, table, known, context.watermarks)
     for share in shares:
         if share.watermark is not None:
             refuse_spoken_of(table, share.watermark.columns, found)
@@ -212,7 +212,7 @@ def read_shares(context: RunContext, work: Work, shares: Sequence[Share]) -> tup
         replace(share, columns=found.columns, source_changes=_source_changes(share.watermark, found, is_whole=True))
         for share in shares
     ]
-    return extracted._replace(frame=with_nulls(extracted.frame, found.columns)), told
+    return with_nulls(frame, found.columns), told
 
 
 def marks_after(context: RunContext, work: Work, share: Share) -> tuple[str | None, str | None, str | None]:

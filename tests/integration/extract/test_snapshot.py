@@ -33,6 +33,7 @@ from etl.model import (
     WriteMode,
 )
 from etl.postgresql import silence
+from etl.spark.local_frame import held_rows
 from etl.spark.session import interpreting
 from tests.conftest import RunningStack
 from tests.integration.extract.conftest import source_table
@@ -265,9 +266,9 @@ def test_few_rows_are_held_by_the_driver_and_interpreted(
     table = source_table(schema, "t")
     with SourceSnapshot(source) as snapshot:
         reader = PostgreSQLReader(spark, snapshot, 1_000_000)
-        frame, in_memory = reader.read(table, None, Window(), reader.measure(table, Window()))
+        frame = reader.read(table, None, Window(), reader.measure(table, Window()))
         plan = frame.selectExpr("id + 1")._jdf.queryExecution().executedPlan().toString()
-        assert in_memory is is_small is ("WholeStageCodegen" not in plan and "*(" not in plan)
+        assert (held_rows(frame) is not None) is is_small is ("WholeStageCodegen" not in plan and "*(" not in plan)
         assert frame.agg({"id": "sum"}).first() == (rows * (rows + 1) // 2,)
     assert frame.sparkSession.conf.get("spark.sql.session.timeZone") == "UTC"
     assert frame.sparkSession.conf.get("spark.sql.extensions") == spark.conf.get("spark.sql.extensions")

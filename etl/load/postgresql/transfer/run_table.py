@@ -16,6 +16,7 @@ from etl.load.base import LoadFacts
 from etl.load.executors import Attempt, Receipt, write_partitions
 from etl.load.postgresql.door import transaction
 from etl.load.postgresql.transfer.partition import CopyConfig, copy_partition
+from etl.spark.local_frame import held_rows
 from etl.statements.postgresql.naming import STAGING_SCHEMA, StagedColumn, Table
 from etl.statements.postgresql.run_table import (
     STAGING_EXISTS,
@@ -153,8 +154,8 @@ def postgresql_of(settings: Settings) -> Any:
 
 def _copy_rows(df: DataFrame, copy: CopyConfig, facts: LoadFacts | None, writers: int) -> list[Receipt]:
     """Most tables are small: their rows come to the driver as Arrow, which saves starting Python on executors."""
-    if facts is not None and (brought := facts.rows_of(df)) is not None:
-        return [copy_partition(iter(brought.to_batches()), _ON_DRIVER, copy)]
+    if (held := held_rows(df)) is not None:
+        return [copy_partition(iter(held.to_batches()), _ON_DRIVER, copy)]
     if facts is not None and facts.fit_driver(_DRIVER_ROWS):
         return [copy_partition(iter(df.toArrow().to_batches()), _ON_DRIVER, copy)]
     wanted = min(writers, ceil(facts.rows / _ROWS_PER_WRITER)) if facts else writers

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
@@ -13,10 +14,9 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.load.base import Brought, LoadFacts
+from etl.load.base import LoadFacts
+from etl.load.s3.driver.row_hash import is_hashable, row_hashes
 from etl.load.s3.frames import (
-    DAY_BESIDE,
-    HASH_BESIDE,
     LOW_HALF,
     Content,
     digest_text,
@@ -25,21 +25,19 @@ from etl.load.s3.frames import (
     row_digest,
 )
 from etl.model import PARTITION_DATE
+from etl.spark.local_frame import held_rows
 
 _HIGH, _LOW = "_etl_high", "_etl_low"
 
 
-def collect(
-    frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None, brought: Brought | None
-) -> tuple[pa.Table, Content]:
-    """As `examine`, with the rows in memory: brought already, or by one Spark job. The digest is Spark's own, whoever
+def collect(frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None) -> tuple[pa.Table, Content]:
+    """As `examine`, with the rows in memory: held already, or by one Spark job. The digest is the same, whoever
     writes."""
     if facts is None:
         refuse_keys(frame, config)
-    if brought is not None and HASH_BESIDE in brought.beside.column_names:
-        rows, digest = _unfolded(brought, arrow_schema(frame.schema))
-    else:
-        rows, digest = _collected(frame)
+    held = held_rows(frame)
+    is_hashed_here = held is not None and is_hashable(frame.schema)
+    rows, digest = _hashed(held, frame.schema) if is_hashed_here else _collected(frame)
     if not config.partition_by:
         return rows, Content(rows.num_rows, digest, frozenset())
     days = rows.column(PARTITION_DATE)
@@ -47,16 +45,11 @@ def collect(
     return rows, Content(rows.num_rows, digest, frozenset(pc.unique(days).to_pylist()))
 
 
-def _unfolded(brought: Brought, schema: pa.Schema) -> tuple[pa.Table, str]:
-    rows, hashes = brought.rows, brought.beside.column(HASH_BESIDE)
-    if DAY_BESIDE in brought.beside.column_names:
-        rows = rows.append_column(PARTITION_DATE, brought.beside.column(DAY_BESIDE))
-    bits = pa.chunked_array([chunk.view(pa.uint64()) for chunk in hashes.chunks], pa.uint64())
-    high, low = (
-        pc.shift_right(bits, pa.scalar(32, pa.uint64())),
-        pc.bit_wise_and(bits, pa.scalar(LOW_HALF, pa.uint64())),
-    )
-    return rows.cast(schema).combine_chunks(), digest_text(rows.num_rows, pc.sum(high).as_py(), pc.sum(low).as_py())
+def _hashed(held: pa.Table, schema: StructType) -> tuple[pa.Table, str]:
+    rows = held.cast(arrow_schema(schema)).combine_chunks()
+    hashes = row_hashes(rows, schema)
+    high, low = (hashes >> np.uint64(32)).sum(), (hashes & np.uint64(LOW_HALF)).sum()
+    return rows, digest_text(rows.num_rows, int(high), int(low))
 
 
 def _collected(frame: DataFrame) -> tuple[pa.Table, str]:
