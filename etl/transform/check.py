@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DataType, StructType
@@ -15,6 +17,8 @@ from etl.statements.source.columns import reading_of
 from etl.transform.factory import TransformerFactory
 from etl.transform.keys import is_unique_at_source
 
+_AT_A_TIME = 4
+
 
 def check_expressions(
     spark: SparkSession, tables: Iterable[TableConfig], definitions: Mapping[str, TableDefinition]
@@ -24,17 +28,20 @@ def check_expressions(
     A table without expressions and class is not worth Spark's time; one of files without declared columns is checked
     when its schema is known.
     """
-    faults: list[Fault] = []
-    for table in tables:
-        try:
-            definition = definitions.get(table.name)
-            transformer = TransformerFactory.get_transformer(table, definition)
-            if definition is not None and _needs_spark(table, definition):
-                transformer.transform(_empty_frame(spark, table, definition))
-        except ConfigurationError as error:
-            faults.extend(error.faults)
-    if faults:
-        raise ConfigurationError(faults)
+    with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="check") as pool:
+        checked = pool.map(lambda table: _faults_of(spark, table, definitions.get(table.name)), tables)
+        if faults := list(chain.from_iterable(checked)):
+            raise ConfigurationError(faults)
+
+
+def _faults_of(spark: SparkSession, table: TableConfig, definition: TableDefinition | None) -> Sequence[Fault]:
+    try:
+        transformer = TransformerFactory.get_transformer(table, definition)
+        if definition is not None and _needs_spark(table, definition):
+            transformer.transform(_empty_frame(spark, table, definition))
+    except ConfigurationError as error:
+        return error.faults
+    return ()
 
 
 def _needs_spark(table: TableConfig, definition: TableDefinition) -> bool:
