@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from etl.model import POSTGRESQL_TYPE, ColumnDefinition, Destination, TableDefinition
+from etl.transform.ranges import Limit
 from tests.unit.transform.conftest import MakeFrame, file_table, outcomes, postgresql_table, transform
 
 S3, POSTGRESQL, CLICKHOUSE = Destination.S3, Destination.POSTGRESQL, Destination.CLICKHOUSE
@@ -43,6 +44,7 @@ def test_range(spark: SparkSession, expression: str, destination: Destination, f
     result = transform(file_table(transform={"trim": False}), df, destinations=[destination])
     expected = (1, "good", None) if fits else (1, "rejected", f"range:{destination}:v")
     assert outcomes(result) == [expected]
+    assert Limit.of(destination, df.schema["v"], "").holds(df.toArrow().column("v")) is fits
 
 
 def test_a_store_that_was_not_chosen_asks_for_nothing(frame: MakeFrame) -> None:
