@@ -46,7 +46,7 @@ def rows_of(text: memoryview | bytes, selection: Selection) -> pa.Table:
     kinds = {reading.column.name: reading.transport_type for reading in selection.readings}
     if selection.has_unreadable:
         kinds[UNREADABLE] = "string"
-    travelling = {name: to_arrow_type(type_named(kind)) for name, kind in kinds.items()}
+    travelling = {name: to_arrow_type(type_named(kind), timezone="UTC") for name, kind in kinds.items()}
     if not len(text):
         return _settled(pa.schema(list(travelling.items())).empty_table(), selection)
     rows = pyarrow.csv.read_csv(
@@ -83,7 +83,9 @@ class _Bounded(io.BytesIO):
 def _settled(rows: pa.Table, selection: Selection) -> pa.Table:
     columns = {reading.column.name: _value(rows.column(reading.column.name), reading) for reading in selection.readings}
     for reading in selection.gone:
-        columns[reading.column.name] = pa.nulls(rows.num_rows, to_arrow_type(type_named(reading.spark_type)))
+        columns[reading.column.name] = pa.nulls(
+            rows.num_rows, to_arrow_type(type_named(reading.spark_type), timezone="UTC")
+        )
     if selection.watermark:
         columns[WATERMARK] = columns[selection.watermark.column.name]
     if selection.has_unreadable:
@@ -97,7 +99,7 @@ def _value(column: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray | pa.Ar
     if reading.kind == DAY:
         return column.cast(pa.date32())
     if reading.kind == ARRAY:
-        return _lists(column.to_pylist(), to_arrow_type(type_named(reading.spark_type)))
+        return _lists(column.to_pylist(), to_arrow_type(type_named(reading.spark_type), timezone="UTC"))
     if reading.transport_type == "binary":
         return pa.array([None if value is None else _unhexed(value) for value in column.to_pylist()], pa.binary())
     return column
