@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DataType, StructType
@@ -14,10 +13,11 @@ from etl.errors import ConfigurationError, Fault
 from etl.model import POSTGRESQL_TYPE, TableDefinition
 from etl.statements.quoting import spark_identifier
 from etl.statements.source.columns import reading_of
+from etl.transform.checked import checked_before, digest, remember
 from etl.transform.factory import TransformerFactory
 from etl.transform.keys import is_unique_at_source
 
-_AT_A_TIME = 4
+_AT_A_TIME, _MOST_KNOWN = 4, 10_000
 
 
 def check_expressions(
@@ -25,23 +25,36 @@ def check_expressions(
 ) -> None:
     """Raises one ConfigurationError with the faults of all tables.
 
-    A table without expressions and class is not worth Spark's time; one of files without declared columns is checked
-    when its schema is known.
+    A table without expressions and class is not worth Spark's time, nor is one that was found valid before
+    (checked.py); one of files without declared columns is checked when its schema is known.
     """
+    known = checked_before()
     with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="check") as pool:
-        checked = pool.map(lambda table: _faults_of(spark, table, definitions.get(table.name)), tables)
-        if faults := list(chain.from_iterable(checked)):
-            raise ConfigurationError(faults)
+        checks = [pool.submit(_check, spark, table, definitions.get(table.name), known) for table in tables]
+    faults: list[Fault] = []
+    valid: set[str] = set()
+    for check in checks:
+        try:
+            valid |= check.result()
+        except ConfigurationError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise ConfigurationError(faults)
+    if not valid <= known:
+        remember(valid if len(known) > _MOST_KNOWN else known | valid)
 
 
-def _faults_of(spark: SparkSession, table: TableConfig, definition: TableDefinition | None) -> Sequence[Fault]:
-    try:
-        transformer = TransformerFactory.get_transformer(table, definition)
-        if definition is not None and _needs_spark(table, definition):
-            transformer.transform(_empty_frame(spark, table, definition))
-    except ConfigurationError as error:
-        return error.faults
-    return ()
+def _check(
+    spark: SparkSession, table: TableConfig, definition: TableDefinition | None, known: Collection[str]
+) -> set[str]:
+    """The digest of what Spark has found valid, now or before."""
+    transformer = TransformerFactory.get_transformer(table, definition)
+    if definition is None or not _needs_spark(table, definition):
+        return set()
+    found = digest(table, definition)
+    if found not in known:
+        transformer.transform(_empty_frame(spark, table, definition))
+    return {found}
 
 
 def _needs_spark(table: TableConfig, definition: TableDefinition) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from pyspark.sql import SparkSession
 
 from etl.errors import ConfigurationError
 from etl.model import ColumnDefinition, TableDefinition
+from etl.project import IVY_DIR_VARIABLE
 from etl.transform.check import check_expressions
 from etl.transform.factory import TransformerFactory
 from tests.unit.transform.conftest import file_table, postgresql_table
@@ -68,3 +70,34 @@ def test_the_checks_pass_for_the_shipped_tables(spark: SparkSession) -> None:
 
     configuration = load_configuration(PROJECT_DIR / "conf", {})
     check_expressions(spark, configuration.select((), (), ()), configuration.definitions)
+
+
+def test_what_was_found_valid_is_not_asked_of_spark_again(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until its entry or its columns change; what is wrong is said every time."""
+    monkeypatch.setenv(IVY_DIR_VARIABLE, str(tmp_path))
+    no_spark: Any = None
+    definition = TableDefinition("one", (ColumnDefinition("id", "integer", False),), primary_key=("id",))
+    good = postgresql_table(name="one", transform={"derive": {"more": "id + 1"}})
+    check_expressions(spark, [good], {"one": definition})
+    check_expressions(no_spark, [good], {"one": definition})
+    wrong = postgresql_table(name="one", transform={"derive": {"more": "nothing + 1"}})
+    for _ in range(2):
+        with pytest.raises(ConfigurationError):
+            check_expressions(spark, [good, wrong], {"one": definition})
+    changed = TableDefinition("one", (ColumnDefinition("id", "text", False),), primary_key=("id",))
+    with pytest.raises(AttributeError):
+        check_expressions(no_spark, [good], {"one": changed})
+
+
+def test_a_folder_that_cannot_be_written_is_no_fault(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(IVY_DIR_VARIABLE, str(tmp_path / "none"))
+    definition = TableDefinition("one", (ColumnDefinition("id", "integer", False),), primary_key=("id",))
+    for _ in range(2):
+        check_expressions(
+            spark, [postgresql_table(name="one", transform={"rules": {"r": "id > 0"}})], {"one": definition}
+        )
+    assert not (tmp_path / "none").exists()
