@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from etl.load.base import LoadFacts
 from etl.load.frames import checksums_of, columns_of
 from etl.model import POSTGRESQL_TYPE, Checksums
+from etl.spark.local_frame import HeldFrame
 
 KEY, DATE_COLUMN = "event_id", "event_date"
 DAYS = 30
@@ -64,6 +65,12 @@ def every_row_changed(rows: Rows) -> Rows:
     return summarised(rows.frame.withColumn("amount", F.expr(_MORE)))
 
 
+def one_day_changed(rows: Rows) -> Rows:
+    """The rows of the first day alone, with other content."""
+    first = rows.frame.agg(F.min(DATE_COLUMN)).collect()[0][0]
+    return materialised(rows.frame.where(F.col(DATE_COLUMN) == F.lit(first)).withColumn("amount", F.expr(_MORE)))
+
+
 def one_row_changed(rows: Rows) -> Rows:
     first = rows.frame.agg(F.min(KEY)).collect()[0][0]
     amount = F.when(F.col(KEY) == first, F.expr(_MORE)).otherwise(F.col("amount"))
@@ -73,6 +80,11 @@ def one_row_changed(rows: Rows) -> Rows:
 def materialised(frame: DataFrame) -> Rows:
     """Persisted and counted once, as the pipeline does before it loads; unpersist `frame` when done."""
     return summarised(frame.persist())
+
+
+def held(rows: Rows) -> Rows:
+    """In the driver's memory, as the pipeline holds few rows."""
+    return replace(rows, frame=HeldFrame(rows.frame.sparkSession, rows.frame.toArrow(), rows.frame.schema))
 
 
 def summarised(frame: DataFrame) -> Rows:

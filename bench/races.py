@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
 from bench import stores
-from bench.events import DATE_COLUMN, Rows, events, every_row_changed, materialised, summarised
+from bench.events import DATE_COLUMN, KEY, Rows, events, every_row_changed, materialised, one_day_changed, summarised
 from bench.loading import (
     Entry,
     Loading,
@@ -34,6 +35,7 @@ LOADER, LOADER_UNVALIDATED = "loader", "loader, not validated"
 LOADER_BY_JDBC = "loader, writer: jdbc"
 UNCHANGED, CHANGED = "loader again, nothing changed", "loader again, every row changed"
 PSQL, PSQL_CHANGED = "psql \\copy, two streams", "psql staging + ON CONFLICT, every row changed"
+ONE_DAY, ONE_DAY_PLAIN = "loader again, one date changed", "Delta's merge by key, one date changed"
 JDBC, PLAIN = "Spark JDBC append", "Spark df.write"
 WARM_UP_ROWS = 20_000
 
@@ -190,14 +192,25 @@ def _race_layout(course: Course, store: Store, file_format: str, entry: Entry, i
         writer = writer.partitionBy(PARTITION_DATE) if is_dated else writer
         writer.save(stores.lake_path(course.settings, target))
 
+    def merge(rows: Rows, target: str) -> None:
+        """By key alone, as Delta's own pages show it: files of all dates are looked into."""
+        table = DeltaTable.forPath(course.spark, stores.lake_path(course.settings, target)).alias("target")
+        changed = rows.frame.withColumn(PARTITION_DATE, F.col(DATE_COLUMN)).alias("changed")
+        joined = table.merge(changed, f"target.{KEY} = changed.{KEY}")
+        joined.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+
+    load = course.loading(Destination.S3, entry)
+    is_merged = file_format == "delta"
     results = course.race(
         store,
         [
-            Contender.of(LOADER, course.loading(Destination.S3, entry)),
-            Contender.of(PLAIN, plain),
+            Contender.of(LOADER, load, *([Step(ONE_DAY, load, one_day_changed)] if is_merged else [])),
+            Contender.of(PLAIN, plain, *([Step(ONE_DAY_PLAIN, merge, one_day_changed)] if is_merged else [])),
             Contender.of(LOADER_UNVALIDATED, course.loading(Destination.S3, entry, validate=False)),
         ],
     )
+    if is_merged:
+        results.compare(store.name, ONE_DAY, ONE_DAY_PLAIN, target=5.0)
     results.compare(store.name, LOADER, PLAIN, target=0.9)
     results.compare(store.name, LOADER_UNVALIDATED, PLAIN, target=0.9)
     return results

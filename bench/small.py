@@ -8,7 +8,7 @@ from time import perf_counter
 from pyspark.sql import SparkSession
 
 from bench import stores
-from bench.events import events, materialised, one_row_changed
+from bench.events import events, held, one_row_changed, summarised
 from bench.loading import (
     Entry,
     Loading,
@@ -29,8 +29,8 @@ WARM_UP_LOADS = 3
 
 def measure_small(spark: SparkSession, settings: Settings, loads: int, say: Callable[[str], None]) -> Results:
     """In a warm session, validated, one load after the other: created, loaded again, and with one row changed."""
-    given = materialised(events(spark, ROWS, partitions=1))
-    changed = one_row_changed(given)
+    given = held(summarised(events(spark, ROWS, partitions=1)))
+    changed = held(one_row_changed(given))
     results = Results()
     for name, destination, entry, remove in _tables(spark, settings):
         load = Loading(spark, settings, destination, entry, validate=True)
@@ -44,8 +44,6 @@ def measure_small(spark: SparkSession, settings: Settings, loads: int, say: Call
             remove("bench_small")
         results.timings += [Timing(f"small: {name}", case, ROWS, tuple(found)) for case, found in seconds.items()]
         say(f"small: {name}: " + ", ".join(f"{timing.case} {timing.median:.2f} s" for timing in results.timings[-3:]))
-    given.frame.unpersist()
-    changed.frame.unpersist()
     return results
 
 
