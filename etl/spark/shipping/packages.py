@@ -29,6 +29,7 @@ OF_THE_JOB = (
     "tenacity",
     "typer",
     "urllib3",
+    "xxhash",
 )
 """What the main job imports, be it on an executor or, with --deploy-mode cluster, as the driver (a test asks it)."""
 
