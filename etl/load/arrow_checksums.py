@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.arrow.whole import whole
 from etl.model import Checksums, Column, Digest
 from etl.statements.checksum_stores import NULL, SEPARATOR, is_joinable, is_padded, is_uuid
 from etl.statements.checksum_values import DIGESTS_END, NAN_BITS, C, P, number_family
@@ -29,19 +30,19 @@ def checksums_of_rows(rows: pa.Table, columns: Sequence[Column], digests: Collec
 
 
 def _checksum(values: pa.ChunkedArray, column: Column, digests: Collection[Digest]) -> str:
-    whole, kind = _whole(values.drop_null()), column.spark_type
+    present, kind = whole(values.drop_null()), column.spark_type
     element = array_element(kind)
     if element is not None:
-        texts = _array_texts(whole, element)
-        filled = int(pc.sum(pc.greater(pc.list_value_length(whole), 0)).as_py() or 0)
+        texts = _array_texts(present, element)
+        filled = int(pc.sum(pc.greater(pc.list_value_length(present), 0)).as_py() or 0)
         sums = ["*", "*"] if texts is None else _digested(pa.array(texts, pa.string()), column, digests)
-        return "/".join([*sums, str(filled), str(len(whole))])
+        return "/".join([*sums, str(filled), str(len(present))])
     if kind in ("string", "binary"):
-        return "/".join([*_digested(whole, column, digests), str(len(whole))])
+        return "/".join([*_digested(present, column, digests), str(len(present))])
     if kind == "boolean":
-        return f"{pc.sum(whole).as_py() or 0}/{len(whole)}"
-    numbers = _numbers(whole, kind)
-    return f"{'*' if numbers is None else int(_mixed(numbers).sum())}/{len(whole)}"
+        return f"{pc.sum(present).as_py() or 0}/{len(present)}"
+    numbers = _numbers(present, kind)
+    return f"{'*' if numbers is None else int(_mixed(numbers).sum())}/{len(present)}"
 
 
 def _digested(values: pa.Array, column: Column, digests: Collection[Digest]) -> list[str]:
@@ -96,8 +97,8 @@ def _numbers(values: pa.Array, kind: str) -> Numbers | None:
         bits = values.view(pa.int32()).cast(pa.int64())
     else:
         bits = values.view(pa.int64()) if family == "timestamp" else values.cast(pa.int64())
-    whole: Numbers = bits.to_numpy(zero_copy_only=False)
-    return np.fmod(whole, P)
+    numbers: Numbers = bits.to_numpy(zero_copy_only=False)
+    return np.fmod(numbers, P)
 
 
 def _unscaled(values: pa.Array, *, is_long: bool) -> Numbers:
@@ -110,8 +111,8 @@ def _unscaled(values: pa.Array, *, is_long: bool) -> Numbers:
     if not is_long:
         return np.fmod(low, P)
     unsigned = low.view(np.uint64)
-    whole = ((int(above) << 64) + int(below) for above, below in zip(high, unsigned, strict=True))
-    return np.fromiter((_truncated(number) for number in whole), np.int64, len(values))
+    exact = ((int(above) << 64) + int(below) for above, below in zip(high, unsigned, strict=True))
+    return np.fromiter((_truncated(number) for number in exact), np.int64, len(values))
 
 
 def _truncated(number: int) -> int:
@@ -123,7 +124,7 @@ def _array_texts(arrays: pa.Array, element: str) -> Iterable[str] | None:
     values = arrays.flatten()
     if is_joinable(element):
         texts, between, null = values.cast(pa.string()).to_pylist(), SEPARATOR, NULL
-    elif (terms := _terms(_whole(values.drop_null()), element)) is not None:
+    elif (terms := _terms(whole(values.drop_null()), element)) is not None:
         texts, between, null = _with_nulls(map(str, terms), values), ",", "-"
     else:
         return None
@@ -152,8 +153,3 @@ def _joined(texts: Sequence[str | None], lengths: Sequence[int], between: str, n
             found.append(between.join(shown[begin : begin + length]))
         begin += length
     return found
-
-
-def _whole(values: pa.ChunkedArray | pa.Array) -> pa.Array:
-    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

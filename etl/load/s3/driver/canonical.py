@@ -7,12 +7,14 @@ from collections.abc import Hashable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.arrow.whole import whole
+
 _BITS = {pa.float32(): pa.int32(), pa.float64(): pa.int64()}
 
 
 def canonical(rows: pa.Table) -> pa.Table:
     """The same columns: of floats their bits (0 is not -0, all NaN are one), of nested values their text."""
-    return pa.table([_canonical(_whole(each)) for each in rows.columns], names=rows.column_names)
+    return pa.table([_canonical(whole(each)) for each in rows.columns], names=rows.column_names)
 
 
 def keys_of(rows: pa.Table, key: Sequence[str]) -> list[tuple[Hashable, ...]]:
@@ -27,7 +29,7 @@ def equal_rows(ours: pa.Table, theirs: pa.Table) -> pa.Array:
     result = pa.array([True] * ours.num_rows, pa.bool_())
     for name in ours.column_names:
         result = pc.and_(result, _equal(ours.column(name), theirs.column(name)))
-    return _whole(result)
+    return whole(result)
 
 
 def differing_columns(ours: pa.Table, theirs: pa.Table) -> list[tuple[str, int]]:
@@ -67,8 +69,3 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_timestamp(kind):
         return pa.int64()
     return pa.int32() if pa.types.is_date32(kind) else kind
-
-
-def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

@@ -32,6 +32,8 @@ from pyspark.sql.types import (
 )
 from xxhash import xxh64_intdigest
 
+from etl.arrow.whole import whole
+
 Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 _P1, _P2, _P3, _P4, _P5 = map(
@@ -55,7 +57,7 @@ def is_hashable(schema: StructType) -> bool:
 def row_hashes(rows: pa.Table, schema: StructType) -> Hashes:
     hashes = np.full(rows.num_rows, _SEED, np.uint64)
     for field in schema.fields:
-        column = _whole(rows.column(field.name))
+        column = whole(rows.column(field.name))
         present = column.is_valid().to_numpy(zero_copy_only=False)
         hashes = _value_hashes(column, field.dataType, present, hashes)
         hashes = _of_ints((~present).astype(np.uint64), hashes)
@@ -156,8 +158,3 @@ def _mixed(hashes: Hashes) -> Hashes:
     hashes = (hashes ^ (hashes >> np.uint64(33))) * _P2
     hashes = (hashes ^ (hashes >> np.uint64(29))) * _P3
     return hashes ^ (hashes >> np.uint64(32))
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
