@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.arrow.values import with_nulls_of
+from etl.arrow.words import lowest_words, words_of
 
 _BASE = 10_000
 _DIGITS = 4
@@ -36,8 +37,7 @@ def numeric_fields(array: pa.Array) -> pa.Array:
         return _with_fields(array, _small_groups(magnitudes, 0), is_negative, 0)
     scale = array.type.scale
     if array.type.precision <= _SMALL_PRECISION and scale <= _SMALL_SCALE:
-        lowest = np.ascontiguousarray(_words(array)[:, 0]).view(np.int64)
-        magnitudes, is_negative = _magnitudes(lowest)
+        magnitudes, is_negative = _magnitudes(lowest_words(array))
         return _with_fields(array, _small_groups(magnitudes, scale), is_negative, scale)
     groups, is_negative = _large_groups(array)
     return _with_fields(array, groups, is_negative, scale)
@@ -55,17 +55,6 @@ def _magnitudes(values: npt.NDArray[np.int64]) -> tuple[_Magnitudes, _Flags]:
     is_negative = values < 0
     unsigned = values.view(np.uint64)
     return np.where(is_negative, ~unsigned + np.uint64(1), unsigned), is_negative
-
-
-def _words(array: pa.Array) -> npt.NDArray[np.uint64]:
-    """The 64-bit words of each value, lowest first, 0 where it is NULL: what lies under a NULL is anything."""
-    count = array.type.byte_width // 8
-    data = np.frombuffer(array.buffers()[1], dtype="<u8")
-    words = data[array.offset * count : (array.offset + len(array)) * count].reshape(-1, count)
-    if array.null_count:
-        is_valid = array.is_valid().to_numpy(zero_copy_only=False)
-        words = np.where(is_valid[:, np.newaxis], words, np.uint64(0))
-    return words
 
 
 def _small_groups(magnitudes: _Magnitudes, scale: int) -> tuple[list[npt.NDArray[Any]], int]:
@@ -105,7 +94,7 @@ def _large_groups(array: pa.Array) -> tuple[tuple[list[npt.NDArray[Any]], int], 
 
 def _limbs(array: pa.Array) -> tuple[list[_Magnitudes], _Flags]:
     """The magnitude's 32-bit limbs in 64-bit numbers, lowest first, with one more for a product."""
-    words = _words(array)
+    words = words_of(array)
     is_negative = words[:, -1] >> np.uint64(63) == 1
     limbs, carry = [], is_negative.astype(np.uint64)
     for column in range(words.shape[1]):

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.arrow.whole import whole
+from etl.arrow.words import lowest_words, unscaled
 from etl.model import Checksums, Column, Digest
 from etl.statements.checksum_stores import NULL, SEPARATOR, is_joinable, is_padded, is_uuid
 from etl.statements.checksum_values import DIGESTS_END, NAN_BITS, C, P, number_family
@@ -88,8 +89,10 @@ def _numbers(values: pa.Array, kind: str) -> Numbers | None:
     family = number_family(kind)
     if family is None:
         return None
-    if family in ("decimal", "long decimal"):
-        return _unscaled(values, is_long=family == "long decimal")
+    if family == "long decimal":
+        return np.fromiter(map(_truncated, unscaled(values)), np.int64, len(values))
+    if family == "decimal":
+        return np.fmod(lowest_words(values), P)
     if family == "double":
         doubles = values.cast(pa.float64())
         bits = pc.if_else(pc.is_nan(doubles), pa.scalar(NAN_BITS, pa.int64()), doubles.view(pa.int64()))
@@ -99,20 +102,6 @@ def _numbers(values: pa.Array, kind: str) -> Numbers | None:
         bits = values.view(pa.int64()) if family == "timestamp" else values.cast(pa.int64())
     numbers: Numbers = bits.to_numpy(zero_copy_only=False)
     return np.fmod(numbers, P)
-
-
-def _unscaled(values: pa.Array, *, is_long: bool) -> Numbers:
-    """A decimal's 128 bits, the low half first."""
-    if not len(values):
-        return np.zeros(0, np.int64)
-    data = values.buffers()[1]
-    halves = np.frombuffer(data, np.int64)[2 * values.offset : 2 * (values.offset + len(values))]
-    low, high = halves[::2], halves[1::2]
-    if not is_long:
-        return np.fmod(low, P)
-    unsigned = low.view(np.uint64)
-    exact = ((int(above) << 64) + int(below) for above, below in zip(high, unsigned, strict=True))
-    return np.fromiter((_truncated(number) for number in exact), np.int64, len(values))
 
 
 def _truncated(number: int) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField
 
 from etl.ledger.values import Reject
+from etl.load.base import LoadFacts
 from etl.model import POSTGRESQL_TYPE, Checksums, Column, Digest
+from etl.spark.local_frame import held_rows
 from etl.statements.checksum import ALL_DIGESTS, spark_checksum_sums, spark_checksum_terms
 from etl.statements.quoting import spark_identifier
 from etl.statements.spark_values import JSON_OPTIONS
@@ -51,6 +54,13 @@ class Misfits:
 
     def among(self, frame: DataFrame) -> DataFrame:
         return frame.where(self.rule.isNotNull())
+
+
+def rows_for_driver(frame: DataFrame, facts: LoadFacts | None, most_rows: int) -> pa.Table | None:
+    """The rows that the driver loads by itself: those that it holds, or as few as it may bring to itself."""
+    if (held := held_rows(frame)) is not None:
+        return held
+    return frame.toArrow() if facts is not None and facts.fit_driver(most_rows) else None
 
 
 def checksums_of(frame: DataFrame, columns: Sequence[Column], digests: Collection[Digest] = ALL_DIGESTS) -> Checksums:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import DataType, StructType
+from pyspark.sql.types import StructType
 
 from etl.config.tables.models import TableConfig
 from etl.errors import ConfigurationError, Fault
 from etl.model import POSTGRESQL_TYPE, TableDefinition
-from etl.statements.quoting import spark_identifier
+from etl.spark.local_frame import type_named
 from etl.statements.source.columns import reading_of
 from etl.transform.checked import checked_before, digest, remember
 from etl.transform.factory import TransformerFactory
@@ -66,19 +66,8 @@ def _needs_spark(table: TableConfig, definition: TableDefinition) -> bool:
 def _empty_frame(spark: SparkSession, table: TableConfig, definition: TableDefinition) -> DataFrame:
     """As extract would bring it: typed from PostgreSQL, text from files."""
     is_text = table.source.type == "file"
-    ddl = ", ".join(
-        f"{spark_identifier(column.name)} {'string' if is_text else reading_of(column).spark_type}"
-        for column in definition.columns
-    )
-    types = {} if is_text else {column.name: column.type for column in definition.columns}
     schema = StructType()
-    for name, data_type in zip(definition.column_names, _parsed(ddl), strict=True):
-        schema.add(name, data_type, True, {POSTGRESQL_TYPE: types[name]} if types else {})
+    for column in definition.columns:
+        kind = "string" if is_text else reading_of(column).spark_type
+        schema.add(column.name, type_named(kind), True, {} if is_text else {POSTGRESQL_TYPE: column.type})
     return spark.createDataFrame([], schema)
-
-
-def _parsed(ddl: str) -> list[DataType]:
-    """One call into the JVM for all columns."""
-    parsed = StructType.fromDDL(ddl)
-    assert isinstance(parsed, StructType)  # noqa: S101 - a list of columns is nothing else
-    return [field.dataType for field in parsed.fields]

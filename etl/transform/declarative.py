@@ -8,17 +8,17 @@ from typing import Protocol
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql.types import StructType
 
 from etl.config.tables.models import Deduplicate, TableConfig
-from etl.model import HIDDEN, POSTGRESQL_TYPE, WATERMARK, Destination, TableDefinition
+from etl.model import HIDDEN, WATERMARK, Destination, TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.statements.spark_values import to_json
 from etl.transform import steps
 from etl.transform.conform import conform
 from etl.transform.draft import FAILURE, SOURCE, Draft, start
 from etl.transform.keys import is_unique_at_source, keep_one_of_each_key, refuse_null_keys, remember_order
-from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed
+from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed, final_field
 from etl.transform.privacy import hashed, masked
 from etl.transform.ranges import destination_rules
 from etl.transform.untouched import Untouched, untouched
@@ -150,10 +150,6 @@ class DeclarativeTransformer:
             f"CASE WHEN {FAILURE} IS NOT NULL THEN {_AS_JSON} END AS {ROW}",
             *(name for name in (WATERMARK, TRIMMED) if name in draft.frame.columns),
         )
-        return Transformed(tagged, tuple(_final_field(draft, field) for field in draft.fields.values()))
-
-
-def _final_field(draft: Draft, field: StructField) -> StructField:
-    type_ = draft.postgresql_types.get(field.name)
-    nullable = field.nullable and field.name not in draft.never_null
-    return StructField(field.name, field.dataType, nullable, {POSTGRESQL_TYPE: type_} if type_ else {})
+        types, never_null = draft.postgresql_types, draft.never_null
+        fields = (final_field(field, types.get(name), never_null) for name, field in draft.fields.items())
+        return Transformed(tagged, tuple(fields))

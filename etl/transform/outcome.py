@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -22,6 +22,7 @@ from pyspark.sql.types import (
 )
 
 from etl.ledger.values import Reject
+from etl.model import POSTGRESQL_TYPE
 from etl.statements.quoting import spark_identifier
 
 OUTCOME = "_etl_outcome"
@@ -81,6 +82,13 @@ class Transformed:
         """The real columns of good rows; hidden ones go."""
         selected = frame.selectExpr(*(_as_declared(field) for field in self.fields))
         return selected.to(StructType(list(self.fields)))
+
+
+def final_field(field: StructField, postgresql_type: str | None, never_null: Collection[str]) -> StructField:
+    """A real column as every store is to get it: with the type that it has beyond Spark's, and without any other
+    metadata; `never_null` are the columns that hold no NULL once all rejects are gone."""
+    metadata = {POSTGRESQL_TYPE: postgresql_type} if postgresql_type else {}
+    return StructField(field.name, field.dataType, field.nullable and field.name not in never_null, metadata)
 
 
 def _as_declared(field: StructField) -> str:

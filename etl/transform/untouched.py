@@ -16,6 +16,7 @@ from pyspark.sql.types import DataType, StringType, StructField, StructType
 from etl.config.tables.models import TableConfig, TransformConfig
 from etl.model import HIDDEN, POSTGRESQL_TYPE, UNREADABLE, Destination, TableDefinition
 from etl.transform.keys import is_unique_at_source
+from etl.transform.outcome import final_field
 from etl.transform.ranges import limits
 from etl.transform.steps import trimmed_names
 from etl.transform.text import is_clean
@@ -62,7 +63,7 @@ def untouched(
     if not is_as_it_should_be:
         return None
     guaranteed = {column.name for column in definition.columns if not column.nullable} if definition else set()
-    return Untouched(rows, tuple(_final(field, present | guaranteed) for field in kept))
+    return Untouched(rows, tuple(final_field(field, types[field.name], present | guaranteed) for field in kept))
 
 
 def _steps_of(transform: TransformConfig) -> Iterator[str]:
@@ -86,9 +87,3 @@ def _is_allowed(rows: pa.Table, name: str, kinds: Mapping[str, DataType], transf
     if not allowed:
         return True
     return pc.all(pc.is_in(rows[name].drop_null(), pa.array(allowed, pa.string()))).as_py() is not False
-
-
-def _final(field: StructField, never_null: set[str]) -> StructField:
-    type_ = field.metadata.get(POSTGRESQL_TYPE)
-    nullable = field.nullable and field.name not in never_null
-    return StructField(field.name, field.dataType, nullable, {POSTGRESQL_TYPE: type_} if type_ else {})

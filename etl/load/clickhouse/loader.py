@@ -36,7 +36,6 @@ from etl.load.numerics import Settled, facts_without, reject_misfits, settle_num
 from etl.load.rejected import discarded
 from etl.model import Checksums, Column, ConflictResolution, Destination, LoadResult, WriteMode
 from etl.retrying import as_configured
-from etl.spark.local_frame import held_rows
 from etl.statements.clickhouse.catalog import DATABASE_ENGINE, TABLE_COMMENT, TABLES_WITH_PREFIX
 from etl.statements.clickhouse.names import (
     StagingNames,
@@ -166,9 +165,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         df, facts = settled.frame, facts_without(facts, left_out, settled)
         prepared = prepare_frame(df, job.config, job.plan)
         rows = facts.rows if facts else None
-        is_held = held_rows(prepared) is not None
-        frame = prepared if is_held else spread(prepared, rows, self.config.settings.run)
-        settings = self._settings(job.config)
+        frame, settings = spread(prepared, rows, self.config.settings.run), self._settings(job.config)
         is_jdbc = job.config.writer == "jdbc"
         staged = stage_jdbc(frame, job, settings, facts) if is_jdbc else stage_arrow(frame, job, settings, facts)
         rejected = (df.count() if rows is None else rows) - staged.rows if job.plan.discards else 0

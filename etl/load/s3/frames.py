@@ -140,13 +140,19 @@ def _settled_column(field: StructField) -> Column:
 
 
 def _with_days(frame: DataFrame, rows: pa.Table, config: S3TableLoadConfig) -> DataFrame:
-    _day_of(frame.schema, config)
+    _refuse_undatable(frame.schema, config)
     days = rows.column(config.date_column).cast(pa.date32(), safe=False)
     schema = StructType([*frame.schema.fields, StructField(PARTITION_DATE, DateType())])
     return HeldFrame(frame.sparkSession, rows.append_column(PARTITION_DATE, days), schema)
 
 
 def _day_of(schema: StructType, config: S3TableLoadConfig) -> Column:
+    _refuse_undatable(schema, config)
+    # the session works in UTC (etl/spark/session.py), so the day of an instant is its day in UTC
+    return F.to_date(column(config.date_column or ""))
+
+
+def _refuse_undatable(schema: StructType, config: S3TableLoadConfig) -> None:
     kinds: dict[str, Any] = {field.name: field.dataType for field in schema.fields}
     kind = kinds.get(config.date_column or "")
     if not isinstance(kind, DateType | TimestampType | TimestampNTZType):
@@ -156,8 +162,6 @@ def _day_of(schema: StructType, config: S3TableLoadConfig) -> Column:
             table=config.table_name,
             destination=Destination.S3,
         )
-    # the session works in UTC (etl/spark/session.py), so the day of an instant is its day in UTC
-    return F.to_date(column(config.date_column or ""))
 
 
 def _refuse_missing(schema: StructType, config: S3TableLoadConfig) -> None:

@@ -18,6 +18,7 @@ from etl.ledger.values import Reject
 from etl.load.clickhouse.schema import SchemaPlan
 from etl.load.frames import iterate_rejects
 from etl.model import SchemaContract
+from etl.spark.local_frame import held_rows
 from etl.statements.quoting import spark_identifier
 
 
@@ -42,7 +43,10 @@ def discarded_rows(df: DataFrame, config: ClickHouseTableLoadConfig, plan: Schem
 
 
 def spread(df: DataFrame, rows: int | None, run: RunSettings) -> DataFrame:
-    """No more partitions, and so connections, than the run allows and the rows are worth."""
+    """No more partitions, and so connections, than the run allows and the rows are worth. Rows that the driver holds
+    are in one piece."""
+    if held_rows(df) is not None:
+        return df
     needed = run.writers if rows is None else ceil(rows / run.rows_per_partition)
     return df.coalesce(max(1, min(run.writers, needed)))
 

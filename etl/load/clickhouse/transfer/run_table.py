@@ -14,8 +14,8 @@ from etl.load.clickhouse.job import Job, Staged
 from etl.load.clickhouse.target import required_columns
 from etl.load.clickhouse.transfer.arrow_writer import FIRST_DAY, LAST_DAY, ArrowWriterConfig, write_arrow_partition
 from etl.load.executors import Attempt, Receipt, write_partitions
+from etl.load.frames import rows_for_driver
 from etl.model import Destination
-from etl.spark.local_frame import held_rows
 from etl.statements.clickhouse.changes import count_partitions
 from etl.statements.clickhouse.tables import attach_partitions, staging_shape
 from etl.statements.types import array_element
@@ -34,10 +34,8 @@ DRIVER_ROWS = 5_000
 def stage_arrow(df: DataFrame, job: Job, settings: ClickHouseSettings, facts: LoadFacts | None) -> Staged:
     """The executors write; the driver joins the winners' tables by attaching their parts, which copies nothing."""
     config = writer_config(job, settings)
-    if (held := held_rows(df)) is not None:
-        receipts = [write_arrow_partition(iter(held.to_batches()), Attempt(0, 0), config)]
-    elif facts is not None and facts.fit_driver(DRIVER_ROWS):
-        receipts = [write_arrow_partition(iter(df.toArrow().to_batches()), Attempt(0, 0), config)]
+    if (rows := rows_for_driver(df, facts, DRIVER_ROWS)) is not None:
+        receipts = [write_arrow_partition(iter(rows.to_batches()), Attempt(0, 0), config)]
     else:
         receipts = write_partitions(df, write_arrow_partition, config)
     raise_refusals(job, receipts)

@@ -14,9 +14,9 @@ from etl.config.settings import Settings
 from etl.errors import ReconciliationError, UsageError
 from etl.load.base import LoadFacts
 from etl.load.executors import Attempt, Receipt, write_partitions
+from etl.load.frames import rows_for_driver
 from etl.load.postgresql.door import transaction
 from etl.load.postgresql.transfer.partition import CopyConfig, copy_partition
-from etl.spark.local_frame import held_rows
 from etl.statements.postgresql.naming import STAGING_SCHEMA, StagedColumn, Table
 from etl.statements.postgresql.run_table import (
     STAGING_EXISTS,
@@ -154,10 +154,8 @@ def postgresql_of(settings: Settings) -> Any:
 
 def _copy_rows(df: DataFrame, copy: CopyConfig, facts: LoadFacts | None, writers: int) -> list[Receipt]:
     """Most tables are small: their rows come to the driver as Arrow, which saves starting Python on executors."""
-    if (held := held_rows(df)) is not None:
-        return [copy_partition(iter(held.to_batches()), _ON_DRIVER, copy)]
-    if facts is not None and facts.fit_driver(_DRIVER_ROWS):
-        return [copy_partition(iter(df.toArrow().to_batches()), _ON_DRIVER, copy)]
+    if (rows := rows_for_driver(df, facts, _DRIVER_ROWS)) is not None:
+        return [copy_partition(iter(rows.to_batches()), _ON_DRIVER, copy)]
     wanted = min(writers, ceil(facts.rows / _ROWS_PER_WRITER)) if facts else writers
     return write_partitions(df.coalesce(wanted), copy_partition, copy)
 

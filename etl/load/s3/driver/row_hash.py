@@ -33,6 +33,7 @@ from pyspark.sql.types import (
 from xxhash import xxh64_intdigest
 
 from etl.arrow.whole import whole
+from etl.arrow.words import lowest_words, unscaled
 
 Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -109,16 +110,10 @@ def _of_floats(column: pa.Array, kind: DataType, present: Flags, hashes: Hashes)
 
 def _of_decimals(column: pa.Array, kind: DecimalType, present: Flags, hashes: Hashes) -> Hashes:
     """Unscaled: a long, or of more digits the bytes of a BigInteger."""
-    if not len(column):
-        return hashes
-    data = column.buffers()[1]
-    halves = np.frombuffer(data, np.uint64)[2 * column.offset : 2 * (column.offset + len(column))]
-    low, high = halves[::2], halves[1::2]
     if kind.precision <= _LONG_DIGITS:
-        return np.where(present, _of_longs(low.copy(), hashes), hashes)
-    signed = high.view(np.int64)
-    numbers = ((int(above) << 64) + int(below) for above, below in zip(signed, low, strict=True))
-    return _of_bytes((_big(n) if is_there else None for n, is_there in zip(numbers, present, strict=True)), hashes)
+        return np.where(present, _of_longs(lowest_words(column).view(np.uint64), hashes), hashes)
+    numbers = zip(unscaled(column), present, strict=True)
+    return _of_bytes((_big(number) if is_there else None for number, is_there in numbers), hashes)
 
 
 def _big(number: int) -> bytes:
