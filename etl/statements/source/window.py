@@ -8,6 +8,7 @@ from datetime import date
 
 from etl.model import ColumnDefinition
 from etl.statements.quoting import postgresql_identifier, postgresql_literal, postgresql_name
+from etl.statements.source.fingerprint import fingerprint
 from etl.statements.source.widths import widest_row
 
 
@@ -59,14 +60,15 @@ def measure_statement(
     date_column: ColumnDefinition | None,
     overlap_seconds: int,
     clock: str = "now()",
-    columns: Sequence[ColumnDefinition] = (),
+    *,
+    columns: Sequence[ColumnDefinition],
 ) -> str:
     """Rows, upper mark, the fingerprints of the window and of its overlap tail, touched days, bytes of the widest row.
 
-    A fingerprint is the sum of the rows' hashes: it is the same whatever their order. The mark never passes the
-    snapshot's own clock, so that one absurd date in the future does not hide all later rows.
+    The mark never passes the snapshot's own clock, so that one absurd date in the future does not hide all later rows.
+    It is asked for as a value of its own: joined to the rows, it would keep the server from reading them in parallel.
     """
-    source = f"{postgresql_name(schema, table)} AS _etl_row"
+    source = postgresql_name(schema, table)
     widest = widest_row(columns)
     condition = window_condition(window, watermark, date_column)
     days = "NULL::date[]"
@@ -75,14 +77,14 @@ def measure_statement(
         # the lake names no other day, and Python has none: rows outside become rejects
         days = f"array_agg(DISTINCT {day}) FILTER (WHERE {day} BETWEEN '0001-01-01' AND '9999-12-31')"
     if watermark is None:
-        return f"SELECT count(*), NULL, {_fingerprint()}, NULL, {days}, {widest} FROM {source} WHERE {condition}"
-    mark = f"SELECT {_mark(watermark, clock)} AS _etl_value FROM {source} WHERE {_within_marks(window, watermark)}"
-    tail = _or_without_mark(_after("_etl_mark._etl_value", watermark, overlap_seconds), watermark)
+        return f"SELECT count(*), NULL, {fingerprint(columns)}, NULL, {days}, {widest} FROM {source} WHERE {condition}"
+    marked = f"SELECT {_mark(watermark, clock)} AS _etl_value FROM {source} WHERE {_within_marks(window, watermark)}"
+    mark = "(SELECT _etl_value FROM _etl_mark)"
+    tail = _or_without_mark(_after(mark, watermark, overlap_seconds), watermark)
     return (
-        f"WITH _etl_mark AS MATERIALIZED ({mark}) "
-        f"SELECT count(*), (SELECT _etl_value::text FROM _etl_mark), {_fingerprint()}, {_fingerprint(tail)}, "
-        f"{days}, {widest} "
-        f"FROM {source} CROSS JOIN _etl_mark WHERE {condition}"
+        f"WITH _etl_mark AS MATERIALIZED ({marked}) "
+        f"SELECT count(*), {mark}::text, {fingerprint(columns)}, {fingerprint(columns, tail)}, {days}, {widest} "
+        f"FROM {source} WHERE {condition}"
     )
 
 
@@ -97,12 +99,6 @@ def block_conditions(blocks: int, partitions: int) -> list[str]:
 def lock_statement(tables: Sequence[tuple[str, str]]) -> str:
     """Holds off TRUNCATE, ALTER and rewrites, which snapshots do not see, and nothing else."""
     return f"LOCK TABLE {', '.join(postgresql_name(*table) for table in tables)} IN ACCESS SHARE MODE"
-
-
-def _fingerprint(condition: str | None = None) -> str:
-    only = f" FILTER (WHERE {condition})" if condition else ""
-    hashes = f"coalesce(sum(hashtextextended(_etl_row::text, 0)::numeric){only}, 0)"
-    return f"count(*){only} || ':' || {hashes}"
 
 
 def _mark(watermark: ColumnDefinition, clock: str) -> str:

@@ -65,9 +65,10 @@ def test_a_day_is_utc(type_: str, expected: str) -> None:
 
 
 def test_measure_of_a_whole_table() -> None:
-    assert measure_statement("public", "t", Window(), None, DAY, 600) == (
-        "SELECT count(*), NULL, count(*) || ':' || coalesce(sum(hashtextextended(_etl_row::text, 0)::numeric), 0),"
-        ' NULL, NULL::date[], 0 FROM "public"."t" AS _etl_row WHERE true'
+    assert measure_statement("public", "t", Window(), None, DAY, 600, columns=[NUMBER, DAY]) == (
+        "SELECT count(*), NULL, count(*) || ':' || coalesce(sum("
+        'hashtextextended(hash_record_extended(ROW(int8send("n"), "day"), 0)::text, 0)), 0),'
+        ' NULL, NULL::date[], 32 FROM "public"."t" WHERE true'
     )
 
 
