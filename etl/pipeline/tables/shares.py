@@ -231,9 +231,9 @@ def marks_after(context: RunContext, work: Work, share: Share) -> tuple[str | No
 def config_hash(work: Work, config: TableLoadConfig, definition: TableDefinition | None, salt: str = "") -> str:
     """Changes whenever the same source rows could look different in the target."""
     facts = {
-        "load": config.model_dump(mode="json", exclude=set(config.beside_rows)),
-        "transform": work.table.transform.model_dump(mode="json"),
-        "source": work.table.source.model_dump(mode="json"),
+        "load": config.said(exclude=config.beside_rows),
+        "transform": work.table.transform.said(),
+        "source": work.table.source.said(),
         "hash_salt": hashlib.sha256(salt.encode()).hexdigest(),
         "columns": [(column.name, column.type, column.nullable) for column in definition.columns] if definition else [],
     }
