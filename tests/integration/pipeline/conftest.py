@@ -83,7 +83,7 @@ class Stores:
     def rows(self, table: str, columns: str, file_format: str = "parquet") -> dict[str, list[tuple[Any, ...]]]:
         return {
             "clickhouse": sorted(
-                map(tuple, self._clickhouse(f"SELECT {columns} FROM {self._named(table)} SETTINGS final = 1"))
+                map(tuple, self.clickhouse(f"SELECT {columns} FROM {self._named(table)} SETTINGS final = 1"))
             ),
             "postgresql": sorted(self.shop.target(f"SELECT {columns} FROM {table}")),
             "s3": sorted(map(tuple, self._lake(table, columns, file_format))),
@@ -91,14 +91,14 @@ class Stores:
 
     def drop(self) -> None:
         for table in self._tables:
-            self._clickhouse(f"DROP TABLE IF EXISTS {self._named(table)} SYNC")
+            self.clickhouse(f"DROP TABLE IF EXISTS {self._named(table)} SYNC")
 
     def _lake(self, table: str, columns: str, file_format: str) -> list[Any]:
         assert self._settings.s3 is not None
         path = f"s3a://{self._settings.s3.bucket}/data-lake/{self.shop.name}/{table}"
         return self._spark.read.format(file_format).load(path).selectExpr(*columns.split(", ")).collect()
 
-    def _clickhouse(self, statement: str) -> list[list[Any]]:
+    def clickhouse(self, statement: str) -> list[list[Any]]:
         assert self._settings.clickhouse is not None
         with ClickHouseDoor(self._settings.clickhouse) as door:
             if statement.startswith("SELECT"):

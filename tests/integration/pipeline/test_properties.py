@@ -31,7 +31,7 @@ def test_an_unchanged_table_takes_its_entrys_ttl_and_codec(stores: Stores, capsy
     assert load() == ("unchanged", 0, []), "nothing was read"
 
     # somebody alters the table behind our back: neither the source nor the entry is other than it was
-    stores._clickhouse(f"ALTER TABLE {shop.name}_visits MODIFY TTL at + INTERVAL 9 YEAR")
+    stores.clickhouse(f"ALTER TABLE {shop.name}_visits MODIFY TTL at + INTERVAL 9 YEAR")
     capsys.readouterr()
     assert shop.run("--dry-run", destinations="clickhouse")[0] == 0
     assert "MODIFY TTL at + toIntervalYear(1)" in capsys.readouterr().out

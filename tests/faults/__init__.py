@@ -1,0 +1,1 @@
+"""What a run leaves behind when its process is killed: real processes, real servers."""
