@@ -55,9 +55,10 @@ def kill() -> None:
 
 
 def title(statement: object) -> str:
-    """The first words, with names that every run makes anew taken out."""
+    """The first words behind the comments, with names that every run makes anew taken out."""
     text = statement.decode() if isinstance(statement, bytes) else str(statement)
-    return NAMED.sub("…", " ".join(text.split()[:_WORDS]))
+    told = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    return NAMED.sub("…", " ".join(told.split()[:_WORDS]))
 
 
 def watch_postgresql(writes: Writes) -> None:
@@ -99,7 +100,7 @@ def watch_lake(writes: Writes) -> None:
     from etl.load.s3.driver.snapshot import Snapshot
 
     before(Endpoint, "make_request", writes, "s3", lambda model, request: model.name, READING_S3)
-    before(Snapshot, "commit", writes, "s3", lambda *_: "commit of a Delta table")
+    before(Snapshot, "commit", writes, "s3", lambda *_: "commit of Delta")
 
 
 def before(

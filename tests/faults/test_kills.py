@@ -26,7 +26,7 @@ LONGEST_SECONDS = 6.0
     [
         ("postgresql", "postgresql: COPY"),
         ("clickhouse", "clickhouse: EXCHANGE TABLES"),
-        ("s3", "s3: commit of a Delta table"),
+        ("s3", "s3: commit of Delta"),
     ],
 )
 def test_killed_before_it_publishes(world: World, store: str, write: str) -> None:
