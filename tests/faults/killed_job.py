@@ -70,18 +70,22 @@ def watch_postgresql(writes: Writes) -> None:
         class Counting(watching(factory)):  # type: ignore[misc]
             def execute(self, query: Any, *values: Any, **named: Any) -> Any:
                 if not READING.match(title(query)):
+                    self.connection.has_written = True
                     writes.reach("postgresql", title(query))
                 return super().execute(query, *values, **named)
 
             def copy_expert(self, statement: Any, *arguments: Any, **named: Any) -> Any:
                 if "TO STDOUT" not in str(statement):
+                    self.connection.has_written = True
                     writes.reach("postgresql", title(statement))
                 return super().copy_expert(statement, *arguments, **named)
 
         return Counting
 
     def committing(self: Any) -> None:
-        writes.reach("postgresql", "COMMIT")
+        if getattr(self, "has_written", False):
+            self.has_written = False
+            writes.reach("postgresql", "COMMIT")
         commit(self)
 
     silence._watching = counting  # type: ignore[assignment]
