@@ -17,6 +17,7 @@ pytestmark = pytest.mark.stack
 
 ALL = ",".join(STORES)
 RANDOM_KILLS = int(os.environ.get("ETL_TEST_KILLS", "50"))
+PATIENCE_SECONDS = 3_600
 LONGEST_SECONDS = 6.0
 """After the first write; the whole run takes less."""
 
@@ -41,6 +42,7 @@ def test_killed_before_it_publishes(world: World, store: str, write: str) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(PATIENCE_SECONDS)
 @pytest.mark.parametrize("store", [*STORES, ALL])
 def test_killed_before_each_of_its_writes(
     world: World, store: str, record_property: Callable[[str, object], None]
@@ -60,6 +62,7 @@ def test_killed_before_each_of_its_writes(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(PATIENCE_SECONDS)
 def test_killed_at_random(world: World, record_property: Callable[[str, object], None]) -> None:
     """ETL_TEST_SEED repeats one run of it, ETL_TEST_KILLS makes it longer."""
     seed = os.environ.get("ETL_TEST_SEED") or secrets.token_hex(4)
