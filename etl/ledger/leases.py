@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from etl.ledger.runs import LEASE_SECONDS
@@ -23,10 +25,22 @@ def take(cursor: Any, run_id: str, table_name: str, destination: Destination) ->
     return cursor.fetchone() is not None
 
 
-def find_holder(cursor: Any, table_name: str, destination: Destination) -> str | None:
+@dataclass(frozen=True)
+class Holder:
+    """Another run, and since when it has the lease; UTC, by the database's clock."""
+
+    run_id: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}, which has been loading it since {self.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def find_holder(cursor: Any, table_name: str, destination: Destination) -> Holder | None:
+    """None where nobody holds it any more."""
     cursor.execute(statement("lease"), {"table_name": table_name, "destination": str(destination)})
     row = cursor.fetchone()
-    return None if row is None else str(row["run_id"])
+    return None if row is None else Holder(str(row["run_id"]), row["acquired_at"])
 
 
 def release(cursor: Any, run_id: str, table_name: str, destination: Destination) -> None:

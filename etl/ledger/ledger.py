@@ -280,18 +280,18 @@ class Ledger:
         give_up_at, has_said = time.monotonic() + timeout_seconds, False
         while not self._call("take_lease", lambda cursor: leases.take(cursor, run_id, table_name, destination)):
             holder = self._call("lease", lambda cursor: leases.find_holder(cursor, table_name, destination))
-            if time.monotonic() >= give_up_at:
+            if holder and time.monotonic() >= give_up_at:
                 raise LockedError(
-                    f"{table_name} into {destination}: waited {timeout_seconds:g} s for run {holder}, which is loading"
-                    " it; wait until that run has finished, or stop it",
+                    f"{table_name} into {destination}: waited {timeout_seconds:g} s for {holder}; "
+                    "wait longer, or begin again when that run has finished",
                     table=table_name,
                     destination=str(destination),
                 )
-            if not has_said:
+            if holder and not has_said:
                 facts = {"run_id": run_id, "table": table_name, "destination": str(destination)}
-                log.info("waiting for lease", holder=holder, **facts)
+                log.info("waiting for lease", holder=holder.run_id, held_since=holder.since.isoformat(), **facts)
                 has_said = True
-            INTERRUPTED.wait(min(LEASE_POLL_SECONDS, max(0.0, give_up_at - time.monotonic())))
+            INTERRUPTED.wait(min(LEASE_POLL_SECONDS, max(0.05, give_up_at - time.monotonic())))
             require_uninterrupted()
 
     def _release_lease(self, run_id: str, table_name: str, destination: Destination) -> None:

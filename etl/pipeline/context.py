@@ -74,8 +74,10 @@ class RunContext(Job):
     """Told how many tables are materialised, so that the sources are held no longer than needed."""
 
     def lease(self, table: str, destination: Destination) -> AbstractContextManager[None]:
-        """Raises LockedError where another run has held it for as long as the settings allow."""
-        return self.ledger.lease(self.run.run_id, table, destination, self.settings.run.lock_timeout_seconds)
+        """Raises LockedError where another run has held it for as long as options or settings allow."""
+        asked = self.options.lock_wait_seconds
+        seconds = self.settings.run.lock_timeout_seconds if asked is None else asked
+        return self.ledger.lease(self.run.run_id, table, destination, seconds)
 
     def asking_again(self, table: str, destination: Destination) -> Retrying:
         """For questions to source and store, which may be asked twice; loads are retried by their loaders."""

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from etl.command.exits import Exit
 from etl.config.destinations.registry import known_destinations, parse_destination
+from etl.config.durations import parse_duration
 from etl.config.limits import parse_limit
 from etl.errors import UsageError
 from etl.model import Destination
@@ -40,6 +41,8 @@ class RunOptions:
     idempotency_key: str | None = None
     dry_run: bool = False
     parallelism: int | None = None
+    lock_wait_seconds: float | None = None
+    """For a table that another run is loading; None is `run.lock_timeout_seconds`."""
     validate: bool = True
     maximum_deleted: str | None = None
     maximum_rejected: str | None = None
@@ -88,6 +91,7 @@ def parse_options(arguments: Sequence[str], program: str = PROGRAM) -> RunOption
         idempotency_key=given.idempotency_key,
         dry_run=given.dry_run,
         parallelism=given.parallelism,
+        lock_wait_seconds=given.lock_wait,
         validate=given.validate,
         maximum_deleted=given.maximum_deleted,
         maximum_rejected=given.maximum_rejected,
@@ -142,6 +146,13 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--dry-run", action="store_true", help="print the plan (rows, DDL, targets) and write nothing")
     add("--parallelism", type=_positive, metavar="N", help="tables side by side (default: run.parallelism in etl.yaml)")
     add(
+        "--lock-wait",
+        type=_duration,
+        metavar="TIME",
+        help="how long to wait for a table that another run is loading, as 90s or 10m; 0 leaves it to that run "
+        "(default: run.lock_timeout_seconds in etl.yaml)",
+    )
+    add(
         "--validate", action=argparse.BooleanOptionalAction, default=True, help="check keys and checksums in each store"
     )
     add(
@@ -193,6 +204,13 @@ def _key(text: str) -> str:
             f"expected 1 to {LONGEST_KEY} printable characters, found {len(text)}: {readable(text[:40])!r}"
         )
     return text
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(float(text) if text.isdigit() else text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; found {text!r}") from error
 
 
 def _limit(text: str) -> str:

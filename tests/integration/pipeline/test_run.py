@@ -21,6 +21,7 @@ from etl.model import Destination, RunStatus, WriteMode
 from etl.pipeline import run as run_module
 from tests.gateway import gateway
 from tests.integration.pipeline.conftest import Shop, load_of, status_of
+from tests.patience import until
 
 pytestmark = pytest.mark.stack
 
@@ -229,6 +230,33 @@ def test_a_resumed_load_is_looked_for_under_its_lease(shop: Shop) -> None:
         exit_code, report = shop.run("--resume", first)
     assert exit_code == 1
     assert f"one into s3: waited 3 s for run {other.run_id}" in load_of(report, "one", "s3")["error"]
+
+
+def test_a_run_waits_for_another_as_long_as_it_was_asked_to(shop: Shop, capfd: pytest.CaptureFixture[str]) -> None:
+    shop.source(ONE)
+    shop.tables("tables: {one: {}}")
+    shop.ledger.migrate()
+    other = shop.ledger.start_run(NewRun((Destination.S3,), ("one",)))
+    with shop.ledger.lease(other.run_id, "one", Destination.S3):
+        ((since,),) = shop.target(
+            "SELECT to_char(acquired_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM etl.leases"
+        )
+        exit_code, report = shop.run("--lock-wait", "0")
+        left = (
+            f"one into s3: waited 0 s for run {other.run_id}, which has been loading it since {since} UTC; wait longer"
+        )
+        assert (exit_code, load_of(report, "one", "s3")["error"].startswith(left)) == (1, True), report
+        assert status_of(report)["one", "postgresql"] == "success"
+
+        def finish() -> None:
+            until(lambda: "waiting for lease" in capfd.readouterr().err)
+            shop.ledger.finish_run(other.run_id, RunStatus.SUCCESS)
+
+        finishing = threading.Thread(target=finish)
+        finishing.start()
+        exit_code, report = shop.run("--lock-wait", "10m")
+        finishing.join()
+    assert (exit_code, status_of(report)["one", "s3"]) == (0, "success")
 
 
 def test_a_run_after_a_dead_one_has_a_name_and_an_end_of_its_own(shop: Shop, capfd: pytest.CaptureFixture[str]) -> None:

@@ -224,6 +224,7 @@ def test_help_names_every_flag_and_the_exit_codes(capsys: pytest.CaptureFixture[
         "--idempotency-key",
         "--dry-run",
         "--parallelism",
+        "--lock-wait",
         "--validate",
         "--maximum-deleted",
         "--maximum-rejected",
@@ -234,6 +235,22 @@ def test_help_names_every_flag_and_the_exit_codes(capsys: pytest.CaptureFixture[
         "--metrics-file",
     }
     assert "exit codes: 0 everything loaded (or was unchanged), 1 a table or destination failed, 2 bad use" in text
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400)])
+def test_a_wait_is_a_duration(written: str, seconds: float) -> None:
+    assert parse_options(["--load", "--lock-wait", written]).lock_wait_seconds == seconds
+
+
+@pytest.mark.parametrize("written", ["", "-1", "soon", "1w", "nan"])
+def test_no_other_wait_is_taken(written: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        parse_options(["--load", f"--lock-wait={written}"])
+    assert refused.value.code == 2
+    assert (
+        f"--lock-wait: expected a duration: 10s, 5m, 2h, 1d, or a number of seconds; found {written!r}"
+        in capsys.readouterr().err
+    )
 
 
 def test_what_the_ledger_keeps_is_what_a_resumed_run_needs() -> None:
