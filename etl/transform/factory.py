@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 from pydantic import ValidationError as PydanticError
 
+from etl.config.tables.masking import objections
 from etl.config.tables.models import TableConfig
+from etl.errors import ConfigurationError
 from etl.model import Destination, TableDefinition
 from etl.nearest import suggestion
 from etl.transform.declarative import DeclarativeTransformer, DomainStep, Transformer
@@ -18,9 +20,9 @@ from etl.transform.domains.editorial import ArticleText
 from etl.transform.domains.predictions import PredictionBands
 from etl.transform.domains.sessions import SessionMetrics
 from etl.transform.expressions import fault
-from etl.transform.privacy import salt_of
+from etl.transform.keyed import keys_of
 
-_NO_SALT = SecretStr("")
+_NONE = SecretStr("")
 
 
 class TransformerFactory:
@@ -41,12 +43,13 @@ class TransformerFactory:
         table: TableConfig,
         definition: TableDefinition | None,
         destinations: Collection[Destination] = (),
-        hash_salt: SecretStr = _NO_SALT,
+        hash_salt: SecretStr = _NONE,
+        mask_key: SecretStr = _NONE,
     ) -> Transformer:
         """Raises ConfigurationError for what can be known wrong without a frame."""
-        _refuse_masked_keys(table, definition)
+        _refuse_masks(table, definition)
         step = cls._domain_step(table)
-        return DeclarativeTransformer(table, definition, tuple(destinations), salt_of(hash_salt), step)
+        return DeclarativeTransformer(table, definition, tuple(destinations), keys_of(table, hash_salt, mask_key), step)
 
     @classmethod
     def _domain_step(cls, table: TableConfig) -> DomainStep | None:
@@ -62,11 +65,8 @@ class TransformerFactory:
             raise fault(table, "options", f"{name} does not take them: {problems}") from error
 
 
-def _refuse_masked_keys(table: TableConfig, definition: TableDefinition | None) -> None:
-    """Masked values collide, and a target keeps what the source calls unique."""
-    unique = set(table.key)
-    if definition is not None:
-        keys = (definition.primary_key, *definition.unique_keys)
-        unique |= {table.transform.rename.get(name, name) for key in keys for name in key}
-    if masked := sorted(unique & set(table.transform.mask)):
-        raise fault(table, "mask", f"{', '.join(masked)} must stay unique; use `hash` or `drop` for it")
+def _refuse_masks(table: TableConfig, definition: TableDefinition | None) -> None:
+    """Once more, since only now the live source's schema may be known."""
+    refused = [fault(table, f"{step}.{name}", reason) for step, name, reason in objections(table, definition)]
+    if refused:
+        raise ConfigurationError([each for error in refused for each in error.faults])
