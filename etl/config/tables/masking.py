@@ -52,6 +52,11 @@ def key_faults(entries: Iterable[Entry], settings: Settings) -> Iterator[Fault]:
                 )
 
 
+def hides_values(transform: TransformConfig) -> bool:
+    """Whether there are columns whose values may not be seen by whoever sees the rest."""
+    return bool(transform.hash or transform.mask or transform.drop)
+
+
 def uses_key(transform: TransformConfig) -> bool:
     return any(kind_of(mask) in KEYED for mask in transform.mask.values())
 
