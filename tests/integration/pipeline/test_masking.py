@@ -82,6 +82,26 @@ def test_masked_columns_are_the_same_in_every_store_and_joins_survive(stores: St
     assert counted(report, "purchase", "rows_inserted") == dict.fromkeys(STORES, 1)
 
 
+def test_many_rows_are_masked_as_few_are(stores: Stores) -> None:
+    """More than the driver takes: Spark reads them in parallel, and its executors have the key as well."""
+    shop = stores.shop
+    shop.environ["ETL_MASK_KEY"] = KEY
+    times = "updated_at timestamptz NOT NULL DEFAULT '2026-01-02', created_at timestamptz NOT NULL DEFAULT '2026-01-01'"
+    shop.source(f"CREATE TABLE many (id int PRIMARY KEY, card text, {times})")
+    shop.source("INSERT INTO many SELECT g, lpad(g::text, 8, '0') FROM generate_series(1, 10100) AS g")
+    stores.configure({"many": f"kind: snapshot, transform: {{mask: {{id: {PERSON}, card: {{partial: {{last: 2}}}}}}}}"})
+    exit_code, report = stores.run()
+    assert exit_code == 0, report
+    masked = sorted((token(g), f"******{g % 100:02}") for g in range(1, 10_101))
+    assert stores.rows("many", "id, card", "delta") == everywhere(masked)
+    shop.source("UPDATE many SET card = '99999999', updated_at = '2026-01-03' WHERE id = 7")
+    exit_code, report = stores.run()
+    assert exit_code == 0, report
+    assert counted(report, "many", "rows_updated") == dict.fromkeys(STORES, 1)
+    masked = sorted((one, "******99" if one == token(7) else card) for one, card in masked)
+    assert stores.rows("many", "id, card", "delta") == everywhere(masked)
+
+
 def test_with_another_key_tables_are_loaded_again(shop: Shop) -> None:
     shop.source(PEOPLE)
     shop.tables(f"tables:\n  person: {{transform: {{mask: {{id: {PERSON}}}}}}}\n")
