@@ -44,6 +44,10 @@ def _read(key: str, named: str) -> str:
 
 def _checked(key: str) -> str:
     """Never shown, not even where it is refused."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the key of masks holds bytes that are no UTF-8; expected text: {HOW}") from None
     if key and len(key) < SHORTEST:
         raise ValueError(f"the key of masks has {len(key)} characters; expected {SHORTEST} or more: {HOW}")
     return key

@@ -82,7 +82,11 @@ class RunContext(Job):
         return as_configured(self.settings.run, "question retried", table, destination)
 
     def transformer(self, work: Work) -> Transformer:
-        definition = self.definitions.get(work.table.name)
         return TransformerFactory.get_transformer(
-            work.table, definition, work.destinations, self.settings.hash_salt, self.settings.mask_key
+            work.table,
+            self.definitions.get(work.table.name),
+            work.destinations,
+            self.settings.hash_salt,
+            self.settings.mask_key,
+            self.configuration.tables,
         )

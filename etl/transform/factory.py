@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
 from pydantic import ValidationError as PydanticError
 
-from etl.config.tables.masking import objections
+from etl.config.tables.masking import foreign_key_objections, objections
 from etl.config.tables.models import TableConfig
 from etl.errors import ConfigurationError
 from etl.model import Destination, TableDefinition
@@ -23,6 +24,7 @@ from etl.transform.expressions import fault
 from etl.transform.keyed import keys_of
 
 _NONE = SecretStr("")
+_NO_TABLES: Mapping[str, TableConfig] = MappingProxyType({})
 
 
 class TransformerFactory:
@@ -45,9 +47,11 @@ class TransformerFactory:
         destinations: Collection[Destination] = (),
         hash_salt: SecretStr = _NONE,
         mask_key: SecretStr = _NONE,
+        tables: Mapping[str, TableConfig] = _NO_TABLES,
     ) -> Transformer:
-        """Raises ConfigurationError for what can be known wrong without a frame."""
-        _refuse_masks(table, definition)
+        """Raises ConfigurationError for what can be known wrong without a frame; `tables` are those that the foreign
+        keys of `definition` may point at."""
+        _refuse_masks(table, definition, tables)
         step = cls._domain_step(table)
         return DeclarativeTransformer(table, definition, tuple(destinations), keys_of(table, hash_salt, mask_key), step)
 
@@ -65,8 +69,9 @@ class TransformerFactory:
             raise fault(table, "options", f"{name} does not take them: {problems}") from error
 
 
-def _refuse_masks(table: TableConfig, definition: TableDefinition | None) -> None:
+def _refuse_masks(table: TableConfig, definition: TableDefinition | None, tables: Mapping[str, TableConfig]) -> None:
     """Once more, since only now the live source's schema may be known."""
-    refused = [fault(table, f"{step}.{name}", reason) for step, name, reason in objections(table, definition)]
+    found = (*objections(table, definition), *foreign_key_objections(table, definition, tables))
+    refused = [fault(table, f"{step}.{name}", reason) for step, name, reason in found]
     if refused:
         raise ConfigurationError([each for error in refused for each in error.faults])

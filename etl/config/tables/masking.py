@@ -62,15 +62,22 @@ def uses_key(transform: TransformConfig) -> bool:
 
 
 def foreign_key_faults(entries: Sequence[Entry]) -> Iterator[Fault]:
-    """A store with foreign keys finds no parent of a value that is other there than here."""
-    by_name = {entry.name: entry for entry in entries}
-    definitions = definitions_of({entry.name: entry.config for entry in entries})
+    tables = {entry.name: entry.config for entry in entries}
+    definitions = definitions_of(tables)
     for entry in entries:
-        definition = definitions.get(entry.name)
-        for key in definition.foreign_keys if definition else ():
-            parent = by_name.get(key.parent_table)
-            if parent is not None and _is_followed(entry.config, parent.config, key):
-                yield from _unlike(entry, parent, key)
+        for step, column, reason in foreign_key_objections(entry.config, definitions.get(entry.name), tables):
+            yield entry.at("transform", step, column).fault(f"table {entry.name}: {reason}")
+
+
+def foreign_key_objections(
+    table: TableConfig, definition: TableDefinition | None, tables: Mapping[str, TableConfig]
+) -> Iterator[Objection]:
+    """A store with foreign keys finds no parent of a value that is other there than here; `definition` calls parents as
+    `tables` does."""
+    for key in definition.foreign_keys if definition else ():
+        parent = tables.get(key.parent_table)
+        if parent is not None and _is_followed(table, parent, key):
+            yield from _unlike(table, parent, key)
 
 
 def _merged_keys(table: TableConfig, definition: TableDefinition | None) -> Iterator[Objection]:
@@ -129,17 +136,17 @@ def _is_followed(child: TableConfig, parent: TableConfig, key: ForeignKey) -> bo
     return any(links) and not any(name in side.transform.rename or name in side.transform.drop for side, name in sides)
 
 
-def _unlike(child: Entry, parent: Entry, key: ForeignKey) -> Iterator[Fault]:
+def _unlike(child: TableConfig, parent: TableConfig, key: ForeignKey) -> Iterator[Objection]:
     for name, parent_name in zip(key.columns, key.parent_columns, strict=True):
-        here, there = _protection(child.config, name), _protection(parent.config, parent_name)
-        if here == there or _is_nulled(child.config, name):
+        here, there = _protection(child, name), _protection(parent, parent_name)
+        if here == there or _is_nulled(child, name):
             continue
-        step = "mask" if name in child.config.transform.mask else "hash"
-        yield child.at("transform", step, name).fault(
-            f"table {child.name}: {name} refers to {parent_name} of {parent.name}, and no value would be found there: "
-            f"{name} is {here}, {parent_name} is {there}; make both alike (of `tokenise` the domain, too), or write "
+        reason = (
+            f"{name} refers to {parent_name} of {parent.name}, and no value would be found there: {name} is {here}, "
+            f"{parent_name} is {there}; make both alike (of `tokenise` the domain, too), or write "
             "`postgresql: {foreign_keys: false}`"
         )
+        yield "mask" if name in child.transform.mask else "hash", name, reason
 
 
 def _protection(table: TableConfig, column: str) -> str:

@@ -112,6 +112,19 @@ def test_with_another_key_tables_are_loaded_again(shop: Shop) -> None:
         assert shop.target("SELECT id FROM person") == [(token(42, key),)]
 
 
+def test_sides_of_a_foreign_key_that_are_masked_unlike_are_refused(shop: Shop) -> None:
+    """Only the live source knows of the key: its table fails before anything is written, the parent is loaded."""
+    shop.environ["ETL_MASK_KEY"] = KEY
+    shop.source(PEOPLE)
+    shop.tables(f"tables:\n  person: {{transform: {{mask: {{id: {PERSON}}}}}}}\n  purchase: {{}}\n")
+    exit_code, report = shop.run(destinations="postgresql")
+    assert (exit_code, load_of(report, "person", "postgresql")["status"]) == (1, "success")
+    assert (
+        "person refers to id of person, and no value would be found there: person is as it is, id is tokenised in the "
+        "domain person; make both alike"
+    ) in load_of(report, "purchase", "postgresql")["error"]
+
+
 def test_without_a_key_nothing_is_touched(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     shop.tables(f"tables:\n  person: {{transform: {{mask: {{id: {PERSON}}}}}}}\n")
     assert shop.run(destinations="postgresql") == (2, {})

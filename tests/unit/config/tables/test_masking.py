@@ -143,6 +143,7 @@ def test_a_key_that_cannot_be_used_is_said_and_not_shown(folder: Folder, tmp_pat
     binary.write_bytes(b"\xff\xfe")
     expected: dict[str, dict[str, str]] = {
         f"the key of masks has 6 characters; expected 32 or more: {HOW}": {"ETL_MASK_KEY": "hunter"},
+        f"the key of masks holds bytes that are no UTF-8; expected text: {HOW}": {"ETL_MASK_KEY": "\udcff" * 40},
         "ETL_MASK_KEY and ETL_MASK_KEY_FILE are both set; keep one of them": {**WITH_KEY, "ETL_MASK_KEY_FILE": "x"},
         "ETL_MASK_KEY_FILE: expected a file with the key, found No such file or directory at /no/key": {
             "ETL_MASK_KEY_FILE": "/no/key"
