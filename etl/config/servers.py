@@ -14,6 +14,7 @@ from etl.config.alerts import read_alerts
 from etl.config.destinations.registry import known_destinations
 from etl.config.document import Node
 from etl.config.lineage import read_lineage
+from etl.config.mask_key import read_mask_key
 from etl.config.page import read_page
 from etl.config.server_reader import ENVIRONMENT, ServerReader, environment
 from etl.config.settings import PostgreSQLSettings, RunSettings, Settings
@@ -36,7 +37,8 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
     alerts, faults = read_alerts(document)
     page, page_faults = read_page(document, environ)
     lineage, lineage_faults = read_lineage(environ)
-    reader.faults += [*faults, *page_faults, *lineage_faults]
+    mask_key, key_faults = read_mask_key(environ)
+    reader.faults += [*faults, *page_faults, *lineage_faults, *key_faults]
     settings = Settings(
         source=reader.postgresql("source", "ETL_SOURCE_POSTGRES_URL", "ETL_SOURCE_POSTGRES_CA_FILE"),
         ledger=ledger or servers["postgresql"],
@@ -49,6 +51,7 @@ def read_settings(document: Node, environ: Mapping[str, str], config_dir: Path) 
         page=page,
         lineage=lineage,
         hash_salt=SecretStr(environ.get("ETL_HASH_SALT", "")),
+        mask_key=mask_key,
         config_dir=config_dir,
         **{name: server for name, server in servers.items() if name in Settings.model_fields},
         others={name: server for name, server in servers.items() if name not in Settings.model_fields},
@@ -60,7 +63,8 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Every secret value of the configuration, for the filters of logs and reports."""
     own = (settings.source, settings.ledger, settings.staging, settings.orchestrator)
     servers = (*own, *(settings.server(name) for name in known_destinations()))
-    values = [settings.hash_salt, *(value for server in servers if server is not None for _, value in server)]
+    values = [value for server in servers if server is not None for _, value in server]
+    values += [settings.hash_salt, settings.mask_key]
     secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
     others = (*settings.alerts.secrets, *settings.page.secrets, *(settings.lineage.secrets if settings.lineage else ()))
     return tuple(dict.fromkeys((*filter(None, secrets), *others)))

@@ -146,6 +146,8 @@ class Settings(FrozenModel):
     """Whether and as what a run of the main job is told to an OpenLineage server."""
     hash_salt: SecretStr = SecretStr("")
     """Put before every value that `transform.hash` hashes; ETL_HASH_SALT."""
+    mask_key: SecretStr = SecretStr("")
+    """Of what `transform.mask` makes by a key; ETL_MASK_KEY, or the file that ETL_MASK_KEY_FILE names."""
     config_dir: Path = Path("conf")
 
     def server(self, destination: Destination) -> FrozenModel | None:

@@ -16,7 +16,7 @@ from etl.nearest import suggestion
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 KeysAt = Mapping[tuple[str, ...], Iterable[str]]
-"""Valid keys of each mapping in a tree, by its path; for the nearest name of an unknown key."""
+"""Valid keys of each mapping in a tree, by its path; for the nearest name of an unknown key. `*` is any key."""
 
 _CHOICES = frozenset({"enum", "literal_error", "union_tag_invalid"})
 _QUOTED = re.compile(r"'([^']*)'")
@@ -47,7 +47,7 @@ def _fault(details: ErrorDetails, root: Node, keys_at: KeysAt) -> Fault:
     if kind == "extra_forbidden":
         key, parent = path[-1], path[:-1]
         where = f" in {'.'.join(parent)}" if parent else ""
-        return node.fault(f"unknown key {key!r}{where}; {suggestion(key, keys_at.get(parent, ()))}")
+        return node.fault(f"unknown key {key!r}{where}; {suggestion(key, _valid_at(parent, keys_at))}")
     if kind in ("missing", "union_tag_not_found"):
         key = str(details["loc"][-1]) if kind == "missing" else "type"
         return node.fault(f"{f'{label}: ' if label else ''}key {key!r} is missing")
@@ -58,6 +58,15 @@ def _fault(details: ErrorDetails, root: Node, keys_at: KeysAt) -> Fault:
     if kind == "value_error":
         return node.fault(f"{label}: {message.removeprefix('Value error, ')}")
     return node.fault(f"{label}: {message.replace('Input should', 'should', 1)}; found{found or ' another value'}")
+
+
+def _valid_at(path: tuple[str, ...], keys_at: KeysAt) -> Iterable[str]:
+    fitting = (
+        keys
+        for known, keys in keys_at.items()
+        if len(known) == len(path) and all(one in (step, "*") for one, step in zip(known, path, strict=True))
+    )
+    return next(fitting, ())
 
 
 def _discriminator(details: ErrorDetails) -> tuple[str, ...]:

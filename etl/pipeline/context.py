@@ -84,7 +84,11 @@ class RunContext(Job):
         return as_configured(self.settings.run, "question retried", table, destination)
 
     def transformer(self, work: Work) -> Transformer:
-        salt = self.settings.hash_salt
         return TransformerFactory.get_transformer(
-            work.table, self.definitions.get(work.table.name), work.destinations, salt
+            work.table,
+            self.definitions.get(work.table.name),
+            work.destinations,
+            self.settings.hash_salt,
+            self.settings.mask_key,
+            self.configuration.tables,
         )

@@ -20,6 +20,7 @@ from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import Job, RunContext, Work
 from etl.pipeline.maintenance import plan_maintenance, upkeep_of
 from etl.pipeline.opening import reading_context
+from etl.pipeline.tables.boundary import told_of
 from etl.pipeline.tables.keys import with_live_keys
 from etl.pipeline.tables.loose_keys import loose_keys
 from etl.pipeline.tables.shares import Share, is_unchanged, plan_shares, read_shares
@@ -43,7 +44,7 @@ def rehearse(job: Job, assignment: Assignment) -> int:
                 for line in describe(context, work):
                     console.print(line, markup=False)
             except (EtlError, PySparkException, Py4JError) as error:
-                console.print(f"{work.table.name}: would fail: {explained(error)}", markup=False)
+                console.print(f"{work.table.name}: would fail: {told_of(explained(error), work.table)}", markup=False)
                 exit_code = Exit.FAILED
     return exit_code
 

@@ -98,6 +98,10 @@ _SAID = re.compile(r"^(?:: |Caused by: |\s*)(?P<kind>(?:[\w$]+\.)+[\w$]+)(?:: (?
 _CONDITION = re.compile(r"^\[[A-Z][A-Z0-9_.]+\] ")
 _CLASS = re.compile(r"\b(?:[a-z_][\w$]*\.){2,}[A-Z][\w$]*(?:: )?")
 _NOISE = re.compile(r"\s*(?:\(SDK Attempt Count: \d+\)|, Request ID: [\w-]*|:null\b)")
+_OF_VALUES = re.compile(
+    r"SQLSTATE: (?:22|42601|P0001)|com\.fasterxml\.jackson|java\.lang\.NumberFormatException|java\.time\.\S*Exception"
+)
+"""What Spark raises where an expression cannot be computed of a row, and most often says of which value."""
 _LONGEST = 1_000
 _OF_A_DYING_JVM = ('dagScheduler()" is null', "dagScheduler() is null", "Exception while sending command")
 """What is asked of it, or was being asked, while it takes its context down."""
@@ -126,6 +130,15 @@ def explained(error: BaseException, *, table: str | None = None, destination: st
     said = _of_spark(error, table, destination) if is_of_spark(error) else _unexpected(error, table, destination)
     said.__cause__ = error
     return said
+
+
+def is_of_values(error: BaseException | None) -> bool:
+    """Whether it, or what it was raised from, is of an expression that has no result for a value: its text may hold the
+    value."""
+    if error is None:
+        return False
+    is_told = is_of_spark(error) and _OF_VALUES.search(_full_text(error)) is not None
+    return is_told or is_of_values(error.__cause__)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from py4j.java_gateway import JavaGateway, JVMView
 from pyspark import SparkConf, SparkContext
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from etl.config.destinations.s3.settings import S3Settings
@@ -29,6 +30,7 @@ from etl.spark.tls import trust_ca
 LOG_CONFIGURATION = DEFAULT_CONFIG_DIR / "log4j2.properties"
 TRUST_STORES = ivy_dir() / "trust"
 _OF_SUBMISSION = ("spark.master", "spark.driver.", "spark.jars.")
+_OF_PYSPARK = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 _KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
 _TEMPORARY_KEYS_PROVIDER = "org.apache.hadoop.fs.s3a.TemporaryAWSCredentialsProvider"
@@ -49,6 +51,7 @@ def build_session(app_name: str = "ownlens-etl", options: Mapping[str, str] | No
     _check_options(spark)
     _use_utc_in_jvm(spark)
     _log_to_file(spark)
+    _log_no_exceptions_here()
     _share_code_with_executors(spark)
     return spark
 
@@ -171,6 +174,13 @@ def _log_to_file(spark: SparkSession) -> None:
     jvm.java.lang.System.setProperty("etl.log.dir", str(log_dir()))
     location = jvm.java.net.URI.create(LOG_CONFIGURATION.as_uri())
     jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure(location)
+
+
+def _log_no_exceptions_here() -> None:
+    """PySpark writes each exception to standard error before it raises it, values of rows included; whoever catches it
+    says what is to be said."""
+    for name in _OF_PYSPARK:
+        PySparkLogger.getLogger(name).disabled = True
 
 
 def _share_code_with_executors(spark: SparkSession) -> None:

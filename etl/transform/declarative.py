@@ -17,9 +17,10 @@ from etl.statements.spark_values import to_json
 from etl.transform import steps
 from etl.transform.conform import conform
 from etl.transform.draft import FAILURE, SOURCE, Draft, start
+from etl.transform.keyed import Keys
 from etl.transform.keys import is_unique_at_source, keep_one_of_each_key, refuse_null_keys, remember_order
 from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed, final_field
-from etl.transform.privacy import hashed, masked
+from etl.transform.privacy import hashed, masked_as_it_came
 from etl.transform.ranges import destination_rules
 from etl.transform.untouched import Untouched, untouched
 
@@ -48,7 +49,7 @@ class DeclarativeTransformer:
     table: TableConfig
     definition: TableDefinition | None
     destinations: tuple[Destination, ...]
-    salt: str
+    keys: Keys
     domain_step: DomainStep | None = None
 
     def untouched(self, rows: pa.Table, schema: StructType) -> Untouched | None:
@@ -57,13 +58,13 @@ class DeclarativeTransformer:
         return untouched(rows, schema, self.table, self.definition, self.destinations, self._enforced_types())
 
     def transform(self, df: DataFrame) -> Transformed:
-        draft = self._start(conform(df, self.table.name))
+        draft = self._start(self.keys.put_into(conform(df, self.table.name)))
         draft = steps.reject_unreadable(draft)
         draft = steps.rename(draft, self.table.transform.rename)
         draft = self._clean(draft)
         draft = self._check(draft)
         draft = remember_order(draft, self.table, self._deduplicate())
-        draft = steps.drop(steps.protect(draft, self.table, self.salt), self.table)
+        draft = steps.drop(steps.protect(draft, self.table, self.keys), self.table)
         if self.domain_step is not None:
             draft = self.domain_step(draft)
         return self._finish(self._check_for_stores(draft))
@@ -95,9 +96,10 @@ class DeclarativeTransformer:
         if final in transform.drop:
             return None
         if final in transform.hash:
-            return f"{hashed(name, self.salt)} AS {identifier}"
+            return f"{hashed(name, self.keys)} AS {identifier}"
         if final in transform.mask:
-            return f"{masked(name, transform.mask[final])} AS {identifier}"
+            shown = masked_as_it_came(self.table.name, final, name, transform.mask[final])
+            return f"{shown} AS {identifier}"
         return identifier
 
     def _clean(self, draft: Draft) -> Draft:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
 from pydantic import ValidationError as PydanticError
 
+from etl.config.tables.masking import foreign_key_objections, objections
 from etl.config.tables.models import TableConfig
+from etl.errors import ConfigurationError
 from etl.model import Destination, TableDefinition
 from etl.nearest import suggestion
 from etl.transform.declarative import DeclarativeTransformer, DomainStep, Transformer
@@ -18,9 +21,10 @@ from etl.transform.domains.editorial import ArticleText
 from etl.transform.domains.predictions import PredictionBands
 from etl.transform.domains.sessions import SessionMetrics
 from etl.transform.expressions import fault
-from etl.transform.privacy import salt_of
+from etl.transform.keyed import keys_of
 
-_NO_SALT = SecretStr("")
+_NONE = SecretStr("")
+_NO_TABLES: Mapping[str, TableConfig] = MappingProxyType({})
 
 
 class TransformerFactory:
@@ -41,12 +45,15 @@ class TransformerFactory:
         table: TableConfig,
         definition: TableDefinition | None,
         destinations: Collection[Destination] = (),
-        hash_salt: SecretStr = _NO_SALT,
+        hash_salt: SecretStr = _NONE,
+        mask_key: SecretStr = _NONE,
+        tables: Mapping[str, TableConfig] = _NO_TABLES,
     ) -> Transformer:
-        """Raises ConfigurationError for what can be known wrong without a frame."""
-        _refuse_masked_keys(table, definition)
+        """Raises ConfigurationError for what can be known wrong without a frame; `tables` are those that the foreign
+        keys of `definition` may point at."""
+        _refuse_masks(table, definition, tables)
         step = cls._domain_step(table)
-        return DeclarativeTransformer(table, definition, tuple(destinations), salt_of(hash_salt), step)
+        return DeclarativeTransformer(table, definition, tuple(destinations), keys_of(table, hash_salt, mask_key), step)
 
     @classmethod
     def _domain_step(cls, table: TableConfig) -> DomainStep | None:
@@ -62,11 +69,9 @@ class TransformerFactory:
             raise fault(table, "options", f"{name} does not take them: {problems}") from error
 
 
-def _refuse_masked_keys(table: TableConfig, definition: TableDefinition | None) -> None:
-    """Masked values collide, and a target keeps what the source calls unique."""
-    unique = set(table.key)
-    if definition is not None:
-        keys = (definition.primary_key, *definition.unique_keys)
-        unique |= {table.transform.rename.get(name, name) for key in keys for name in key}
-    if masked := sorted(unique & set(table.transform.mask)):
-        raise fault(table, "mask", f"{', '.join(masked)} must stay unique; use `hash` or `drop` for it")
+def _refuse_masks(table: TableConfig, definition: TableDefinition | None, tables: Mapping[str, TableConfig]) -> None:
+    """Once more, since only now the live source's schema may be known."""
+    found = (*objections(table, definition), *foreign_key_objections(table, definition, tables))
+    refused = [fault(table, f"{step}.{name}", reason) for step, name, reason in found]
+    if refused:
+        raise ConfigurationError([each for error in refused for each in error.faults])

@@ -9,14 +9,17 @@ from functools import reduce
 from pyspark.sql import functions as F
 from pyspark.sql.types import NullType, StructField
 
+from etl.config.tables.masks import domain_of, keeps_type, kind_of, makes_null, misfit
 from etl.config.tables.models import FileSource, TableConfig
 from etl.model import UNREADABLE, TableDefinition
+from etl.nearest import suggestion
 from etl.postgresql_types import format_type
 from etl.statements.quoting import spark_identifier, spark_literal
-from etl.statements.types import is_wide_numeric
+from etl.statements.types import is_wide_numeric, postgresql_type_of
 from etl.transform.casting import cast_to, has_failed
 from etl.transform.draft import Check, Draft, column_of
-from etl.transform.expressions import condition, expression
+from etl.transform.expressions import condition, expression, fault
+from etl.transform.keyed import Keys
 from etl.transform.outcome import TRIMMED, Outcome
 from etl.transform.privacy import hashed, masked
 from etl.transform.text import cleaned, is_free_text
@@ -29,11 +32,12 @@ def reject_unreadable(draft: Draft) -> Draft:
     """Extract names the column and the value that a frame cannot hold."""
     if UNREADABLE not in draft.frame.columns:
         return draft
-    name = f"substring_index({UNREADABLE}, '=', 1)"
-    shown = UNREADABLE
-    if draft.unshown:
-        unshown = ", ".join(spark_literal(name) for name in sorted({*draft.unshown}))
-        shown = f"CASE WHEN {name} IN ({unshown}) THEN {name} ELSE {UNREADABLE} END"
+    # a column's name may hold an equals sign itself
+    cases = [
+        f"WHEN startswith({UNREADABLE}, {spark_literal(f'{name}=')}) THEN {spark_literal(name)}"
+        for name in sorted(draft.unshown)
+    ]
+    shown = f"CASE {' '.join(cases)} ELSE {UNREADABLE} END" if cases else UNREADABLE
     reason = f"concat({spark_literal(_UNREADABLE_REASON)}, {shown})"
     checked = draft.failing([Check("unreadable", f"{UNREADABLE} IS NOT NULL", reason)])
     return replace(checked, frame=checked.frame.drop(UNREADABLE))
@@ -129,13 +133,39 @@ def check_rules(draft: Draft, table: TableConfig) -> Draft:
     )
 
 
-def protect(draft: Draft, table: TableConfig, salt: str) -> Draft:
+def protect(draft: Draft, table: TableConfig, keys: Keys) -> Draft:
     """Hashes and masks; an address masked to its network is still an address, masked JSON still JSON."""
-    columns = {name: hashed(name, salt) for name in table.transform.hash}
-    columns |= {name: masked(name, kind) for name, kind in table.transform.mask.items()}
-    types = draft.postgresql_types
-    still = {n: types[n] for n, kind in table.transform.mask.items() if types.get(n) in _KEPT_BY.get(kind, ())}
-    return draft.retyped(columns, still)
+    masks, types, fields = table.transform.mask, draft.postgresql_types, draft.fields
+    _refuse_unprotected(table, draft)
+    columns = {name: hashed(name, keys) for name in table.transform.hash}
+    columns |= {
+        name: masked(name, mask, fields[name].dataType, domain_of(mask, table.name, name))
+        for name, mask in masks.items()
+    }
+    still = {
+        name: types[name]
+        for name, mask in masks.items()
+        if name in types and (keeps_type(mask) or types[name] in _KEPT_BY.get(kind_of(mask), ()))
+    }
+    nulled = {name for name, mask in masks.items() if makes_null(mask)}
+    protected = draft.retyped(columns, still)
+    return replace(protected, never_null=protected.never_null - nulled)
+
+
+def _refuse_unprotected(table: TableConfig, draft: Draft) -> None:
+    """Of columns that are known only now: Spark would find one whose name differs by case, and what is kept of rejected
+    rows would not. What is to be dropped may be gone already."""
+    fields, transform = draft.fields, table.transform
+    alike = {name.casefold() for name in fields}
+    needed = [("hash", name) for name in transform.hash] + [("mask", name) for name in transform.mask]
+    needed += [("drop", name) for name in transform.drop if name.casefold() in alike]
+    for step, name in needed:
+        if name not in fields:
+            raise fault(table, step, f"table {table.name} has no column {name!r}; {suggestion(name, fields)}")
+    for name, mask in transform.mask.items():
+        found = draft.postgresql_types.get(name) or postgresql_type_of(fields[name].dataType.simpleString())
+        if reason := misfit(mask, found):
+            raise fault(table, f"mask.{name}", reason)
 
 
 def drop(draft: Draft, table: TableConfig) -> Draft:

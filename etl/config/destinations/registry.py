@@ -26,7 +26,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED = frozenset({
     # of etl.yaml, and of what it becomes
     *("source", "ledger", "staging", "staging_schema", "orchestrator", "orchestrator_schema", "alerts", "page"),
-    *("lineage", "run", "others", "hash_salt", "config_dir", "source_schema"),
+    *("lineage", "run", "others", "hash_salt", "mask_key", "config_dir", "source_schema"),
     # of a table's entry
     *("extract", "transform", "kind", "kinds", "defaults", "domain", "key", "date_column", "null_safe_key", "enabled"),
     *("conflict_resolution", "schema_contract", "vanished_rows", "maximum_deleted", "maximum_rejected", "numeric_as"),

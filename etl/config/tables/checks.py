@@ -9,6 +9,7 @@ from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.destinations.registry import known_destinations
 from etl.config.settings import Settings
 from etl.config.tables.entry import Entry, Locator
+from etl.config.tables.masking import foreign_key_faults, key_faults, mask_faults
 from etl.config.tables.models import FileFormat, FileSource, PostgreSQLSource, TableConfig
 from etl.config.tables.modes import finds_by_key, replaces_all
 from etl.errors import Fault
@@ -28,6 +29,7 @@ def table_faults(entry: Entry) -> Iterator[Fault]:
     if isinstance(config.source, FileSource) and config.source.format is FileFormat.CSV and not config.source.columns:
         yield entry.at("source").fault(f"CSV files of table {entry.name} need `columns`: a name and type for each")
     yield from _hidden_names(entry)
+    yield from mask_faults(entry)
     for destination, load in config.loads.items():
         if load.enabled:
             yield from _load_faults(entry, load, partial(entry.at, "loads", destination))
@@ -68,6 +70,8 @@ def _load_faults(entry: Entry, load: TableLoadConfig, at: Locator) -> Iterator[F
 
 
 def common_faults(entries: Sequence[Entry], settings: Settings) -> Iterator[Fault]:
-    """Two tables that would write into each other's place, or into their source's."""
+    """Two tables that would write into each other's place, or into their source's; and what masks need of others."""
     for spec in known_destinations().values():
         yield from spec.common_faults(entries, settings)
+    yield from key_faults(entries, settings)
+    yield from foreign_key_faults(entries)

@@ -138,7 +138,8 @@ def _touched_faults(entry: Entry) -> Iterator[Fault]:
     config, transform = entry.config, entry.config.transform
     if config.extract.mode is not ExtractMode.INCREMENTAL or config.date_column is None:
         return
-    for step, made in (("derive", transform.derive), ("cast", transform.cast), ("default", transform.default)):
+    steps = ("derive", "cast", "default", "mask")
+    for step, made in ((step, getattr(transform, step)) for step in steps):
         for destination, load in config.loads.items():
             if config.date_column in made and load.enabled and replaces_partitions(load):
                 yield entry.at("transform", step, config.date_column).fault(

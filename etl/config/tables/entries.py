@@ -17,6 +17,7 @@ from etl.config.destinations.spec import DestinationSpec
 from etl.config.document import Node, UnknownValueFault, merge
 from etl.config.frozen import FrozenModel
 from etl.config.tables.entry import Entry
+from etl.config.tables.masks import MaskWith, Partial, Tokenise
 from etl.config.tables.models import (
     Deduplicate,
     ExtractConfig,
@@ -49,6 +50,9 @@ _KEYS_AT: dict[tuple[str, ...], Iterable[str]] = {
     ("source",): {**PostgreSQLSource.model_fields, **FileSource.model_fields},
     ("extract",): ExtractConfig.model_fields,
     ("transform",): TransformConfig.model_fields,
+    ("transform", "mask", "*"): MaskWith.model_fields,
+    ("transform", "mask", "*", "partial"): Partial.model_fields,
+    ("transform", "mask", "*", "tokenise"): Tokenise.model_fields,
     ("transform", "deduplicate"): Deduplicate.model_fields,
     ("transform", "deduplicate", "order_by", "0"): OrderColumn.model_fields,
 }

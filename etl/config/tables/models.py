@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.frozen import FrozenModel
+from etl.config.tables.masks import Mask
 from etl.model import Destination, ExtractMode, TableDefinition, TableKind
 from etl.postgresql_types import format_type
 
@@ -112,7 +113,7 @@ class TransformConfig(FrozenModel):
     rules: dict[str, str] = Field(default_factory=dict)
     deduplicate: Deduplicate | None = None
     hash: tuple[str, ...] = ()
-    mask: dict[str, Literal["email", "phone", "ip", "name", "json", "all"]] = Field(default_factory=dict)
+    mask: dict[str, Mask] = Field(default_factory=dict)
     drop: tuple[str, ...] = ()
     transformer: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.tables.columns import columns_left
+from etl.config.tables.masking import uses_key
 from etl.config.tables.modes import deletes_vanished, replaces_partitions
 from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
@@ -91,7 +92,7 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
     if bounds not in measured:
         measured[bounds] = _measure(context, work, bounds)
     config = work.load_config(destination)
-    salt = context.settings.hash_salt.get_secret_value()
+    secrets = (context.settings.hash_salt.get_secret_value(), context.settings.mask_key.get_secret_value())
     definition = context.definitions.get(work.table.name)
     knows_columns = context.sources.of(work.table).knows_columns
     if definition is not None and watermark is not None and knows_columns:
@@ -102,11 +103,11 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
         bounds,
         measured[bounds],
         watermark,
-        config_hash(work, config, definition, salt),
+        config_hash(work, config, definition, *secrets),
         definition.columns if definition else None,
         _source_changes(watermark, definition, is_whole=bounds.is_whole_table) if knows_columns else (),
         watermark is not None
-        and watermark.config_hash != config_hash(work, config, _as_taken(definition, watermark), salt),
+        and watermark.config_hash != config_hash(work, config, _as_taken(definition, watermark), *secrets),
     )
 
 
@@ -228,7 +229,9 @@ def marks_after(context: RunContext, work: Work, share: Share) -> tuple[str | No
     return mark, None, share.measurement.tail_fingerprint if moved else None
 
 
-def config_hash(work: Work, config: TableLoadConfig, definition: TableDefinition | None, salt: str = "") -> str:
+def config_hash(
+    work: Work, config: TableLoadConfig, definition: TableDefinition | None, salt: str = "", mask_key: str = ""
+) -> str:
     """Changes whenever the same source rows could look different in the target."""
     facts = {
         "load": config.said(exclude=config.beside_rows),
@@ -237,6 +240,8 @@ def config_hash(work: Work, config: TableLoadConfig, definition: TableDefinition
         "hash_salt": hashlib.sha256(salt.encode()).hexdigest(),
         "columns": [(column.name, column.type, column.nullable) for column in definition.columns] if definition else [],
     }
+    if uses_key(work.table.transform):
+        facts["mask_key"] = hashlib.sha256(mask_key.encode()).hexdigest()
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

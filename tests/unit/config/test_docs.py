@@ -14,6 +14,7 @@ from etl.config.destinations.s3.settings import S3Settings
 from etl.config.page import OidcRoles, OidcSettings, PageSettings
 from etl.config.settings import PostgreSQLSettings, RunSettings
 from etl.config.tables.entries import entry_keys
+from etl.config.tables.masks import MaskWith, Partial, Tokenise
 from etl.config.tables.models import ExtractConfig, FileSource, PostgreSQLSource, TransformConfig
 from etl.project import DEFAULT_CONFIG_DIR
 from tests.unit.config.conftest import Folder
@@ -24,6 +25,9 @@ MODELS: tuple[type[BaseModel], ...] = (
     FileSource,
     ExtractConfig,
     TransformConfig,
+    MaskWith,
+    Partial,
+    Tokenise,
     *(spec.load_config for spec in BUILT_IN),
     PostgreSQLSettings,
     ClickHouseSettings,
