@@ -146,18 +146,20 @@ def test_a_value_that_one_store_cannot_hold_is_the_nearest_there_alone(stores: S
 
 def test_by_default_such_a_row_goes_to_no_store(stores: Stores, lane: str) -> None:
     shop = stores.shop
-    shop.source(PEOPLE)
+    shop.source(f"{PEOPLE} INSERT INTO people VALUES (10, 'infinity')")
     stores.configure({"people": "maximum_rejected: 100%, clickhouse: {out_of_range: {seen: reject_there}}"})
     exit_code, report = stores.run()
     assert exit_code == 0, report
     assert shown(stores) == {**everywhere(of_ids([1, 6, 7, 9])), "clickhouse": of_ids([1, 9])}
-    assert counted(report, "people", "rows_rejected") == {"clickhouse": 7, "postgresql": 5, "s3": 5}
-    assert adds_up(report, 9)
+    assert counted(report, "people", "rows_rejected") == {"clickhouse": 8, "postgresql": 6, "s3": 6}
+    assert adds_up(report, 10)
     assert [(destination, number) for destination, _, _, number in rejects(shop)] == [
         *((None, number) for number in (2, 3, 4, 5)),
         *(("clickhouse", number) for number in (6, 7)),
         (None, 8),
+        (None, 10),
     ]
+    assert rejects(shop)[-1][1] == "unreadable"  # no frame has such a day
 
 
 def test_too_many_that_one_store_refuses_fail_that_load_alone(stores: Stores) -> None:
