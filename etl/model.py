@@ -87,6 +87,19 @@ class VanishedRows(StrEnum):
     KEEP = "keep"
 
 
+class OutOfRange(StrEnum):
+    """What becomes of a row with a value that one of its stores cannot hold: it goes to none of them, to all others, or
+    there, too, with NULL or the nearest value that the store holds in its place."""
+
+    REJECT_EVERYWHERE = "reject_everywhere"
+    REJECT_THERE = "reject_there"
+    SET_NULL = "set_null"
+    CLAMP = "clamp"
+
+
+ALTERING = frozenset({OutOfRange.SET_NULL, OutOfRange.CLAMP})
+
+
 class Maintenance(StrEnum):
     """When a run does a target's upkeep, once its loads have ended."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -20,6 +21,7 @@ from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import Job, RunContext, Work
 from etl.pipeline.maintenance import plan_maintenance, upkeep_of
 from etl.pipeline.opening import reading_context
+from etl.pipeline.tables import apart
 from etl.pipeline.tables.boundary import told_of
 from etl.pipeline.tables.keys import with_live_keys
 from etl.pipeline.tables.loose_keys import loose_keys
@@ -27,6 +29,7 @@ from etl.pipeline.tables.shares import Share, is_unchanged, plan_shares, read_sh
 from etl.pipeline.tables.stand_ins import held_as_text
 from etl.pipeline.tables.tally import refuse_bad_keys, rules_broken, tally
 from etl.spark.causes import explained
+from etl.transform.apart import taken_from
 from etl.transform.outcome import Outcome
 
 
@@ -63,6 +66,8 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
         definition = context.definitions.get(work.table.name)
         yield from (f"  {note}" for note in loose_keys(share.config, work.table, definition))
         yield from (f"  passed over: {file}" for file in share.measurement.files_skipped)
+        if said := apart.planned(share.config):
+            yield f"  {said}"
         if is_unchanged(context, share):
             yield "  nothing to do: the source is unchanged"
             yield from _maintenance_planned(context, work, share)
@@ -90,12 +95,17 @@ def _checked(context: RunContext, work: Work) -> Iterator[str]:
     shares = plan_shares(context, work)
     frame, shares = read_shares(context, work, shares)
     transformed = context.transformer(work).transform(frame)
-    counts = tally(transformed.tagged, columns=(), digests=None)
+    counts = tally(transformed.tagged, columns=(), digests=None, apart=transformed.hidden)
     refuse_bad_keys(work.table, lambda: transformed.tagged, counts, context.definitions.get(work.table.name))
     for share in shares:
-        rejected = counts.of(Outcome.REJECTED)
-        refuse_too_many_rejected(share.config, rejected, counts.read, lambda: rules_broken(transformed.tagged))
+        of_it = transformed.apart.get(share.destination)
+        tagged = taken_from(transformed.tagged, of_it) if of_it else transformed.tagged
+        rejected = counts.of(Outcome.REJECTED) + apart.refused(of_it, counts)
+        refuse_too_many_rejected(share.config, rejected, counts.read, partial(rules_broken, tagged))
     outcomes = ", ".join(f"{rows} {outcome}" for outcome, rows in sorted(counts.rows.items()))
     yield f"{work.table.name}: {counts.read} rows read" + (f" ({outcomes})" if outcomes else "")
     if counts.trimmed:
         yield f"  text of {counts.trimmed} rows is trimmed (transform.trim)"
+    for share in shares:
+        of_it = transformed.apart.get(share.destination)
+        yield from (f"  {note}" for note in apart.told(of_it, counts, share.destination))

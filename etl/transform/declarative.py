@@ -11,17 +11,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from etl.config.tables.models import Deduplicate, TableConfig
-from etl.model import HIDDEN, WATERMARK, Destination, TableDefinition
+from etl.model import HIDDEN, WATERMARK, Destination, OutOfRange, TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.statements.spark_values import to_json
 from etl.transform import steps
+from etl.transform.apart import refuse_words, set_apart, words_of
 from etl.transform.conform import conform
 from etl.transform.draft import FAILURE, SOURCE, Draft, start
 from etl.transform.keyed import Keys
 from etl.transform.keys import is_unique_at_source, keep_one_of_each_key, refuse_null_keys, remember_order
-from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed, final_field
+from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed, final_field, shown
 from etl.transform.privacy import hashed, masked_as_it_came
-from etl.transform.ranges import destination_rules
+from etl.transform.ranges import limits, range_checks
 from etl.transform.untouched import Untouched, untouched
 
 _NUL_ESCAPED, _NUL_SHOWN = r"(?<!\\)((?:\\\\)*)\\u0000", r"$1\\u2400"
@@ -116,7 +117,7 @@ class DeclarativeTransformer:
         """A partition has a day, a value fits its column everywhere, a key is there and there once."""
         if self.table.date_column and self.table.date_column in draft.names:
             draft = steps.require(draft, (self.table.date_column,))
-        draft = draft.failing(destination_rules(self.destinations, draft, self._enforced_types()))
+        draft = self._check_ranges(draft)
         if not self.table.key:
             return draft
         if not self._is_null_safe():
@@ -124,6 +125,16 @@ class DeclarativeTransformer:
         if is_unique_at_source(self.table, self.definition):
             return draft
         return keep_one_of_each_key(draft, self.table.key, self._deduplicate())
+
+    def _check_ranges(self, draft: Draft) -> Draft:
+        """What one store cannot hold keeps a row out of all, or is for that store to be without."""
+        fields = draft.fields
+        never_null = draft.never_null.union(name for name, field in fields.items() if not field.nullable)
+        refuse_words(self.table, self.destinations, fields, never_null)
+        found = limits(self.destinations, fields.values(), draft.postgresql_types, self._enforced_types())
+        words = words_of(self.table, found, never_null)
+        for_all = [limit for limit, word in words.items() if word is OutOfRange.REJECT_EVERYWHERE]
+        return set_apart(draft.failing(range_checks(draft, for_all)), words)
 
     def _deduplicate(self) -> Deduplicate | None:
         needed = bool(self.table.key) and not is_unique_at_source(self.table, self.definition)
@@ -144,14 +155,16 @@ class DeclarativeTransformer:
         }
 
     def _finish(self, draft: Draft) -> Transformed:
+        refused = [f"{spark_identifier(each.refused)} IS NOT NULL" for each in draft.apart.values() if each.refused]
         tagged = draft.frame.selectExpr(
             *(spark_identifier(name) for name in draft.names),
             f"coalesce({FAILURE}.outcome, '{Outcome.GOOD}') AS {OUTCOME}",
             f"{FAILURE}.rule AS {RULE}",
-            f"translate({FAILURE}.reason, char(0), '\u2400') AS {REASON}",
-            f"CASE WHEN {FAILURE} IS NOT NULL THEN {_AS_JSON} END AS {ROW}",
+            f"{shown(f'{FAILURE}.reason')} AS {REASON}",
+            f"CASE WHEN {' OR '.join([f'{FAILURE} IS NOT NULL', *refused])} THEN {_AS_JSON} END AS {ROW}",
             *(name for name in (WATERMARK, TRIMMED) if name in draft.frame.columns),
+            *(spark_identifier(name) for each in draft.apart.values() for name in each.hidden),
         )
         types, never_null = draft.postgresql_types, draft.never_null
         fields = (final_field(field, types.get(name), never_null) for name, field in draft.fields.items())
-        return Transformed(tagged, tuple(fields))
+        return Transformed(tagged, tuple(fields), draft.apart)

@@ -13,9 +13,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField
 
-from etl.model import HIDDEN, POSTGRESQL_TYPE
+from etl.model import HIDDEN, POSTGRESQL_TYPE, Destination
 from etl.statements.quoting import spark_identifier, spark_literal
-from etl.transform.outcome import Outcome
+from etl.transform.outcome import Apart, Outcome
 
 SOURCE, FAILURE = "_etl_source", "_etl_failure"
 _NO_FAILURE = "CAST(NULL AS struct<outcome:string,rule:string,reason:string>)"
@@ -39,13 +39,14 @@ class Check:
 class Draft:
     """`never_null` are the columns that hold no NULL once all rejects are gone. `unshown` are those whose values may
     not appear in a reason: they are hashed, masked or dropped. `postgresql_types` are known for columns whose type
-    does not just follow from Spark's.
+    does not just follow from Spark's. `apart` are the stores that take some rows otherwise.
     """
 
     frame: DataFrame
     never_null: frozenset[str] = frozenset()
     unshown: frozenset[str] = frozenset()
     postgresql_types: Mapping[str, str] = field(default_factory=dict)
+    apart: Mapping[Destination, Apart] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -65,6 +66,10 @@ class Draft:
         """New columns, or new values of new types; without one in `types` it follows from Spark's."""
         others = {name: type_ for name, type_ in self.postgresql_types.items() if name not in columns}
         return replace(self.altered(columns), postgresql_types={**others, **(types or {})})
+
+    def beside(self, hidden: Mapping[str, str], destination: Destination, apart: Apart) -> Draft:
+        """With the hidden columns of a store that takes some rows otherwise."""
+        return replace(self.altered(hidden), apart={**self.apart, destination: apart})
 
     def failing(self, checks: Iterable[Check]) -> Draft:
         """The first failure of a row is the one that is told."""

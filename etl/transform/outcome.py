@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -22,7 +22,7 @@ from pyspark.sql.types import (
 )
 
 from etl.ledger.values import Reject
-from etl.model import POSTGRESQL_TYPE
+from etl.model import POSTGRESQL_TYPE, Destination, OutOfRange
 from etl.statements.quoting import spark_identifier
 
 OUTCOME = "_etl_outcome"
@@ -42,16 +42,45 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Altered:
+    """A column of which one store gets other values: where `hidden` is not NULL, NULL (`set_null`) or what stands there
+    (`clamp`)."""
+
+    column: str
+    word: OutOfRange
+    hidden: str
+
+
+@dataclass(frozen=True)
+class Apart:
+    """What one store alone refuses, or gets altered. `refused` is a hidden column, an array of rule and reason, NULL in
+    rows that the store takes."""
+
+    refused: str | None
+    altered: tuple[Altered, ...]
+
+    @property
+    def hidden(self) -> list[str]:
+        return [*([self.refused] if self.refused else []), *(each.hidden for each in self.altered)]
+
+
+def hidden_of(apart: Mapping[Destination, Apart]) -> list[str]:
+    return [name for each in apart.values() for name in each.hidden]
+
+
+@dataclass(frozen=True)
 class Transformed:
     """`tagged` holds the real columns, OUTCOME, RULE, REASON, ROW (JSON, masked; all three NULL for good rows) and,
     where the extraction brought it, WATERMARK, and where text is trimmed, TRIMMED: whether this row's was. `fields`
-    are the real columns as every store is to get them.
+    are the real columns as every store is to get them. `apart` are the stores that take some rows otherwise
+    (apart.py): by the hidden columns that it names.
 
     Nothing is computed until asked for: persist `tagged` once and go on with `with_tagged(persisted)`.
     """
 
     tagged: DataFrame
     fields: tuple[StructField, ...]
+    apart: Mapping[Destination, Apart] = field(default_factory=dict)
 
     @property
     def good(self) -> DataFrame:
@@ -66,6 +95,11 @@ class Transformed:
     def deduplicated(self) -> DataFrame:
         return self.having(Outcome.DEDUPLICATED).select(RULE, REASON, ROW)
 
+    @property
+    def hidden(self) -> list[str]:
+        """The columns that set rows apart for one store."""
+        return hidden_of(self.apart)
+
     def having(self, outcome: Outcome) -> DataFrame:
         return self.tagged.where(F.col(OUTCOME) == outcome.value)
 
@@ -73,6 +107,13 @@ class Transformed:
         """One partition at a time, so that many rejects do not fill the driver; reads the frame."""
         for row in self.rejects.toLocalIterator():
             yield Reject(row[RULE], row[REASON], row[ROW])
+
+    def iterate_refused(self, apart: Apart) -> Iterator[Reject]:
+        """The same, of rows that all stores take but this one."""
+        refused = spark_identifier(apart.refused or "")
+        rows = self.having(Outcome.GOOD).where(f"{refused} IS NOT NULL")
+        for row in rows.selectExpr(f"{refused}[0]", f"{refused}[1]", ROW).toLocalIterator():
+            yield Reject(row[0], row[1], row[2])
 
     def with_tagged(self, tagged: DataFrame) -> Transformed:
         """The same result over a frame that holds the same rows already computed."""
@@ -89,6 +130,11 @@ def final_field(field: StructField, postgresql_type: str | None, never_null: Col
     metadata; `never_null` are the columns that hold no NULL once all rejects are gone."""
     metadata = {POSTGRESQL_TYPE: postgresql_type} if postgresql_type else {}
     return StructField(field.name, field.dataType, field.nullable and field.name not in never_null, metadata)
+
+
+def shown(reason: str) -> str:
+    """SQL of a reason as the ledger takes it: PostgreSQL's text has no NUL."""
+    return f"translate({reason}, char(0), '\u2400')"
 
 
 def _as_declared(field: StructField) -> str:

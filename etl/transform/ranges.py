@@ -1,4 +1,6 @@
-"""What the chosen stores cannot hold, found before the first is written: a row goes to all of them or to none."""
+"""What the chosen stores cannot hold, found before the first is written.
+
+A row goes to all of them or to none, unless the entry says otherwise (`out_of_range`, apart.py)."""
 
 from __future__ import annotations
 
@@ -45,6 +47,18 @@ class Limit:
         """In Spark SQL; None where every value is held."""
         return self._violation(spark_identifier(self.name), self.kind)
 
+    @property
+    def nearest(self) -> str:
+        """In Spark SQL, of a value that violates it: the first or last day, the text cut and without NULs."""
+        return self._nearest(spark_identifier(self.name), self.kind)
+
+    @property
+    def rule(self) -> str:
+        return f"range:{self.destination}:{self.name}"
+
+    def reason(self, draft: Draft) -> str:
+        return draft.reason(self.name, f"{self.name} is outside what {self.destination} can hold")
+
     def holds(self, values: pa.ChunkedArray | pa.Array) -> bool:
         """Whether none of these violates it."""
         if pa.types.is_list(values.type):
@@ -68,6 +82,15 @@ class Limit:
             return f"({' OR '.join(tests)})" if tests else None
         return _outside(value, kind, self.first_day, self.last_day)
 
+    def _nearest(self, value: str, kind: DataType) -> str:
+        if isinstance(kind, ArrayType):
+            return f"transform({value}, item -> {replace(self, length=None)._nearest('item', kind.elementType)})"
+        if isinstance(kind, StringType):
+            shown = value if self.takes_nul else f"replace({value}, {_NUL}, '')"
+            return f"left({shown}, {self.length})" if self.length else shown
+        first, last = _ends(kind, self.first_day, self.last_day)
+        return f"CASE WHEN {value} < {first} THEN {first} WHEN {value} > {last} THEN {last} ELSE {value} END"
+
 
 def limits(
     names: Collection[Destination],
@@ -86,25 +109,27 @@ def limits(
                 yield Limit.of(destination, field, type_)
 
 
-def destination_rules(names: Collection[Destination], draft: Draft, given: Mapping[str, str]) -> list[Check]:
+def range_checks(draft: Draft, kept: Iterable[Limit]) -> list[Check]:
+    """Of limits that all stores keep."""
     return [
-        Check(
-            f"range:{limit.destination}:{limit.name}",
-            violation,
-            draft.reason(limit.name, f"{limit.name} is outside what {limit.destination} can hold"),
-        )
-        for limit in limits(names, draft.fields.values(), draft.postgresql_types, given)
+        Check(limit.rule, violation, limit.reason(draft))
+        for limit in kept
         if (violation := limit.violation) is not None
     ]
 
 
 def _outside(value: str, data_type: DataType, first_day: str, last_day: str) -> str | None:
+    if isinstance(data_type, DateType | TimestampType):
+        first, last = _ends(data_type, first_day, last_day)
+        return f"{value} NOT BETWEEN {first} AND {last}"
+    return None
+
+
+def _ends(data_type: DataType, first_day: str, last_day: str) -> tuple[str, str]:
     """Spark wants a sign before a year of more than four digits."""
     if isinstance(data_type, DateType):
-        return f"{value} NOT BETWEEN DATE'{first_day}' AND DATE'{last_day}'"
-    if isinstance(data_type, TimestampType):
-        return f"{value} NOT BETWEEN TIMESTAMP'{first_day} 00:00:00' AND TIMESTAMP'{last_day} 23:59:59.999999'"
-    return None
+        return f"DATE'{first_day}'", f"DATE'{last_day}'"
+    return f"TIMESTAMP'{first_day} 00:00:00'", f"TIMESTAMP'{last_day} 23:59:59.999999'"
 
 
 def _any(flags: pa.ChunkedArray | pa.Array) -> bool:

@@ -15,6 +15,7 @@ from pyspark.sql.types import DataType, StringType, StructField, StructType
 
 from etl.config.tables.models import TableConfig, TransformConfig
 from etl.model import HIDDEN, POSTGRESQL_TYPE, UNREADABLE, Destination, TableDefinition
+from etl.transform.apart import refuse_words
 from etl.transform.keys import is_unique_at_source
 from etl.transform.outcome import final_field
 from etl.transform.ranges import limits
@@ -63,7 +64,10 @@ def untouched(
     if not is_as_it_should_be:
         return None
     guaranteed = {column.name for column in definition.columns if not column.nullable} if definition else set()
-    return Untouched(rows, tuple(final_field(field, types[field.name], present | guaranteed) for field in kept))
+    fields = tuple(final_field(field, types[field.name], present | guaranteed) for field in kept)
+    names = [field.name for field in fields]
+    refuse_words(table, destinations, names, [field.name for field in fields if not field.nullable])
+    return Untouched(rows, fields)
 
 
 def _steps_of(transform: TransformConfig) -> Iterator[str]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Discriminator, Tag, model_validator
 
 from etl.config.frozen import FrozenModel
 from etl.config.limits import Limit
-from etl.model import ConflictResolution, Destination, Maintenance, SchemaContract, VanishedRows, WriteMode
+from etl.model import (
+    ConflictResolution,
+    Destination,
+    Maintenance,
+    OutOfRange,
+    SchemaContract,
+    VanishedRows,
+    WriteMode,
+)
 from etl.postgresql_types import format_type, numeric_digits
 
 
@@ -29,6 +37,28 @@ NumericAs = Annotated[str | dict[str, str], AfterValidator(_numeric_forms)]
 """How a store holds numerics without precision and those too long for its decimals; one form, or one a column."""
 
 
+def _word_or_columns(written: Any) -> str:
+    return "columns" if isinstance(written, dict) else "word"
+
+
+def _without_defaults(written: OutOfRange | dict[str, OutOfRange]) -> OutOfRange | dict[str, OutOfRange]:
+    """Columns of which the entry says what would be so anyway are none that it speaks of."""
+    if isinstance(written, OutOfRange):
+        return written
+    kept: dict[str, OutOfRange] = {
+        name: word for name, word in written.items() if word is not OutOfRange.REJECT_EVERYWHERE
+    }
+    return kept or OutOfRange.REJECT_EVERYWHERE
+
+
+OutOfRangeWords = Annotated[
+    Annotated[OutOfRange, Tag("word")] | Annotated[dict[str, OutOfRange], Tag("columns")],
+    Discriminator(_word_or_columns),
+    AfterValidator(_without_defaults),
+]
+"""One word for all columns, or one a column: of those that are not named the row is rejected everywhere."""
+
+
 class TableLoadConfig(FrozenModel):
     """What every destination's `TableLoadConfig` says; `mode` and the rest mean the same everywhere."""
 
@@ -39,6 +69,7 @@ class TableLoadConfig(FrozenModel):
     can_partition: ClassVar[bool] = True
     beside_rows: ClassVar[frozenset[str]] = frozenset({"maximum_deleted", "maximum_rejected"})
     """Fields that never say which rows stand or how they look: loads go on as before where one is changed."""
+    later_fields: ClassVar[frozenset[str]] = frozenset({"out_of_range"})
 
     table_name: str
     key: tuple[str, ...] = ()
@@ -53,6 +84,8 @@ class TableLoadConfig(FrozenModel):
     """Of the stored rows, how many may have vanished before a load is refused."""
     maximum_rejected: Limit | None = None
     """Of the rows read, how many may be rejected before a load is refused."""
+    out_of_range: OutOfRangeWords = OutOfRange.REJECT_EVERYWHERE
+    """What becomes of a row with a value that this destination cannot hold, as its DestinationSpec says."""
     enabled: bool = True
     destination: Destination
     partition_by: tuple[str, ...] = ()
@@ -65,6 +98,19 @@ class TableLoadConfig(FrozenModel):
     @property
     def modes(self) -> frozenset[WriteMode]:
         return self.supported_modes
+
+    @property
+    def placing_columns(self) -> frozenset[str]:
+        """Which row it is and where it stands is told by these: altered, they would make another row of it."""
+        dated = {self.date_column} if self.date_column else set()
+        followers = (name for field in self.follows_key for name in getattr(self, field))
+        return frozenset({*self.key, *followers, *dated})
+
+    def out_of_range_of(self, column: str) -> OutOfRange:
+        """As it is written; what holds is for config/tables/out_of_range.py to say."""
+        if isinstance(self.out_of_range, OutOfRange):
+            return self.out_of_range
+        return self.out_of_range.get(column, OutOfRange.REJECT_EVERYWHERE)
 
     @property
     def effective_maintenance(self) -> Maintenance:

@@ -30,6 +30,7 @@ RESERVED = frozenset({
     # of a table's entry
     *("extract", "transform", "kind", "kinds", "defaults", "domain", "key", "date_column", "null_safe_key", "enabled"),
     *("conflict_resolution", "schema_contract", "vanished_rows", "maximum_deleted", "maximum_rejected", "numeric_as"),
+    "out_of_range",
 })  # fmt: skip
 """Words beside which a destination's name stands."""
 

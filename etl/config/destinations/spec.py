@@ -18,7 +18,8 @@ from etl.model import Dataset, Destination, Digest
 
 @dataclass(frozen=True)
 class Holding:
-    """What a store can hold of what a frame can. A row that one chosen store cannot hold goes to none."""
+    """What a store can hold of what a frame can. A row that one chosen store cannot hold goes to none, unless the entry
+    says otherwise (`out_of_range`)."""
 
     first_day: str = "0001-01-01"
     last_day: str = "9999-12-31"

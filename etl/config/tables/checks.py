@@ -12,6 +12,7 @@ from etl.config.tables.entry import Entry, Locator
 from etl.config.tables.masking import foreign_key_faults, key_faults, mask_faults
 from etl.config.tables.models import FileFormat, FileSource, PostgreSQLSource, TableConfig
 from etl.config.tables.modes import finds_by_key, replaces_all
+from etl.config.tables.out_of_range import word_faults
 from etl.errors import Fault
 from etl.model import HIDDEN, ExtractMode
 
@@ -66,6 +67,7 @@ def _load_faults(entry: Entry, load: TableLoadConfig, at: Locator) -> Iterator[F
         yield at("partition_by").fault(
             f"{load.destination}.partition_by: target tables are not partitioned; leave it out"
         )
+    yield from word_faults(entry, load, at)
     yield from known_destinations()[load.destination].table_faults(entry, load, at)
 
 

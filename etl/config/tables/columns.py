@@ -10,6 +10,7 @@ from etl.config.tables.column_names import absent, expression_faults, impossible
 from etl.config.tables.entry import Entry
 from etl.config.tables.models import TransformConfig
 from etl.config.tables.modes import replaces_partitions
+from etl.config.tables.out_of_range import column_faults as out_of_range_faults
 from etl.errors import Fault
 from etl.model import HIDDEN, ExtractMode, TableDefinition
 from etl.postgresql_types import WATERMARK_TYPES, is_watermark_type
@@ -34,7 +35,7 @@ def column_faults(entry: Entry, definition: TableDefinition) -> Iterator[Fault]:
         yield from absent(entry, ("transform", "trim"), transform.trim, renamed)
     yield from _derive_faults(entry, renamed)
     yield from _transform_faults(entry, list(dict.fromkeys([*renamed, *transform.derive])))
-    yield from _target_faults(entry, columns_left(config.transform, definition))
+    yield from _target_faults(entry, columns_left(config.transform, definition), definition)
     yield from _date_faults(entry, definition)
     yield from _watermark_faults(entry, definition)
     yield from _touched_faults(entry)
@@ -88,7 +89,7 @@ def _transform_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
         yield from expression_faults(entry, ("transform", step, name), sql, "spark", columns)
 
 
-def _target_faults(entry: Entry, left: Mapping[str, str]) -> Iterator[Fault]:
+def _target_faults(entry: Entry, left: Mapping[str, str], definition: TableDefinition) -> Iterator[Fault]:
     """A transformer class may add columns, so only the key and the date column are sure to be missing then."""
     config, columns = entry.config, list(left)
     yield from absent(entry, ("key",), config.key, columns)
@@ -105,6 +106,7 @@ def _target_faults(entry: Entry, left: Mapping[str, str]) -> Iterator[Fault]:
         spec = known_destinations()[destination]
         yield from spec.column_faults(entry, load, columns)
         if load.enabled:
+            yield from out_of_range_faults(entry, load, left, definition)
             for reason in spec.refused_columns(load, left):
                 yield entry.at("loads", destination).fault(f"{destination}: table {entry.name}: {reason}")
 

@@ -37,7 +37,7 @@ BUILT_IN = Path(__file__).with_name("kinds.yaml")
 
 SHARED_KEYS = (
     "key", "date_column", "null_safe_key", "conflict_resolution", "schema_contract", "vanished_rows",
-    "maximum_deleted", "maximum_rejected", "enabled",
+    "maximum_deleted", "maximum_rejected", "out_of_range", "enabled",
 )  # fmt: skip
 """What an entry says once for all destinations; those that a destination may say otherwise stand in its model too."""
 

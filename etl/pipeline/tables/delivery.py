@@ -33,6 +33,9 @@ class Delivery:
     share: Share
     frame: DataFrame
     tally: Tally
+    rows_refused: int = 0
+    """Of the rejected ones, those that the other destinations take."""
+    notes: tuple[str, ...] = ()
 
     @property
     def facts(self) -> LoadFacts:
@@ -116,7 +119,11 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
             config_hash=share.config_hash,
             files_read=share.measurement.files_read,
             files_skipped=share.measurement.files_skipped,
-            notes=(*share.source_changes, *loose_keys(share.config, delivery.work.table, definition)),
+            notes=(
+                *share.source_changes,
+                *loose_keys(share.config, delivery.work.table, definition),
+                *delivery.notes,
+            ),
             next_columns=share.columns,
             rows_trimmed=delivery.tally.trimmed,
         ),

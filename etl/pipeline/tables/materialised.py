@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,11 +15,12 @@ from pyspark.sql.types import StringType, StructField, StructType
 from etl.ledger.values import Reject
 from etl.load.arrow_checksums import checksums_of_rows
 from etl.load.frames import columns_of_fields
-from etl.model import WATERMARK, Digest
+from etl.model import WATERMARK, Destination, Digest
 from etl.pipeline.tables.tally import Tally, tally
 from etl.spark.local_frame import DRIVER_BYTES, HeldFrame
 from etl.statements.quoting import spark_literal
-from etl.transform.outcome import OUTCOME, TRIMMED, Outcome, Transformed
+from etl.transform.apart import taken_from, taken_from_held
+from etl.transform.outcome import OUTCOME, TRIMMED, Apart, Outcome, Transformed, hidden_of
 from etl.transform.untouched import Untouched
 
 _PART = "_etl_part_"
@@ -27,6 +28,18 @@ _PART = "_etl_part_"
 
 class Materialised(ABC):
     """A mark is one after which a destination takes rows: it has a part of the table, None means the whole of it."""
+
+    @abstractmethod
+    def apart_for(self, destination: Destination) -> Apart | None:
+        """None where the destination takes these rows as the others do, whatever they hold."""
+
+    @abstractmethod
+    def taken_by(self, apart: Apart) -> Materialised:
+        """These rows as one destination takes them."""
+
+    @abstractmethod
+    def iterate_refused(self, mark: str | None, apart: Apart) -> Iterator[Reject]:
+        """Of a part, the rows that all destinations take but one."""
 
     @abstractmethod
     def tagged(self, mark: str | None) -> DataFrame:
@@ -52,12 +65,23 @@ class KeptBySpark(Materialised):
     transformed: Transformed
     digests: Collection[Digest] | None
 
+    def apart_for(self, destination: Destination) -> Apart | None:
+        return self.transformed.apart.get(destination)
+
+    def taken_by(self, apart: Apart) -> KeptBySpark:
+        taken = taken_from(self.transformed.tagged, apart)
+        return replace(self, transformed=replace(self.transformed, tagged=taken, apart={}))
+
+    def iterate_refused(self, mark: str | None, apart: Apart) -> Iterator[Reject]:
+        return self.transformed.with_tagged(self.tagged(mark)).iterate_refused(apart)
+
     def tagged(self, mark: str | None) -> DataFrame:
         whole = self.transformed.tagged
         return whole if mark is None else whole.where(_is_after(whole, mark))
 
     def tally(self, mark: str | None) -> Tally:
-        return tally(self.tagged(mark), columns_of_fields(self.transformed.fields), self.digests)
+        columns = columns_of_fields(self.transformed.fields)
+        return tally(self.tagged(mark), columns, self.digests, self.transformed.hidden)
 
     def good(self, mark: str | None) -> DataFrame:
         return self.transformed.with_tagged(self.tagged(mark)).good
@@ -81,6 +105,7 @@ class HeldByDriver(Materialised):
     fields: tuple[StructField, ...]
     marks: Sequence[str | None]
     digests: Collection[Digest] | None
+    apart: Mapping[Destination, Apart] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -90,7 +115,7 @@ class HeldByDriver(Materialised):
         tagged = transformed.tagged
         parts = [f"{_is_after(tagged, mark)} AS {_PART}{at}" for at, mark in enumerate(marks) if mark is not None]
         rows = (tagged.selectExpr("*", *parts) if parts else tagged).toArrow()
-        return cls(tagged.sparkSession, rows, tagged.schema, transformed.fields, marks, digests)
+        return cls(tagged.sparkSession, rows, tagged.schema, transformed.fields, marks, digests, transformed.apart)
 
     @classmethod
     def as_they_came(
@@ -102,6 +127,15 @@ class HeldByDriver(Materialised):
         rows = untouched.rows.select([field.name for field in fields]).append_column(OUTCOME, good)
         schema = StructType([*fields, StructField(OUTCOME, StringType())])
         return cls(spark, rows, schema, fields, [None], digests)
+
+    def apart_for(self, destination: Destination) -> Apart | None:
+        return self.apart.get(destination)
+
+    def taken_by(self, apart: Apart) -> HeldByDriver:
+        return replace(self, rows=taken_from_held(self.rows, apart), apart={})
+
+    def iterate_refused(self, mark: str | None, apart: Apart) -> Iterator[Reject]:
+        return Transformed(self.tagged(mark), self.fields).iterate_refused(apart)
 
     def tagged(self, mark: str | None) -> DataFrame:
         return HeldFrame(self.spark, self._part(mark).select(self.schema.names), self.schema)
@@ -115,7 +149,8 @@ class HeldByDriver(Materialised):
         checksums = None
         if self.digests is not None:
             checksums = checksums_of_rows(good, columns_of_fields(self.fields), self.digests)
-        return Tally({outcome: rows.num_rows for outcome, rows in found.items()}, checksums, trimmed, sizes)
+        apart = {name: good.num_rows - good[name].null_count for name in hidden_of(self.apart)}
+        return Tally({outcome: rows.num_rows for outcome, rows in found.items()}, checksums, trimmed, sizes, apart)
 
     def good(self, mark: str | None) -> DataFrame:
         schema = StructType(list(self.fields))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
+import structlog
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
@@ -13,6 +15,7 @@ from etl.config.destinations.registry import spec_of
 from etl.interruption import require_uninterrupted
 from etl.load.rejected import refuse_too_many_rejected
 from etl.pipeline.context import RunContext, Work
+from etl.pipeline.tables import apart
 from etl.pipeline.tables.boundary import table_boundary
 from etl.pipeline.tables.delivery import Delivery
 from etl.pipeline.tables.materialised import HeldByDriver, KeptBySpark, Materialised
@@ -21,7 +24,9 @@ from etl.pipeline.tables.shares import Measured, Share, freeze, plan_share, read
 from etl.pipeline.tables.tally import Tally, refuse_bad_keys, rules_broken
 from etl.spark.executors import replicated
 from etl.spark.local_frame import held_rows
-from etl.transform.outcome import Outcome
+from etl.transform.outcome import Apart, Outcome
+
+log = structlog.get_logger(__name__)
 
 MOST_ROWS_IN_MEMORY = 2_000_000
 MOST_BYTES_A_ROW_IN_MEMORY = 64 * 1024
@@ -47,7 +52,7 @@ def prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]:
     require_uninterrupted()
     with context.sources.of(work.table).blamed():
         deliveries = _cut(context, work, shares, rows)
-    _keep_rejects(context, work, rows, deliveries)
+    _keep_rejects(context, work, shares, rows, deliveries)
     return deliveries
 
 
@@ -87,12 +92,29 @@ def _cut(context: RunContext, work: Work, shares: list[Share], rows: Materialise
             definition = context.definitions.get(work.table.name)
             refuse_bad_keys(work.table, partial(rows.tagged, None), counted[mark], definition)
         with table_boundary(context, [(work.table.name, share.destination)]):
+            if of_it := apart.differing(rows, counted[mark], share.destination):
+                deliveries.append(_cut_apart(work, share, rows, mark, counted[mark], of_it))
+                continue
             _refuse_too_many_rejected(share, partial(rows.tagged, mark), counted[mark])
             if mark not in cut:
                 cut[mark] = rows.good(mark)
             deliveries.append(Delivery(work, share, cut[mark], counted[mark]))
     context.progress.table_extracted(work.table.name, max(each.read for each in counted.values()))
     return deliveries
+
+
+def _cut_apart(work: Work, share: Share, rows: Materialised, mark: str | None, whole: Tally, of_it: Apart) -> Delivery:
+    """The rows of a destination that cannot hold some of what the others take: counted and summed for itself."""
+    own, refused = rows.taken_by(of_it), apart.refused(of_it, whole)
+    counts = own.tally(mark)
+    _refuse_too_many_rejected(share, partial(own.tagged, mark), counts)
+    notes = list(apart.told(of_it, whole, share.destination))
+    if refused and apart.would_delete(share.config):
+        share = replace(share, config=apart.deleting_none(share.config))
+        notes.append(apart.KEPT)
+    for note in notes:
+        log.warning("values out of range", table=work.table.name, destination=share.destination, note=note)
+    return Delivery(work, share, own.good(mark), counts, refused, tuple(notes))
 
 
 def _refuse_too_many_rejected(share: Share, tagged: Callable[[], DataFrame], counts: Tally) -> None:
@@ -108,7 +130,15 @@ def _taken_after(share: Share, shares: list[Share]) -> str | None:
     return None if is_same_for_all or share.takes_whole_days else share.bounds.first
 
 
-def _keep_rejects(context: RunContext, work: Work, rows: Materialised, deliveries: list[Delivery]) -> None:
-    if any(delivery.tally.of(Outcome.REJECTED) for delivery in deliveries):
+def _keep_rejects(
+    context: RunContext, work: Work, shares: list[Share], rows: Materialised, deliveries: list[Delivery]
+) -> None:
+    """Once what all destinations go without, and for each what it refuses alone."""
+    for delivery in deliveries:
+        destination = delivery.share.destination
+        if delivery.rows_refused and (of_it := rows.apart_for(destination)):
+            refused = rows.iterate_refused(_taken_after(delivery.share, shares), of_it)
+            context.ledger.add_rejects(context.run.run_id, work.table.name, destination, refused)
+    if any(delivery.tally.of(Outcome.REJECTED) > delivery.rows_refused for delivery in deliveries):
         size = max(delivery.tally.bytes.get(Outcome.REJECTED, 0) for delivery in deliveries)
         context.ledger.add_rejects(context.run.run_id, work.table.name, None, rows.iterate_rejects(size))

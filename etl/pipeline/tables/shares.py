@@ -15,6 +15,7 @@ from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.tables.columns import columns_left
 from etl.config.tables.masking import uses_key
 from etl.config.tables.modes import deletes_vanished, replaces_partitions
+from etl.config.tables.out_of_range import leaves_to_others
 from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
 from etl.load.columns import refuse_known_columns
@@ -242,6 +243,10 @@ def config_hash(
     }
     if uses_key(work.table.transform):
         facts["mask_key"] = hashlib.sha256(mask_key.encode()).hexdigest()
+    others = (load for name, load in work.table.loads.items() if name != config.destination and load.enabled)
+    # rows that another store cannot hold come here all the same
+    if left := {str(load.destination): columns for load in others if (columns := leaves_to_others(load))}:
+        facts["left_by_others"] = left
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

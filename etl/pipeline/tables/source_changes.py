@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from etl.config.destinations.registry import known_destinations
 from etl.config.tables.models import TableConfig
+from etl.config.tables.out_of_range import named_columns
 from etl.errors import SourceError
 from etl.ledger.values import Watermark
 from etl.model import ColumnDefinition, Destination, SchemaContract, TableDefinition
@@ -124,6 +125,7 @@ def _named_by(table: TableConfig) -> set[str]:
     for load in table.loads.values():
         named |= {*load.key, *getattr(load, "conflict_target", ()), *getattr(load, "order_by", ())}
         named.add(getattr(load, "version", None))
+        named |= {*named_columns(load)}
     return {name for name in named if name is not None}
 
 

@@ -21,12 +21,15 @@ _SHOWN_RULES = 5
 
 @dataclass(frozen=True)
 class Tally:
-    """`rows` by outcome; the outcomes add up to what was read. `trimmed` are the good rows whose text was trimmed."""
+    """`rows` by outcome; the outcomes add up to what was read. `trimmed` are the good rows whose text was trimmed;
+    `apart` says of each hidden column that sets rows apart for one store in how many of the good ones it is not NULL.
+    """
 
     rows: Mapping[Outcome, int]
     checksums: Checksums | None
     trimmed: int = 0
     bytes: Mapping[Outcome, int] = field(default_factory=dict)
+    apart: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def read(self) -> int:
@@ -36,12 +39,15 @@ class Tally:
         return self.rows.get(outcome, 0)
 
 
-def tally(frame: DataFrame, columns: Sequence[Column], digests: Collection[Digest] | None) -> Tally:
+def tally(
+    frame: DataFrame, columns: Sequence[Column], digests: Collection[Digest] | None, apart: Sequence[str] = ()
+) -> Tally:
     """One Spark job, which also materialises a persisted frame. `digests` are those that its checksums need, None where
-    no checksums are wanted."""
+    no checksums are wanted; `apart` are the hidden columns that set rows apart."""
     summed = () if digests is None else columns
     sums = spark_checksum_sums(summed, digests or ())
     measures = ["count(1)", f"count_if({TRIMMED})" if TRIMMED in frame.columns else "0L", _bytes(frame)]
+    measures += [f"count({spark_identifier(name)})" for name in apart]
     terms = frame.selectExpr("*", *spark_checksum_terms(summed, digests or ()))
     # as one text: each Column built in Python is several calls into the JVM, which for few rows are most of the cost
     measured = F.expr(f"array({', '.join(f'cast({each} AS string)' for each in [*measures, *sums.values()])})")
@@ -50,10 +56,11 @@ def tally(frame: DataFrame, columns: Sequence[Column], digests: Collection[Diges
     sizes = {outcome: int(texts[2]) for outcome, texts in found.items()}
     good = found.get(Outcome.GOOD)
     altered = int(good[1]) if good else 0
+    set_apart = {name: int(good[3 + at]) if good else 0 for at, name in enumerate(apart)}
     if digests is None:
-        return Tally(counts, None, altered, sizes)
+        return Tally(counts, None, altered, sizes, set_apart)
     checksums = dict(zip(sums, good[len(measures) :], strict=True)) if good else {}
-    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), checksums), altered, sizes)
+    return Tally(counts, Checksums(counts.get(Outcome.GOOD, 0), checksums), altered, sizes, set_apart)
 
 
 def _bytes(frame: DataFrame) -> str:

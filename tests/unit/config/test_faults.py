@@ -65,8 +65,8 @@ CASES = {
         "postgresql: {key: order_id}",
         6,
         "unknown key 'key' in postgresql; valid: conflict_resolution, conflict_target, copy_format, enabled, "
-        "foreign_keys, format, maximum_deleted, maximum_rejected, mode, null_safe_key, partition_by, schema_contract "
-        "and 3 more",
+        "foreign_keys, format, maximum_deleted, maximum_rejected, mode, null_safe_key, out_of_range, partition_by "
+        "and 4 more",
     ),
     "unknown mode": (
         "s3: {mode: append}",
@@ -483,6 +483,45 @@ CASES = {
         "transform: {drop: amuont}",
         6,
         "transform.drop: table orders has no column 'amuont'; did you mean 'amount'?",
+    ),
+    "an unknown word for what is out of range": (
+        "clickhouse: {out_of_range: reject_there}",
+        "clickhouse: {out_of_range: reject_here}",
+        6,
+        "clickhouse.out_of_range: unknown value 'reject_here'; did you mean 'reject_there'?",
+    ),
+    "an unknown word for a column out of range": (
+        "clickhouse: {out_of_range: {updated_at: clamp}}",
+        "clickhouse:\n  out_of_range:\n    updated_at: clmp",
+        8,
+        "clickhouse.out_of_range.updated_at: unknown value 'clmp'; did you mean 'clamp'?",
+    ),
+    "a column out of range that is not there": (
+        "clickhouse: {out_of_range: {updated_at: clamp}}",
+        "clickhouse: {out_of_range: {update_at: clamp}}",
+        6,
+        "clickhouse.out_of_range: table orders has no column 'update_at'; did you mean 'updated_at'?",
+    ),
+    "a date out of range that places its row": (
+        "clickhouse: {out_of_range: clamp}",
+        "clickhouse: {out_of_range: {order_date: clamp}}",
+        6,
+        "clickhouse.out_of_range: clamp would make another row of one whose order_date it alters, a column of the key, "
+        "or one that dates, orders or places rows; write reject_there",
+    ),
+    "a version out of range": (
+        "clickhouse: {version: updated_at, out_of_range: {updated_at: reject_there}}",
+        "clickhouse: {version: updated_at, out_of_range: {updated_at: set_null}}",
+        6,
+        "clickhouse.out_of_range: set_null would make another row of one whose updated_at it alters, a column of the "
+        "key, or one that dates, orders or places rows; write reject_there",
+    ),
+    "a required column out of range": (
+        "transform: {required: updated_at}\nclickhouse: {out_of_range: {updated_at: clamp}}",
+        "transform: {required: updated_at}\nclickhouse: {out_of_range: {updated_at: set_null}}",
+        7,
+        "clickhouse.out_of_range: updated_at is never NULL (at the source, or by `required` or `default`); write clamp "
+        "or reject_there",
     ),
     "a dropped key": (
         "transform: {drop: customer_id}",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.config.tables.models import TableConfig
-from etl.model import POSTGRESQL_TYPE, UNREADABLE, ColumnDefinition, Destination, TableDefinition
+from etl.errors import ConfigurationError
+from etl.model import POSTGRESQL_TYPE, UNREADABLE, ColumnDefinition, Destination, TableDefinition, WriteMode
 from etl.transform.factory import TransformerFactory
 from etl.transform.outcome import OUTCOME, TRIMMED
 from etl.transform.text import cleaned, is_clean
@@ -46,6 +49,20 @@ def as_read(frame: MakeFrame, rows: list[tuple[Any, ...]]) -> DataFrame:
 def untouched(table: TableConfig, read: DataFrame, definition: TableDefinition = DEFINITION) -> Untouched | None:
     transformer = TransformerFactory.get_transformer(table, definition, ALL)
     return transformer.untouched(read.toArrow(), read.schema)
+
+
+def test_a_word_for_a_column_that_is_not_there_is_told_although_all_rows_are_clean(frame: MakeFrame) -> None:
+    """The transform, which would say so, is not asked."""
+    read = as_read(frame, CLEAN)
+
+    def table(**words: Any) -> TableConfig:
+        names: dict[str, Any] = {"table_name": "things", "target_name": "things", "mode": WriteMode.APPEND}
+        return postgresql_table(loads={Destination.CLICKHOUSE: ClickHouseTableLoadConfig(**names, out_of_range=words)})
+
+    assert untouched(table(day="set_null"), read) is not None
+    for column, said in (("dya", "no column 'dya'; did you mean 'day'?"), ("id", "id is never NULL")):
+        with pytest.raises(ConfigurationError, match=re.escape(said)):
+            untouched(table(**{column: "set_null"}), read)
 
 
 @pytest.mark.parametrize(

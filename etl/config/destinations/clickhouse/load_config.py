@@ -42,6 +42,10 @@ class ClickHouseTableLoadConfig(WithDecimals):
         return f"{self.destination} with engine {self.engine}"
 
     @property
+    def placing_columns(self) -> frozenset[str]:
+        return super().placing_columns | ({self.version} if self.version else set())
+
+    @property
     def modes(self) -> frozenset[WriteMode]:
         is_replacing = self.engine is ClickHouseEngine.REPLACING_MERGE_TREE
         return _REPLACING_MERGE_TREE_MODES if is_replacing else _MERGE_TREE_MODES

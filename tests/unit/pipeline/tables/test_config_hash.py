@@ -61,6 +61,20 @@ def test_what_changes_rows_changes_it(store: str) -> None:
     assert config_hash(Work(table, ()), entry, DEFINITION, "another") != plain
 
 
+def test_what_a_store_cannot_hold_is_also_of_the_others_whether_it_goes_to_them() -> None:
+    def hashes(word: Any) -> dict[str, str]:
+        entry = ClickHouseTableLoadConfig(**COMMON, target_name="t", mode=WriteMode.MERGE, out_of_range=word)
+        loads = {load.destination: load for load in [*ENTRIES.values(), entry]}
+        table = postgresql_table(loads=loads)
+        return {str(name): config_hash(Work(table, ()), load, DEFINITION, "salt") for name, load in loads.items()}
+
+    plain, there, null = (hashes(word) for word in ("reject_everywhere", "reject_there", {"v": "set_null"}))
+    assert plain == KNOWN
+    assert len({plain["s3"], there["s3"], null["s3"]}) == 3
+    assert len({plain["clickhouse"], there["clickhouse"], null["clickhouse"]}) == 3
+    assert hashes("clamp")["s3"] == there["s3"] and hashes({"v": "clamp"})["s3"] == null["s3"]
+
+
 @pytest.mark.parametrize("store", list(ENTRIES))
 def test_masks_are_hashed_as_they_were_when_they_were_words(store: str) -> None:
     transform = TransformConfig(mask={"v": "email"})
