@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from etl.config.tables.models import Deduplicate, TableConfig
-from etl.model import HIDDEN, WATERMARK, Destination, TableDefinition
+from etl.model import HIDDEN, TRANSACTION, WATERMARK, Destination, TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.statements.spark_values import to_json
 from etl.transform import steps
@@ -148,7 +148,7 @@ class DeclarativeTransformer:
             f"{FAILURE}.rule AS {RULE}",
             f"translate({FAILURE}.reason, char(0), '\u2400') AS {REASON}",
             f"CASE WHEN {FAILURE} IS NOT NULL THEN {_AS_JSON} END AS {ROW}",
-            *(name for name in (WATERMARK, TRIMMED) if name in draft.frame.columns),
+            *(name for name in (WATERMARK, TRANSACTION, TRIMMED) if name in draft.frame.columns),
         )
         types, never_null = draft.postgresql_types, draft.never_null
         fields = (final_field(field, types.get(name), never_null) for name, field in draft.fields.items())

@@ -44,8 +44,8 @@ class Outcome(StrEnum):
 @dataclass(frozen=True)
 class Transformed:
     """`tagged` holds the real columns, OUTCOME, RULE, REASON, ROW (JSON, masked; all three NULL for good rows) and,
-    where the extraction brought it, WATERMARK, and where text is trimmed, TRIMMED: whether this row's was. `fields`
-    are the real columns as every store is to get them.
+    where the extraction brought them, WATERMARK and TRANSACTION, and where text is trimmed, TRIMMED: whether this row's
+    was. `fields` are the real columns as every store is to get them.
 
     Nothing is computed until asked for: persist `tagged` once and go on with `with_tagged(persisted)`.
     """
