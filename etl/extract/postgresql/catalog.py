@@ -74,7 +74,7 @@ def read_catalog(cursor: Cursor, settings: PostgreSQLSettings, tables: Sequence[
 
 def _read_and_lock(cursor: Cursor, settings: PostgreSQLSettings, wanted: Sequence[Place]) -> dict[Place, SourceTable]:
     doing = f"reading the schema of {'.'.join(wanted[0]) if len(wanted) == 1 else f'{len(wanted)} tables'}"
-    with _savepoint(cursor), source_door(settings, doing):
+    with savepoint(cursor), source_door(settings, doing):
         schemas, tables = zip(*wanted, strict=True)
         cursor.execute(TABLES, {"schemas": list(schemas), "tables": list(tables), "meaningless": MEANINGLESS})
         found = {table.place: table for table in map(_source_table, cursor.fetchall())}
@@ -90,15 +90,15 @@ def _read_and_lock(cursor: Cursor, settings: PostgreSQLSettings, wanted: Sequenc
 
 
 @contextmanager
-def _savepoint(cursor: Cursor) -> Iterator[None]:
+def savepoint(cursor: Cursor) -> Iterator[None]:
     """A statement that fails would end the transaction, and the run's snapshot with it."""
-    cursor.execute("SAVEPOINT catalog")
+    cursor.execute("SAVEPOINT asked")
     try:
         yield
     except (SourceError, ContentionError):
-        cursor.execute("ROLLBACK TO SAVEPOINT catalog")
+        cursor.execute("ROLLBACK TO SAVEPOINT asked")
         raise
-    cursor.execute("RELEASE SAVEPOINT catalog")
+    cursor.execute("RELEASE SAVEPOINT asked")
 
 
 def _source_table(row: tuple[Any, ...]) -> SourceTable:

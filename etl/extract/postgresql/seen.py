@@ -9,17 +9,18 @@ are read again, and found unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from psycopg2.extensions import cursor as Cursor
+
+from etl.config.settings import PostgreSQLSettings
+from etl.errors import SourceError
+from etl.extract.postgresql.catalog import savepoint
+from etl.extract.postgresql.door import source_door
 from etl.extract.values import Transactions, Unseen
 
 UNKNOWN = "unknown"
 
-_SNAPSHOT = """
-SELECT pg_current_snapshot()::text, pg_is_in_recovery(),
-       has_function_privilege('pg_control_system()', 'EXECUTE')
-       AND has_function_privilege('pg_control_checkpoint()', 'EXECUTE')
-"""
+_SNAPSHOT = "SELECT pg_current_snapshot()::text, pg_is_in_recovery()"
 _SYSTEM = """
 SELECT system_identifier || '/' || CASE
     -- the control file of a server that was promoted has the new timeline after its next checkpoint only
@@ -71,11 +72,15 @@ class SeenSnapshot:
         return Unseen(unseen if unseen.first < unseen.end else None)
 
 
-def see(cursor: Any) -> SeenSnapshot:
-    """Of the cursor's transaction."""
-    cursor.execute(_SNAPSHOT)
-    snapshot, is_in_recovery, tells_system = cursor.fetchone()
-    if not tells_system:
-        return SeenSnapshot(UNKNOWN, snapshot, is_in_recovery)
-    cursor.execute(_SYSTEM)
-    return SeenSnapshot(cursor.fetchone()[0], snapshot, is_in_recovery)
+def see(cursor: Cursor, settings: PostgreSQLSettings) -> SeenSnapshot:
+    """Of the cursor's transaction. Some hosted servers keep to themselves which they are."""
+    with source_door(settings, "asking what the snapshot sees"):
+        cursor.execute(_SNAPSHOT)
+        [(snapshot, is_in_recovery)] = cursor.fetchall()
+    try:
+        with savepoint(cursor), source_door(settings, "asking which server it is"):
+            cursor.execute(_SYSTEM)
+            [(system,)] = cursor.fetchall()
+    except SourceError:
+        system = UNKNOWN
+    return SeenSnapshot(system, snapshot, is_in_recovery)

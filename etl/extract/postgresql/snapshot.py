@@ -169,8 +169,8 @@ class SourceSnapshot:
             )
         with self._guard:
             if self._seen is None:
-                with source_door(self.settings, "asking what the snapshot sees"), self._cursor() as cursor:
-                    self._seen = see(cursor)
+                with self._cursor() as cursor:
+                    self._seen = see(cursor, self.settings)
             return self._seen
 
     def check_alive(self) -> None:

@@ -172,8 +172,8 @@ def is_unchanged(context: RunContext, share: Share) -> bool:
 
 def notes_of(share: Share) -> tuple[str, ...]:
     """What a person should know of the source, a sentence each."""
-    lost = f"the table was read whole, since late commits cannot be told: {share.lost}" if share.lost else ""
-    return (*share.source_changes, *([lost] if lost else []))
+    lost = f"all is read, since what was committed late cannot be told: {share.lost}"
+    return (*share.source_changes, *([lost] if share.lost else []))
 
 
 def warn_of_changes(context: RunContext, work: Work, shares: Sequence[Share]) -> None:
