@@ -23,6 +23,10 @@ HIDDEN = "_etl_"
 WATERMARK = "_etl_watermark"
 """Hidden column of an incremental extraction: the row's watermark, so that each destination takes what it lacks."""
 
+TRANSACTION = "_etl_transaction"
+"""Hidden column of an extraction that follows transactions: the one that wrote the row, where a destination may not
+have seen it; else NULL."""
+
 UNREADABLE = "_etl_unreadable"
 """Hidden column of an extraction: `column=value` where the frame cannot hold what the source has; else NULL."""
 

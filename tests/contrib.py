@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import tarfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from zipfile import ZipFile
 
-from pydantic import SecretStr
-
 from etl.config.settings import PostgreSQLSettings
-from etl.stack import processes
-from etl.stack.credentials import new_credentials
-from etl.stack.layout import Layout
 from etl.stack.packages import Jar, path_of
-from etl.stack.ports import LOOPBACK, free_port
-from etl.stack.postgresql import WAREHOUSE_DATABASE, PostgreSQLServer
+from tests.postgresql_servers import own_server
 
 POSTGRESQL = Jar(
     "io.zonky.test.postgres",
@@ -29,33 +22,12 @@ POSTGRESQL = Jar(
 LOOSE = "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
 """Calls texts equal that differ by case alone, as citext does."""
 
-_PATIENCE_SECONDS = 60
-
 
 @contextmanager
 def contrib_server(data_dir: Path) -> Iterator[PostgreSQLSettings]:
     """Its administrator, who alone may create extensions; stopped, with all it stored, when the block ends."""
-    layout, credentials = Layout(data_dir), new_credentials()
-    layout.create()
-    server = PostgreSQLServer(layout, credentials, _unpacked(data_dir / "program"))
-    ports = {server.name: free_port(25900, taken=set())}
-    try:
-        server.start(ports)
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while not server.is_answering(ports):
-            assert time.monotonic() < end, processes.tail(server.log_files[0])
-            time.sleep(0.1)
-        server.create_content(ports)
-        yield PostgreSQLSettings(
-            host=LOOPBACK,
-            port=ports[server.name],
-            user="postgres",
-            password=SecretStr(credentials.postgresql_admin),
-            database=WAREHOUSE_DATABASE,
-        )
-    finally:
-        processes.stop(server.processes(), server.stop_signal)
-        server.delete()
+    with own_server(data_dir, _unpacked(data_dir / "program")) as own:
+        yield own.settings
 
 
 def _unpacked(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from etl.config.settings import Settings
 from etl.config.tables.models import TableConfig
-from etl.extract.values import Measurement, Window
+from etl.extract.values import Measurement, Unseen, Window
 from etl.model import TableDefinition
 
 
@@ -46,6 +46,11 @@ class SourceReader(ABC):
     ) -> DataFrame:
         """The window's rows: lazily, or as a HeldFrame, for which the source is not asked again. `definition` is None
         where nothing is known of the table but what is read."""
+
+    def unseen(self, table: TableConfig, snapshot: str | None) -> Unseen:
+        """What was not visible yet in the `snapshot` that was kept of an earlier measurement; nothing where the table
+        does not follow its transactions, or no snapshot was kept."""
+        return Unseen()
 
     def caveat(self, table: TableConfig) -> str | None:
         """What a person must know of the rows that will be read, where they may not be all."""

@@ -52,6 +52,7 @@ def begin(cursor: Any, run_id: str, load: LoadPlan, configuration: Mapping[str, 
             if load.next_columns is None
             else Json([asdict(column) for column in load.next_columns]),
             "rows_trimmed": load.rows_trimmed,
+            "next_snapshot": load.next_snapshot,
         },
     )
     if cursor.fetchone() is None:

@@ -101,6 +101,7 @@ class LoadPlan:
     notes: tuple[str, ...] = ()
     next_columns: tuple[ColumnDefinition, ...] | None = None
     rows_trimmed: int = 0
+    next_snapshot: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ class LoadRecord:
     notes: tuple[str, ...] = ()
     next_columns: tuple[ColumnDefinition, ...] | None = None
     rows_trimmed: int = 0
+    next_snapshot: str | None = None
 
     def as_planned(self, target: str, mode: WriteMode) -> LoadPlan:
         """What was known of the load before its store was touched."""
@@ -173,8 +175,9 @@ class Watermark:
     """How far a destination holds a table.
 
     `mark` is the watermark column's upper value (None for tables read whole), `fingerprint` that of the whole source
-    table, `tail` that of the overlap below the mark, `config_hash` that of the configuration it was loaded with,
-    `columns` the source's columns then (None where nobody wrote them down).
+    table, `tail` that of the rows a next run would read again (the overlap below the mark), `config_hash` that of the
+    configuration it was loaded with, `columns` the source's columns then (None where nobody wrote them down),
+    `snapshot` what of the source was visible then (None where its transactions are not followed).
     """
 
     table_name: str
@@ -187,6 +190,7 @@ class Watermark:
     run_id: str
     updated_at: datetime
     columns: tuple[ColumnDefinition, ...] | None = None
+    snapshot: str | None = None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from etl.pipeline.tables import apart
 from etl.pipeline.tables.boundary import told_of
 from etl.pipeline.tables.keys import with_live_keys
 from etl.pipeline.tables.loose_keys import loose_keys
-from etl.pipeline.tables.shares import Share, is_unchanged, plan_shares, read_shares
+from etl.pipeline.tables.shares import Share, is_unchanged, notes_of, plan_shares, read_shares
 from etl.pipeline.tables.stand_ins import held_as_text
 from etl.pipeline.tables.tally import refuse_bad_keys, rules_broken, tally
 from etl.spark.causes import explained
@@ -73,7 +73,7 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
             yield from _maintenance_planned(context, work, share)
             continue
         frame, [share] = read_shares(context, work, [share])
-        yield from (f"  {change}" for change in share.source_changes)
+        yield from (f"  {note}" for note in notes_of(share))
         good = context.transformer(work).transform(frame).good
         told = held_as_text(good, share.config, work.table, context.definitions.get(work.table.name))
         if told:

@@ -20,12 +20,12 @@ from pyspark.sql.types import (
 )
 
 from etl.errors import SourceError
-from etl.model import HIDDEN, POSTGRESQL_TYPE, UNREADABLE, WATERMARK
+from etl.model import HIDDEN, POSTGRESQL_TYPE, TRANSACTION, UNREADABLE, WATERMARK
 from etl.statements.spark_values import JSON_OPTIONS
 from etl.transform.draft import column_of
 
 _JSON = "jsonb"
-_OURS = (WATERMARK, UNREADABLE)
+_OURS = (WATERMARK, TRANSACTION, UNREADABLE)
 
 
 def conform(frame: DataFrame, table: str) -> DataFrame:

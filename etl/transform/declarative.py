@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from etl.config.tables.models import Deduplicate, TableConfig
-from etl.model import HIDDEN, WATERMARK, Destination, OutOfRange, TableDefinition
+from etl.model import HIDDEN, TRANSACTION, WATERMARK, Destination, OutOfRange, TableDefinition
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.statements.spark_values import to_json
 from etl.transform import steps
@@ -162,7 +162,7 @@ class DeclarativeTransformer:
             f"{FAILURE}.rule AS {RULE}",
             f"{shown(f'{FAILURE}.reason')} AS {REASON}",
             f"CASE WHEN {' OR '.join([f'{FAILURE} IS NOT NULL', *refused])} THEN {_AS_JSON} END AS {ROW}",
-            *(name for name in (WATERMARK, TRIMMED) if name in draft.frame.columns),
+            *(name for name in (WATERMARK, TRANSACTION, TRIMMED) if name in draft.frame.columns),
             *(spark_identifier(name) for each in draft.apart.values() for name in each.hidden),
         )
         types, never_null = draft.postgresql_types, draft.never_null

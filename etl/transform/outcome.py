@@ -71,9 +71,9 @@ def hidden_of(apart: Mapping[Destination, Apart]) -> list[str]:
 @dataclass(frozen=True)
 class Transformed:
     """`tagged` holds the real columns, OUTCOME, RULE, REASON, ROW (JSON, masked; all three NULL for good rows) and,
-    where the extraction brought it, WATERMARK, and where text is trimmed, TRIMMED: whether this row's was. `fields`
-    are the real columns as every store is to get them. `apart` are the stores that take some rows otherwise
-    (apart.py): by the hidden columns that it names.
+    where the extraction brought them, WATERMARK and TRANSACTION, and where text is trimmed, TRIMMED: whether this row's
+    was. `fields` are the real columns as every store is to get them. `apart` are the stores that take some rows
+    otherwise (apart.py): by the hidden columns that it names.
 
     Nothing is computed until asked for: persist `tagged` once and go on with `with_tagged(persisted)`.
     """

@@ -11,7 +11,7 @@ from etl.config.settings import Settings
 from etl.config.tables.entry import Entry, Locator
 from etl.config.tables.masking import foreign_key_faults, key_faults, mask_faults
 from etl.config.tables.models import FileFormat, FileSource, PostgreSQLSource, TableConfig
-from etl.config.tables.modes import finds_by_key, replaces_all
+from etl.config.tables.modes import finds_by_key, knows_no_row_again, replaces_all
 from etl.config.tables.out_of_range import word_faults
 from etl.errors import Fault
 from etl.model import HIDDEN, ExtractMode
@@ -58,6 +58,15 @@ def _load_faults(entry: Entry, load: TableLoadConfig, at: Locator) -> Iterator[F
         yield at("mode").fault(f"{store} cannot {load.mode}; valid: {', '.join(sorted(modes))}")
     if finds_by_key(load) and not load.key and not has_key_at_the_source(entry.config):
         yield at("mode").fault(f"{store}: mode {load.mode} needs a key, and table {entry.name} has none")
+    if (
+        entry.config.extract.follows_transactions
+        and knows_no_row_again(load)
+        and not has_key_at_the_source(entry.config)
+    ):
+        yield at("mode").fault(
+            f"{store}: mode {load.mode} needs a key with `late_commits: exact`, which reads some rows twice, and table "
+            f"{entry.name} has none; write `extract: {{late_commits: overlap}}` or name the columns in `key`"
+        )
     if entry.config.extract.mode is ExtractMode.INCREMENTAL and replaces_all(load):
         yield at("mode").fault(
             f"{store}: mode {load.mode} replaces the whole table, but table {entry.name} is extracted incrementally: "

@@ -64,11 +64,24 @@ class FileSource(FrozenModel):
 Source = Annotated[PostgreSQLSource | FileSource, Field(discriminator="type")]
 
 
+class LateCommits(StrEnum):
+    """How rows are found that were committed when their watermark was behind the mark already: within the overlap, or
+    all of them, by the source's transactions."""
+
+    OVERLAP = "overlap"
+    EXACT = "exact"
+
+
 class ExtractConfig(FrozenModel):
     mode: ExtractMode = ExtractMode.FULL
     watermark: str | None = None
     overlap_seconds: int = Field(default=600, ge=0)
+    late_commits: LateCommits = LateCommits.OVERLAP
     partitions: int | None = Field(default=None, ge=1)
+
+    @property
+    def follows_transactions(self) -> bool:
+        return self.mode is ExtractMode.INCREMENTAL and self.late_commits is LateCommits.EXACT
 
 
 # --- what happens to them on the way --------------------------------------------------------------------------------

@@ -46,6 +46,11 @@ def replaces_all(load: TableLoadConfig) -> bool:
     return facts.replaces_table or (facts.replaces_partitions and not (facts.needs_partitions or load.partition_by))
 
 
+def knows_no_row_again(load: TableLoadConfig) -> bool:
+    """Whether a row that is read twice would stand twice."""
+    return load.mode is WriteMode.APPEND and not load.key
+
+
 def deletes_vanished(load: TableLoadConfig) -> bool:
     """Whether a load of the whole source leaves no row that the source no longer has."""
     return replaces_all(load) or (load.vanished_rows is VanishedRows.DELETE and _can_delete(load))

@@ -25,12 +25,14 @@ _LOCKABLE, _WITH_BLOCKS = frozenset("rp"), frozenset("rpm")
 
 @dataclass(frozen=True)
 class SourceTable:
-    """One table of the source. `blocks` is 0 for what has none (views, foreign tables)."""
+    """One table of the source. `blocks` is 0 for what has none (views, foreign tables); `has_transactions` says whether
+    its rows know which of the server's transactions wrote them."""
 
     schema: str
     definition: TableDefinition
     kind: str
     blocks: int
+    has_transactions: bool
 
     @property
     def is_lockable(self) -> bool:
@@ -72,7 +74,7 @@ def read_catalog(cursor: Cursor, settings: PostgreSQLSettings, tables: Sequence[
 
 def _read_and_lock(cursor: Cursor, settings: PostgreSQLSettings, wanted: Sequence[Place]) -> dict[Place, SourceTable]:
     doing = f"reading the schema of {'.'.join(wanted[0]) if len(wanted) == 1 else f'{len(wanted)} tables'}"
-    with _savepoint(cursor), source_door(settings, doing):
+    with savepoint(cursor), source_door(settings, doing):
         schemas, tables = zip(*wanted, strict=True)
         cursor.execute(TABLES, {"schemas": list(schemas), "tables": list(tables), "meaningless": MEANINGLESS})
         found = {table.place: table for table in map(_source_table, cursor.fetchall())}
@@ -88,19 +90,19 @@ def _read_and_lock(cursor: Cursor, settings: PostgreSQLSettings, wanted: Sequenc
 
 
 @contextmanager
-def _savepoint(cursor: Cursor) -> Iterator[None]:
+def savepoint(cursor: Cursor) -> Iterator[None]:
     """A statement that fails would end the transaction, and the run's snapshot with it."""
-    cursor.execute("SAVEPOINT catalog")
+    cursor.execute("SAVEPOINT asked")
     try:
         yield
     except (SourceError, ContentionError):
-        cursor.execute("ROLLBACK TO SAVEPOINT catalog")
+        cursor.execute("ROLLBACK TO SAVEPOINT asked")
         raise
-    cursor.execute("RELEASE SAVEPOINT catalog")
+    cursor.execute("RELEASE SAVEPOINT asked")
 
 
 def _source_table(row: tuple[Any, ...]) -> SourceTable:
-    schema, name, kind, blocks, columns, primary_key, unique_keys, foreign_keys = row
+    schema, name, kind, blocks, has_foreign_parts, columns, primary_key, unique_keys, foreign_keys = row
     definition = TableDefinition(
         name=name,
         columns=tuple(ColumnDefinition(**column) for column in columns),
@@ -110,7 +112,8 @@ def _source_table(row: tuple[Any, ...]) -> SourceTable:
             ForeignKey(tuple(key["columns"]), key["parent"], tuple(key["parent_columns"])) for key in foreign_keys
         ),
     )
-    return SourceTable(schema, definition, kind, int(blocks) if kind in _WITH_BLOCKS else 0)
+    is_stored = kind in _WITH_BLOCKS
+    return SourceTable(schema, definition, kind, int(blocks) if is_stored else 0, is_stored and not has_foreign_parts)
 
 
 def _missing_tables(missing: Sequence[str], existing: Iterable[str]) -> SourceError:

@@ -15,7 +15,7 @@ from pyspark.sql.types import StructField, StructType
 
 from etl.extract.postgresql.selection import Selection
 from etl.extract.postgresql.snapshot import SourceSnapshot
-from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK
+from etl.model import POSTGRESQL_TYPE, TRANSACTION, UNREADABLE, WATERMARK
 from etl.spark.local_frame import HeldFrame, type_named
 from etl.statements.source.columns import ARRAY, DAY, INSTANT, Reading
 
@@ -46,6 +46,8 @@ def rows_of(text: memoryview | bytes, selection: Selection) -> pa.Table:
     kinds = {reading.column.name: reading.transport_type for reading in selection.readings}
     if selection.has_unreadable:
         kinds[UNREADABLE] = "string"
+    if selection.has_transaction:
+        kinds[TRANSACTION] = "bigint"
     travelling = {name: to_arrow_type(type_named(kind), timezone="UTC") for name, kind in kinds.items()}
     if not len(text):
         return _settled(pa.schema(list(travelling.items())).empty_table(), selection)
@@ -90,6 +92,8 @@ def _settled(rows: pa.Table, selection: Selection) -> pa.Table:
         columns[WATERMARK] = columns[selection.watermark.column.name]
     if selection.has_unreadable:
         columns[UNREADABLE] = rows.column(UNREADABLE)
+    if selection.has_transaction:
+        columns[TRANSACTION] = rows.column(TRANSACTION)
     return pa.table(columns)
 
 
@@ -134,6 +138,8 @@ def _framed(spark: SparkSession, rows: pa.Table, selection: Selection) -> DataFr
     kinds = {each.column.name: each.spark_type for each in (*selection.readings, *selection.gone)}
     if selection.watermark:
         kinds[WATERMARK] = selection.watermark.spark_type
+    if selection.has_transaction:
+        kinds[TRANSACTION] = "bigint"
     types = selection.types
     fields = [
         StructField(name, type_named(kinds.get(name, "string")), True, _metadata(types.get(name)))

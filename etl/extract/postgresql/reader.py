@@ -18,7 +18,7 @@ from etl.extract.postgresql.selection import Selection
 from etl.extract.postgresql.snapshot import SourceSnapshot, is_filtered_by_role
 from etl.extract.postgresql.tables import read_table
 from etl.extract.reader import SourceReader
-from etl.extract.values import Measurement, Window
+from etl.extract.values import Measurement, Unseen, Window
 from etl.model import TableDefinition
 from etl.spark.local_frame import DRIVER_BYTES
 from etl.spark.session import interpreting
@@ -57,6 +57,9 @@ class PostgreSQLReader(SourceReader):
 
     def measure(self, table: TableConfig, window: Window) -> Measurement:
         return self._snapshot.measure(table, window)
+
+    def unseen(self, table: TableConfig, snapshot: str | None) -> Unseen:
+        return self._snapshot.unseen(table, snapshot)
 
     def read(
         self, table: TableConfig, definition: TableDefinition | None, window: Window, measurement: Measurement

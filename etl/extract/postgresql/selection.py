@@ -9,9 +9,10 @@ from etl.extract.partitions import touched_by
 from etl.extract.postgresql.catalog import SourceTable
 from etl.extract.postgresql.snapshot import watermark_name
 from etl.extract.values import Window
-from etl.model import WATERMARK, TableDefinition
+from etl.model import TRANSACTION, WATERMARK, TableDefinition
 from etl.statements.quoting import postgresql_name
 from etl.statements.source.columns import Reading, reading_of, select_list
+from etl.statements.source.transactions import transaction_number
 from etl.statements.source.window import window_condition
 
 
@@ -42,16 +43,22 @@ class Selection:
         return self._reading(name) if name else None
 
     @property
+    def has_transaction(self) -> bool:
+        return self.window.unseen is not None
+
+    @property
     def types(self) -> dict[str, str]:
         """What the source calls the types of the frame's columns."""
         types = {reading.column.name: reading.column.type for reading in (*self.readings, *self.gone)}
         return types | ({WATERMARK: self.watermark.column.type} if self.watermark else {})
 
     def query(self, *more: str) -> str:
-        """The columns as they travel, the hidden one for what a frame cannot hold, and `more`."""
-        selected = ", ".join([select_list(self.readings, with_unreadable=self.has_unreadable), *more])
-        columns = {column.name: column for column in self.source.definition.columns}
-        mark, day = columns.get(watermark_name(self.table) or ""), columns.get(touched_by(self.table) or "")
+        """The columns as they travel, the hidden ones (what a frame cannot hold, the transaction), and `more`."""
+        columns = select_list(self.readings, with_unreadable=self.has_unreadable)
+        transaction = [f"{transaction_number(self.window.unseen)} AS {TRANSACTION}"] if self.window.unseen else []
+        selected = ", ".join([columns, *transaction, *more])
+        known = {column.name: column for column in self.source.definition.columns}
+        mark, day = known.get(watermark_name(self.table) or ""), known.get(touched_by(self.table) or "")
         name = postgresql_name(self.source.schema, self.source.definition.name)
         return f"SELECT {selected} FROM {name} WHERE {window_condition(self.window, mark, day)}"
 

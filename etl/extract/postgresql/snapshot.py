@@ -18,7 +18,8 @@ from etl.errors import EtlError, SourceError
 from etl.extract.partitions import touched_by, whole_partitions
 from etl.extract.postgresql.catalog import Place, SourceTable, read_catalog
 from etl.extract.postgresql.door import connect, source_door
-from etl.extract.values import Measurement, Window
+from etl.extract.postgresql.seen import SeenSnapshot, see
+from etl.extract.values import Measurement, Unseen, Window
 from etl.model import ColumnDefinition, ExtractMode, TableDefinition
 from etl.nearest import suggestion
 from etl.postgresql.connection import reading
@@ -48,6 +49,7 @@ class SourceSnapshot:
         self._idle: defaultdict[str, list[WatchedConnection]] = defaultdict(list)
         self._tables: dict[Place, SourceTable] = {}
         self._refused: dict[Place, str] = {}
+        self._seen: SeenSnapshot | None = None
 
     def __enter__(self) -> SourceSnapshot:
         with source_door(self.settings, "opening the run's snapshot"):
@@ -106,6 +108,7 @@ class SourceSnapshot:
                 table=table.name,
             )
         date_column = self._column(source, touched_by(table), table.name)
+        seen = self._seen_by(table)
         statement = measure_statement(
             source.schema,
             source.definition.name,
@@ -115,6 +118,7 @@ class SourceSnapshot:
             table.extract.overlap_seconds,
             clock=f"timestamptz {postgresql_literal(self.exported_at)}",
             columns=source.definition.columns,
+            open_transactions=seen.open_transactions if seen else None,
         )
         with self.blamed(), self._joined_cursor(table, "measuring the table") as cursor:
             cursor.execute(statement)
@@ -128,7 +132,13 @@ class SourceSnapshot:
             blocks=source.blocks,
             touched_dates=whole_partitions(table, days or ()),
             widest_row_bytes=int(widest),
+            snapshot=str(seen) if seen else None,
         )
+
+    def unseen(self, table: TableConfig, snapshot: str | None) -> Unseen:
+        """What is visible now and was not in the `snapshot` of an earlier measurement."""
+        seen = self._seen_by(table)
+        return seen.unseen(SeenSnapshot.kept(snapshot)) if seen and snapshot else Unseen()
 
     def copy(self, table: TableConfig, statement: str, text: BinaryIO) -> None:
         """Writes what a COPY to STDOUT says inside the snapshot."""
@@ -145,6 +155,23 @@ class SourceSnapshot:
         if place in self._refused:
             raise SourceError(self._refused[place], table=table.name)
         return self._tables[place]
+
+    def _seen_by(self, table: TableConfig) -> SeenSnapshot | None:
+        """None where the table does not follow transactions; SourceError where its rows know none."""
+        if not table.extract.follows_transactions:
+            return None
+        source = self.source_table(table)
+        if not source.has_transactions:
+            raise SourceError(
+                f"{source.qualified_name}: expected a table of this server whose rows know their transactions, found "
+                "a view or foreign rows; write `extract: {late_commits: overlap}`, or read the tables beneath it",
+                table=table.name,
+            )
+        with self._guard:
+            if self._seen is None:
+                with self._cursor() as cursor:
+                    self._seen = see(cursor, self.settings)
+            return self._seen
 
     def check_alive(self) -> None:
         """A snapshot that died cannot be had again: what is read after it would be another state."""

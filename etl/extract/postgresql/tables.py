@@ -13,7 +13,7 @@ from etl.config.tables.models import TableConfig
 from etl.extract.postgresql.selection import Selection
 from etl.extract.postgresql.snapshot import SourceSnapshot
 from etl.extract.values import Measurement
-from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK
+from etl.model import POSTGRESQL_TYPE, TRANSACTION, UNREADABLE, WATERMARK
 from etl.postgresql.connection import EXTRACT
 from etl.statements.quoting import spark_identifier
 from etl.statements.source.columns import ARRAY, DAY, INSTANT, Reading
@@ -35,7 +35,8 @@ def read_table(
 ) -> DataFrame:
     """The window's rows as of the snapshot, lazily: nothing is read here but the query's own shape.
 
-    Adds WATERMARK to incremental tables and UNREADABLE where a column's type has values that a frame cannot hold.
+    Adds WATERMARK to incremental tables, TRANSACTION where the window speaks of some, and UNREADABLE where a column's
+    type has values that a frame cannot hold.
     Columns are nullable throughout: what the source guarantees is applied by transform, once rejects are gone.
     """
     settings, table = snapshot.settings, selection.table
@@ -55,6 +56,8 @@ def read_table(
         texts.append(f"{_value(watermark)} AS {WATERMARK}")
     if selection.has_unreadable:
         texts.append(UNREADABLE)
+    if selection.has_transaction:
+        texts.append(TRANSACTION)
     return _with_source_types(frame.selectExpr(*texts), selection.types)
 
 
@@ -75,12 +78,13 @@ def _partition_count(table: TableConfig, measurement: Measurement, rows_per_part
 def _properties(session: str, settings: PostgreSQLSettings, selection: Selection) -> dict[str, str]:
     types = [f"{spark_identifier(reading.column.name)} {reading.transport_type}" for reading in selection.readings]
     unreadable = [f"{UNREADABLE} string"] if selection.has_unreadable else []
+    transaction = [f"{TRANSACTION} bigint"] if selection.has_transaction else []
     return {
         "driver": "org.postgresql.Driver",
         "user": settings.user,
         "password": settings.password.get_secret_value(),
         "sessionInitStatement": session,
-        "customSchema": ", ".join([*types, *unreadable]),
+        "customSchema": ", ".join([*types, *unreadable, *transaction]),
     }
 
 

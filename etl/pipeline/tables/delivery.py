@@ -19,7 +19,7 @@ from etl.pipeline.context import RunContext, Work
 from etl.pipeline.tables.boundary import table_boundary
 from etl.pipeline.tables.loose_keys import loose_keys
 from etl.pipeline.tables.settled import remove_orphans
-from etl.pipeline.tables.shares import Share, marks_after
+from etl.pipeline.tables.shares import Share, marks_after, notes_of
 from etl.pipeline.tables.stand_ins import held_as_text
 from etl.pipeline.tables.tally import Tally
 from etl.transform.outcome import Outcome
@@ -99,7 +99,7 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
     _refuse_newer_load(context, delivery.work.table.name, share.destination)
     loader = context.loaders[share.destination]
     remove_orphans(context, loader, delivery.work, share)
-    mark, fingerprint, tail = marks_after(context, delivery.work, share)
+    marks = marks_after(context, delivery.work, share)
     definition = context.definitions.get(delivery.work.table.name)
     context.ledger.begin_load(
         run_id,
@@ -113,14 +113,15 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
             rows_rejected=delivery.tally.of(Outcome.REJECTED),
             rows_deduplicated=delivery.tally.of(Outcome.DEDUPLICATED),
             rows_filtered=delivery.tally.of(Outcome.FILTERED),
-            next_watermark=mark,
-            next_fingerprint=fingerprint,
-            next_tail=tail,
+            next_watermark=marks.watermark,
+            next_fingerprint=marks.fingerprint,
+            next_tail=marks.tail,
+            next_snapshot=marks.snapshot,
             config_hash=share.config_hash,
             files_read=share.measurement.files_read,
             files_skipped=share.measurement.files_skipped,
             notes=(
-                *share.source_changes,
+                *notes_of(share),
                 *loose_keys(share.config, delivery.work.table, definition),
                 *delivery.notes,
             ),

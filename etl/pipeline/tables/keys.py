@@ -8,7 +8,7 @@ from dataclasses import replace
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.tables.checks import has_key_at_the_source
 from etl.config.tables.models import TableConfig
-from etl.config.tables.modes import finds_by_key
+from etl.config.tables.modes import finds_by_key, knows_no_row_again
 from etl.errors import SourceError
 from etl.model import TableDefinition
 from etl.pipeline.assignment import Assignment
@@ -21,10 +21,12 @@ def with_live_keys(assignment: Assignment, definitions: Mapping[str, TableDefini
 
 
 def require_key(table: TableConfig, load: TableLoadConfig) -> None:
-    """Before anything is read: what finds stored rows by key has one."""
-    if finds_by_key(load) and not load.key:
+    """Before anything is read: what finds stored rows by key has one, and so has what may be read twice."""
+    reads_twice = table.extract.follows_transactions and knows_no_row_again(load)
+    if (finds_by_key(load) and not load.key) or reads_twice:
+        why = " with `late_commits: exact`" if reads_twice else ""
         raise SourceError(
-            f"{table.name}: mode {load.mode} needs a key, and the source's table has no primary key; "
+            f"{table.name}: mode {load.mode} needs a key{why}, and the source's table has no primary key; "
             "name the columns in `key`",
             table=table.name,
         )

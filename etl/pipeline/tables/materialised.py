@@ -15,7 +15,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from etl.ledger.values import Reject
 from etl.load.arrow_checksums import checksums_of_rows
 from etl.load.frames import columns_of_fields
-from etl.model import WATERMARK, Destination, Digest
+from etl.model import TRANSACTION, WATERMARK, Destination, Digest
 from etl.pipeline.tables.tally import Tally, tally
 from etl.spark.local_frame import DRIVER_BYTES, HeldFrame
 from etl.statements.quoting import spark_literal
@@ -26,8 +26,17 @@ from etl.transform.untouched import Untouched
 _PART = "_etl_part_"
 
 
+@dataclass(frozen=True)
+class Part:
+    """The rows that a destination takes where others take more: those after a mark, and those of the transactions from
+    `first_unseen` on."""
+
+    mark: str
+    first_unseen: int | None = None
+
+
 class Materialised(ABC):
-    """A mark is one after which a destination takes rows: it has a part of the table, None means the whole of it."""
+    """Of a `part` of the rows that were read; None means all of them."""
 
     @abstractmethod
     def apart_for(self, destination: Destination) -> Apart | None:
@@ -38,18 +47,18 @@ class Materialised(ABC):
         """These rows as one destination takes them."""
 
     @abstractmethod
-    def iterate_refused(self, mark: str | None, apart: Apart) -> Iterator[Reject]:
+    def iterate_refused(self, part: Part | None, apart: Apart) -> Iterator[Reject]:
         """Of a part, the rows that all destinations take but one."""
 
     @abstractmethod
-    def tagged(self, mark: str | None) -> DataFrame:
+    def tagged(self, part: Part | None) -> DataFrame:
         """The rows of a part, with their outcomes."""
 
     @abstractmethod
-    def tally(self, mark: str | None) -> Tally: ...
+    def tally(self, part: Part | None) -> Tally: ...
 
     @abstractmethod
-    def good(self, mark: str | None) -> DataFrame:
+    def good(self, part: Part | None) -> DataFrame:
         """The rows to load."""
 
     @abstractmethod
@@ -72,19 +81,19 @@ class KeptBySpark(Materialised):
         taken = taken_from(self.transformed.tagged, apart)
         return replace(self, transformed=replace(self.transformed, tagged=taken, apart={}))
 
-    def iterate_refused(self, mark: str | None, apart: Apart) -> Iterator[Reject]:
-        return self.transformed.with_tagged(self.tagged(mark)).iterate_refused(apart)
+    def iterate_refused(self, part: Part | None, apart: Apart) -> Iterator[Reject]:
+        return self.transformed.with_tagged(self.tagged(part)).iterate_refused(apart)
 
-    def tagged(self, mark: str | None) -> DataFrame:
+    def tagged(self, part: Part | None) -> DataFrame:
         whole = self.transformed.tagged
-        return whole if mark is None else whole.where(_is_after(whole, mark))
+        return whole if part is None else whole.where(_is_in(whole, part))
 
-    def tally(self, mark: str | None) -> Tally:
+    def tally(self, part: Part | None) -> Tally:
         columns = columns_of_fields(self.transformed.fields)
-        return tally(self.tagged(mark), columns, self.digests, self.transformed.hidden)
+        return tally(self.tagged(part), columns, self.digests, self.transformed.hidden)
 
-    def good(self, mark: str | None) -> DataFrame:
-        return self.transformed.with_tagged(self.tagged(mark)).good
+    def good(self, part: Part | None) -> DataFrame:
+        return self.transformed.with_tagged(self.tagged(part)).good
 
     def iterate_rejects(self, size: int) -> Iterator[Reject]:
         # a partition of them comes to the driver at a time
@@ -96,26 +105,26 @@ class KeptBySpark(Materialised):
 
 @dataclass(frozen=True)
 class HeldByDriver(Materialised):
-    """`rows` are tagged as `schema` says, with a column for each of the `marks` that tells which of them are after it.
-    What is counted, summed and cut is so by Arrow."""
+    """`rows` are tagged as `schema` says, with a column for each of the `parts` that tells which of them it has. What
+    is counted, summed and cut is so by Arrow."""
 
     spark: SparkSession
     rows: pa.Table
     schema: StructType
     fields: tuple[StructField, ...]
-    marks: Sequence[str | None]
+    parts: Sequence[Part | None]
     digests: Collection[Digest] | None
     apart: Mapping[Destination, Apart] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, transformed: Transformed, marks: Sequence[str | None], digests: Collection[Digest] | None
+        cls, transformed: Transformed, parts: Sequence[Part | None], digests: Collection[Digest] | None
     ) -> HeldByDriver:
         """One Spark job computes the rows."""
         tagged = transformed.tagged
-        parts = [f"{_is_after(tagged, mark)} AS {_PART}{at}" for at, mark in enumerate(marks) if mark is not None]
-        rows = (tagged.selectExpr("*", *parts) if parts else tagged).toArrow()
-        return cls(tagged.sparkSession, rows, tagged.schema, transformed.fields, marks, digests, transformed.apart)
+        has = [f"{_is_in(tagged, part)} AS {_PART}{at}" for at, part in enumerate(parts) if part is not None]
+        rows = (tagged.selectExpr("*", *has) if has else tagged).toArrow()
+        return cls(tagged.sparkSession, rows, tagged.schema, transformed.fields, parts, digests, transformed.apart)
 
     @classmethod
     def as_they_came(
@@ -134,40 +143,41 @@ class HeldByDriver(Materialised):
     def taken_by(self, apart: Apart) -> HeldByDriver:
         return replace(self, rows=taken_from_held(self.rows, apart), apart={})
 
-    def iterate_refused(self, mark: str | None, apart: Apart) -> Iterator[Reject]:
-        return Transformed(self.tagged(mark), self.fields).iterate_refused(apart)
+    def iterate_refused(self, part: Part | None, apart: Apart) -> Iterator[Reject]:
+        return Transformed(self.tagged(part), self.fields).iterate_refused(apart)
 
-    def tagged(self, mark: str | None) -> DataFrame:
-        return HeldFrame(self.spark, self._part(mark).select(self.schema.names), self.schema)
+    def tagged(self, part: Part | None) -> DataFrame:
+        return HeldFrame(self.spark, self._part(part).select(self.schema.names), self.schema)
 
-    def tally(self, mark: str | None) -> Tally:
-        part, names = self._part(mark), self.schema.names
-        found = {Outcome(outcome): _of_outcome(part, outcome) for outcome in pc.unique(part[OUTCOME]).to_pylist()}
-        sizes = {outcome: _bytes(rows.select(names)) for outcome, rows in found.items()}
-        good = found.get(Outcome.GOOD, part.slice(0, 0))
+    def tally(self, part: Part | None) -> Tally:
+        rows, names = self._part(part), self.schema.names
+        found = {Outcome(outcome): _of_outcome(rows, outcome) for outcome in pc.unique(rows[OUTCOME]).to_pylist()}
+        sizes = {outcome: _bytes(each.select(names)) for outcome, each in found.items()}
+        good = found.get(Outcome.GOOD, rows.slice(0, 0))
         trimmed = int(pc.sum(good[TRIMMED]).as_py() or 0) if TRIMMED in names else 0
         checksums = None
         if self.digests is not None:
             checksums = checksums_of_rows(good, columns_of_fields(self.fields), self.digests)
         apart = {name: good.num_rows - good[name].null_count for name in hidden_of(self.apart)}
-        return Tally({outcome: rows.num_rows for outcome, rows in found.items()}, checksums, trimmed, sizes, apart)
+        return Tally({outcome: each.num_rows for outcome, each in found.items()}, checksums, trimmed, sizes, apart)
 
-    def good(self, mark: str | None) -> DataFrame:
+    def good(self, part: Part | None) -> DataFrame:
         schema = StructType(list(self.fields))
-        rows = _of_outcome(self._part(mark), Outcome.GOOD).select(schema.names)
+        rows = _of_outcome(self._part(part), Outcome.GOOD).select(schema.names)
         return HeldFrame(self.spark, rows.cast(to_arrow_schema(schema, timezone="UTC")), schema)
 
     def iterate_rejects(self, size: int) -> Iterator[Reject]:
         return Transformed(self.tagged(None), self.fields).iterate_rejects()
 
-    def _part(self, mark: str | None) -> pa.Table:
-        return self.rows if mark is None else self.rows.filter(self.rows[f"{_PART}{self.marks.index(mark)}"])
+    def _part(self, part: Part | None) -> pa.Table:
+        return self.rows if part is None else self.rows.filter(self.rows[f"{_PART}{self.parts.index(part)}"])
 
 
-def _is_after(tagged: DataFrame, mark: str) -> str:
+def _is_in(tagged: DataFrame, part: Part) -> str:
     """Rows without a watermark belong to every window: no mark will ever reach them."""
     kind = tagged.schema[WATERMARK].dataType.simpleString()
-    return f"{WATERMARK} IS NULL OR {WATERMARK} > cast({spark_literal(mark)} AS {kind})"
+    after = f"{WATERMARK} IS NULL OR {WATERMARK} > cast({spark_literal(part.mark)} AS {kind})"
+    return after if part.first_unseen is None else f"{after} OR {TRANSACTION} >= {part.first_unseen}"
 
 
 def _of_outcome(rows: pa.Table, outcome: str) -> pa.Table:

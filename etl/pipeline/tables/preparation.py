@@ -18,7 +18,7 @@ from etl.pipeline.context import RunContext, Work
 from etl.pipeline.tables import apart
 from etl.pipeline.tables.boundary import table_boundary
 from etl.pipeline.tables.delivery import Delivery
-from etl.pipeline.tables.materialised import HeldByDriver, KeptBySpark, Materialised
+from etl.pipeline.tables.materialised import HeldByDriver, KeptBySpark, Materialised, Part
 from etl.pipeline.tables.settled import is_settled
 from etl.pipeline.tables.shares import Measured, Share, freeze, plan_share, read_shares, warn_of_changes
 from etl.pipeline.tables.tally import Tally, refuse_bad_keys, rules_broken
@@ -59,14 +59,14 @@ def prepare(context: RunContext, work: Work, held: ExitStack) -> list[Delivery]:
 def _materialised(
     context: RunContext, work: Work, shares: list[Share], frame: DataFrame, held: ExitStack
 ) -> Materialised:
-    marks = list(dict.fromkeys(_taken_after(share, shares) for share in shares))
+    parts = list(dict.fromkeys(_taken(share, shares) for share in shares))
     digests = {spec_of(share.destination).digest for share in shares} if context.options.validate else None
     transformer, rows = context.transformer(work), held_rows(frame)
-    if rows is not None and marks == [None] and (untouched := transformer.untouched(rows, frame.schema)) is not None:
+    if rows is not None and parts == [None] and (untouched := transformer.untouched(rows, frame.schema)) is not None:
         return HeldByDriver.as_they_came(frame.sparkSession, untouched, digests)
     transformed = transformer.transform(frame)
     if rows is not None:
-        return HeldByDriver.of(transformed, marks, digests)
+        return HeldByDriver.of(transformed, parts, digests)
     tagged = transformed.tagged.persist(replicated(context.spark, _storage(shares)))
     held.callback(tagged.unpersist)
     return KeptBySpark(transformed.with_tagged(tagged), digests)
@@ -82,39 +82,39 @@ def _storage(shares: list[Share]) -> StorageLevel:
 
 def _cut(context: RunContext, work: Work, shares: list[Share], rows: Materialised) -> list[Delivery]:
     """Each destination's rows; destinations that take the same rows are counted once."""
-    counted: dict[str | None, Tally] = {}
-    cut: dict[str | None, DataFrame] = {}
+    counted: dict[Part | None, Tally] = {}
+    cut: dict[Part | None, DataFrame] = {}
     deliveries = []
     for share in shares:
-        mark = _taken_after(share, shares)
-        if mark not in counted:
-            counted[mark] = rows.tally(mark)
+        part = _taken(share, shares)
+        if part not in counted:
+            counted[part] = rows.tally(part)
             definition = context.definitions.get(work.table.name)
-            refuse_bad_keys(work.table, partial(rows.tagged, None), counted[mark], definition)
+            refuse_bad_keys(work.table, partial(rows.tagged, None), counted[part], definition)
         with table_boundary(context, [(work.table.name, share.destination)]):
-            if of_it := apart.differing(rows, counted[mark], share.destination):
-                deliveries.append(_cut_apart(work, share, rows, mark, counted[mark], of_it))
+            if of_it := apart.differing(rows, counted[part], share.destination):
+                deliveries.append(_cut_apart(work, share, rows, part, counted[part], of_it))
                 continue
-            _refuse_too_many_rejected(share, partial(rows.tagged, mark), counted[mark])
-            if mark not in cut:
-                cut[mark] = rows.good(mark)
-            deliveries.append(Delivery(work, share, cut[mark], counted[mark]))
+            _refuse_too_many_rejected(share, partial(rows.tagged, part), counted[part])
+            if part not in cut:
+                cut[part] = rows.good(part)
+            deliveries.append(Delivery(work, share, cut[part], counted[part]))
     context.progress.table_extracted(work.table.name, max(each.read for each in counted.values()))
     return deliveries
 
 
-def _cut_apart(work: Work, share: Share, rows: Materialised, mark: str | None, whole: Tally, of_it: Apart) -> Delivery:
+def _cut_apart(work: Work, share: Share, rows: Materialised, part: Part | None, whole: Tally, of_it: Apart) -> Delivery:
     """The rows of a destination that cannot hold some of what the others take: counted and summed for itself."""
     own, refused = rows.taken_by(of_it), apart.refused(of_it, whole)
-    counts = own.tally(mark)
-    _refuse_too_many_rejected(share, partial(own.tagged, mark), counts)
+    counts = own.tally(part)
+    _refuse_too_many_rejected(share, partial(own.tagged, part), counts)
     notes = list(apart.told(of_it, whole, share.destination))
     if refused and apart.would_delete(share.config):
         share = replace(share, config=apart.deleting_none(share.config))
         notes.append(apart.KEPT)
     for note in notes:
         log.warning("values out of range", table=work.table.name, destination=share.destination, note=note)
-    return Delivery(work, share, own.good(mark), counts, refused, tuple(notes))
+    return Delivery(work, share, own.good(part), counts, refused, tuple(notes))
 
 
 def _refuse_too_many_rejected(share: Share, tagged: Callable[[], DataFrame], counts: Tally) -> None:
@@ -122,12 +122,15 @@ def _refuse_too_many_rejected(share: Share, tagged: Callable[[], DataFrame], cou
     refuse_too_many_rejected(share.config, rejected, counts.read, lambda: rules_broken(tagged()))
 
 
-def _taken_after(share: Share, shares: list[Share]) -> str | None:
-    """The mark after which this destination takes rows; None: everything that was read."""
+def _taken(share: Share, shares: list[Share]) -> Part | None:
+    """What of the rows this destination takes; None: everything that was read."""
     is_same_for_all = all(other.bounds == share.bounds for other in shares) and not any(
         other.takes_whole_days for other in shares
     )
-    return None if is_same_for_all or share.takes_whole_days else share.bounds.first
+    bounds = share.bounds
+    if is_same_for_all or share.takes_whole_days or bounds.first is None:
+        return None
+    return Part(bounds.first, bounds.unseen.first if bounds.unseen else None)
 
 
 def _keep_rejects(
@@ -137,7 +140,7 @@ def _keep_rejects(
     for delivery in deliveries:
         destination = delivery.share.destination
         if delivery.rows_refused and (of_it := rows.apart_for(destination)):
-            refused = rows.iterate_refused(_taken_after(delivery.share, shares), of_it)
+            refused = rows.iterate_refused(_taken(delivery.share, shares), of_it)
             context.ledger.add_rejects(context.run.run_id, work.table.name, destination, refused)
     if any(delivery.tally.of(Outcome.REJECTED) > delivery.rows_refused for delivery in deliveries):
         size = max(delivery.tally.bytes.get(Outcome.REJECTED, 0) for delivery in deliveries)

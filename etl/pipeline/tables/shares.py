@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import NamedTuple
 
 import structlog
 from pyspark.sql import DataFrame
@@ -25,7 +26,7 @@ from etl.pipeline.options import RunOptions
 from etl.pipeline.tables.keys import require_key
 from etl.pipeline.tables.read_columns import columns_as_read, with_nulls
 from etl.pipeline.tables.source_changes import changes_since, refuse_spoken_of
-from etl.pipeline.tables.windows import Bounds, bounds_for, next_mark, widest
+from etl.pipeline.tables.windows import Bounds, bounds_for, earliest, holds_all_seen, next_mark, widest
 from etl.report.commands import Commands
 
 log = structlog.get_logger(__name__)
@@ -49,6 +50,8 @@ class Share:
     """What the source did to the columns since this destination took the table."""
     is_entry_changed: bool = False
     """Whether anything but the source's columns is other than it was then."""
+    lost: str = ""
+    """Why all is read although the destination has a mark: what it had seen of the source tells nothing any more."""
 
     @property
     def mark(self) -> str | None:
@@ -87,8 +90,13 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
     _refuse_columns(context, work, destination)
     watermark = _watermark_of(context, work, destination)
     frozen = context.frozen.get(work.table.name)
+    unseen = context.sources.of(work.table).unseen(work.table, watermark.snapshot if watermark else None)
     bounds = bounds_for(
-        work.table.extract, watermark.mark if watermark else None, context.options, frozen.upper if frozen else None
+        work.table.extract,
+        watermark.mark if watermark else None,
+        context.options,
+        frozen.upper if frozen else None,
+        unseen,
     )
     if bounds not in measured:
         measured[bounds] = _measure(context, work, bounds)
@@ -109,6 +117,7 @@ def plan_share(context: RunContext, work: Work, destination: Destination, measur
         _source_changes(watermark, definition, is_whole=bounds.is_whole_table) if knows_columns else (),
         watermark is not None
         and watermark.config_hash != config_hash(work, config, _as_taken(definition, watermark), *secrets),
+        "" if context.options.since or context.options.full_refresh else unseen.lost,
     )
 
 
@@ -154,11 +163,19 @@ def is_unchanged(context: RunContext, share: Share) -> bool:
         return False
     if known.config_hash != share.config_hash:
         return False
+    if share.measurement.snapshot is not None and known.snapshot is None:
+        return False  # from this load on it is known what the destination has seen
     before = known.fingerprint if share.bounds.is_whole_table else known.tail
     if before is None or before != share.measurement.fingerprint:
         return False
     asking_again = context.asking_again(share.config.table_name, share.destination)
     return bool(asking_again(context.loaders[share.destination].follows_entry, share.config))
+
+
+def notes_of(share: Share) -> tuple[str, ...]:
+    """What a person should know of the source, a sentence each."""
+    lost = f"all is read, since what was committed late cannot be told: {share.lost}"
+    return (*share.source_changes, *([lost] if share.lost else []))
 
 
 def warn_of_changes(context: RunContext, work: Work, shares: Sequence[Share]) -> None:
@@ -167,6 +184,9 @@ def warn_of_changes(context: RunContext, work: Work, shares: Sequence[Share]) ->
     if changes:
         changed = [share.destination for share in shares if share.source_changes]
         log.warning("source changed", table=work.table.name, destinations=changed, changes=changes)
+    for reason in dict.fromkeys(share.lost for share in shares if share.lost):
+        whole = [share.destination for share in shares if share.lost == reason]
+        log.warning("table read whole", table=work.table.name, destinations=whole, reason=reason)
     stale = [share.destination for share in shares if share.keeps_rows_of_another_configuration]
     if stale:
         command = Commands(context.options.config_dir).load(
@@ -191,7 +211,7 @@ def freeze(context: RunContext, work: Work, shares: Iterable[Share]) -> None:
     if earlier := context.frozen.get(work.table.name):
         context.ledger.freeze_table(context.run.run_id, work.table.name, earlier)
         return
-    bounds = widest([share.bounds for share in shares])
+    bounds = earliest([share.bounds for share in shares])
     measured = next(share.measurement for share in shares if share.bounds == bounds)
     # an empty window reads no further than where it began
     upper = measured.upper_mark or bounds.lower
@@ -217,17 +237,26 @@ def read_shares(context: RunContext, work: Work, shares: Sequence[Share]) -> tup
     return with_nulls(frame, found.columns), told
 
 
-def marks_after(context: RunContext, work: Work, share: Share) -> tuple[str | None, str | None, str | None]:
-    """(watermark, fingerprint, tail) once this share is loaded; all None where the watermark must not move."""
-    options = context.options
+class Marks(NamedTuple):
+    """How far a destination holds a table once a share is loaded; without mark and fingerprint nothing moves."""
+
+    watermark: str | None
+    fingerprint: str | None
+    tail: str | None
+    snapshot: str | None
+
+
+def marks_after(context: RunContext, work: Work, share: Share) -> Marks:
+    options, measured = context.options, share.measurement
     if share.bounds.is_whole_table:
-        return share.measurement.upper_mark, share.measurement.fingerprint, share.measurement.tail_fingerprint
-    mark = next_mark(
-        share.mark, share.bounds, share.measurement.upper_mark, options, work.table.extract.overlap_seconds
-    )
-    moved = mark is not None and mark == share.measurement.upper_mark
+        return Marks(measured.upper_mark, measured.fingerprint, measured.tail_fingerprint, measured.snapshot)
+    mark = next_mark(share.mark, share.bounds, measured.upper_mark, options, work.table.extract.overlap_seconds)
+    if measured.snapshot is not None and not holds_all_seen(mark, share.bounds, options):
+        # what had been unseen before this load still is
+        return Marks(mark, None, None, share.watermark.snapshot if share.watermark else None)
+    moved = mark is not None and mark == measured.upper_mark
     # without the tail of the new mark the next run reads the overlap once more, which is safe
-    return mark, None, share.measurement.tail_fingerprint if moved else None
+    return Marks(mark, None, measured.tail_fingerprint if moved else None, measured.snapshot)
 
 
 def config_hash(
@@ -258,14 +287,23 @@ def _measure(context: RunContext, work: Work, bounds: Bounds, days: tuple[date, 
 
 
 def _window(bounds: Bounds, days: tuple[date, ...] | None = None) -> Window:
-    return Window(bounds.lower, bounds.upper, overlap_seconds=bounds.overlap_seconds, partitions=days)
+    return Window(
+        bounds.lower, bounds.upper, overlap_seconds=bounds.overlap_seconds, partitions=days, unseen=bounds.unseen
+    )
 
 
 def _measure_together(context: RunContext, work: Work, shares: Sequence[Share]) -> tuple[Window, Measurement]:
-    """The window that serves all shares; it is measured again only where whole days make it larger."""
+    """The window that serves all shares; it is measured again only where it is larger than each of theirs: with whole
+    days, or with what one has not seen behind the mark of another."""
     bounds = widest([share.bounds for share in shares])
     days = {day for share in shares if share.takes_whole_days for day in share.measurement.touched_dates}
     if days and not bounds.is_whole_table:
         whole_days = tuple(sorted(days))
         return _window(bounds, whole_days), _measure(context, work, bounds, whole_days)
-    return _window(bounds), next(share.measurement for share in shares if share.bounds == bounds)
+    alike = [share.measurement for share in shares if _means_the_same(share.bounds, bounds)]
+    return _window(bounds), alike[0] if alike else _measure(context, work, bounds)
+
+
+def _means_the_same(one: Bounds, other: Bounds) -> bool:
+    """Where all is read from the beginning, nothing is unseen on top of it."""
+    return one == other or (one.lower is None and other.lower is None)

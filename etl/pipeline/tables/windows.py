@@ -2,28 +2,34 @@
 
 A mark is the text of the greatest watermark value that a destination holds: an instant in ISO 8601 (UTC), a date or a
 whole number. Extraction starts at the mark less an overlap, because a transaction that began earlier may commit later.
+Where transactions are followed, a destination also has what a snapshot saw up to the mark, and takes what that did not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from etl.config.tables.models import ExtractConfig
+from etl.extract.values import Transactions, Unseen
 from etl.model import ExtractMode
 from etl.pipeline.options import RunOptions
+from etl.statements.source.transactions import spanning
 
 ONE_MICROSECOND = timedelta(microseconds=1)
+NOTHING_UNSEEN = Unseen()
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """`lower` is exclusive, `upper` inclusive; None leaves that side open. The overlap reaches back behind `lower`."""
+    """`lower` is exclusive, `upper` inclusive; None leaves that side open. The overlap reaches back behind `lower`; the
+    rows of `unseen` transactions are within, however far behind it."""
 
     lower: str | None = None
     upper: str | None = None
     overlap_seconds: int = 0
+    unseen: Transactions | None = None
 
     @property
     def is_whole_table(self) -> bool:
@@ -35,8 +41,15 @@ class Bounds:
         return less_overlap(self.lower, self.overlap_seconds) if self.overlap_seconds else self.lower
 
 
-def bounds_for(extract: ExtractConfig, mark: str | None, options: RunOptions, frozen_upper: str | None) -> Bounds:
-    """What to read for a destination whose mark is `mark`; a resumed run never reads past its frozen upper mark."""
+def bounds_for(
+    extract: ExtractConfig,
+    mark: str | None,
+    options: RunOptions,
+    frozen_upper: str | None,
+    unseen: Unseen = NOTHING_UNSEEN,
+) -> Bounds:
+    """What to read for a destination whose mark is `mark`, and which has not seen `unseen`; a resumed run never reads
+    past its frozen upper mark."""
     if extract.mode is ExtractMode.FULL:
         return Bounds()
     upper = _earliest(frozen_upper, _before(options.until))
@@ -44,7 +57,9 @@ def bounds_for(extract: ExtractConfig, mark: str | None, options: RunOptions, fr
         return Bounds(None, upper)
     if options.since:
         return Bounds(_before(options.since), upper)
-    return Bounds(mark, upper, extract.overlap_seconds if mark is not None else 0)
+    if mark is None or unseen.lost:
+        return Bounds(None, upper)
+    return Bounds(mark, upper, extract.overlap_seconds, unseen.transactions)
 
 
 def less_overlap(mark: str | None, overlap_seconds: int) -> str | None:
@@ -74,6 +89,13 @@ def next_mark(
     return upper_seen
 
 
+def holds_all_seen(mark: str | None, bounds: Bounds, options: RunOptions) -> bool:
+    """Whether whatever the run's snapshot sees up to `mark` was within these bounds, or had been loaded before."""
+    if mark is None or options.since:
+        return False
+    return bounds.upper is None or not is_after(mark, bounds.upper)
+
+
 def _leaves_gap(mark: str, lower: str, overlap_seconds: int) -> bool:
     return is_after(lower, less_overlap(mark, overlap_seconds) or mark)
 
@@ -83,6 +105,12 @@ def is_after(one: str, other: str) -> bool:
 
 
 def widest(all_bounds: Sequence[Bounds]) -> Bounds:
+    """Those that start first, with what any of the others has not seen."""
+    unseen = spanning([bounds.unseen for bounds in all_bounds if bounds.unseen])
+    return replace(earliest(all_bounds), unseen=unseen)
+
+
+def earliest(all_bounds: Sequence[Bounds]) -> Bounds:
     """The bounds that start first; an open start wins. All end at the same upper mark."""
     opened = [bounds for bounds in all_bounds if bounds.lower is None]
     return opened[0] if opened else min(all_bounds, key=lambda bounds: _comparable(bounds.first or ""))

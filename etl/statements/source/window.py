@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from etl.model import ColumnDefinition
 from etl.statements.quoting import postgresql_identifier, postgresql_literal, postgresql_name
 from etl.statements.source.fingerprint import fingerprint
+from etl.statements.source.transactions import Transactions, written_by
 from etl.statements.source.widths import widest_row
 
 
@@ -17,8 +18,9 @@ class Window:
     """A span of watermarks, in the text PostgreSQL prints them in (UTC); without bounds it is the whole table.
 
     `lower` is exclusive and `upper` inclusive unless said otherwise. `overlap_seconds` reaches back behind `lower` for
-    rows that were committed late. `partitions` are days (UTC) of the date column that are read whole on top of it.
-    Rows without a watermark belong to every window: no mark will ever reach them.
+    rows that were committed late; `unseen` are transactions whose rows are taken whatever is below them, up to `upper`.
+    `partitions` are days (UTC) of the date column that are read whole on top of it. Rows without a watermark belong to
+    every window: no mark will ever reach them.
     """
 
     lower: str | None = None
@@ -27,6 +29,7 @@ class Window:
     upper_inclusive: bool = True
     overlap_seconds: int = 0
     partitions: tuple[date, ...] | None = None
+    unseen: Transactions | None = None
 
     @property
     def is_whole_table(self) -> bool:
@@ -62,8 +65,10 @@ def measure_statement(
     clock: str = "now()",
     *,
     columns: Sequence[ColumnDefinition],
+    open_transactions: Transactions | None = None,
 ) -> str:
-    """Rows, upper mark, the fingerprints of the window and of its overlap tail, touched days, bytes of the widest row.
+    """Rows, upper mark, the fingerprints of the window and of its tail, touched days, bytes of the widest row. The tail
+    are the rows that a next window would take again: those of the overlap, and of `open_transactions`.
 
     The mark never passes the snapshot's own clock, so that one absurd date in the future does not hide all later rows.
     It is asked for as a value of its own: joined to the rows, it would keep the server from reading them in parallel.
@@ -78,9 +83,16 @@ def measure_statement(
         days = f"array_agg(DISTINCT {day}) FILTER (WHERE {day} BETWEEN '0001-01-01' AND '9999-12-31')"
     if watermark is None:
         return f"SELECT count(*), NULL, {fingerprint(columns)}, NULL, {days}, {widest} FROM {source} WHERE {condition}"
-    marked = f"SELECT {_mark(watermark, clock)} AS _etl_value FROM {source} WHERE {_within_marks(window, watermark)}"
+    # rows that are late lie behind the mark: an index finds it without them
+    in_order = _within_marks(replace(window, unseen=None), watermark)
+    latest = _mark(watermark, clock)
+    if open_transactions is not None and window.lower is not None:
+        # where no row is newer, the tail is still told from where the mark stands
+        latest = f"GREATEST({latest}, {_value(window.lower, watermark)})"
+    marked = f"SELECT {latest} AS _etl_value FROM {source} WHERE {in_order}"
     mark = "(SELECT _etl_value FROM _etl_mark)"
-    tail = _or_without_mark(_after(mark, watermark, overlap_seconds), watermark)
+    again = _or_unseen(_after(mark, watermark, overlap_seconds), open_transactions)
+    tail = _or_without_mark(again, watermark)
     return (
         f"WITH _etl_mark AS MATERIALIZED ({marked}) "
         f"SELECT count(*), {mark}::text, {fingerprint(columns)}, {fingerprint(columns, tail)}, {days}, {widest} "
@@ -125,14 +137,24 @@ def _within_marks(window: Window, watermark: ColumnDefinition) -> str:
     name = postgresql_identifier(watermark.name)
     conditions = []
     if window.lower is not None:
-        lower = f"{postgresql_literal(window.lower)}::{watermark.type}"
-        conditions.append(_after(lower, watermark, window.overlap_seconds, inclusive=window.lower_inclusive))
+        lower = _value(window.lower, watermark)
+        after = _after(lower, watermark, window.overlap_seconds, inclusive=window.lower_inclusive)
+        conditions.append(_or_unseen(after, window.unseen))
     if window.upper is not None:
         operator = "<=" if window.upper_inclusive else "<"
-        conditions.append(f"{name} {operator} {postgresql_literal(window.upper)}::{watermark.type}")
+        conditions.append(f"{name} {operator} {_value(window.upper, watermark)}")
     if not conditions:
         return "true"
     return f"({_or_without_mark(' AND '.join(conditions), watermark)})"
+
+
+def _value(mark: str, watermark: ColumnDefinition) -> str:
+    return f"{postgresql_literal(mark)}::{watermark.type}"
+
+
+def _or_unseen(condition: str, transactions: Transactions | None) -> str:
+    """One reading of the table answers both: no index knows `xmin`, so that a UNION would read it as well."""
+    return condition if transactions is None else f"({condition} OR {written_by(transactions)})"
 
 
 def _or_without_mark(condition: str, watermark: ColumnDefinition) -> str:

@@ -86,6 +86,7 @@ CREATE TABLE etl.loads (
     notes             text[] NOT NULL DEFAULT '{}',
     next_columns      jsonb,
     rows_trimmed      bigint NOT NULL DEFAULT 0 CONSTRAINT loads_trimmed_check CHECK (rows_trimmed >= 0),
+    next_snapshot     text,
     PRIMARY KEY (run_id, table_name, destination),
     CONSTRAINT loads_run_id_fkey FOREIGN KEY (run_id) REFERENCES etl.runs (run_id) ON DELETE CASCADE,
     CONSTRAINT loads_status_check
@@ -125,6 +126,8 @@ CREATE TABLE etl.watermarks (
     run_id      text NOT NULL,
     updated_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     columns     jsonb,
+    -- what of the source was visible then, and which source it was
+    snapshot    text,
     PRIMARY KEY (table_name, destination),
     CONSTRAINT watermarks_run_id_fkey FOREIGN KEY (run_id) REFERENCES etl.runs (run_id)
 );

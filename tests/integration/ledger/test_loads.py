@@ -37,7 +37,10 @@ def test_a_load_from_plan_to_success(ledger: Ledger, run: Run) -> None:
     ledger.plan_loads(run.run_id, [CUSTOMERS, ("orders", Destination.S3)])
     found: dict[str, Any] = {"files_read": 3, "files_skipped": ("in/_a.csv: hidden",), "notes": ("planned",)}
     found |= {"next_columns": (ColumnDefinition("id", "bigint", nullable=False),), "rows_trimmed": 4}
-    ledger.begin_load(run.run_id, plan(configuration={"key": ["id"]}, next_tail="t1", config_hash="c1", **found))
+    ledger.begin_load(
+        run.run_id,
+        plan(configuration={"key": ["id"]}, next_tail="t1", next_snapshot="7/1 5:6:5", config_hash="c1", **found),
+    )
     running = load_of(ledger, run)
     ledger.complete_load(run.run_id, result(notes=("found",)))
 
@@ -76,6 +79,7 @@ def test_a_load_from_plan_to_success(ledger: Ledger, run: Run) -> None:
         "notes": ("planned", "found"),
         "next_columns": (asdict(ColumnDefinition("id", "bigint", nullable=False)),),
         "rows_trimmed": 4,
+        "next_snapshot": "7/1 5:6:5",
     }
     assert (running.status, running.finished_at) == (LoadState.RUNNING, None)
     assert record.finished_at is not None
@@ -90,6 +94,7 @@ def test_a_load_from_plan_to_success(ledger: Ledger, run: Run) -> None:
         run_id=run.run_id,
         updated_at=record.finished_at,
         columns=(ColumnDefinition("id", "bigint", nullable=False),),
+        snapshot="7/1 5:6:5",
     )
     assert ledger.watermarks() == {CUSTOMERS: mark}
     assert ledger.watermark(*CUSTOMERS) == mark

@@ -122,6 +122,12 @@ CASES = {
         6,
         "extract.overlap_seconds: should be greater than or equal to 0; found -1",
     ),
+    "a way to find late commits that there is not": (
+        "extract: {late_commits: exact}",
+        "extract: {late_commits: exactly}",
+        6,
+        "extract.late_commits: unknown value 'exactly'; did you mean 'exact'?",
+    ),
     "a block that is no mapping": (
         "s3: {}",
         "s3: merge",
@@ -621,6 +627,22 @@ def test_merge_and_upsert_need_a_key(folder: Folder, block: str, store: str) -> 
     assert faults == [f"tables/shop.yaml:{line}: {store} needs a key, and table logs has none"]
     entry += "\nkey: id"
     assert folder.tables("tables:\n  logs:\n" + _indented(entry)).faults() == []
+
+
+def test_rows_that_are_read_twice_need_a_key(folder: Folder) -> None:
+    entry = (
+        "kind: event\ndate_column: created_at\n"
+        "source: {columns: {line: text, created_at: timestamptz}}\n"
+        "extract: {late_commits: exact}\n"
+        "s3: {mode: append}\npostgresql: {mode: append}\nclickhouse: {enabled: false, order_by: line}"
+    )
+    found = folder.tables("tables:\n  logs:\n" + _indented(entry)).faults()
+    assert [(fault.split(":")[1], "needs a key with `late_commits: exact`" in fault) for fault in found] == [
+        ("7", True),
+        ("8", True),
+    ]
+    assert folder.tables("tables:\n  logs:\n" + _indented(entry.replace("exact", "overlap"))).faults() == []
+    assert folder.tables("tables:\n  logs:\n" + _indented(f"{entry}\nkey: line")).faults() == []
 
 
 TWO = """\

@@ -60,6 +60,7 @@ def test_show_as_json_is_the_effective_configuration(folder: Folder) -> None:
         "mode": "incremental",
         "watermark": "updated_at",
         "overlap_seconds": 600,
+        "late_commits": "overlap",
         "partitions": None,
     }
     assert list(shown["loads"]) == [spec.name for spec in BUILT_IN]

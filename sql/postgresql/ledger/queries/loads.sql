@@ -24,13 +24,13 @@ WHERE loads.table_name = %(table_name)s AND loads.destination = %(destination)s 
 INSERT INTO etl.loads AS loads (
     run_id, table_name, destination, status, target, mode, configuration, rows_read, rows_rejected, rows_deduplicated,
     rows_filtered, next_watermark, next_fingerprint, next_tail, config_hash, files_read, files_skipped, notes,
-    next_columns, rows_trimmed, started_at
+    next_columns, rows_trimmed, next_snapshot, started_at
 )
 SELECT
     run_id, %(table_name)s, %(destination)s, 'running', %(target)s, %(mode)s, %(configuration)s, %(rows_read)s,
     %(rows_rejected)s, %(rows_deduplicated)s, %(rows_filtered)s, %(next_watermark)s, %(next_fingerprint)s,
     %(next_tail)s, %(config_hash)s, %(files_read)s, %(files_skipped)s, %(notes)s, %(next_columns)s,
-    %(rows_trimmed)s, clock_timestamp()
+    %(rows_trimmed)s, %(next_snapshot)s, clock_timestamp()
 FROM etl.runs WHERE run_id = %(run_id)s AND status = 'running'
 ON CONFLICT (run_id, table_name, destination) DO UPDATE SET
     status = 'running', target = excluded.target, mode = excluded.mode, configuration = excluded.configuration,
@@ -38,7 +38,8 @@ ON CONFLICT (run_id, table_name, destination) DO UPDATE SET
     rows_deduplicated = excluded.rows_deduplicated, rows_filtered = excluded.rows_filtered,
     next_watermark = excluded.next_watermark, next_fingerprint = excluded.next_fingerprint, next_tail = excluded.next_tail,
     config_hash = excluded.config_hash, files_read = excluded.files_read, files_skipped = excluded.files_skipped,
-    notes = excluded.notes, next_columns = excluded.next_columns, rows_trimmed = excluded.rows_trimmed, started_at = excluded.started_at, finished_at = NULL,
+    notes = excluded.notes, next_columns = excluded.next_columns, rows_trimmed = excluded.rows_trimmed, next_snapshot = excluded.next_snapshot,
+    started_at = excluded.started_at, finished_at = NULL,
     error_class = NULL, error_message = NULL, stack_trace = NULL
 WHERE loads.status IN ('pending', 'running', 'failed')
 RETURNING run_id;
@@ -72,16 +73,17 @@ WITH lease AS (
     RETURNING *
 ), moved AS (
     INSERT INTO etl.watermarks AS watermarks (
-        table_name, destination, mark, fingerprint, tail, config_hash, target, run_id, updated_at, columns
+        table_name, destination, mark, fingerprint, tail, config_hash, target, run_id, updated_at, columns, snapshot
     )
     SELECT table_name, destination, next_watermark, next_fingerprint, next_tail, config_hash, target, run_id, finished_at,
-           next_columns
+           next_columns, next_snapshot
     FROM completed
     WHERE status <> 'skipped' AND (next_watermark IS NOT NULL OR next_fingerprint IS NOT NULL OR %(rows_kept)s > 0)
     ON CONFLICT (table_name, destination) DO UPDATE SET
         mark = excluded.mark, fingerprint = excluded.fingerprint, tail = excluded.tail,
         config_hash = excluded.config_hash, target = excluded.target, run_id = excluded.run_id,
-        updated_at = excluded.updated_at, columns = coalesce(excluded.columns, watermarks.columns)
+        updated_at = excluded.updated_at, columns = coalesce(excluded.columns, watermarks.columns),
+        snapshot = excluded.snapshot
     WHERE (SELECT run_number FROM etl.runs WHERE runs.run_id = watermarks.run_id)
        <= (SELECT run_number FROM etl.runs WHERE runs.run_id = excluded.run_id)
 )

@@ -11,8 +11,8 @@ from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadCo
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
-from etl.config.tables.models import TransformConfig
-from etl.model import ColumnDefinition, TableDefinition, WriteMode
+from etl.config.tables.models import ExtractConfig, LateCommits, TransformConfig
+from etl.model import ColumnDefinition, ExtractMode, TableDefinition, WriteMode
 from etl.pipeline.context import Work
 from etl.pipeline.tables.shares import config_hash
 from tests.unit.transform.conftest import postgresql_table
@@ -104,3 +104,6 @@ def test_other_parameters_of_a_mask_change_it(store: str) -> None:
 def test_what_changes_no_row_leaves_it(store: str) -> None:
     entry = ENTRIES[store]
     assert hash_of(entry.model_copy(update={"maximum_rejected": "5%"})) == hash_of(entry)
+    followed = ExtractConfig(mode=ExtractMode.INCREMENTAL, watermark="at", late_commits=LateCommits.EXACT)
+    table = postgresql_table().model_copy(update={"extract": followed})
+    assert config_hash(Work(table, ()), entry, DEFINITION, "salt") == hash_of(entry)

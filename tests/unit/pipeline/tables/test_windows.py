@@ -3,9 +3,18 @@ from datetime import UTC, datetime
 import pytest
 
 from etl.config.tables.models import ExtractConfig
+from etl.extract.values import Transactions, Unseen
 from etl.model import ExtractMode
 from etl.pipeline.options import RunOptions
-from etl.pipeline.tables.windows import Bounds, bounds_for, is_after, less_overlap, next_mark, widest
+from etl.pipeline.tables.windows import (
+    Bounds,
+    bounds_for,
+    holds_all_seen,
+    is_after,
+    less_overlap,
+    next_mark,
+    widest,
+)
 
 INCREMENTAL = ExtractConfig(mode=ExtractMode.INCREMENTAL, watermark="updated_at", overlap_seconds=600)
 MARK = "2026-06-30T12:00:00.000000+00:00"
@@ -67,6 +76,32 @@ def test_a_backfill_behind_the_mark_may_move_it_and_one_beyond_a_gap_may_not() -
 def test_the_widest_bounds_start_first() -> None:
     assert widest([Bounds(LATER), Bounds(MARK)]) == Bounds(MARK)
     assert widest([Bounds(MARK), Bounds(None)]) == Bounds(None)
+
+
+def test_what_a_destination_has_not_seen_is_within_its_bounds() -> None:
+    unseen = Transactions(5, 9)
+    assert bounds_for(INCREMENTAL, MARK, RunOptions(), None, Unseen(unseen)) == Bounds(MARK, None, 600, unseen)
+    assert bounds_for(INCREMENTAL, None, RunOptions(), None, Unseen(unseen)) == Bounds()
+    since = bounds_for(INCREMENTAL, MARK, RunOptions(since=instant(1)), None, Unseen(unseen))
+    assert since == Bounds("2026-05-31T23:59:59.999999+00:00")
+    lost = Unseen(lost="another server")
+    assert bounds_for(INCREMENTAL, MARK, RunOptions(), LATER, lost) == Bounds(None, LATER)
+    assert bounds_for(INCREMENTAL, MARK, RunOptions(since=instant(1)), None, lost) == since
+
+
+def test_the_widest_bounds_have_what_any_has_not_seen() -> None:
+    one, other = Bounds(MARK, None, 600, Transactions(7, 9)), Bounds(LATER, None, 600, Transactions(5, 9))
+    assert widest([one, other]) == Bounds(MARK, None, 600, Transactions(5, 9))
+    assert widest([other, Bounds(MARK)]) == Bounds(MARK, unseen=Transactions(5, 9))
+    assert widest([one, Bounds()]) == Bounds(unseen=Transactions(7, 9))
+
+
+def test_seen_is_only_what_was_read_up_to_the_mark() -> None:
+    assert holds_all_seen(MARK, Bounds(MARK), RunOptions())
+    assert holds_all_seen(MARK, Bounds(MARK, MARK), RunOptions())
+    assert not holds_all_seen(LATER, Bounds(LATER, MARK), RunOptions())
+    assert not holds_all_seen(MARK, Bounds(), RunOptions(since=instant(1)))
+    assert not holds_all_seen(None, Bounds(), RunOptions())
 
 
 def test_marks_as_postgresql_prints_them() -> None:

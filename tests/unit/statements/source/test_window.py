@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from etl.model import ColumnDefinition
+from etl.statements.source.transactions import Transactions
 from etl.statements.source.window import (
     Window,
     block_conditions,
@@ -38,6 +39,14 @@ DAY = ColumnDefinition("day", "date")
             "(\"n\" >= '5'::bigint AND \"n\" < '9'::bigint)",
         ),
         (Window(upper="2026-01-01"), LATE, '("at" <= \'2026-01-01\'::timestamp with time zone OR "at" IS NULL)'),
+        (
+            Window("5", "9", unseen=Transactions(0x2E3, 0x2E6)),
+            DAY,
+            "((\"day\" > '5'::date OR (xidsend(xmin) >= decode('000002e3', 'hex')"
+            " AND xidsend(xmin) <= decode('000002e5', 'hex'))) AND \"day\" <= '9'::date OR \"day\" IS NULL)",
+        ),
+        (Window(upper="9", unseen=Transactions(1, 5)), NUMBER, "(\"n\" <= '9'::bigint)"),
+        (Window(unseen=Transactions(1, 5)), NUMBER, "true"),
         (Window("' OR true --"), NUMBER, "(\"n\" > ''' OR true --'::bigint)"),
     ],
 )
@@ -69,6 +78,27 @@ def test_measure_of_a_whole_table() -> None:
         "SELECT count(*), NULL, count(*) || ':' || coalesce(sum("
         'hashtextextended(hash_record_extended(ROW(int8send("n"), "day"), 0)::text, 0)), 0),'
         ' NULL, NULL::date[], 32 FROM "public"."t" WHERE true'
+    )
+
+
+def test_measure_behind_a_mark_whose_tail_goes_on_where_no_row_is_newer() -> None:
+    """The greatest mark is looked for among rows in their order, for which an index serves."""
+    unseen = Window("5", unseen=Transactions(16, 18))
+    statement = measure_statement(
+        "s", "t", unseen, NUMBER, None, 600, columns=[NUMBER], open_transactions=Transactions(17, 18)
+    )
+    hashed = 'hashtextextended(hash_record_extended(ROW(int8send("n")), 0)::text, 0)'
+    tail = (
+        '("n" > (SELECT _etl_value FROM _etl_mark)'
+        " OR (xidsend(xmin) >= decode('00000011', 'hex') AND xidsend(xmin) <= decode('00000011', 'hex')))"
+    )
+    assert statement == (
+        'WITH _etl_mark AS MATERIALIZED (SELECT GREATEST(max("n"), \'5\'::bigint) AS _etl_value FROM "s"."t"'
+        " WHERE (\"n\" > '5'::bigint)) SELECT count(*), (SELECT _etl_value FROM _etl_mark)::text,"
+        f" count(*) || ':' || coalesce(sum({hashed}), 0), count(*) FILTER (WHERE {tail}) || ':' ||"
+        f' coalesce(sum({hashed}) FILTER (WHERE {tail}), 0), NULL::date[], 16 FROM "s"."t" WHERE'
+        " ((\"n\" > '5'::bigint OR (xidsend(xmin) >= decode('00000010', 'hex')"
+        " AND xidsend(xmin) <= decode('00000011', 'hex'))))"
     )
 
 
