@@ -20,6 +20,9 @@ HELD_AS_TEXT = "held_as_text"
 HIDDEN = "_etl_"
 """What the names of our own columns begin with, beside those of a table."""
 
+DELETED_AT = "_etl_deleted_at"
+"""Column of targets whose rows are marked once they are gone from the source: since when; NULL while they are there."""
+
 WATERMARK = "_etl_watermark"
 """Hidden column of an incremental extraction: the row's watermark, so that each destination takes what it lacks."""
 
@@ -84,6 +87,7 @@ class VanishedRows(StrEnum):
     """What becomes of stored rows that a whole reading of the source no longer holds."""
 
     DELETE = "delete"
+    MARK = "mark"  # they stay as they were, and DELETED_AT says since when they are gone
     KEEP = "keep"
 
 

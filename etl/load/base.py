@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
@@ -56,6 +56,8 @@ class LoaderConfig:
     record: PublishRecorder | None = None
     keep_rejects: RejectKeeper | None = None
     """For stores that cannot publish rows and rejects in one transaction; PostgreSQL's loader writes its own."""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """The run's own instant, by the ledger's clock: since when rows are gone that it no longer finds."""
     hold_fence: FenceHolder | None = None
     """For rows that PostgreSQL's loader publishes without a record of a load."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from etl.config.frozen import FrozenModel
 from etl.config.limits import Limit
@@ -37,6 +37,8 @@ class TableLoadConfig(FrozenModel):
     follows_key: ClassVar[tuple[str, ...]] = ()
     """Fields that name columns and are the key where nobody says otherwise."""
     can_partition: ClassVar[bool] = True
+    marks_with: ClassVar[str] = ""
+    """What its block says where rows that are gone can be marked (`vanished_rows: mark`); empty where none can."""
     beside_rows: ClassVar[frozenset[str]] = frozenset({"maximum_deleted", "maximum_rejected"})
     """Fields that never say which rows stand or how they look: loads go on as before where one is changed."""
 
@@ -48,7 +50,11 @@ class TableLoadConfig(FrozenModel):
     conflict_resolution: ConflictResolution = ConflictResolution.UPDATE
     schema_contract: SchemaContract = SchemaContract.EVOLVE
     vanished_rows: VanishedRows = VanishedRows.KEEP
-    """A loader obeys it with every frame; the pipeline says `delete` only where the frame is the whole source."""
+    """A loader obeys it with every frame; the pipeline says `delete` or `mark` only where the frame is the whole
+    source."""
+    deleted_rows: VanishedRows = Field(default=VanishedRows.KEEP, exclude=True)
+    """No key of YAML: the entry's `vanished_rows`, whatever a load has read. By it rows go that the source itself calls
+    deleted, and a row that comes back loses its mark also where only a part was read."""
     maximum_deleted: Limit | None = None
     """Of the stored rows, how many may have vanished before a load is refused."""
     maximum_rejected: Limit | None = None

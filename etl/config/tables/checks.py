@@ -10,9 +10,9 @@ from etl.config.destinations.registry import known_destinations
 from etl.config.settings import Settings
 from etl.config.tables.entry import Entry, Locator
 from etl.config.tables.models import FileFormat, FileSource, PostgreSQLSource, TableConfig
-from etl.config.tables.modes import finds_by_key, replaces_all
+from etl.config.tables.modes import can_mark, finds_by_key, replaces_all
 from etl.errors import Fault
-from etl.model import HIDDEN, ExtractMode
+from etl.model import HIDDEN, ExtractMode, VanishedRows
 
 
 def table_faults(entry: Entry) -> Iterator[Fault]:
@@ -60,11 +60,28 @@ def _load_faults(entry: Entry, load: TableLoadConfig, at: Locator) -> Iterator[F
             f"{store}: mode {load.mode} replaces the whole table, but table {entry.name} is extracted incrementally: "
             "rows that did not change would be lost; write `extract: {mode: full}` or another mode"
         )
+    if load.vanished_rows is VanishedRows.MARK and not can_mark(load):
+        yield at("vanished_rows").fault(f"{store}: {_cannot_mark(load)}")
     if load.partition_by and not load.can_partition:
         yield at("partition_by").fault(
             f"{load.destination}.partition_by: target tables are not partitioned; leave it out"
         )
     yield from known_destinations()[load.destination].table_faults(entry, load, at)
+
+
+def _cannot_mark(load: TableLoadConfig) -> str:
+    otherwise = f"write `vanished_rows: delete` or `keep` in the block {load.destination}"
+    if not load.marks_with:
+        return f"rows that are gone cannot be marked there (vanished_rows: mark); {otherwise}"
+    if not finds_by_key(load):
+        return (
+            f"mode {load.mode} cannot mark rows that are gone (vanished_rows: mark); "
+            f"write `{load.destination}: {{{load.marks_with}}}`, or {otherwise}"
+        )
+    return (
+        "rows that are gone are marked, and lose their mark when they come back (vanished_rows: mark), by "
+        f"conflict_resolution update alone, found {load.conflict_resolution}; {otherwise}"
+    )
 
 
 def common_faults(entries: Sequence[Entry], settings: Settings) -> Iterator[Fault]:

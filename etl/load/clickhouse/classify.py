@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from etl.config.tables.modes import deletes_vanished
+from etl.config.tables.modes import deletes_vanished, marks_vanished
 from etl.errors import ConflictError, DuplicateKeyError
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.schema import stored_expressions
@@ -127,7 +127,8 @@ def compare_with(job: Job, target: TargetTable, staged: Staged) -> Comparison:
         final=target.shape.replaces,
         version=version,
         key_decides_partition=set(partition_columns(columns, config)) <= set(config.key),
-        whole=deletes_vanished(config),
+        whole=deletes_vanished(config) or marks_vanished(config),
+        marks=marks_vanished(config),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
@@ -25,6 +26,7 @@ class Job:
     run_id: str
     run_number: int
     load_id: str
+    started_at: datetime
 
     @property
     def database(self) -> str:

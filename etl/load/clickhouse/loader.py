@@ -32,6 +32,7 @@ from etl.load.clickhouse.transfer.jdbc_writer import stage_jdbc
 from etl.load.clickhouse.transfer.run_table import stage_arrow
 from etl.load.frames import checksums_of
 from etl.load.many_partitions import many_partitions
+from etl.load.marks import require_marks, with_marks
 from etl.load.numerics import Settled, facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.model import Checksums, Column, ConflictResolution, Destination, LoadResult, WriteMode
@@ -64,6 +65,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
 
     def load(self, df: DataFrame, config: ClickHouseTableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         _require_usable(config)
+        df = with_marks(df, config)
         started = time.monotonic()
         load_id = uuid4().hex
         run = self.config.settings.run
@@ -115,10 +117,12 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
 
     def plan(self, df: DataFrame, config: ClickHouseTableLoadConfig) -> list[str]:
         _require_usable(config)
+        df = with_marks(df, config)
         database, table = self._database(config), config.target_name
         with self._door(config) as door:
             target = self._describe(door, config)
             plan = plan_load(door, database, self._columns(df, config, settle_numerics(df, config)), config, target)
+        require_marks(config, [column.name for column in plan.columns], self.target(config))
         if target is None:
             steps = [create_table(database, table, plan.shape)]
         else:
@@ -151,7 +155,9 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         settled = settle_numerics(df, config)
         plan = plan_load(door, self._database(config), self._columns(df, config, settled), config, target)
         names = staging_names(self._database(config), config.target_name, self.config.run_id, f"{load_id[:8]}{number}")
-        job = Job(door, config, names, target, plan, self.config.run_id, self.config.run_number, load_id)
+        require_marks(config, [column.name for column in plan.columns], self.target(config))
+        run = self.config
+        job = Job(door, config, names, target, plan, run.run_id, run.run_number, load_id, run.started_at)
         with _staging_dropped(door, names):
             frame, staged = self._stage(df, settled, job, facts)
             return self._publish(job, staged, frame, started)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.s3.comparison import NOTHING_STANDS, Comparison, Day, Extent, Standing
 from etl.load.s3.frames import column, comparable, row_digest
-from etl.model import PARTITION_DATE
+from etl.model import DELETED_AT, PARTITION_DATE
 from etl.spark.executors import replicated
 
 _EQUAL = "_etl_equal"
@@ -103,6 +103,17 @@ class SparkComparison(Comparison[DataFrame]):
 
     def joined(self, rows: DataFrame, more: DataFrame) -> DataFrame:
         return rows.unionByName(more, allowMissingColumns=True)
+
+    def days_of(self, rows: DataFrame) -> frozenset[date | None]:
+        return frozenset(row[0] for row in rows.select(column(PARTITION_DATE)).distinct().collect())
+
+    def unmarked(self, rows: DataFrame) -> DataFrame:
+        return rows.where(column(DELETED_AT).isNull()) if DELETED_AT in rows.columns else rows
+
+    def marked(self, rows: DataFrame, names: Sequence[str], since: datetime) -> DataFrame:
+        mark = F.lit(since).cast("timestamp").alias(DELETED_AT)
+        # cut off from the target, which the same commit changes
+        return _held(rows.select(*[mark if name == DELETED_AT else column(name) for name in names]))
 
     def contents_by_day(self, rows: DataFrame) -> dict[date, Day]:
         ordered = rows.select(*[column(name) for name in sorted(rows.columns)])

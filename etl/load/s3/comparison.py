@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
@@ -115,6 +115,18 @@ class Comparison(ABC, Generic[RowsT]):
     @abstractmethod
     def joined(self, rows: RowsT, more: RowsT) -> RowsT:
         """Both; a column that one of them lacks is NULL there."""
+
+    @abstractmethod
+    def days_of(self, rows: RowsT) -> frozenset[date | None]:
+        """The days on which they stand."""
+
+    @abstractmethod
+    def unmarked(self, rows: RowsT) -> RowsT:
+        """Those that are not marked as gone from the source; all where the table has no such column yet."""
+
+    @abstractmethod
+    def marked(self, rows: RowsT, names: Sequence[str], since: datetime) -> RowsT:
+        """They, with these columns, as gone from the source; computed once."""
 
     @abstractmethod
     def contents_by_day(self, rows: RowsT) -> dict[date, Day]: ...

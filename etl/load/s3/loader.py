@@ -18,6 +18,7 @@ from etl.errors import ConfigurationError, Fault
 from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.frames import Misfits, iterate_rejects
 from etl.load.many_partitions import many_partitions
+from etl.load.marks import require_marks, with_marks
 from etl.load.numerics import facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.load.s3.door import spark_door
@@ -53,6 +54,7 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
 
     def load(self, df: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         refuse_impossible(config)
+        df = with_marks(df, config)
         job = Job(self._place(config), self.config, uuid4().hex, time.monotonic(), df, df.schema, _NOTHING)
         run = self.config.settings.run
         for attempt in as_configured(run, "load retried", config.table_name, self.destination):
@@ -86,9 +88,10 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
         table, mode = self._table(config), mode_of(config)
         if mode.existing and table.exists:
             return [mode.existing(config, self.target(config))]
-        prepared = prepare(settle_numerics(df, config).frame, config)
+        prepared = prepare(settle_numerics(with_marks(df, config), config).frame, config)
         with spark_door("read the target's schema", config.table_name):
             fitted = fit(prepared, table.schema, config)
+        require_marks(config, fitted.frame.columns, self.target(config))
         into = f"{config.format} {self.target(config)}" + (" by partition_date" if config.partition_by else "")
         steps = [f"{config.mode} into {into}" if table.exists else f"create {into}"]
         steps += [f"schema: {sentence}" for sentence in fitted.difference.sentences()]
@@ -132,6 +135,7 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
             facts = facts_without(facts, left_out, settled)
             prepared = prepare(settled.frame, config)
             fitted = fit(prepared, table.schema, config)
+            require_marks(config, fitted.frame.columns, job.path.uri)
             rejected = left_out + self._reject(job, prepared, fitted.misfits, facts)
             if small and small.refuses(fitted):
                 small, table = None, lake_table(job.place)

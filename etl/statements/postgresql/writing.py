@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from etl.model import DELETED_AT
 from etl.statements.postgresql.naming import REASON, RULE, STATUS, StagedColumn, Table, column_list, name_list
-from etl.statements.quoting import postgresql_column, postgresql_identifier
+from etl.statements.quoting import postgresql_column, postgresql_identifier, postgresql_literal
 
 SAMPLE_KEYS = 5
+
+_IS_UNMARKED = f"{postgresql_column('t', DELETED_AT)} IS NULL"
 
 _COLUMNS_OF_A_ROW = 1_600
 """PostgreSQL's own limit is 1,664; keys, places and marks take some."""
@@ -121,9 +125,20 @@ def still_needed(write: Write, child: Table, columns: Sequence[str], parent_colu
     )
 
 
-def count_vanished(write: Write) -> str:
-    """(stored rows that were not staged, all stored rows). A staged row that is refused is at the source, too."""
-    return f"SELECT count(*) FILTER (WHERE NOT EXISTS ({_staged_twin(write)})), count(*) FROM {write.target.sql} AS t"
+def count_vanished(write: Write, *, unmarked: bool = False) -> str:
+    """(stored rows that were not staged, all stored rows). A staged row that is refused is at the source, too.
+    `unmarked`: of those alone that are not marked as gone."""
+    where = f" WHERE {_IS_UNMARKED}" if unmarked else ""
+    counted = f"count(*) FILTER (WHERE NOT EXISTS ({_staged_twin(write)})), count(*)"
+    return f"SELECT {counted} FROM {write.target.sql} AS t{where}"
+
+
+def mark_vanished(write: Write, since: datetime) -> str:
+    """Stored rows that were not staged stay as they are, marked as gone; those that are so already keep their mark."""
+    return (
+        f"UPDATE {write.target.sql} AS t SET {postgresql_identifier(DELETED_AT)} = {_instant(since)} "
+        f"WHERE {_IS_UNMARKED} AND NOT EXISTS ({_staged_twin(write)})"
+    )
 
 
 def delete_vanished(write: Write, references: Iterable[tuple[Table, Sequence[str], Sequence[str]]]) -> str:
@@ -288,6 +303,10 @@ def _order(write: Write) -> str:
 
 def _absent(write: Write) -> str:
     return f"NOT EXISTS (SELECT FROM {write.target.sql} AS t WHERE {_join(write)})" if write.match else "true"
+
+
+def _instant(at: datetime) -> str:
+    return f"TIMESTAMP WITH TIME ZONE {postgresql_literal(at.isoformat())}"
 
 
 def _staged_twin(write: Write) -> str:

@@ -105,13 +105,13 @@ def publish(cursor: Any, publications: Sequence[Publication], config: LoaderConf
             publishing.check_keys(cursor, publication)
     catalog = references.TargetCatalog(cursor, publications)
     vanished = Vanished(cursor, publications)
-    vanished.delete()
+    vanished.let_go()
     links = {p.write.target: references.references_of(p, catalog) for p in publications}
     violations.mark_violations(cursor, publications, links)
     together = frozenset(publication.write.target for publication in publications)
     counted = [_write(cursor, publication, together) for publication in publications]
     # rows that this load has changed may have let others go
-    vanished.delete()
+    vanished.let_go()
     for publication in publications:
         sequences.advance_sequences(cursor, publication)
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

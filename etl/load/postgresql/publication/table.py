@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
-from etl.config.tables.modes import deletes_vanished, replaces_all
+from etl.config.tables.modes import deletes_vanished, marks_vanished, replaces_all
 from etl.errors import DuplicateKeyError, NullKeyError
 from etl.load.base import LoadFacts
 from etl.load.postgresql.target.catalog import TargetTable
@@ -32,6 +33,8 @@ class Publication:
     facts: LoadFacts | None = None
     are_keys_checked: bool = False
     """Whether NULL and doubled keys were already looked for, by whoever made the frame."""
+    started_at: datetime | None = None
+    """The run's instant, with which rows are marked that are gone."""
 
     @property
     def target(self) -> TargetTable:
@@ -46,6 +49,10 @@ class Publication:
     def deletes_vanished(self) -> bool:
         """The same, but for rows that others refer to, and rows that were refused on their way."""
         return not self.replaces and deletes_vanished(self.config) and bool(self.write.match)
+
+    @property
+    def marks_vanished(self) -> bool:
+        return marks_vanished(self.config) and bool(self.write.match)
 
     @property
     def resolution(self) -> ConflictResolution:

@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import orjson
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.s3.comparison import Comparison, Day, Extent, Standing
 from etl.load.s3.driver.canonical import canonical, equal_rows, keys_of
-from etl.model import PARTITION_DATE
+from etl.model import DELETED_AT, PARTITION_DATE
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,18 @@ class ArrowComparison(Comparison[pa.Table]):
 
     def joined(self, rows: pa.Table, more: pa.Table) -> pa.Table:
         return pa.concat_tables([rows, more.select(rows.column_names)]).combine_chunks()
+
+    def days_of(self, rows: pa.Table) -> frozenset[date | None]:
+        return frozenset(pc.unique(rows.column(PARTITION_DATE)).to_pylist())
+
+    def unmarked(self, rows: pa.Table) -> pa.Table:
+        return rows.filter(pc.is_null(rows.column(DELETED_AT))) if DELETED_AT in rows.column_names else rows
+
+    def marked(self, rows: pa.Table, names: Sequence[str], since: datetime) -> pa.Table:
+        chosen = rows.select(names)
+        place = names.index(DELETED_AT)
+        kind = chosen.schema.field(place)
+        return chosen.set_column(place, kind, pa.repeat(pa.scalar(since, kind.type), chosen.num_rows))
 
     def contents_by_day(self, rows: pa.Table) -> dict[date, Day]:
         ordered = canonical(rows.select(sorted(rows.column_names)))
