@@ -63,6 +63,15 @@ class LoaderConfig:
 
 
 @dataclass(frozen=True)
+class Deleted:
+    """Rows that the source itself calls deleted, by their `keys`: what stands of them goes, or is marked, as the
+    entry's `deleted_rows` says, in the step that publishes the others. They are no rows of the frame."""
+
+    rows: int
+    keys: DataFrame
+
+
+@dataclass(frozen=True)
 class LoadFacts:
     """What the pipeline already knows of a frame, so that a loader need not count it again."""
 
@@ -75,6 +84,7 @@ class LoadFacts:
 
     bytes: int = 0
     """Of its texts, bytes and nested values, about; 0 where it is not known."""
+    deleted: Deleted | None = None
 
     def refuse_too_many_rejected(self, config: TableLoadConfig, own: int, rules: Callable[[], Rules]) -> None:
         if own:
@@ -82,7 +92,8 @@ class LoadFacts:
 
     def fit_driver(self, most_rows: int) -> bool:
         """Whether they may come to the driver, which takes a small table faster than workers do."""
-        return self.rows <= most_rows and self.bytes <= DRIVER_BYTES
+        rows = self.rows + (self.deleted.rows if self.deleted else 0)
+        return rows <= most_rows and self.bytes <= DRIVER_BYTES
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class TableLoadConfig(FrozenModel):
     can_partition: ClassVar[bool] = True
     marks_with: ClassVar[str] = ""
     """What its block says where rows that are gone can be marked (`vanished_rows: mark`); empty where none can."""
+    deletes_by_key: ClassVar[bool] = False
+    """Whether its loader deletes, or marks, the rows that the source itself calls deleted (`LoadFacts.deleted`)."""
     beside_rows: ClassVar[frozenset[str]] = frozenset({"maximum_deleted", "maximum_rejected"})
     """Fields that never say which rows stand or how they look: loads go on as before where one is changed."""
 
@@ -71,6 +73,12 @@ class TableLoadConfig(FrozenModel):
     @property
     def modes(self) -> frozenset[WriteMode]:
         return self.supported_modes
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """By these a loader finds a stored row, whichever of them decides in the store."""
+        followers = (name for field in self.follows_key for name in getattr(self, field))
+        return tuple(dict.fromkeys((*self.key, *followers)))
 
     @property
     def effective_maintenance(self) -> Maintenance:

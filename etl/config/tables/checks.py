@@ -10,7 +10,7 @@ from etl.config.destinations.registry import known_destinations
 from etl.config.settings import Settings
 from etl.config.tables.entry import Entry, Locator
 from etl.config.tables.models import FileFormat, FileSource, PostgreSQLSource, TableConfig
-from etl.config.tables.modes import can_mark, finds_by_key, replaces_all
+from etl.config.tables.modes import can_mark, finds_by_key, replaces_all, takes_deletions
 from etl.errors import Fault
 from etl.model import HIDDEN, ExtractMode, VanishedRows
 
@@ -28,9 +28,33 @@ def table_faults(entry: Entry) -> Iterator[Fault]:
     if isinstance(config.source, FileSource) and config.source.format is FileFormat.CSV and not config.source.columns:
         yield entry.at("source").fault(f"CSV files of table {entry.name} need `columns`: a name and type for each")
     yield from _hidden_names(entry)
+    yield from _deletion_faults(entry)
     for destination, load in config.loads.items():
         if load.enabled:
             yield from _load_faults(entry, load, partial(entry.at, "loads", destination))
+
+
+def _deletion_faults(entry: Entry) -> Iterator[Fault]:
+    """What is deleted at the source is told apart once, for all stores."""
+    config = entry.config
+    if not config.parts_deleted:
+        return
+    loads = {name: load for name, load in config.loads.items() if load.enabled}
+    keeping = [name for name, load in loads.items() if load.vanished_rows is VanishedRows.KEEP]
+    if keeping:
+        yield entry.at("transform", "deleted_when").fault(
+            f"transform.deleted_when: rows that the source calls deleted go from all stores or stay in all, and "
+            f"vanished_rows is keep in {', '.join(keeping)} and not in the others; write it once for the table"
+        )
+    is_whole = config.extract.mode is ExtractMode.FULL
+    for name, load in loads.items():
+        if name not in keeping and not takes_deletions(load, is_whole=is_whole):
+            by_key = f"; write `{name}: {{{load.marks_with}}}`" if load.marks_with else ""
+            yield entry.at("loads", name, "mode").fault(
+                f"{load.store}: mode {load.mode} with conflict_resolution {load.conflict_resolution} cannot let go of "
+                f"single rows that the source calls deleted (transform.deleted_when){by_key}, with conflict_resolution "
+                f"update, or `{name}: {{enabled: false}}`"
+            )
 
 
 def _hidden_names(entry: Entry) -> Iterator[Fault]:

@@ -66,6 +66,13 @@ def can_mark(load: TableLoadConfig) -> bool:
     return bool(load.marks_with) and updates_by_key(load)
 
 
+def takes_deletions(load: TableLoadConfig, *, is_whole: bool) -> bool:
+    """Whether rows that the source calls deleted go, or are marked: of a whole reading they are merely not there."""
+    if is_whole:
+        return deletes_vanished(load) or marks_vanished(load)
+    return load.deletes_by_key and updates_by_key(load)
+
+
 def updates_by_key(load: TableLoadConfig) -> bool:
     return finds_by_key(load) and load.conflict_resolution is ConflictResolution.UPDATE
 

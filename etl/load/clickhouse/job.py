@@ -39,12 +39,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Staged:
-    """The winners' rows, all in one table. `partitions` are its partition ids with their rows."""
+    """The winners' rows, all in one table. `partitions` are its partition ids with their rows; `gone` is a table of
+    keys that the source calls deleted, if there are such."""
 
     table: str
     rows: int
     bytes: int
     partitions: Mapping[str, int]
+    gone: str = ""
 
 
 @dataclass(frozen=True)

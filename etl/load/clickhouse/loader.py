@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import ClassVar
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, Cli
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.clickhouse.spec import CLICKHOUSE
 from etl.config.settings import Settings
-from etl.config.tables.modes import replaces_partitions
+from etl.config.tables.modes import replaces_partitions, updates_by_key
 from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError
 from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.clickhouse.aggregates import refresh_aggregates
@@ -46,7 +47,7 @@ from etl.statements.clickhouse.names import (
     staging_prefix,
 )
 from etl.statements.clickhouse.tables import create_table, drop_tables
-from etl.statements.quoting import clickhouse_name
+from etl.statements.quoting import clickhouse_name, spark_identifier
 
 log = structlog.get_logger(__name__)
 
@@ -174,6 +175,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         frame, settings = spread(prepared, rows, self.config.settings.run), self._settings(job.config)
         is_jdbc = job.config.writer == "jdbc"
         staged = stage_jdbc(frame, job, settings, facts) if is_jdbc else stage_arrow(frame, job, settings, facts)
+        staged = replace(staged, gone=self._stage_gone(job, facts))
         rejected = (df.count() if rows is None else rows) - staged.rows if job.plan.discards else 0
         if rows is not None and rows != staged.rows + rejected:
             raise ReconciliationError(
@@ -187,6 +189,18 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         if rejected and keep is not None:
             keep(table, self.destination, discarded_rows(df, job.config, job.plan))
         return Frame(rows, rejected + left_out, self._expected(prepared, job.plan, facts), facts is not None), staged
+
+    def _stage_gone(self, job: Job, facts: LoadFacts | None) -> str:
+        """The table of the keys that the source calls deleted; empty where there are none, or nothing stands."""
+        config = job.config
+        if facts is None or facts.deleted is None or job.target is None or not updates_by_key(config):
+            return ""
+        keys = settle_numerics(facts.deleted.keys, config).frame.select(*map(spark_identifier, config.key))
+        listing = replace(job, names=job.names.of_gone, plan=job.plan.of(config.key))
+        known = LoadFacts(rows=facts.deleted.rows)
+        return stage_arrow(
+            spread(keys, known.rows, self.config.settings.run), listing, self._settings(config), known
+        ).table
 
     def _expected(self, prepared: DataFrame, plan: SchemaPlan, facts: LoadFacts | None) -> Checksums | None:
         if not self.config.validate:

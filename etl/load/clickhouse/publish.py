@@ -60,7 +60,7 @@ class Publication:
             return self._create()
         if target.rows and self.staged.rows:
             return self._change(target)
-        if target.rows and marks_vanished(self.job.config):
+        if target.rows and (self.staged.gone or marks_vanished(self.job.config)):
             return replace(self, staged=self._nothing_staged())._change(target)
         if target.rows and deletes_vanished(self.job.config):
             return self._wipe(target)
@@ -120,7 +120,7 @@ class Publication:
             found = stored_checksums(job, self.staged.table, final=False)
             require_equal(job, expected, found, "what was staged in ClickHouse")
         outcome = changes.outcome
-        if changes.comparison.whole:
+        if changes.comparison.whole or changes.comparison.gone:
             self._refuse_too_many_vanished(changes)
         if not (outcome.inserted or outcome.updated or outcome.deleted or job.plan.evolves):
             return outcome
@@ -150,6 +150,8 @@ class Publication:
             leaving = key_in_changes(changes.comparison, job.names.changes, [Change.DELETED])
             vanished -= count_stored_expired(job, job.config.target_name, leaving)
         stored = outcome.updated + outcome.unchanged + outcome.skipped + vanished
+        if vanished and not changes.comparison.whole:
+            [[stored]] = job.door.query(count_rows(job.database, job.config.target_name, final=job.plan.shape.replaces))
         refuse_too_many_vanished(job.config, vanished, stored, job.qualified_target)
 
     def _validate(self, in_scope: str, *, final: bool, without: str = "") -> None:

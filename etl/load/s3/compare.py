@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructField, StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.s3.comparison import NOTHING_STANDS, Comparison, Day, Extent, Standing
@@ -98,6 +99,12 @@ class SparkComparison(Comparison[DataFrame]):
     def without_keys(self, rows: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
         return _without_keys(rows, keys, config)
 
+    def with_keys(self, rows: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
+        return _by_keys(rows, keys, config, "left_semi")
+
+    def held(self, rows: DataFrame) -> DataFrame:
+        return _held(rows)
+
     def count(self, rows: DataFrame) -> int:
         return rows.count()
 
@@ -110,10 +117,15 @@ class SparkComparison(Comparison[DataFrame]):
     def unmarked(self, rows: DataFrame) -> DataFrame:
         return rows.where(column(DELETED_AT).isNull()) if DELETED_AT in rows.columns else rows
 
-    def marked(self, rows: DataFrame, names: Sequence[str], since: datetime) -> DataFrame:
-        mark = F.lit(since).cast("timestamp").alias(DELETED_AT)
-        # cut off from the target, which the same commit changes
-        return _held(rows.select(*[mark if name == DELETED_AT else column(name) for name in names]))
+    def marked(self, rows: DataFrame, schema: StructType, since: datetime) -> DataFrame:
+        def value(field: StructField) -> Column:
+            if field.name == DELETED_AT:
+                return F.lit(since).cast(field.dataType).alias(DELETED_AT)
+            if field.name in rows.columns:
+                return column(field.name)
+            return F.lit(None).cast(field.dataType).alias(field.name)
+
+        return rows.select(*map(value, schema.fields))
 
     def contents_by_day(self, rows: DataFrame) -> dict[date, Day]:
         ordered = rows.select(*[column(name) for name in sorted(rows.columns)])
@@ -179,8 +191,12 @@ def _held(frame: DataFrame) -> DataFrame:
 
 def _without_keys(frame: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
     """The rows of `frame` whose key is not among `keys`."""
+    return _by_keys(frame, keys, config, "left_anti")
+
+
+def _by_keys(frame: DataFrame, keys: DataFrame, config: S3TableLoadConfig, kind: str) -> DataFrame:
     return frame.alias("incoming").join(
         keys.select(*[column(name) for name in config.key]).alias("stored"),
         key_condition(config, "incoming", "stored"),
-        "left_anti",
+        kind,
     )

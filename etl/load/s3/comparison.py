@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
+
+from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.errors import ConflictError, DuplicateKeyError
@@ -110,6 +112,14 @@ class Comparison(ABC, Generic[RowsT]):
         """Those whose key is not among those of `keys`."""
 
     @abstractmethod
+    def with_keys(self, rows: RowsT, keys: RowsT, config: S3TableLoadConfig) -> RowsT:
+        """Those whose key is."""
+
+    @abstractmethod
+    def held(self, rows: RowsT) -> RowsT:
+        """The same, computed once, and cut off from the target, which the load changes."""
+
+    @abstractmethod
     def count(self, rows: RowsT) -> int: ...
 
     @abstractmethod
@@ -125,8 +135,8 @@ class Comparison(ABC, Generic[RowsT]):
         """Those that are not marked as gone from the source; all where the table has no such column yet."""
 
     @abstractmethod
-    def marked(self, rows: RowsT, names: Sequence[str], since: datetime) -> RowsT:
-        """They, with these columns, as gone from the source; computed once."""
+    def marked(self, rows: RowsT, schema: StructType, since: datetime) -> RowsT:
+        """They, with these columns, as gone from the source; a column that the table lacks yet is NULL."""
 
     @abstractmethod
     def contents_by_day(self, rows: RowsT) -> dict[date, Day]: ...

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.settings import Settings
-from etl.config.tables.modes import MODES
+from etl.config.tables.modes import MODES, updates_by_key
 from etl.errors import ConfigurationError, Fault
 from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.frames import Misfits, iterate_rejects
@@ -22,11 +22,11 @@ from etl.load.marks import require_marks, with_marks
 from etl.load.numerics import facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.load.s3.door import spark_door
-from etl.load.s3.driver.frames import collect
+from etl.load.s3.driver.frames import collect, rows_of
 from etl.load.s3.files.orphans import remove_dead_staging
 from etl.load.s3.formats import lake_table
-from etl.load.s3.frames import Content, examine, prepare
-from etl.load.s3.job import Job, Place
+from etl.load.s3.frames import Content, column, examine, prepare
+from etl.load.s3.job import Job, Place, Rows
 from etl.load.s3.lane import driver_table, lane
 from etl.load.s3.maintenance import LakeKeeper
 from etl.load.s3.modes import mode_of
@@ -140,11 +140,18 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
             if small and small.refuses(fitted):
                 small, table = None, lake_table(job.place)
             frame, content = (collect if small else examine)(fitted.frame, config, facts)
+            deleted = self._deleted_keys(config, facts, by_driver=small is not None)
         known = facts.checksums if facts and fitted.frame is prepared else None
         job = replace(job, frame=frame, schema=fitted.frame.schema, content=content, rows_rejected=rejected)
-        job = replace(job, checksums=known)
+        job = replace(job, checksums=known, deleted=deleted)
         result = mode.write(job, table.fitted(fitted))
         return replace(result, notes=(*result.notes, *many_partitions(config, len(content.dates))))
+
+    def _deleted_keys(self, config: S3TableLoadConfig, facts: LoadFacts | None, *, by_driver: bool) -> Rows | None:
+        if facts is None or facts.deleted is None or not updates_by_key(config):
+            return None
+        keys = settle_numerics(facts.deleted.keys, config).frame.select(*map(column, config.key))
+        return rows_of(keys) if by_driver else keys
 
     def _reject(self, job: Job, prepared: DataFrame, misfits: Misfits | None, facts: LoadFacts | None) -> int:
         """Hands the rows that the contract discards to the ledger; how many they are."""

@@ -19,7 +19,7 @@ from etl.model import WATERMARK, Digest
 from etl.pipeline.tables.tally import Tally, tally
 from etl.spark.local_frame import DRIVER_BYTES, HeldFrame
 from etl.statements.quoting import spark_literal
-from etl.transform.outcome import OUTCOME, TRIMMED, Outcome, Transformed
+from etl.transform.outcome import OUTCOME, TRIMMED, Outcome, Transformed, open_fields
 from etl.transform.untouched import Untouched
 
 _PART = "_etl_part_"
@@ -38,6 +38,10 @@ class Materialised(ABC):
     @abstractmethod
     def good(self, mark: str | None) -> DataFrame:
         """The rows to load."""
+
+    @abstractmethod
+    def deleted(self, mark: str | None, names: Sequence[str]) -> DataFrame:
+        """The keys (`names`) of the rows that the source calls deleted."""
 
     @abstractmethod
     def iterate_rejects(self, size: int) -> Iterator[Reject]:
@@ -61,6 +65,9 @@ class KeptBySpark(Materialised):
 
     def good(self, mark: str | None) -> DataFrame:
         return self.transformed.with_tagged(self.tagged(mark)).good
+
+    def deleted(self, mark: str | None, names: Sequence[str]) -> DataFrame:
+        return self.transformed.with_tagged(self.tagged(mark)).deleted(names)
 
     def iterate_rejects(self, size: int) -> Iterator[Reject]:
         # a partition of them comes to the driver at a time
@@ -120,6 +127,11 @@ class HeldByDriver(Materialised):
     def good(self, mark: str | None) -> DataFrame:
         schema = StructType(list(self.fields))
         rows = _of_outcome(self._part(mark), Outcome.GOOD).select(schema.names)
+        return HeldFrame(self.spark, rows.cast(to_arrow_schema(schema, timezone="UTC")), schema)
+
+    def deleted(self, mark: str | None, names: Sequence[str]) -> DataFrame:
+        schema = open_fields(self.fields, names)
+        rows = _of_outcome(self._part(mark), Outcome.DELETED).select(schema.names)
         return HeldFrame(self.spark, rows.cast(to_arrow_schema(schema, timezone="UTC")), schema)
 
     def iterate_rejects(self, size: int) -> Iterator[Reject]:

@@ -90,9 +90,16 @@ def _cut(context: RunContext, work: Work, shares: list[Share], rows: Materialise
             _refuse_too_many_rejected(share, partial(rows.tagged, mark), counted[mark])
             if mark not in cut:
                 cut[mark] = rows.good(mark)
-            deliveries.append(Delivery(work, share, cut[mark], counted[mark]))
+            deleted = _deleted(share, rows, mark, counted[mark])
+            deliveries.append(Delivery(work, share, cut[mark], counted[mark], deleted))
     context.progress.table_extracted(work.table.name, max(each.read for each in counted.values()))
     return deliveries
+
+
+def _deleted(share: Share, rows: Materialised, mark: str | None, counts: Tally) -> DataFrame | None:
+    if share.bounds.is_whole_table or not counts.of(Outcome.DELETED):
+        return None
+    return rows.deleted(mark, share.config.key_columns)
 
 
 def _refuse_too_many_rejected(share: Share, tagged: Callable[[], DataFrame], counts: Tally) -> None:

@@ -39,8 +39,8 @@ class Comparison:
     `stored_columns` says, for each column of the load, the target's expression of the staged type; `final` whether the
     target's engine may hold several versions of a key. `partition_ids` are the partitions to be replaced (None: none);
     `key_decides_partition` spares the search for keys in other partitions. `equal_ids` are partitions known to stand as
-    they were staged: nothing in them is looked at. `whole`: what is not staged is gone from the source; `marks`: it is
-    marked, and what is marked already is not found again.
+    they were staged: nothing in them is looked at. `whole`: what is not staged is gone from the source; else `gone`, if
+    there is one, is a table of such keys. `marks`: what is gone is marked; what is so already is not found again.
     """
 
     database: str
@@ -56,6 +56,7 @@ class Comparison:
     key_decides_partition: bool = True
     whole: bool = False
     marks: bool = False
+    gone: str = ""
     equal_ids: tuple[str, ...] = ()
 
 
@@ -80,6 +81,18 @@ FROM (
     GROUP BY {keys}
 )
 WHERE {CHANGE} != ''"""
+
+
+def add_gone(comparison: Comparison, changes: str) -> str:
+    """Lists the stored rows, too, whose key the source calls deleted."""
+    keys = [f"{comparison.stored_columns[name]} AS {clickhouse_identifier(name)}" for name in comparison.key]
+    found = ", ".join(_comparable(name, comparison.nullable_key, STORED) for name in comparison.key)
+    gone = clickhouse_name(comparison.database, comparison.gone)
+    unmarked = f" AND isNull({comparison.stored_columns[DELETED_AT]})" if comparison.marks else ""
+    return f"""INSERT INTO {clickhouse_name(comparison.database, changes)}
+SELECT {", ".join(keys)}, '{Change.DELETED}', {STORED}._partition_id, ''
+FROM {_stored_rows(comparison)}
+WHERE ({found}) IN (SELECT {_key_list(comparison)} FROM {gone}){unmarked}"""
 
 
 def find_equal_partitions(comparison: Comparison, candidates: Sequence[str]) -> str:

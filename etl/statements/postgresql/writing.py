@@ -40,6 +40,8 @@ class Write:
     overriding: bool = False
     extras: tuple[StagedColumn, ...] = ()
     """Staged columns that the target lacks: looked at (discard_row) and kept with rejected rows, never written."""
+    lists_gone: bool = False
+    """Its staging table lists keys of rows that are gone, in the place of rows that are there."""
 
     def column(self, name: str) -> StagedColumn:
         return next(column for column in self.columns if column.name == name)
@@ -126,23 +128,23 @@ def still_needed(write: Write, child: Table, columns: Sequence[str], parent_colu
 
 
 def count_vanished(write: Write, *, unmarked: bool = False) -> str:
-    """(stored rows that were not staged, all stored rows). A staged row that is refused is at the source, too.
-    `unmarked`: of those alone that are not marked as gone."""
+    """(stored rows that are gone, all stored rows). A staged row that is refused is at the source, too. `unmarked`: of
+    those alone that are not marked as gone."""
     where = f" WHERE {_IS_UNMARKED}" if unmarked else ""
-    counted = f"count(*) FILTER (WHERE NOT EXISTS ({_staged_twin(write)})), count(*)"
+    counted = f"count(*) FILTER (WHERE {_is_gone(write)}), count(*)"
     return f"SELECT {counted} FROM {write.target.sql} AS t{where}"
 
 
 def mark_vanished(write: Write, since: datetime) -> str:
-    """Stored rows that were not staged stay as they are, marked as gone; those that are so already keep their mark."""
+    """Stored rows that are gone stay as they are, marked; those that are so already keep their mark."""
     return (
         f"UPDATE {write.target.sql} AS t SET {postgresql_identifier(DELETED_AT)} = {_instant(since)} "
-        f"WHERE {_IS_UNMARKED} AND NOT EXISTS ({_staged_twin(write)})"
+        f"WHERE {_IS_UNMARKED} AND {_is_gone(write)}"
     )
 
 
 def delete_vanished(write: Write, references: Iterable[tuple[Table, Sequence[str], Sequence[str]]]) -> str:
-    """Stored rows that were not staged, but for those that another row refers to by one of `references`: the child, its
+    """Stored rows that are gone, but for those that another row refers to by one of `references`: the child, its
     columns and the target's."""
     needed = "".join(
         f" AND NOT EXISTS (SELECT FROM {child.sql} AS c WHERE "
@@ -153,7 +155,7 @@ def delete_vanished(write: Write, references: Iterable[tuple[Table, Sequence[str
         + (" AND c.ctid <> t.ctid)" if child == write.target else ")")
         for child, columns, parent_columns in references
     )
-    return f"DELETE FROM {write.target.sql} AS t WHERE NOT EXISTS ({_staged_twin(write)}){needed}"
+    return f"DELETE FROM {write.target.sql} AS t WHERE {_is_gone(write)}{needed}"
 
 
 def delete_all(write: Write) -> str:
@@ -307,6 +309,10 @@ def _absent(write: Write) -> str:
 
 def _instant(at: datetime) -> str:
     return f"TIMESTAMP WITH TIME ZONE {postgresql_literal(at.isoformat())}"
+
+
+def _is_gone(write: Write) -> str:
+    return f"{'' if write.lists_gone else 'NOT '}EXISTS ({_staged_twin(write)})"
 
 
 def _staged_twin(write: Write) -> str:

@@ -57,6 +57,7 @@ class S3TableLoadConfig(WithDecimals):
 
     most_digits: ClassVar[int] = 38
     marks_with: ClassVar[str] = "format: delta, mode: merge"
+    deletes_by_key: ClassVar[bool] = True
     beside_rows: ClassVar[frozenset[str]] = WithDecimals.beside_rows | {"vacuum_hours", "maintenance", "writer"}
     supported_modes: ClassVar[frozenset[WriteMode]] = frozenset().union(*(facts.modes for facts in FORMATS.values()))
     destination: Destination = Destination.S3

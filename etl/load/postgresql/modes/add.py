@@ -25,7 +25,7 @@ def add(cursor: Any, publication: Publication, accepted: int) -> Written:
 
 def add_steps(publication: Publication) -> list[str]:
     write, steps = publication.write, []
-    if publication.deletes_vanished or publication.marks_vanished:
+    if publication.deletes_gone or publication.marks_gone:
         steps.append(let_go(publication))
     if publication.resolution is ConflictResolution.UPDATE:
         return [*steps, *upsert_steps(write)]

@@ -68,6 +68,9 @@ def publish_group(
                 if publication.staged is not None:
                     keep_winners(cursor, publication.write.staging, publication.staged)
                     analyze(cursor, publication.write, publication.staged.rows)
+                if publication.gone is not None:
+                    keep_winners(cursor, publication.gone.write.staging, publication.gone.staged)
+                    analyze(cursor, publication.gone.write, publication.gone.staged.rows)
             computed.append(publish(cursor, publications, config, started))
         return computed[-1]
     except StoreError as error:
@@ -180,4 +183,6 @@ def _conclude(
         if config.record is not None:
             config.record(cursor, result)
         cursor.execute(drop_staging(publication.write.staging))
+    if publication.gone is not None:
+        cursor.execute(drop_staging(publication.gone.write.staging))
     return result

@@ -32,17 +32,18 @@ class Gone:
 
 
 class Vanished:
-    """The rows that a whole reading of the source no longer holds, of all tables of one transaction."""
+    """The rows that a whole reading of the source no longer holds, or that the source calls deleted, of all tables of
+    one transaction."""
 
     def __init__(self, cursor: Any, publications: Sequence[Publication]) -> None:
         """Raises VanishedRowsError where they are too many. Counts once: nothing that is staged is deleted here."""
         self._cursor = cursor
         self._left: dict[Table, int] = {}
         self._deleted: dict[Table, int] = {}
-        self._publications = [p for p in publications if (p.deletes_vanished or p.marks_vanished) and not p.is_new]
+        self._publications = [p for p in publications if (p.deletes_gone or p.marks_gone) and not p.is_new]
         for publication in self._publications:
-            write = publication.write
-            cursor.execute(writing.count_vanished(write, unmarked=publication.marks_vanished))
+            write = publication.finds_gone
+            cursor.execute(writing.count_vanished(write, unmarked=publication.marks_gone))
             vanished, stored = cursor.fetchone()
             refuse_too_many_vanished(publication.config, vanished, stored, str(write.target))
             self._left[write.target] = vanished
@@ -70,9 +71,9 @@ class Vanished:
 
 def let_go(publication: Publication) -> str:
     """The statement that marks them, or deletes those that no other row refers to."""
-    if publication.marks_vanished and publication.started_at is not None:
-        return writing.mark_vanished(publication.write, publication.started_at)
-    return writing.delete_vanished(publication.write, references_to(publication.target))
+    if publication.marks_gone and publication.started_at is not None:
+        return writing.mark_vanished(publication.finds_gone, publication.started_at)
+    return writing.delete_vanished(publication.finds_gone, references_to(publication.target))
 
 
 def references_to(target: TargetTable) -> list[tuple[Table, tuple[str, ...], tuple[str, ...]]]:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.s3.comparison import Comparison, Day, Extent, Standing
@@ -79,6 +80,13 @@ class ArrowComparison(Comparison[pa.Table]):
     def without_keys(self, rows: pa.Table, keys: pa.Table, config: S3TableLoadConfig) -> pa.Table:
         return _without(rows, frozenset(_places_of(keys_of(keys, config.key), keys_of(rows, config.key))))
 
+    def with_keys(self, rows: pa.Table, keys: pa.Table, config: S3TableLoadConfig) -> pa.Table:
+        found = _places_of(keys_of(keys, config.key), keys_of(rows, config.key))
+        return rows.take(pa.array(found, pa.int64()))
+
+    def held(self, rows: pa.Table) -> pa.Table:
+        return rows
+
     def count(self, rows: pa.Table) -> int:
         return int(rows.num_rows)
 
@@ -91,9 +99,9 @@ class ArrowComparison(Comparison[pa.Table]):
     def unmarked(self, rows: pa.Table) -> pa.Table:
         return rows.filter(pc.is_null(rows.column(DELETED_AT))) if DELETED_AT in rows.column_names else rows
 
-    def marked(self, rows: pa.Table, names: Sequence[str], since: datetime) -> pa.Table:
-        chosen = rows.select(names)
-        place = names.index(DELETED_AT)
+    def marked(self, rows: pa.Table, schema: StructType, since: datetime) -> pa.Table:
+        chosen = rows.select(schema.names)
+        place = schema.names.index(DELETED_AT)
         kind = chosen.schema.field(place)
         return chosen.set_column(place, kind, pa.repeat(pa.scalar(since, kind.type), chosen.num_rows))
 

@@ -40,8 +40,8 @@ def _update(job: Job, table: LakeTable, standing: Standing, gone: Gone) -> LoadR
         deleted=gone.count,
     )
     changed = table.compare.without_equal(job.frame, standing, job.config)
-    frame = changed if gone.rows is None else table.compare.joined(changed, gone.rows)
-    return table.merge(job, Change(frame, None, result), _days_that_change(standing, gone))
+    frame = changed if gone.marked is None else table.compare.joined(changed, gone.marked)
+    return table.merge(job, Change(frame, None, result, gone.leaving), _days_that_change(standing, gone))
 
 
 def _days_that_change(standing: Standing, gone: Gone) -> frozenset[date]:

@@ -1,12 +1,12 @@
-"""Stored rows that a whole reading of the source no longer has and that stay, marked: they come into the load's own
-merge, as rows that change."""
+"""Stored rows that are gone from the source, since a whole reading no longer has them or since it calls them deleted:
+they go, or are marked, in the load's own merge."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
 
-from etl.config.tables.modes import marks_vanished
+from etl.config.tables.modes import holds_marks, marks_vanished
 from etl.load.s3.door import spark_door
 from etl.load.s3.job import Job, Rows
 from etl.load.s3.table import LakeTable
@@ -15,11 +15,13 @@ from etl.load.vanished import refuse_too_many_vanished
 
 @dataclass(frozen=True)
 class Gone:
-    """`rows` as they are to stand, and the days on which they do."""
+    """`marked` are the rows as they are to stand from now on, `leaving` those that go: one of the two. `days` are those
+    on which they stand."""
 
-    rows: Rows | None = None
     count: int = 0
     days: frozenset[date | None] = frozenset()
+    marked: Rows | None = None
+    leaving: Rows | None = None
 
 
 NONE_GONE = Gone()
@@ -27,15 +29,18 @@ NONE_GONE = Gone()
 
 def find_gone(job: Job, table: LakeTable) -> Gone:
     """Raises VanishedRowsError where they are too many. Rows that are marked already are gone since then."""
-    if not marks_vanished(job.config) or table.rows is None:
+    is_whole = marks_vanished(job.config)
+    if table.rows is None or not (is_whole or job.deleted is not None):
         return NONE_GONE
     with spark_door("look for rows that are gone from the source", job.table):
-        compare = table.compare
-        unmarked = compare.unmarked(table.rows)
-        rows = compare.without_keys(unmarked, job.frame, job.config)
-        rows = compare.marked(rows, job.schema.names, job.run.started_at)
+        compare, config = table.compare, job.config
+        there = compare.unmarked(table.rows) if holds_marks(config) else table.rows
+        by_key = compare.without_keys if is_whole else compare.with_keys
+        rows = by_key(there, job.frame if is_whole else job.deleted, config)
+        rows = compare.held(compare.marked(rows, job.schema, job.run.started_at) if holds_marks(config) else rows)
         count = compare.count(rows)
         if not count:
             return NONE_GONE
-        refuse_too_many_vanished(job.config, count, compare.count(unmarked), job.path.uri)
-        return Gone(rows, count, compare.days_of(rows) if job.config.partition_by else frozenset())
+        refuse_too_many_vanished(config, count, compare.count(there), job.path.uri)
+        days = compare.days_of(rows) if config.partition_by else frozenset()
+        return Gone(count, days, marked=rows) if holds_marks(config) else Gone(count, days, leaving=rows)

@@ -1,4 +1,4 @@
-"""Rows that are gone from the source and stay, marked: by a merge into a ReplacingMergeTree."""
+"""Rows that are gone from the source and stay, marked, by a merge; and those that it calls deleted itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
 from etl.errors import SchemaMismatchError, VanishedRowsError
+from etl.load.base import Deleted, LoadFacts
 from etl.model import DELETED_AT, LoadStatus, SchemaContract, VanishedRows
 from tests.integration.load.clickhouse.conftest import ClickHouse, FrameOf, LoaderOf, entry
 from tests.integration.load.clickhouse.test_modes import counts
@@ -94,3 +95,42 @@ def test_a_table_that_stands_gets_the_column_where_its_contract_lets_it(
     result = loader_of(3, started_at=FIRST).load(frame_of(ONE, schema=SCHEMA), marking(table))
     assert counts(result) == {"unchanged": 1, "deleted": 1}
     assert rows(clickhouse, table) == [["1", 1, None], ["2", 1, SINCE_FIRST]]
+
+
+@pytest.mark.parametrize("taken", [VanishedRows.DELETE, VanishedRows.MARK])
+@pytest.mark.parametrize("partition_by", [(), ("toYYYYMM(day)",)])
+def test_rows_that_the_source_calls_deleted_go_by_their_key(
+    clickhouse: ClickHouse,
+    table: str,
+    loader_of: LoaderOf,
+    frame_of: FrameOf,
+    taken: VanishedRows,
+    partition_by: tuple[str, ...],
+) -> None:
+    """One that stands, one that never did; twice. What is not mentioned stays."""
+    config = entry(table, deleted_rows=taken, maximum_deleted="50%", partition_by=partition_by)
+    loader_of(1).load(frame_of(ONE, TWO, THREE, schema=SCHEMA), config)
+    df, marks = frame_of(("1", MARCH, 5), schema=SCHEMA), taken is VanishedRows.MARK
+
+    def calling_deleted(rows: int, *keys: str) -> LoadFacts:
+        listed = frame_of(*[(key,) for key in keys], schema="id string")
+        return LoadFacts(rows, deleted=Deleted(len(keys), listed))
+
+    def stored() -> list[list[Any]]:
+        columns = f"id, n, {DELETED_AT}" if marks else "id, n"
+        return clickhouse.query(f"SELECT {columns} FROM `{table}` FINAL ORDER BY id")
+
+    result = loader_of(2, started_at=FIRST).load(df, config, calling_deleted(1, "2", "9"))
+    assert counts(result) == {"updated": 1, "deleted": 1}
+    left = [["1", 5, None], ["2", 1, SINCE_FIRST], ["3", 1, None]] if marks else [["1", 5], ["3", 1]]
+    assert stored() == left
+    again = loader_of(3, started_at=SECOND).load(df, config, calling_deleted(1, "2", "9"))
+    assert (counts(again), again.status) == ({"unchanged": 1}, LoadStatus.UNCHANGED)
+    nothing = loader_of(4).load(frame_of(schema=SCHEMA), config, calling_deleted(0, "9"))
+    assert (counts(nothing), stored()) == ({}, left)
+
+    with pytest.raises(VanishedRowsError, match=r"at most 50% of the \d rows of .* found 2; nothing was written"):
+        loader_of(5).load(frame_of(schema=SCHEMA), config, calling_deleted(0, "1", "3"))
+    assert stored() == left
+    assert counts(loader_of(6).load(frame_of(schema=SCHEMA), config, calling_deleted(0, "3"))) == {"deleted": 1}
+    assert clickhouse.staging_of(table) == []

@@ -1,4 +1,4 @@
-"""Rows that are gone from the source and stay, marked: by an upsert."""
+"""Rows that are gone from the source and stay, marked, by an upsert; and those that it calls deleted itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.errors import SchemaMismatchError, VanishedRowsError
+from etl.load.base import Deleted, LoadFacts
 from etl.model import DELETED_AT, ForeignKey, LoadStatus, SchemaContract, TableDefinition, VanishedRows
 from tests.integration.load.postgresql.conftest import Database, counts, facts_of, table_config
 
@@ -99,3 +100,48 @@ def test_a_row_that_others_refer_to_is_marked_all_the_same(database: Database) -
     assert database.execute(
         "SELECT conrelid::regclass::text FROM pg_constraint WHERE confrelid = 'items'::regclass"
     ) == [("parts",)]
+
+
+def calling_deleted(database: Database, df: Any, *keys: int) -> LoadFacts:
+    return LoadFacts(df.count(), deleted=Deleted(len(keys), database.frame("id int", [(key,) for key in keys])))
+
+
+@pytest.mark.parametrize("taken", [VanishedRows.DELETE, VanishedRows.MARK])
+def test_rows_that_the_source_calls_deleted_go_by_their_key(database: Database, taken: VanishedRows) -> None:
+    """One that stands, one that never did; twice. What is not mentioned stays."""
+    config = table_config("items", deleted_rows=taken, maximum_deleted="50%")
+    database.load(database.frame(SCHEMA, [ONE, TWO, THREE]), config)
+    df = database.frame(SCHEMA, [(1, "eins")])
+
+    result = database.loader("run-2", started_at=FIRST).load(df, config, calling_deleted(database, df, 2, 9))
+    assert counts(result) == {"updated": 1, "deleted": 1}
+    marks = taken is VanishedRows.MARK
+    left = [(1, "eins", None), (*TWO, FIRST), (*THREE, None)] if marks else [(1, "eins"), THREE]
+    assert database.execute("SELECT * FROM items ORDER BY id") == left
+    again = database.loader("run-3", started_at=SECOND).load(df, config, calling_deleted(database, df, 2, 9))
+    assert (counts(again), again.status) == ({"unchanged": 1}, LoadStatus.UNCHANGED)
+    assert database.execute("SELECT * FROM items ORDER BY id") == left
+    assert database.staging_tables() == []
+
+    nothing = database.frame(SCHEMA, [])
+    with pytest.raises(VanishedRowsError, match=r"at most 50% of the 2 rows of .* found 2; nothing was written"):
+        database.loader("run-4").load(nothing, config, calling_deleted(database, nothing, 1, 3))
+    assert database.execute("SELECT * FROM items ORDER BY id") == left
+    assert database.staging_tables() == []
+
+
+def test_a_row_that_is_called_deleted_stays_while_others_refer_to_it(database: Database) -> None:
+    link = ForeignKey(("item_id",), "items", ("id",))
+    database.definitions["items"] = TableDefinition("items", (), primary_key=("id",))
+    database.definitions["parts"] = TableDefinition("parts", (), primary_key=("id",), foreign_keys=(link,))
+    config = table_config("items", deleted_rows=VanishedRows.DELETE)
+    database.load(database.frame(SCHEMA, [ONE, TWO, THREE]), config)
+    database.load(database.frame("id int, item_id int", [(7, 2)]), table_config("parts"))
+
+    nothing = database.frame(SCHEMA, [])
+    result = database.loader("run-2").load(nothing, config, calling_deleted(database, nothing, 2, 3))
+    assert (result.rows_deleted, result.rows_kept) == (1, 1)
+    assert result.notes == (
+        "1 rows that are gone from the source stay, since rows of public.parts refer to them; the next run tries again",
+    )
+    assert database.execute("SELECT * FROM items ORDER BY id") == [ONE, TWO]

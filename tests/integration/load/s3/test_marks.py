@@ -1,4 +1,4 @@
-"""Rows that are gone from the source and stay, marked: by a merge into Delta, in both lanes."""
+"""Rows that are gone from the source and stay, marked, by a merge in both lanes; and those that it calls deleted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from etl.config.destinations.s3.load_config import S3Format, S3TableLoadConfig, S3Writer
 from etl.errors import SchemaMismatchError, VanishedRowsError
-from etl.load.base import LoadFacts
+from etl.load.base import Deleted, LoadFacts
 from etl.model import DELETED_AT, LoadStatus, SchemaContract, VanishedRows, WriteMode
 from tests.integration.load.s3.conftest import Lake
 from tests.integration.load.s3.test_lanes import writer_of
@@ -110,3 +110,33 @@ def test_one_lane_goes_on_with_the_marks_of_the_other(lake: Lake, first: S3Write
     result = lake.loader("run-3", started_at=SECOND).load(lake.frame(ONE, THREE), other, LoadFacts(rows=2))
     assert (counts(result), writer_of(lake, config)) == ((0, 1, 1, 0, 1), second)
     assert marks(lake, config) == {1: None, 2: SINCE_SECOND, 3: None}
+
+
+@pytest.mark.parametrize("taken", [VanishedRows.DELETE, VanishedRows.MARK])
+def test_rows_that_the_source_calls_deleted_go_by_their_key(lake: Lake, taken: VanishedRows) -> None:
+    """One that stands, one that never did; twice. What is not mentioned stays."""
+    config = marking(lake, vanished_rows=VanishedRows.KEEP, deleted_rows=taken, maximum_deleted="50%")
+    lake.loader("run-1").load(lake.frame(ONE, TWO, THREE), config)
+    marks_them = taken is VanishedRows.MARK
+
+    def calling_deleted(rows: int, *keys: int) -> LoadFacts:
+        return LoadFacts(
+            rows, deleted=Deleted(len(keys), lake.spark.createDataFrame([(k,) for k in keys], "id bigint"))
+        )
+
+    result = lake.loader("run-2", started_at=FIRST).load(lake.frame(NEW_TWO, FOUR), config, calling_deleted(2, 3, 9))
+    assert counts(result) == (1, 1, 0, 0, 1)
+    left = [ONE, NEW_TWO, THREE, FOUR] if marks_them else [ONE, NEW_TWO, FOUR]
+    assert lake.rows(config) == left
+    assert not marks_them or marks(lake, config) == {1: None, 2: None, 3: SINCE_FIRST, 4: None}
+
+    before = state(lake, config)
+    again = lake.loader("run-3", started_at=SECOND).load(lake.frame(NEW_TWO, FOUR), config, calling_deleted(2, 3, 9))
+    assert (counts(again), again.status) == ((0, 0, 2, 0, 0), LoadStatus.UNCHANGED)
+    with pytest.raises(VanishedRowsError, match=r"at most 50% of the 3 rows of .* found 2; nothing was written"):
+        lake.loader("run-4").load(lake.frame(ONE).where("false"), config, calling_deleted(0, 1, 4))
+    assert state(lake, config) == before
+
+    alone = lake.loader("run-5").load(lake.frame(ONE).where("false"), config, calling_deleted(0, 1))
+    assert counts(alone) == (0, 0, 0, 0, 1)
+    assert lake.rows(config) == (left if marks_them else left[1:])

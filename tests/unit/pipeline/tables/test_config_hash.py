@@ -12,7 +12,7 @@ from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.tables.models import TransformConfig
-from etl.model import ColumnDefinition, TableDefinition, WriteMode
+from etl.model import ColumnDefinition, TableDefinition, VanishedRows, WriteMode
 from etl.pipeline.context import Work
 from etl.pipeline.tables.shares import config_hash
 from tests.unit.transform.conftest import postgresql_table
@@ -48,6 +48,8 @@ def test_what_changes_rows_changes_it(store: str) -> None:
     entry = ENTRIES[store]
     plain = hash_of(entry)
     assert hash_of(entry, hash=("v",)) != plain
+    assert hash_of(entry, deleted_when="v IS NULL") != plain
+    assert hash_of(entry.model_copy(update={"vanished_rows": VanishedRows.MARK})) != plain
     assert hash_of(entry.model_copy(update={"key": ("id", "v")})) != plain
     table = postgresql_table()
     wider = replace(DEFINITION, columns=(*DEFINITION.columns, ColumnDefinition("w", "text")))
@@ -59,3 +61,4 @@ def test_what_changes_rows_changes_it(store: str) -> None:
 def test_what_changes_no_row_leaves_it(store: str) -> None:
     entry = ENTRIES[store]
     assert hash_of(entry.model_copy(update={"maximum_rejected": "5%"})) == hash_of(entry)
+    assert hash_of(entry.model_copy(update={"deleted_rows": VanishedRows.MARK})) == hash_of(entry)
