@@ -202,8 +202,9 @@ class LoadResult:
     """What a loader did with one frame: `rows_in` is the sum of the five outcomes, or the load has failed.
 
     `bytes_written` counts what was sent to the store (compressed where the transfer is); `rows_deleted` counts rows
-    that stood in the target and no longer do (vanished at the source, replaced partitions) or that it has marked, on top
-    of the outcomes of incoming rows; `rows_kept` those that should have gone and could not, which the next load tries again.
+    that stood in the target and no longer do (vanished at the source, replaced partitions) or that it has marked, on
+    top of the outcomes of incoming rows; `rows_kept` those that should have gone and could not, which the next load
+    tries again.
     """
 
     table_name: str

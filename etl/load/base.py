@@ -17,6 +17,7 @@ from etl.ledger.values import Reject
 from etl.load.rejected import Rules, refuse_too_many_rejected
 from etl.model import Checksums, Destination, LoadResult, MaintenanceResult, TableDefinition, WriteMode
 from etl.spark.local_frame import DRIVER_BYTES
+from etl.statements.quoting import spark_identifier
 
 ConfigT = TypeVar("ConfigT", bound=TableLoadConfig)
 
@@ -69,6 +70,10 @@ class Deleted:
 
     rows: int
     keys: DataFrame
+
+    def by(self, names: Sequence[str]) -> DataFrame:
+        """These columns of the keys; rows that the driver holds it holds on, where these are all."""
+        return self.keys if self.keys.columns == list(names) else self.keys.select(*map(spark_identifier, names))
 
 
 @dataclass(frozen=True)

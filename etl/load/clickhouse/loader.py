@@ -47,7 +47,7 @@ from etl.statements.clickhouse.names import (
     staging_prefix,
 )
 from etl.statements.clickhouse.tables import create_table, drop_tables
-from etl.statements.quoting import clickhouse_name, spark_identifier
+from etl.statements.quoting import clickhouse_name
 
 log = structlog.get_logger(__name__)
 
@@ -195,7 +195,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         config = job.config
         if facts is None or facts.deleted is None or job.target is None or not updates_by_key(config):
             return ""
-        keys = settle_numerics(facts.deleted.keys, config).frame.select(*map(spark_identifier, config.key))
+        keys = settle_numerics(facts.deleted.by(config.key), config).frame
         listing = replace(job, names=job.names.of_gone, plan=job.plan.of(config.key))
         known = LoadFacts(rows=facts.deleted.rows)
         return stage_arrow(

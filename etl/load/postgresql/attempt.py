@@ -21,7 +21,6 @@ from etl.postgresql.door import sqlstate
 from etl.postgresql.sqlstates import UNIQUE_VIOLATION
 from etl.statements.postgresql.naming import Table, staging_table
 from etl.statements.postgresql.writing import Write
-from etl.statements.quoting import spark_identifier
 
 Load = tuple[DataFrame, PostgreSQLTableLoadConfig, LoadFacts | None]
 
@@ -100,12 +99,9 @@ class LoadAttempt:
         listed = replace(write, staging=staging_of, columns=columns, settable=(), extras=(), lists_gone=True)
         filled = self._filled.get(staging_of)
         if filled is None or filled.write != listed:
-            owner, keys = (
-                (write.target, self._config.run_id),
-                facts.deleted.keys.select(*map(spark_identifier, write.match)),
-            )
-            known = LoadFacts(rows=facts.deleted.rows)
-            staged = staging.stage_frame(keys, columns, staging_of, owner, config, self._config.settings, known)
+            keys, known = facts.deleted.by(write.match), LoadFacts(rows=facts.deleted.rows)
+            owner, settings = (write.target, self._config.run_id), self._config.settings
+            staged = staging.stage_frame(keys, columns, staging_of, owner, config, settings, known)
             filled = self._filled[staging_of] = _Filled(listed, staged)
         return StagedKeys(filled.write, filled.staged)
 

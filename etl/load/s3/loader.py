@@ -25,7 +25,7 @@ from etl.load.s3.door import spark_door
 from etl.load.s3.driver.frames import collect, rows_of
 from etl.load.s3.files.orphans import remove_dead_staging
 from etl.load.s3.formats import lake_table
-from etl.load.s3.frames import Content, column, examine, prepare
+from etl.load.s3.frames import Content, examine, prepare
 from etl.load.s3.job import Job, Place, Rows
 from etl.load.s3.lane import driver_table, lane
 from etl.load.s3.maintenance import LakeKeeper
@@ -150,7 +150,7 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
     def _deleted_keys(self, config: S3TableLoadConfig, facts: LoadFacts | None, *, by_driver: bool) -> Rows | None:
         if facts is None or facts.deleted is None or not updates_by_key(config):
             return None
-        keys = settle_numerics(facts.deleted.keys, config).frame.select(*map(column, config.key))
+        keys = settle_numerics(facts.deleted.by(config.key), config).frame
         return rows_of(keys) if by_driver else keys
 
     def _reject(self, job: Job, prepared: DataFrame, misfits: Misfits | None, facts: LoadFacts | None) -> int:

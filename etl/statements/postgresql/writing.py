@@ -129,10 +129,12 @@ def still_needed(write: Write, child: Table, columns: Sequence[str], parent_colu
 
 def count_vanished(write: Write, *, unmarked: bool = False) -> str:
     """(stored rows that are gone, all stored rows). A staged row that is refused is at the source, too. `unmarked`: of
-    those alone that are not marked as gone."""
-    where = f" WHERE {_IS_UNMARKED}" if unmarked else ""
-    counted = f"count(*) FILTER (WHERE {_is_gone(write)}), count(*)"
-    return f"SELECT {counted} FROM {write.target.sql} AS t{where}"
+    those alone that are not marked as gone. Listed keys are looked up first: mostly none of them stands any more."""
+    stored = f"FROM {write.target.sql} AS t WHERE {_IS_UNMARKED if unmarked else 'true'}"
+    if not write.lists_gone:
+        return f"SELECT count(*) FILTER (WHERE {_is_gone(write)}), count(*) {stored}"
+    found = f"SELECT count(*) AS gone {stored} AND {_is_gone(write)}"
+    return f"SELECT gone, CASE WHEN gone > 0 THEN (SELECT count(*) {stored}) ELSE 0 END FROM ({found}) AS found"
 
 
 def mark_vanished(write: Write, since: datetime) -> str:

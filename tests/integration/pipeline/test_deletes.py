@@ -71,7 +71,9 @@ def test_rows_are_marked_in_every_store_alike_and_come_back(stores: Stores, caps
     assert stores.rows("large", MARKS, "delta") == everywhere([(g, True) for g in range(1, 6)])
 
 
-def test_what_the_source_calls_deleted_goes_from_every_store_alike(stores: Stores) -> None:
+def test_what_the_source_calls_deleted_goes_from_every_store_alike(
+    stores: Stores, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Marked or deleted, once, by key; a row that was never there; one that is undone; one that breaks a rule now."""
     shop, tables = stores.shop, ("softly", "hardly")
     shop.source(
@@ -100,6 +102,11 @@ def test_what_the_source_calls_deleted_goes_from_every_store_alike(stores: Store
             f"UPDATE {table} SET name = 'new', updated_at = now() WHERE id = 1;"
             f"INSERT INTO {table} VALUES (10, 'n10', true);"
         )
+    capsys.readouterr()
+    assert stores.run("--dry-run")[0] == 0
+    said = capsys.readouterr().out
+    assert f"  rows that the source calls deleted (is_deleted) are marked in {DELETED_AT} by their key" in said
+    assert "  rows that the source calls deleted (is_deleted) are deleted by their key" in said
     exit_code, report = stores.run()
     assert exit_code == 0, report
     marked = [(g, g in (2, 3, 4)) for g in range(1, 9)]

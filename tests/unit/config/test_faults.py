@@ -202,8 +202,8 @@ CASES = {
         "vanished_rows: delete\ntransform: {deleted_when: amount < 0}\nclickhouse: {mode: append}",
         8,
         "clickhouse with engine ReplacingMergeTree: mode append with conflict_resolution update cannot let go of "
-        "single rows that the source calls deleted (transform.deleted_when); write `clickhouse: {engine: ReplacingMergeTree, "
-        "mode: merge}`, with conflict_resolution update, or `clickhouse: {enabled: false}`",
+        "single rows that the source calls deleted (transform.deleted_when); write `clickhouse: {engine: "
+        "ReplacingMergeTree, mode: merge}`, with conflict_resolution update, or `clickhouse: {enabled: false}`",
     ),
     "overwrite_partitions without partitions": (
         "s3: {format: parquet, mode: overwrite_partitions}",
