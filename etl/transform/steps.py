@@ -101,9 +101,11 @@ def filter_rows(draft: Draft, table: TableConfig) -> Draft:
 
 def tell_deleted(draft: Draft, table: TableConfig) -> Draft:
     """Kept beside the row until it has been through all steps."""
-    if not table.parts_deleted or table.transform.deleted_when is None:
+    if table.transform.deleted_when is None:
         return draft
     is_deleted = condition(draft, table, "deleted_when", table.transform.deleted_when)
+    if not table.parts_deleted:
+        return draft
     return replace(draft, frame=draft.frame.withColumn(DELETED, F.expr(f"coalesce({is_deleted}, false)")))
 
 

@@ -140,3 +140,18 @@ def test_rows_that_the_source_calls_deleted_go_by_their_key(lake: Lake, taken: V
     alone = lake.loader("run-5").load(lake.frame(ONE).where("false"), config, calling_deleted(0, 1))
     assert counts(alone) == (0, 0, 0, 0, 1)
     assert lake.rows(config) == (left if marks_them else left[1:])
+
+
+@pytest.mark.parametrize("taken", [VanishedRows.DELETE, VanishedRows.MARK])
+def test_a_column_that_comes_with_deletions_is_added(lake: Lake, taken: VanishedRows) -> None:
+    config = marking(lake, vanished_rows=VanishedRows.KEEP)
+    lake.loader("run-1").load(lake.frame(ONE, TWO, THREE), config)
+    wider = lake.frame(NEW_TWO, FOUR).selectExpr("*", "'new' AS other")
+    keys = lake.spark.createDataFrame([(3,)], "id bigint")
+
+    taking = config.model_copy(update={"deleted_rows": taken})
+    facts = LoadFacts(2, deleted=Deleted(1, keys))
+    assert counts(lake.loader("run-2", started_at=FIRST).load(wider, taking, facts)) == (1, 1, 0, 0, 1)
+    found = dict(sorted(map(tuple, lake.read(config).select("id", "other").collect())))
+    assert found == {1: None, 2: "new", **({3: None} if taken is VanishedRows.MARK else {}), 4: "new"}
+    assert "_etl_leaves" not in lake.read(config).columns
