@@ -20,6 +20,9 @@ HELD_AS_TEXT = "held_as_text"
 HIDDEN = "_etl_"
 """What the names of our own columns begin with, beside those of a table."""
 
+DELETED_AT = "_etl_deleted_at"
+"""Column of targets whose rows are marked once they are gone from the source: since when; NULL while they are there."""
+
 WATERMARK = "_etl_watermark"
 """Hidden column of an incremental extraction: the row's watermark, so that each destination takes what it lacks."""
 
@@ -88,6 +91,7 @@ class VanishedRows(StrEnum):
     """What becomes of stored rows that a whole reading of the source no longer holds."""
 
     DELETE = "delete"
+    MARK = "mark"  # they stay as they were, and DELETED_AT says since when they are gone
     KEEP = "keep"
 
 
@@ -215,8 +219,9 @@ class LoadResult:
     """What a loader did with one frame: `rows_in` is the sum of the five outcomes, or the load has failed.
 
     `bytes_written` counts what was sent to the store (compressed where the transfer is); `rows_deleted` counts rows
-    that stood in the target and no longer do (vanished at the source, replaced partitions), on top of the outcomes of
-    incoming rows; `rows_kept` those that should have gone and could not, which the next load tries again.
+    that stood in the target and no longer do (vanished at the source, replaced partitions) or that it has marked, on
+    top of the outcomes of incoming rows; `rows_kept` those that should have gone and could not, which the next load
+    tries again.
     """
 
     table_name: str

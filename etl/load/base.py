@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
@@ -17,6 +17,7 @@ from etl.ledger.values import Reject
 from etl.load.rejected import Rules, refuse_too_many_rejected
 from etl.model import Checksums, Destination, LoadResult, MaintenanceResult, TableDefinition, WriteMode
 from etl.spark.local_frame import DRIVER_BYTES
+from etl.statements.quoting import spark_identifier
 
 ConfigT = TypeVar("ConfigT", bound=TableLoadConfig)
 
@@ -56,8 +57,23 @@ class LoaderConfig:
     record: PublishRecorder | None = None
     keep_rejects: RejectKeeper | None = None
     """For stores that cannot publish rows and rejects in one transaction; PostgreSQL's loader writes its own."""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """The run's own instant, by the ledger's clock: since when rows are gone that it no longer finds."""
     hold_fence: FenceHolder | None = None
     """For rows that PostgreSQL's loader publishes without a record of a load."""
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """Rows that the source itself calls deleted, by their `keys`: what stands of them goes, or is marked, as the
+    entry's `deleted_rows` says, in the step that publishes the others. They are no rows of the frame."""
+
+    rows: int
+    keys: DataFrame
+
+    def by(self, names: Sequence[str]) -> DataFrame:
+        """These columns of the keys; rows that the driver holds it holds on, where these are all."""
+        return self.keys if self.keys.columns == list(names) else self.keys.select(*map(spark_identifier, names))
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,7 @@ class LoadFacts:
 
     bytes: int = 0
     """Of its texts, bytes and nested values, about; 0 where it is not known."""
+    deleted: Deleted | None = None
 
     def refuse_too_many_rejected(self, config: TableLoadConfig, own: int, rules: Callable[[], Rules]) -> None:
         if own:
@@ -80,7 +97,8 @@ class LoadFacts:
 
     def fit_driver(self, most_rows: int) -> bool:
         """Whether they may come to the driver, which takes a small table faster than workers do."""
-        return self.rows <= most_rows and self.bytes <= DRIVER_BYTES
+        rows = self.rows + (self.deleted.rows if self.deleted else 0)
+        return rows <= most_rows and self.bytes <= DRIVER_BYTES
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,7 @@ def _loaders(
         settings=settings,
         run_id=run.run_id,
         run_number=run.run_number,
+        started_at=run.started_at,
         definitions=definitions,
         tables=job.configuration.tables,
         validate=job.options.validate and settings.run.validate_loads,

@@ -11,12 +11,13 @@ from pyspark.errors import PySparkException
 from rich.console import Console
 
 from etl.command.exits import Exit
+from etl.config.tables.modes import holds_marks
 from etl.errors import EtlError
 from etl.extract.factory import open_sources
 from etl.ledger.values import Run
 from etl.load.many_partitions import count_partitions, many_partitions
 from etl.load.rejected import refuse_too_many_rejected
-from etl.model import RunStatus
+from etl.model import DELETED_AT, RunStatus
 from etl.pipeline.assignment import Assignment
 from etl.pipeline.context import Job, RunContext, Work
 from etl.pipeline.maintenance import plan_maintenance, upkeep_of
@@ -63,6 +64,9 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
         what = f"{rows} rows" if files is None else f"{files} files"
         yield f"{work.table.name} -> {loader.target(share.config)}: {share.config.mode}, {what}"
         yield f"  {share.vanished_rows}"
+        if work.table.parts_deleted and not share.bounds.is_whole_table:
+            done = f"marked in {DELETED_AT}" if holds_marks(share.config) else "deleted"
+            yield f"  rows that the source calls deleted ({work.table.transform.deleted_when}) are {done} by their key"
         definition = context.definitions.get(work.table.name)
         yield from (f"  {note}" for note in loose_keys(share.config, work.table, definition))
         yield from (f"  passed over: {file}" for file in share.measurement.files_skipped)

@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 
 from etl.config.settings import Settings
 from etl.errors import ConflictError, DuplicateKeyError, EtlError, NullKeyError
-from etl.load.base import BaseLoader, LoaderConfig
+from etl.load.base import BaseLoader, Deleted, LoaderConfig, LoadFacts
 from etl.load.factory import LoaderFactory
-from etl.model import ConflictResolution, Destination, LoadResult, LoadStatus
+from etl.model import DELETED_AT, ConflictResolution, Destination, LoadResult, LoadStatus, VanishedRows
 from etl.spark.session import configure_s3
 from etl.testing.store import Row, Store
 
@@ -51,6 +51,13 @@ class Loading:
 
     def merge(self, rows: list[Row]) -> LoadResult:
         return self.loader().load(self.frame(rows), self.store.merging(self.table))
+
+    def letting_go(self, rows: list[Row], *deleted: int, **taken: VanishedRows) -> LoadResult:
+        """A merge, with what becomes of rows that are gone; `deleted` are keys that the source calls so."""
+        config = self.store.merging(self.table).model_copy(update=taken)
+        keys = self.spark.createDataFrame([(key,) for key in deleted], "id bigint")
+        facts = LoadFacts(len(rows), rows_read=len(rows), deleted=Deleted(len(deleted), keys)) if deleted else None
+        return self.loader().load(self.frame(rows), config, facts)
 
     def append(self, rows: list[Row], conflict: ConflictResolution = ConflictResolution.ERROR) -> LoadResult:
         return self.loader().load(self.frame(rows), self.store.appending(self.table, conflict))
@@ -117,6 +124,38 @@ class LoaderContract:
         loading.merge([row(1), row(2)])
         assert counts(loading.merge([row(1, day=JULY)])) == (0, 1, 0, 0, 0)
         assert loading.rows() == stored(row(1, day=JULY), row(2))
+
+    def test_rows_that_are_gone_are_marked_once_and_come_back(self, loading: Loading, store: Store) -> None:
+        if not store.merging(loading.table).marks_with:
+            pytest.skip("its rows cannot be marked")
+        loading.letting_go([row(1), row(2), row(3)], vanished_rows=VanishedRows.MARK)
+        gone = loading.letting_go([row(1)], vanished_rows=VanishedRows.MARK)
+        assert (counts(gone), gone.rows_deleted) == ((0, 0, 1, 0, 0), 2)
+        assert loading.rows() == stored(row(1), row(2), row(3))
+        marks = loading.rows(f"id {DELETED_AT}")
+        assert [mark is None for _, mark in marks] == [True, False, False]
+
+        again = loading.letting_go([row(1)], vanished_rows=VanishedRows.MARK)
+        assert (again.status, again.rows_deleted) == (LoadStatus.UNCHANGED, 0)
+        assert loading.rows(f"id {DELETED_AT}") == marks
+
+        back = loading.letting_go([row(2, "new")], deleted_rows=VanishedRows.MARK)
+        assert (counts(back), back.rows_deleted) == ((0, 1, 0, 0, 0), 0)
+        assert loading.rows() == stored(row(1), row(2, "new"), row(3))
+        assert [mark is None for _, mark in loading.rows(f"id {DELETED_AT}")] == [True, True, False]
+
+    @pytest.mark.parametrize("taken", [VanishedRows.DELETE, VanishedRows.MARK])
+    def test_rows_that_the_source_calls_deleted_go(self, loading: Loading, store: Store, taken: VanishedRows) -> None:
+        if not store.merging(loading.table).deletes_by_key:
+            pytest.skip("its rows cannot go by their key")
+        loading.letting_go([row(1), row(2), row(3)], deleted_rows=taken)
+        result = loading.letting_go([row(1, "new")], 2, 9, deleted_rows=taken)
+        assert (counts(result), result.rows_deleted) == ((0, 1, 0, 0, 0), 1)
+        left = [row(1, "new"), row(2), row(3)] if taken is VanishedRows.MARK else [row(1, "new"), row(3)]
+        assert loading.rows() == stored(*left)
+        again = loading.letting_go([row(1, "new")], 2, 9, deleted_rows=taken)
+        assert (again.status, again.rows_deleted) == (LoadStatus.UNCHANGED, 0)
+        assert loading.staging_left() == []
 
     def test_an_empty_frame_creates_the_table_and_later_wipes_nothing(self, loading: Loading) -> None:
         assert counts(loading.merge([])) == (0, 0, 0, 0, 0)

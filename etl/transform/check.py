@@ -60,6 +60,7 @@ def _check(
 def _needs_spark(table: TableConfig, definition: TableDefinition) -> bool:
     transform = table.transform
     has_expressions = transform.derive or transform.filter or transform.rules or transform.transformer
+    has_expressions = has_expressions or transform.deleted_when
     return bool(has_expressions or (transform.deduplicate and not is_unique_at_source(table, definition)))
 
 

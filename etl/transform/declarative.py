@@ -20,7 +20,7 @@ from etl.transform.conform import conform
 from etl.transform.draft import FAILURE, SOURCE, Draft, start
 from etl.transform.keyed import Keys
 from etl.transform.keys import is_unique_at_source, keep_one_of_each_key, refuse_null_keys, remember_order
-from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed, final_field, shown
+from etl.transform.outcome import DELETED, OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed, final_field, shown
 from etl.transform.privacy import hashed, masked_as_it_came
 from etl.transform.ranges import limits, range_checks
 from etl.transform.untouched import Untouched, untouched
@@ -109,7 +109,7 @@ class DeclarativeTransformer:
         return steps.derive(draft, self.table)
 
     def _check(self, draft: Draft) -> Draft:
-        draft = steps.filter_rows(draft, self.table)
+        draft = steps.tell_deleted(steps.filter_rows(draft, self.table), self.table)
         draft = steps.require(draft, self.table.transform.required)
         return steps.check_rules(steps.allow(draft, self.table), self.table)
 
@@ -118,6 +118,7 @@ class DeclarativeTransformer:
         if self.table.date_column and self.table.date_column in draft.names:
             draft = steps.require(draft, (self.table.date_column,))
         draft = self._check_ranges(draft)
+        draft = steps.excuse_deleted(draft, self.table.key)
         if not self.table.key:
             return draft
         if not self._is_null_safe():
@@ -156,9 +157,12 @@ class DeclarativeTransformer:
 
     def _finish(self, draft: Draft) -> Transformed:
         refused = [f"{spark_identifier(each.refused)} IS NOT NULL" for each in draft.apart.values() if each.refused]
+        good = f"'{Outcome.GOOD}'"
+        if DELETED in draft.frame.columns:
+            good = f"CASE WHEN {DELETED} THEN '{Outcome.DELETED}' ELSE {good} END"
         tagged = draft.frame.selectExpr(
             *(spark_identifier(name) for name in draft.names),
-            f"coalesce({FAILURE}.outcome, '{Outcome.GOOD}') AS {OUTCOME}",
+            f"coalesce({FAILURE}.outcome, {good}) AS {OUTCOME}",
             f"{FAILURE}.rule AS {RULE}",
             f"{shown(f'{FAILURE}.reason')} AS {REASON}",
             f"CASE WHEN {' OR '.join([f'{FAILURE} IS NOT NULL', *refused])} THEN {_AS_JSON} END AS {ROW}",

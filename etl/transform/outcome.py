@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -30,6 +30,8 @@ RULE = "_etl_rule"
 REASON = "_etl_reason"
 ROW = "_etl_row"
 TRIMMED = "_etl_trimmed"
+DELETED = "_etl_is_deleted"
+"""Of a frame on its way: whether the source calls the row deleted."""
 
 
 class Outcome(StrEnum):
@@ -37,6 +39,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     DEDUPLICATED = "deduplicated"
     FILTERED = "filtered"
+    DELETED = "deleted"  # at the source, as the entry's `deleted_when` says
     NULL_KEY = "null_key"
     DUPLICATE_KEY = "duplicate_key"
 
@@ -103,6 +106,11 @@ class Transformed:
     def having(self, outcome: Outcome) -> DataFrame:
         return self.tagged.where(F.col(OUTCOME) == outcome.value)
 
+    def deleted(self, names: Sequence[str]) -> DataFrame:
+        """The keys (`names`) of rows that the source calls deleted. Nothing else of them has obeyed any rule."""
+        keys = self.having(Outcome.DELETED).selectExpr(*map(spark_identifier, names))
+        return keys.to(open_fields(self.fields, names))
+
     def iterate_rejects(self) -> Iterator[Reject]:
         """One partition at a time, so that many rejects do not fill the driver; reads the frame."""
         for row in self.rejects.toLocalIterator():
@@ -123,6 +131,12 @@ class Transformed:
         """The real columns of good rows; hidden ones go."""
         selected = frame.selectExpr(*(_as_declared(field) for field in self.fields))
         return selected.to(StructType(list(self.fields)))
+
+
+def open_fields(fields: Sequence[StructField], names: Sequence[str]) -> StructType:
+    """These of them, each of which may be NULL."""
+    by_name = {field.name: field for field in fields}
+    return StructType([StructField(name, by_name[name].dataType, True, by_name[name].metadata) for name in names])
 
 
 def final_field(field: StructField, postgresql_type: str | None, never_null: Collection[str]) -> StructField:

@@ -17,10 +17,10 @@ from etl.postgresql_types import format_type
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.statements.types import is_wide_numeric, postgresql_type_of
 from etl.transform.casting import cast_to, has_failed
-from etl.transform.draft import Check, Draft, column_of
+from etl.transform.draft import FAILURE, Check, Draft, column_of
 from etl.transform.expressions import condition, expression, fault
 from etl.transform.keyed import Keys
-from etl.transform.outcome import TRIMMED, Outcome
+from etl.transform.outcome import DELETED, TRIMMED, Outcome
 from etl.transform.privacy import hashed, masked
 from etl.transform.text import cleaned, is_free_text
 
@@ -101,6 +101,28 @@ def filter_rows(draft: Draft, table: TableConfig) -> Draft:
     keep = condition(draft, table, "filter", table.transform.filter)
     reason = spark_literal(f"filtered: not {table.transform.filter}")
     return draft.failing([Check("filter", f"NOT coalesce({keep}, false)", reason, Outcome.FILTERED)])
+
+
+def tell_deleted(draft: Draft, table: TableConfig) -> Draft:
+    """Kept beside the row until it has been through all steps."""
+    if table.transform.deleted_when is None:
+        return draft
+    is_deleted = condition(draft, table, "deleted_when", table.transform.deleted_when)
+    if not table.parts_deleted:
+        return draft
+    return replace(draft, frame=draft.frame.withColumn(DELETED, F.expr(f"coalesce({is_deleted}, false)")))
+
+
+def excuse_deleted(draft: Draft, key: tuple[str, ...]) -> Draft:
+    """A row that is deleted at the source is looked up by its key: nothing else of it has to obey a rule. Without a
+    value in its key it stays rejected."""
+    if DELETED not in draft.frame.columns:
+        return draft
+    has_key = " AND ".join(f"{spark_identifier(name)} IS NOT NULL" for name in key) or "false"
+    excused = (
+        f"CASE WHEN {DELETED} AND {FAILURE}.outcome = '{Outcome.REJECTED}' AND {has_key} THEN NULL ELSE {FAILURE} END"
+    )
+    return replace(draft, frame=draft.frame.withColumn(FAILURE, F.expr(excused)))
 
 
 def require(draft: Draft, names: tuple[str, ...]) -> Draft:

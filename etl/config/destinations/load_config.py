@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, Discriminator, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from etl.config.frozen import FrozenModel
 from etl.config.limits import Limit
@@ -67,6 +67,10 @@ class TableLoadConfig(FrozenModel):
     follows_key: ClassVar[tuple[str, ...]] = ()
     """Fields that name columns and are the key where nobody says otherwise."""
     can_partition: ClassVar[bool] = True
+    marks_with: ClassVar[str] = ""
+    """What its block says where rows that are gone can be marked (`vanished_rows: mark`); empty where none can."""
+    deletes_by_key: ClassVar[bool] = False
+    """Whether its loader deletes, or marks, the rows that the source itself calls deleted (`LoadFacts.deleted`)."""
     beside_rows: ClassVar[frozenset[str]] = frozenset({"maximum_deleted", "maximum_rejected"})
     """Fields that never say which rows stand or how they look: loads go on as before where one is changed."""
     later_fields: ClassVar[frozenset[str]] = frozenset({"out_of_range"})
@@ -79,7 +83,11 @@ class TableLoadConfig(FrozenModel):
     conflict_resolution: ConflictResolution = ConflictResolution.UPDATE
     schema_contract: SchemaContract = SchemaContract.EVOLVE
     vanished_rows: VanishedRows = VanishedRows.KEEP
-    """A loader obeys it with every frame; the pipeline says `delete` only where the frame is the whole source."""
+    """A loader obeys it with every frame; the pipeline says `delete` or `mark` only where the frame is the whole
+    source."""
+    deleted_rows: VanishedRows = Field(default=VanishedRows.KEEP, exclude=True)
+    """No key of YAML: the entry's `vanished_rows`, whatever a load has read. By it rows go that the source itself calls
+    deleted, and a row that comes back loses its mark also where only a part was read."""
     maximum_deleted: Limit | None = None
     """Of the stored rows, how many may have vanished before a load is refused."""
     maximum_rejected: Limit | None = None
@@ -100,11 +108,15 @@ class TableLoadConfig(FrozenModel):
         return self.supported_modes
 
     @property
+    def key_columns(self) -> tuple[str, ...]:
+        """By these a loader finds a stored row, whichever of them decides in the store."""
+        followers = (name for field in self.follows_key for name in getattr(self, field))
+        return tuple(dict.fromkeys((*self.key, *followers)))
+
+    @property
     def placing_columns(self) -> frozenset[str]:
         """Which row it is and where it stands is told by these: altered, they would make another row of it."""
-        dated = {self.date_column} if self.date_column else set()
-        followers = (name for field in self.follows_key for name in getattr(self, field))
-        return frozenset({*self.key, *followers, *dated})
+        return frozenset({*self.key_columns, *([self.date_column] if self.date_column else [])})
 
     def out_of_range_of(self, column: str) -> OutOfRange:
         """As it is written; what holds is for config/tables/out_of_range.py to say."""

@@ -11,10 +11,10 @@ from etl.config.settings import Settings
 from etl.config.tables.entry import Entry, Locator
 from etl.config.tables.masking import foreign_key_faults, key_faults, mask_faults
 from etl.config.tables.models import FileFormat, FileSource, PostgreSQLSource, TableConfig
-from etl.config.tables.modes import finds_by_key, knows_no_row_again, replaces_all
+from etl.config.tables.modes import can_mark, finds_by_key, knows_no_row_again, replaces_all, takes_deletions
 from etl.config.tables.out_of_range import word_faults
 from etl.errors import Fault
-from etl.model import HIDDEN, ExtractMode
+from etl.model import HIDDEN, ExtractMode, VanishedRows
 
 
 def table_faults(entry: Entry) -> Iterator[Fault]:
@@ -31,9 +31,33 @@ def table_faults(entry: Entry) -> Iterator[Fault]:
         yield entry.at("source").fault(f"CSV files of table {entry.name} need `columns`: a name and type for each")
     yield from _hidden_names(entry)
     yield from mask_faults(entry)
+    yield from _deletion_faults(entry)
     for destination, load in config.loads.items():
         if load.enabled:
             yield from _load_faults(entry, load, partial(entry.at, "loads", destination))
+
+
+def _deletion_faults(entry: Entry) -> Iterator[Fault]:
+    """What is deleted at the source is told apart once, for all stores."""
+    config = entry.config
+    if not config.parts_deleted:
+        return
+    loads = {name: load for name, load in config.loads.items() if load.enabled}
+    keeping = [name for name, load in loads.items() if load.vanished_rows is VanishedRows.KEEP]
+    if keeping:
+        yield entry.at("transform", "deleted_when").fault(
+            f"transform.deleted_when: rows that the source calls deleted go from all stores or stay in all, and "
+            f"vanished_rows is keep in {', '.join(keeping)} and not in the others; write it once for the table"
+        )
+    is_whole = config.extract.mode is ExtractMode.FULL
+    for name, load in loads.items():
+        if name not in keeping and not takes_deletions(load, is_whole=is_whole):
+            by_key = f"; write `{name}: {{{load.marks_with}}}`" if load.marks_with else ""
+            yield entry.at("loads", name, "mode").fault(
+                f"{load.store}: mode {load.mode} with conflict_resolution {load.conflict_resolution} cannot let go of "
+                f"single rows that the source calls deleted (transform.deleted_when){by_key}, with conflict_resolution "
+                f"update, or `{name}: {{enabled: false}}`"
+            )
 
 
 def _hidden_names(entry: Entry) -> Iterator[Fault]:
@@ -72,12 +96,29 @@ def _load_faults(entry: Entry, load: TableLoadConfig, at: Locator) -> Iterator[F
             f"{store}: mode {load.mode} replaces the whole table, but table {entry.name} is extracted incrementally: "
             "rows that did not change would be lost; write `extract: {mode: full}` or another mode"
         )
+    if load.vanished_rows is VanishedRows.MARK and not can_mark(load):
+        yield at("vanished_rows").fault(f"{store}: {_cannot_mark(load)}")
     if load.partition_by and not load.can_partition:
         yield at("partition_by").fault(
             f"{load.destination}.partition_by: target tables are not partitioned; leave it out"
         )
     yield from word_faults(entry, load, at)
     yield from known_destinations()[load.destination].table_faults(entry, load, at)
+
+
+def _cannot_mark(load: TableLoadConfig) -> str:
+    otherwise = f"write `vanished_rows: delete` or `keep` in the block {load.destination}"
+    if not load.marks_with:
+        return f"rows that are gone cannot be marked there (vanished_rows: mark); {otherwise}"
+    if not finds_by_key(load):
+        return (
+            f"mode {load.mode} cannot mark rows that are gone (vanished_rows: mark); "
+            f"write `{load.destination}: {{{load.marks_with}}}`, or {otherwise}"
+        )
+    return (
+        "rows that are gone are marked, and lose their mark when they come back (vanished_rows: mark), by "
+        f"conflict_resolution update alone, found {load.conflict_resolution}; {otherwise}"
+    )
 
 
 def common_faults(entries: Sequence[Entry], settings: Settings) -> Iterator[Fault]:

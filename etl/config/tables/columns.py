@@ -85,6 +85,8 @@ def _transform_faults(entry: Entry, columns: list[str]) -> Iterator[Fault]:
         )
     if transform.filter:
         expressions.append(("filter", "", transform.filter))
+    if transform.deleted_when:
+        expressions.append(("deleted_when", "", transform.deleted_when))
     for step, name, sql in expressions:
         yield from expression_faults(entry, ("transform", step, name), sql, "spark", columns)
 

@@ -44,7 +44,7 @@ SHARED_KEYS = (
 _FOR_SOME = ("numeric_as",)
 """What an entry says once for those of its destinations that know it."""
 
-_FIXED = frozenset({"table_name", "destination", "key", "date_column"})
+_FIXED = frozenset({"table_name", "destination", "key", "date_column", "deleted_rows"})
 _TRANSFORM_LISTS = ("normalize_case", "required", "hash", "drop")
 _KEYS_AT: dict[tuple[str, ...], Iterable[str]] = {
     ("source",): {**PostgreSQLSource.model_fields, **FileSource.model_fields},

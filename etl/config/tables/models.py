@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.frozen import FrozenModel
 from etl.config.tables.masks import Mask
-from etl.model import Destination, ExtractMode, TableDefinition, TableKind
+from etl.model import Destination, ExtractMode, TableDefinition, TableKind, VanishedRows
 from etl.postgresql_types import format_type
 
 # --- where rows come from -------------------------------------------------------------------------------------------
@@ -113,12 +113,16 @@ class Deduplicate(FrozenModel):
 class TransformConfig(FrozenModel):
     """The declarative steps, applied in the order of the fields; `transformer` names a class that runs after them."""
 
+    later_fields: ClassVar[frozenset[str]] = frozenset({"deleted_when"})
+
     rename: dict[str, str] = Field(default_factory=dict)
     trim: bool | tuple[str, ...] = False
     cast: ColumnTypes = Field(default_factory=dict)
     default: dict[str, Any] = Field(default_factory=dict)
     derive: dict[str, str] = Field(default_factory=dict)
     filter: str | None = None
+    deleted_when: str | None = None
+    """Rows for which it holds are deleted at the source: by their key they go from the stores, or are marked there."""
     required: tuple[str, ...] = ()
     normalize_case: tuple[str, ...] = ()
     """Columns of `allowed` whose letter case and spaces are brought to the spelling of the list."""
@@ -147,3 +151,10 @@ class TableConfig(FrozenModel):
     """Read by each destination's own model (entries.py)."""
     definition: TableDefinition | None = None
     """The source's schema where it is known offline (sql/postgresql/source or `columns` of a file source)."""
+
+    @property
+    def parts_deleted(self) -> bool:
+        """Whether rows that the source calls deleted go another way than the others; where all stores keep what is gone
+        they are rows like any."""
+        takes = [load.vanished_rows for load in self.loads.values() if load.enabled]
+        return self.transform.deleted_when is not None and any(each is not VanishedRows.KEEP for each in takes)

@@ -56,6 +56,31 @@ def deletes_vanished(load: TableLoadConfig) -> bool:
     return replaces_all(load) or (load.vanished_rows is VanishedRows.DELETE and _can_delete(load))
 
 
+def marks_vanished(load: TableLoadConfig) -> bool:
+    """Whether a load of the whole source marks the rows that the source no longer has, and leaves them otherwise."""
+    return load.vanished_rows is VanishedRows.MARK and can_mark(load)
+
+
+def holds_marks(load: TableLoadConfig) -> bool:
+    """Whether the target says of each row since when it is gone, whatever this load has read."""
+    return VanishedRows.MARK in (load.vanished_rows, load.deleted_rows) and can_mark(load)
+
+
+def can_mark(load: TableLoadConfig) -> bool:
+    """A mode that replaces rows with others has no place for those that are gone."""
+    return bool(load.marks_with) and updates_by_key(load)
+
+
+def takes_deletions(load: TableLoadConfig, *, is_whole: bool) -> bool:
+    """Whether rows that the source calls deleted go, or are marked: of a whole reading they are merely not there."""
+    if is_whole:
+        return deletes_vanished(load) or marks_vanished(load)
+    return load.deletes_by_key and updates_by_key(load)
+
+
+def updates_by_key(load: TableLoadConfig) -> bool:
+    return finds_by_key(load) and load.conflict_resolution is ConflictResolution.UPDATE
+
+
 def _can_delete(load: TableLoadConfig) -> bool:
-    is_current = finds_by_key(load) and load.conflict_resolution is ConflictResolution.UPDATE
-    return is_current or replaces_partitions(load)
+    return updates_by_key(load) or replaces_partitions(load)

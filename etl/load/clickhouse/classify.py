@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from etl.config.tables.modes import deletes_vanished
+from etl.config.tables.modes import deletes_vanished, marks_vanished
 from etl.errors import ConflictError, DuplicateKeyError
 from etl.load.clickhouse.job import Frame, Job, Outcome, Staged
 from etl.load.clickhouse.schema import stored_expressions
 from etl.load.clickhouse.target import TargetTable, partition_columns
-from etl.model import ConflictResolution, Destination
+from etl.model import ConflictResolution, Destination, VanishedRows
 from etl.statements.clickhouse.changes import (
     STORED,
     Change,
     Comparison,
+    add_gone,
     count_changes,
     count_partitions,
     create_changes,
@@ -84,6 +85,8 @@ def without_equal_partitions(job: Job, comparison: Comparison, staged: Staged, f
 def find_changes(job: Job, comparison: Comparison, staged: Staged) -> Changes:
     """Raises DuplicateKeyError, and ConflictError where the entry says `conflict_resolution: error`."""
     job.door.execute(create_changes(comparison, job.names.changes))
+    if comparison.gone:
+        job.door.execute(add_gone(comparison, job.names.changes))
     rows = job.door.query(count_changes(job.database, job.names.changes))
     counts = {Change(kind): count for kind, count in rows}
     changes = Changes(comparison, counts, staged.rows, job.config.conflict_resolution)
@@ -127,7 +130,9 @@ def compare_with(job: Job, target: TargetTable, staged: Staged) -> Comparison:
         final=target.shape.replaces,
         version=version,
         key_decides_partition=set(partition_columns(columns, config)) <= set(config.key),
-        whole=deletes_vanished(config),
+        whole=deletes_vanished(config) or marks_vanished(config),
+        marks=marks_vanished(config) or (bool(staged.gone) and config.deleted_rows is VanishedRows.MARK),
+        gone=staged.gone,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from etl.clickhouse.door import ClickHouseDoor
 from etl.config.destinations.clickhouse.load_config import ClickHouseTableLoadConfig
@@ -25,6 +26,7 @@ class Job:
     run_id: str
     run_number: int
     load_id: str
+    started_at: datetime
 
     @property
     def database(self) -> str:
@@ -37,12 +39,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Staged:
-    """The winners' rows, all in one table. `partitions` are its partition ids with their rows."""
+    """The winners' rows, all in one table. `partitions` are its partition ids with their rows; `gone` is a table of
+    keys that the source calls deleted, if there are such."""
 
     table: str
     rows: int
     bytes: int
     partitions: Mapping[str, int]
+    gone: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import ClassVar
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from etl.config.destinations.clickhouse.load_config import ClickHouseEngine, Cli
 from etl.config.destinations.clickhouse.settings import ClickHouseSettings
 from etl.config.destinations.clickhouse.spec import CLICKHOUSE
 from etl.config.settings import Settings
-from etl.config.tables.modes import replaces_partitions
+from etl.config.tables.modes import replaces_partitions, updates_by_key
 from etl.errors import ConfigurationError, EtlError, Fault, ReconciliationError, StoreError
 from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.clickhouse.aggregates import refresh_aggregates
@@ -32,6 +33,7 @@ from etl.load.clickhouse.transfer.jdbc_writer import stage_jdbc
 from etl.load.clickhouse.transfer.run_table import stage_arrow
 from etl.load.frames import checksums_of
 from etl.load.many_partitions import many_partitions
+from etl.load.marks import require_marks, with_marks
 from etl.load.numerics import Settled, facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.model import Checksums, Column, ConflictResolution, Destination, LoadResult, WriteMode
@@ -64,6 +66,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
 
     def load(self, df: DataFrame, config: ClickHouseTableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         _require_usable(config)
+        df = with_marks(df, config)
         started = time.monotonic()
         load_id = uuid4().hex
         run = self.config.settings.run
@@ -115,10 +118,12 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
 
     def plan(self, df: DataFrame, config: ClickHouseTableLoadConfig) -> list[str]:
         _require_usable(config)
+        df = with_marks(df, config)
         database, table = self._database(config), config.target_name
         with self._door(config) as door:
             target = self._describe(door, config)
             plan = plan_load(door, database, self._columns(df, config, settle_numerics(df, config)), config, target)
+        require_marks(config, [column.name for column in plan.columns], self.target(config))
         if target is None:
             steps = [create_table(database, table, plan.shape)]
         else:
@@ -151,7 +156,9 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         settled = settle_numerics(df, config)
         plan = plan_load(door, self._database(config), self._columns(df, config, settled), config, target)
         names = staging_names(self._database(config), config.target_name, self.config.run_id, f"{load_id[:8]}{number}")
-        job = Job(door, config, names, target, plan, self.config.run_id, self.config.run_number, load_id)
+        require_marks(config, [column.name for column in plan.columns], self.target(config))
+        run = self.config
+        job = Job(door, config, names, target, plan, run.run_id, run.run_number, load_id, run.started_at)
         with _staging_dropped(door, names):
             frame, staged = self._stage(df, settled, job, facts)
             return self._publish(job, staged, frame, started)
@@ -168,6 +175,7 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         frame, settings = spread(prepared, rows, self.config.settings.run), self._settings(job.config)
         is_jdbc = job.config.writer == "jdbc"
         staged = stage_jdbc(frame, job, settings, facts) if is_jdbc else stage_arrow(frame, job, settings, facts)
+        staged = replace(staged, gone=self._stage_gone(job, facts))
         rejected = (df.count() if rows is None else rows) - staged.rows if job.plan.discards else 0
         if rows is not None and rows != staged.rows + rejected:
             raise ReconciliationError(
@@ -181,6 +189,18 @@ class ClickHouseLoader(BaseLoader[ClickHouseTableLoadConfig]):
         if rejected and keep is not None:
             keep(table, self.destination, discarded_rows(df, job.config, job.plan))
         return Frame(rows, rejected + left_out, self._expected(prepared, job.plan, facts), facts is not None), staged
+
+    def _stage_gone(self, job: Job, facts: LoadFacts | None) -> str:
+        """The table of the keys that the source calls deleted; empty where there are none, or nothing stands."""
+        config = job.config
+        if facts is None or facts.deleted is None or job.target is None or not updates_by_key(config):
+            return ""
+        keys = settle_numerics(facts.deleted.by(config.key), config).frame
+        listing = replace(job, names=job.names.of_gone, plan=job.plan.of(config.key))
+        known = LoadFacts(rows=facts.deleted.rows)
+        return stage_arrow(
+            spread(keys, known.rows, self.config.settings.run), listing, self._settings(config), known
+        ).table
 
     def _expected(self, prepared: DataFrame, plan: SchemaPlan, facts: LoadFacts | None) -> Checksums | None:
         if not self.config.validate:

@@ -10,9 +10,9 @@ an untouched target; a kill after it leaves the former content as an orphan. The
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from etl.config.tables.modes import deletes_vanished
+from etl.config.tables.modes import deletes_vanished, marks_vanished
 from etl.load.clickhouse.checks import require_equal, require_untouched, stored_checksums
 from etl.load.clickhouse.classify import (
     Changes,
@@ -37,6 +37,7 @@ from etl.statements.clickhouse.tables import (
     exchange_tables,
     rename_table,
     set_comment,
+    staging_shape,
     truncate_table,
 )
 
@@ -59,9 +60,17 @@ class Publication:
             return self._create()
         if target.rows and self.staged.rows:
             return self._change(target)
+        if target.rows and (self.staged.gone or marks_vanished(self.job.config)):
+            return replace(self, staged=self._nothing_staged())._change(target)
         if target.rows and deletes_vanished(self.job.config):
             return self._wipe(target)
         return self._fill(target)
+
+    def _nothing_staged(self) -> Staged:
+        """A table to compare with, where no attempt has made one."""
+        job, table = self.job, self.job.names.attempt(0, 0)
+        job.door.execute(create_table(job.database, table, staging_shape(job.plan.shape, job.run_number)))
+        return replace(self.staged, table=table)
 
     def _create(self) -> Outcome:
         """The target appears with its rows in it; an empty frame creates an empty table."""
@@ -107,22 +116,23 @@ class Publication:
         compared = mode.compared(compare_with(job, target, self.staged), self.staged)
         changes = find_changes(job, without_equal_partitions(job, compared, self.staged, self.frame), self.staged)
         expected = self.frame.expected
-        if expected is not None:
+        if expected is not None and self.staged.rows:
             found = stored_checksums(job, self.staged.table, final=False)
             require_equal(job, expected, found, "what was staged in ClickHouse")
         outcome = changes.outcome
-        if changes.comparison.whole:
+        if changes.comparison.whole or changes.comparison.gone:
             self._refuse_too_many_vanished(changes)
         if not (outcome.inserted or outcome.updated or outcome.deleted or job.plan.evolves):
             return outcome
         self._clone()
         mode.apply(job, self.staged, target, changes)
         comparison, skipped = changes.comparison, changes.skipped_kinds
-        self._validate(
-            "true" if comparison.whole else mode.scope(comparison),
-            final=target.shape.replaces,
-            without=key_in_changes(comparison, job.names.changes, skipped) if skipped else "",
-        )
+        if self.staged.rows:
+            self._validate(
+                "true" if comparison.whole and not comparison.marks else mode.scope(comparison),
+                final=target.shape.replaces,
+                without=key_in_changes(comparison, job.names.changes, skipped) if skipped else "",
+            )
         self._exchange(target, outcome)
         return outcome
 
@@ -140,6 +150,8 @@ class Publication:
             leaving = key_in_changes(changes.comparison, job.names.changes, [Change.DELETED])
             vanished -= count_stored_expired(job, job.config.target_name, leaving)
         stored = outcome.updated + outcome.unchanged + outcome.skipped + vanished
+        if vanished and not changes.comparison.whole:
+            [[stored]] = job.door.query(count_rows(job.database, job.config.target_name, final=job.plan.shape.replaces))
         refuse_too_many_vanished(job.config, vanished, stored, job.qualified_target)
 
     def _validate(self, in_scope: str, *, final: bool, without: str = "") -> None:

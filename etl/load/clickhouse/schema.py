@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from etl.clickhouse.door import ClickHouseDoor
@@ -53,6 +53,14 @@ class SchemaPlan:
         for name, new_type in self.modified:
             yield modify_column(database, table, name, new_type)
         yield from self.properties.statements(database, table)
+
+    def of(self, names: Collection[str]) -> SchemaPlan:
+        """Of these columns alone, as a list without order, partitions or versions."""
+        columns = tuple(replace(each, codec="") for each in self.shape.columns if each.name in names)
+        bare_list = replace(
+            self.shape, columns=columns, order_by="", partition_by="", primary_key="", version="", ttl="", indices=()
+        )
+        return SchemaPlan(bare_list, tuple(each for each in self.columns if each.name in names))
 
     @property
     def discards(self) -> bool:

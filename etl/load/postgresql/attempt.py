@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame
 
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
+from etl.config.tables.modes import updates_by_key
 from etl.errors import ConnectionLostError, ContentionError, EtlError
 from etl.load.base import LoaderConfig, LoadFacts
 from etl.load.postgresql import preparation as preparing
 from etl.load.postgresql.publication.group import Outcome, publish_group
-from etl.load.postgresql.publication.table import Publication
+from etl.load.postgresql.publication.table import Publication, StagedKeys
 from etl.load.postgresql.transfer import run_table as staging
 from etl.load.postgresql.transfer.run_table import Staged
 from etl.postgresql.door import sqlstate
@@ -80,8 +81,29 @@ class LoadAttempt:
             staged = staging.stage_frame(df, columns, write.staging, owner, config, settings, facts)
             filled = self._filled[write.target] = _Filled(write, staged)
         return replace(
-            prepared, staged=filled.staged, facts=facts, are_keys_checked=facts is not None and not self._is_doubted
+            prepared,
+            staged=filled.staged,
+            facts=facts,
+            are_keys_checked=facts is not None and not self._is_doubted,
+            gone=self._stage_gone(write, config, facts),
         )
+
+    def _stage_gone(
+        self, write: Write, config: PostgreSQLTableLoadConfig, facts: LoadFacts | None
+    ) -> StagedKeys | None:
+        """Keys that the source calls deleted, in a staging table of their own."""
+        if facts is None or facts.deleted is None or not updates_by_key(config):
+            return None
+        columns = tuple(write.column(name) for name in write.match)
+        staging_of = gone_table(write.target, self._config.run_id)
+        listed = replace(write, staging=staging_of, columns=columns, settable=(), extras=(), lists_gone=True)
+        filled = self._filled.get(staging_of)
+        if filled is None or filled.write != listed:
+            keys, known = facts.deleted.by(write.match), LoadFacts(rows=facts.deleted.rows)
+            owner, settings = (write.target, self._config.run_id), self._config.settings
+            staged = staging.stage_frame(keys, columns, staging_of, owner, config, settings, known)
+            filled = self._filled[staging_of] = _Filled(listed, staged)
+        return StagedKeys(filled.write, filled.staged)
 
     def _was_committed(self) -> bool:
         """The publishing transaction drops the staging tables: if one stands, it was rolled back."""
@@ -89,4 +111,9 @@ class LoadAttempt:
 
     def _staging_tables(self) -> list[Table]:
         targets = [Table(config.target_schema, config.target_name) for _, config, _ in self._loads]
-        return [staging_table(target, self._config.run_id) for target in targets]
+        run_id = self._config.run_id
+        return [name for target in targets for name in (staging_table(target, run_id), gone_table(target, run_id))]
+
+
+def gone_table(target: Table, run_id: str) -> Table:
+    return staging_table(target, f"{run_id}:deleted")

@@ -12,6 +12,7 @@ from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadCo
 from etl.config.tables.modes import finds_by_key
 from etl.errors import EtlError, UsageError
 from etl.load.base import BaseLoader, LoadFacts, Sample
+from etl.load.marks import with_marks
 from etl.load.postgresql import preparation as preparing
 from etl.load.postgresql.attempt import Load, LoadAttempt
 from etl.load.postgresql.door import transaction
@@ -43,6 +44,7 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
         started = time.monotonic()
         for _, config, _ in loads:
             self._check_config(config)
+        loads = [(with_marks(df, config), config, facts) for df, config, facts in loads]
         settled = {config.table_name: self._settle_existing(df, config, facts) for df, config, facts in loads}
         wanted = [load for load in loads if settled[load[1].table_name] is None]
         if wanted:
@@ -81,7 +83,7 @@ class PostgreSQLLoader(BaseLoader[PostgreSQLTableLoadConfig]):
         self._check_config(config)
         if reason := self._existing(config):
             return [reason]
-        return plan_steps(preparing.prepare(df.schema, config, self.config))
+        return plan_steps(preparing.prepare(with_marks(df, config).schema, config, self.config))
 
     def remove_orphans(self, config: PostgreSQLTableLoadConfig, live_runs: frozenset[str]) -> list[str]:
         return staging.drop_orphans(self.config.settings, _table(config), live_runs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 from pyspark.sql.types import StructType
 
@@ -9,6 +11,7 @@ from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadCo
 from etl.config.settings import Settings
 from etl.errors import ContentionError, EtlError
 from etl.load.base import LoaderConfig
+from etl.load.marks import require_marks
 from etl.load.postgresql.door import transaction
 from etl.load.postgresql.publication.table import Publication
 from etl.load.postgresql.target.catalog import TargetTable, describe, lock_holders
@@ -36,7 +39,10 @@ def find_target(settings: Settings, table: Table) -> TargetTable | None:
 def prepare(schema: StructType, config: PostgreSQLTableLoadConfig, loader_config: LoaderConfig) -> Publication:
     """Reads the catalog only; `evolve` does what the agreement asks for."""
     design = design_target(schema, config, loader_config.definitions, loader_config.tables)
-    return publication_of(design, find_target(loader_config.settings, design.table), config, loader_config.run_id)
+    found = find_target(loader_config.settings, design.table)
+    prepared = publication_of(design, found, config, loader_config.run_id)
+    require_marks(config, prepared.write.names, str(design.table))
+    return replace(prepared, started_at=loader_config.started_at)
 
 
 def publication_of(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructField, StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.s3.comparison import NOTHING_STANDS, Comparison, Day, Extent, Standing
 from etl.load.s3.frames import column, comparable, row_digest
-from etl.model import PARTITION_DATE
+from etl.model import DELETED_AT, PARTITION_DATE
 from etl.spark.executors import replicated
 
 _EQUAL = "_etl_equal"
@@ -98,11 +99,33 @@ class SparkComparison(Comparison[DataFrame]):
     def without_keys(self, rows: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
         return _without_keys(rows, keys, config)
 
+    def with_keys(self, rows: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
+        return _by_keys(rows, keys, config, "left_semi")
+
+    def held(self, rows: DataFrame) -> DataFrame:
+        return _held(rows)
+
     def count(self, rows: DataFrame) -> int:
         return rows.count()
 
     def joined(self, rows: DataFrame, more: DataFrame) -> DataFrame:
         return rows.unionByName(more, allowMissingColumns=True)
+
+    def days_of(self, rows: DataFrame) -> frozenset[date | None]:
+        return frozenset(row[0] for row in rows.select(column(PARTITION_DATE)).distinct().collect())
+
+    def unmarked(self, rows: DataFrame) -> DataFrame:
+        return rows.where(column(DELETED_AT).isNull()) if DELETED_AT in rows.columns else rows
+
+    def marked(self, rows: DataFrame, schema: StructType, since: datetime) -> DataFrame:
+        def value(field: StructField) -> Column:
+            if field.name == DELETED_AT:
+                return F.lit(since).cast(field.dataType).alias(DELETED_AT)
+            if field.name in rows.columns:
+                return column(field.name)
+            return F.lit(None).cast(field.dataType).alias(field.name)
+
+        return rows.select(*map(value, schema.fields))
 
     def contents_by_day(self, rows: DataFrame) -> dict[date, Day]:
         ordered = rows.select(*[column(name) for name in sorted(rows.columns)])
@@ -168,8 +191,12 @@ def _held(frame: DataFrame) -> DataFrame:
 
 def _without_keys(frame: DataFrame, keys: DataFrame, config: S3TableLoadConfig) -> DataFrame:
     """The rows of `frame` whose key is not among `keys`."""
+    return _by_keys(frame, keys, config, "left_anti")
+
+
+def _by_keys(frame: DataFrame, keys: DataFrame, config: S3TableLoadConfig, kind: str) -> DataFrame:
     return frame.alias("incoming").join(
         keys.select(*[column(name) for name in config.key]).alias("stored"),
         key_condition(config, "incoming", "stored"),
-        "left_anti",
+        kind,
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Generic, TypeVar
+
+from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.errors import ConflictError, DuplicateKeyError
@@ -110,11 +112,31 @@ class Comparison(ABC, Generic[RowsT]):
         """Those whose key is not among those of `keys`."""
 
     @abstractmethod
+    def with_keys(self, rows: RowsT, keys: RowsT, config: S3TableLoadConfig) -> RowsT:
+        """Those whose key is."""
+
+    @abstractmethod
+    def held(self, rows: RowsT) -> RowsT:
+        """The same, computed once, and cut off from the target, which the load changes."""
+
+    @abstractmethod
     def count(self, rows: RowsT) -> int: ...
 
     @abstractmethod
     def joined(self, rows: RowsT, more: RowsT) -> RowsT:
         """Both; a column that one of them lacks is NULL there."""
+
+    @abstractmethod
+    def days_of(self, rows: RowsT) -> frozenset[date | None]:
+        """The days on which they stand."""
+
+    @abstractmethod
+    def unmarked(self, rows: RowsT) -> RowsT:
+        """Those that are not marked as gone from the source; all where the table has no such column yet."""
+
+    @abstractmethod
+    def marked(self, rows: RowsT, schema: StructType, since: datetime) -> RowsT:
+        """They, with these columns, as gone from the source; a column that the table lacks yet is NULL."""
 
     @abstractmethod
     def contents_by_day(self, rows: RowsT) -> dict[date, Day]: ...

@@ -60,6 +60,8 @@ class Job:
     content: Content
     checksums: Checksums | None = None
     rows_rejected: int = 0
+    deleted: Rows | None = None
+    """Keys that the source calls deleted, beside the frame's rows."""
 
     @property
     def config(self) -> S3TableLoadConfig:
@@ -128,8 +130,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Change:
-    """What a load brings into a table, and what that amounts to; how many rows a merge writes nobody can tell."""
+    """What a load brings into a table, and what that amounts to; how many rows a merge writes nobody can tell. A merge
+    lets go of those that are `leaving`."""
 
     frame: Rows
     rows: int | None
     result: LoadResult
+    leaving: Rows | None = None

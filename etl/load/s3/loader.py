@@ -13,19 +13,20 @@ from pyspark.sql import DataFrame
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.destinations.s3.settings import S3Settings
 from etl.config.settings import Settings
-from etl.config.tables.modes import MODES
+from etl.config.tables.modes import MODES, updates_by_key
 from etl.errors import ConfigurationError, Fault
 from etl.load.base import BaseLoader, LoadFacts, Sample
 from etl.load.frames import Misfits, iterate_rejects
 from etl.load.many_partitions import many_partitions
+from etl.load.marks import require_marks, with_marks
 from etl.load.numerics import facts_without, reject_misfits, settle_numerics
 from etl.load.rejected import discarded
 from etl.load.s3.door import spark_door
-from etl.load.s3.driver.frames import collect
+from etl.load.s3.driver.frames import collect, rows_of
 from etl.load.s3.files.orphans import remove_dead_staging
 from etl.load.s3.formats import lake_table
 from etl.load.s3.frames import Content, examine, prepare
-from etl.load.s3.job import Job, Place
+from etl.load.s3.job import Job, Place, Rows
 from etl.load.s3.lane import driver_table, lane
 from etl.load.s3.maintenance import LakeKeeper
 from etl.load.s3.modes import mode_of
@@ -53,6 +54,7 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
 
     def load(self, df: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None = None) -> LoadResult:
         refuse_impossible(config)
+        df = with_marks(df, config)
         job = Job(self._place(config), self.config, uuid4().hex, time.monotonic(), df, df.schema, _NOTHING)
         run = self.config.settings.run
         for attempt in as_configured(run, "load retried", config.table_name, self.destination):
@@ -86,9 +88,10 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
         table, mode = self._table(config), mode_of(config)
         if mode.existing and table.exists:
             return [mode.existing(config, self.target(config))]
-        prepared = prepare(settle_numerics(df, config).frame, config)
+        prepared = prepare(settle_numerics(with_marks(df, config), config).frame, config)
         with spark_door("read the target's schema", config.table_name):
             fitted = fit(prepared, table.schema, config)
+        require_marks(config, fitted.frame.columns, self.target(config))
         into = f"{config.format} {self.target(config)}" + (" by partition_date" if config.partition_by else "")
         steps = [f"{config.mode} into {into}" if table.exists else f"create {into}"]
         steps += [f"schema: {sentence}" for sentence in fitted.difference.sentences()]
@@ -132,15 +135,23 @@ class S3Loader(BaseLoader[S3TableLoadConfig]):
             facts = facts_without(facts, left_out, settled)
             prepared = prepare(settled.frame, config)
             fitted = fit(prepared, table.schema, config)
+            require_marks(config, fitted.frame.columns, job.path.uri)
             rejected = left_out + self._reject(job, prepared, fitted.misfits, facts)
             if small and small.refuses(fitted):
                 small, table = None, lake_table(job.place)
             frame, content = (collect if small else examine)(fitted.frame, config, facts)
+            deleted = self._deleted_keys(config, facts, by_driver=small is not None)
         known = facts.checksums if facts and fitted.frame is prepared else None
         job = replace(job, frame=frame, schema=fitted.frame.schema, content=content, rows_rejected=rejected)
-        job = replace(job, checksums=known)
+        job = replace(job, checksums=known, deleted=deleted)
         result = mode.write(job, table.fitted(fitted))
         return replace(result, notes=(*result.notes, *many_partitions(config, len(content.dates))))
+
+    def _deleted_keys(self, config: S3TableLoadConfig, facts: LoadFacts | None, *, by_driver: bool) -> Rows | None:
+        if facts is None or facts.deleted is None or not updates_by_key(config):
+            return None
+        keys = settle_numerics(facts.deleted.by(config.key), config).frame
+        return rows_of(keys) if by_driver else keys
 
     def _reject(self, job: Job, prepared: DataFrame, misfits: Misfits | None, facts: LoadFacts | None) -> int:
         """Hands the rows that the contract discards to the ledger; how many they are."""

@@ -113,7 +113,7 @@ class LakeTable(ABC):
 
     @abstractmethod
     def merge(self, job: Job, change: Change, old_days: frozenset[date]) -> LoadResult:
-        """New and differing rows, by key; `old_days` are those on which the differing ones stand."""
+        """New and differing rows, by key, and those that leave; `old_days` are those on which stored ones change."""
 
     @abstractmethod
     def expire(self, cutoff: date, *, apply: bool) -> Retention:

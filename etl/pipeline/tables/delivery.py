@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from etl.errors import LockedError
 from etl.interruption import require_uninterrupted
 from etl.ledger.values import LoadPlan
-from etl.load.base import LoadFacts
+from etl.load.base import Deleted, LoadFacts
 from etl.model import HELD_AS_TEXT, Destination
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.tables.boundary import table_boundary
@@ -33,6 +33,8 @@ class Delivery:
     share: Share
     frame: DataFrame
     tally: Tally
+    deleted: DataFrame | None = None
+    """Keys that the source calls deleted, where the share is not the whole source: of that they are merely missing."""
     rows_refused: int = 0
     """Of the rejected ones, those that the other destinations take."""
     notes: tuple[str, ...] = ()
@@ -46,6 +48,7 @@ class Delivery:
             rows_read=tally.read,
             rows_rejected=tally.of(Outcome.REJECTED),
             bytes=tally.bytes.get(Outcome.GOOD, 0),
+            deleted=Deleted(tally.of(Outcome.DELETED), self.deleted) if self.deleted is not None else None,
         )
 
 
@@ -112,7 +115,7 @@ def _begin(context: RunContext, delivery: Delivery, leases: ExitStack) -> None:
             rows_read=delivery.tally.read,
             rows_rejected=delivery.tally.of(Outcome.REJECTED),
             rows_deduplicated=delivery.tally.of(Outcome.DEDUPLICATED),
-            rows_filtered=delivery.tally.of(Outcome.FILTERED),
+            rows_filtered=delivery.tally.of(Outcome.FILTERED) + delivery.tally.of(Outcome.DELETED),
             next_watermark=marks.watermark,
             next_fingerprint=marks.fingerprint,
             next_tail=marks.tail,

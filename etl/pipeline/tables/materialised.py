@@ -20,7 +20,7 @@ from etl.pipeline.tables.tally import Tally, tally
 from etl.spark.local_frame import DRIVER_BYTES, HeldFrame
 from etl.statements.quoting import spark_literal
 from etl.transform.apart import taken_from, taken_from_held
-from etl.transform.outcome import OUTCOME, TRIMMED, Apart, Outcome, Transformed, hidden_of
+from etl.transform.outcome import OUTCOME, TRIMMED, Apart, Outcome, Transformed, hidden_of, open_fields
 from etl.transform.untouched import Untouched
 
 _PART = "_etl_part_"
@@ -62,6 +62,10 @@ class Materialised(ABC):
         """The rows to load."""
 
     @abstractmethod
+    def deleted(self, part: Part | None, names: Sequence[str]) -> DataFrame:
+        """The keys (`names`) of the rows that the source calls deleted."""
+
+    @abstractmethod
     def iterate_rejects(self, size: int) -> Iterator[Reject]:
         """Of the whole table; `size` are their bytes, about."""
 
@@ -94,6 +98,9 @@ class KeptBySpark(Materialised):
 
     def good(self, part: Part | None) -> DataFrame:
         return self.transformed.with_tagged(self.tagged(part)).good
+
+    def deleted(self, part: Part | None, names: Sequence[str]) -> DataFrame:
+        return self.transformed.with_tagged(self.tagged(part)).deleted(names)
 
     def iterate_rejects(self, size: int) -> Iterator[Reject]:
         # a partition of them comes to the driver at a time
@@ -164,6 +171,11 @@ class HeldByDriver(Materialised):
     def good(self, part: Part | None) -> DataFrame:
         schema = StructType(list(self.fields))
         rows = _of_outcome(self._part(part), Outcome.GOOD).select(schema.names)
+        return HeldFrame(self.spark, rows.cast(to_arrow_schema(schema, timezone="UTC")), schema)
+
+    def deleted(self, part: Part | None, names: Sequence[str]) -> DataFrame:
+        schema = open_fields(self.fields, names)
+        rows = _of_outcome(self._part(part), Outcome.DELETED).select(schema.names)
         return HeldFrame(self.spark, rows.cast(to_arrow_schema(schema, timezone="UTC")), schema)
 
     def iterate_rejects(self, size: int) -> Iterator[Reject]:

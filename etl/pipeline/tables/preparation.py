@@ -98,7 +98,8 @@ def _cut(context: RunContext, work: Work, shares: list[Share], rows: Materialise
             _refuse_too_many_rejected(share, partial(rows.tagged, part), counted[part])
             if part not in cut:
                 cut[part] = rows.good(part)
-            deliveries.append(Delivery(work, share, cut[part], counted[part]))
+            deleted = _deleted(share, rows, part, counted[part])
+            deliveries.append(Delivery(work, share, cut[part], counted[part], deleted))
     context.progress.table_extracted(work.table.name, max(each.read for each in counted.values()))
     return deliveries
 
@@ -114,7 +115,14 @@ def _cut_apart(work: Work, share: Share, rows: Materialised, part: Part | None, 
         notes.append(apart.KEPT)
     for note in notes:
         log.warning("values out of range", table=work.table.name, destination=share.destination, note=note)
-    return Delivery(work, share, own.good(part), counts, refused, tuple(notes))
+    deleted = _deleted(share, own, part, counts)
+    return Delivery(work, share, own.good(part), counts, deleted, refused, tuple(notes))
+
+
+def _deleted(share: Share, rows: Materialised, part: Part | None, counts: Tally) -> DataFrame | None:
+    if share.bounds.is_whole_table or not counts.of(Outcome.DELETED):
+        return None
+    return rows.deleted(part, share.config.key_columns)
 
 
 def _refuse_too_many_rejected(share: Share, tagged: Callable[[], DataFrame], counts: Tally) -> None:

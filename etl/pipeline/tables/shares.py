@@ -15,12 +15,12 @@ from pyspark.sql import DataFrame
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.tables.columns import columns_left
 from etl.config.tables.masking import uses_key
-from etl.config.tables.modes import deletes_vanished, replaces_partitions
+from etl.config.tables.modes import deletes_vanished, marks_vanished, replaces_partitions
 from etl.config.tables.out_of_range import leaves_to_others
 from etl.extract.values import Measurement, Window
 from etl.ledger.values import FrozenWindow, Watermark
 from etl.load.columns import refuse_known_columns
-from etl.model import ColumnDefinition, Destination, TableDefinition, VanishedRows
+from etl.model import DELETED_AT, ColumnDefinition, Destination, TableDefinition, VanishedRows
 from etl.pipeline.context import RunContext, Work
 from etl.pipeline.options import RunOptions
 from etl.pipeline.tables.keys import require_key
@@ -60,9 +60,12 @@ class Share:
     @property
     def vanished_rows(self) -> str:
         """What becomes of stored rows that are gone from the source, for a person."""
+        limit = self.config.maximum_deleted
+        at_most = f" (at most {limit})" if limit else ""
         if self.config.vanished_rows is VanishedRows.DELETE:
-            limit = self.config.maximum_deleted
-            return "rows that are gone from the source are deleted" + (f" (at most {limit})" if limit else "")
+            return f"rows that are gone from the source are deleted{at_most}"
+        if self.config.vanished_rows is VanishedRows.MARK:
+            return f"rows that are gone from the source are marked in {DELETED_AT}{at_most}"
         reason = "the table is read whole and mode {mode} keeps them" if self.bounds.is_whole_table else "{changed}"
         reason = reason.format(mode=self.config.mode, changed="only what was added or changed is read")
         return f"rows that are gone from the source stay: {reason}"
@@ -144,14 +147,20 @@ def _as_taken(definition: TableDefinition | None, watermark: Watermark) -> Table
 
 def _as_read(config: TableLoadConfig, bounds: Bounds, options: RunOptions) -> TableLoadConfig:
     """The entry as this load obeys it: only a whole reading can tell that a row has vanished."""
-    deletes = bounds.is_whole_table and deletes_vanished(config)
     return config.model_copy(
         update={
-            "vanished_rows": VanishedRows.DELETE if deletes else VanishedRows.KEEP,
+            "vanished_rows": _vanished_rows(config) if bounds.is_whole_table else VanishedRows.KEEP,
+            "deleted_rows": config.vanished_rows,
             "maximum_deleted": options.maximum_deleted or config.maximum_deleted,
             "maximum_rejected": options.maximum_rejected or config.maximum_rejected,
         }
     )
+
+
+def _vanished_rows(config: TableLoadConfig) -> VanishedRows:
+    if deletes_vanished(config):
+        return VanishedRows.DELETE
+    return VanishedRows.MARK if marks_vanished(config) else VanishedRows.KEEP
 
 
 def is_unchanged(context: RunContext, share: Share) -> bool:

@@ -132,4 +132,10 @@ def _named_by(table: TableConfig) -> set[str]:
 def _expressions_of(table: TableConfig) -> list[str]:
     transform = table.transform
     ttls = [getattr(load, "ttl", None) or "" for load in table.loads.values()]
-    return [*transform.derive.values(), transform.filter or "", *transform.rules.values(), *ttls]
+    return [
+        *transform.derive.values(),
+        transform.filter or "",
+        transform.deleted_when or "",
+        *transform.rules.values(),
+        *ttls,
+    ]

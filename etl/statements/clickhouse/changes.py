@@ -6,10 +6,12 @@ as a pair (is it NULL, its text).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
+from etl.model import DELETED_AT
 from etl.statements.quoting import clickhouse_column, clickhouse_identifier, clickhouse_literal, clickhouse_name
 
 CHANGE = "_etl_change"
@@ -26,6 +28,7 @@ class Change(StrEnum):
     MOVED = "moved"  # the row is now in another partition; its other columns may have changed too
     STALE = "stale"  # the target holds a newer version
     DELETED = "deleted"  # it stood in a replaced partition, or vanished, and is not among the staged rows
+    # (nor marked as gone already, where such rows are marked)
     DUPLICATE = "duplicate"  # staged more than once
 
 
@@ -36,7 +39,8 @@ class Comparison:
     `stored_columns` says, for each column of the load, the target's expression of the staged type; `final` whether the
     target's engine may hold several versions of a key. `partition_ids` are the partitions to be replaced (None: none);
     `key_decides_partition` spares the search for keys in other partitions. `equal_ids` are partitions known to stand as
-    they were staged: nothing in them is looked at.
+    they were staged: nothing in them is looked at. `whole`: what is not staged is gone from the source; else `gone`, if
+    there is one, is a table of such keys. `marks`: what is gone is marked; what is so already is not found again.
     """
 
     database: str
@@ -51,6 +55,8 @@ class Comparison:
     partition_ids: tuple[str, ...] | None = None
     key_decides_partition: bool = True
     whole: bool = False
+    marks: bool = False
+    gone: str = ""
     equal_ids: tuple[str, ...] = ()
 
 
@@ -75,6 +81,18 @@ FROM (
     GROUP BY {keys}
 )
 WHERE {CHANGE} != ''"""
+
+
+def add_gone(comparison: Comparison, changes: str) -> str:
+    """Lists the stored rows, too, whose key the source calls deleted."""
+    keys = [f"{comparison.stored_columns[name]} AS {clickhouse_identifier(name)}" for name in comparison.key]
+    found = ", ".join(_comparable(name, comparison.nullable_key, STORED) for name in comparison.key)
+    gone = clickhouse_name(comparison.database, comparison.gone)
+    unmarked = f" AND isNull({comparison.stored_columns[DELETED_AT]})" if comparison.marks else ""
+    return f"""INSERT INTO {clickhouse_name(comparison.database, changes)}
+SELECT {", ".join(keys)}, '{Change.DELETED}', {STORED}._partition_id, ''
+FROM {_stored_rows(comparison)}
+WHERE ({found}) IN (SELECT {_key_list(comparison)} FROM {gone}){unmarked}"""
 
 
 def find_equal_partitions(comparison: Comparison, candidates: Sequence[str]) -> str:
@@ -139,6 +157,35 @@ FROM {clickhouse_name(comparison.database, comparison.staging)}
 WHERE {key_in_changes(comparison, changes, kinds)}"""
 
 
+def mark_changes(
+    comparison: Comparison, table: str, columns: Sequence[str], changes: str, own: Mapping[str, str]
+) -> str:
+    """Inserts the rows that are gone once more, as they stand but for the columns in `own` (name → expression): the
+    engine keeps the newer one."""
+    name, selected = (
+        clickhouse_name(comparison.database, table),
+        [own.get(each, clickhouse_identifier(each)) for each in columns],
+    )
+    return f"""INSERT INTO {name} ({_names(columns)})
+SELECT {", ".join(selected)}
+FROM {name} FINAL
+WHERE {key_in_changes(comparison, changes, [Change.DELETED])}"""
+
+
+def instant(at: datetime) -> str:
+    """As the columns of instants hold it."""
+    text = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return f"toDateTime64({clickhouse_literal(text)}, 6, 'UTC')"
+
+
+def count_unmarked(comparison: Comparison, table: str, changes: str) -> str:
+    """How many of the rows that are gone stand without a mark."""
+    return (
+        f"SELECT count() FROM {clickhouse_name(comparison.database, table)} FINAL "
+        f"WHERE isNull({clickhouse_identifier(DELETED_AT)}) AND {key_in_changes(comparison, changes, [Change.DELETED])}"
+    )
+
+
 def key_in_changes(comparison: Comparison, changes: str, kinds: Sequence[Change]) -> str:
     keys = key_tuple(comparison.key, comparison.nullable_key)
     table = clickhouse_name(comparison.database, changes)
@@ -178,10 +225,13 @@ def _change_expression(comparison: Comparison) -> str:
         if comparison.version
         else "false"
     )
+    deleted = f"'{Change.DELETED}'"
+    if comparison.marks:
+        deleted = f"if(anyIf(_etl_is_marked, _etl_side = 1), '', {deleted})"
     return f"""multiIf(
             _etl_staged_rows > 1, '{Change.DUPLICATE}',
             _etl_stored_rows = 0, '{Change.NEW}',
-            _etl_staged_rows = 0, '{Change.DELETED}',
+            _etl_staged_rows = 0, {deleted},
             _etl_staged_row = _etl_stored_row AND _etl_staged_partition = _etl_stored_partition, '',
             {stale}, '{Change.STALE}',
             _etl_staged_partition != _etl_stored_partition, '{Change.MOVED}',
@@ -226,7 +276,10 @@ def _side(comparison: Comparison, columns: dict[str, str], alias: str, side: int
     keys = [f"{columns[name]} AS {clickhouse_identifier(name)}" for name in comparison.key]
     row = f"{_digest(comparison, columns)} AS _etl_row"
     version = [f"{columns[comparison.version]} AS _etl_row_version"] if comparison.version else []
-    return ", ".join([*keys, row, *version, f"{alias}._partition_id AS _etl_partition", f"{side} AS _etl_side"])
+    marked = [f"isNotNull({columns[DELETED_AT]}) AS _etl_is_marked"] if comparison.marks else []
+    return ", ".join(
+        [*keys, row, *version, *marked, f"{alias}._partition_id AS _etl_partition", f"{side} AS _etl_side"]
+    )
 
 
 def _digest(comparison: Comparison, columns: dict[str, str]) -> str:

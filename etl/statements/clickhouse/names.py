@@ -3,6 +3,7 @@
     _stg_<target>_<run>_<try>_p<partition>_a<attempt>    what one attempt of one Spark task staged
     _stg_<target>_<run>_<try>_new                        the next content of the target; after the exchange, the former
     _stg_<target>_<run>_<try>_changes                    keys that are not as they stand in the target
+    _stg_<target>_<run>_<try>_gone_p<partition>_a<attempt>    keys that the source calls deleted
     _stg_<target>_<run>_<try>_raw                        rows as Spark's JDBC writer can send them
 
 A table of the operator's own never starts with `_stg_` and a digest of another table's name.
@@ -34,6 +35,10 @@ class StagingNames:
     @property
     def changes(self) -> str:
         return f"{self.base}_changes"
+
+    @property
+    def of_gone(self) -> StagingNames:
+        return StagingNames(self.database, f"{self.base}_gone")
 
     @property
     def raw(self) -> str:

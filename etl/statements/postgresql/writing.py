@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from etl.model import DELETED_AT
 from etl.statements.postgresql.naming import REASON, RULE, STATUS, StagedColumn, Table, column_list, name_list
-from etl.statements.quoting import postgresql_column, postgresql_identifier
+from etl.statements.quoting import postgresql_column, postgresql_identifier, postgresql_literal
 
 SAMPLE_KEYS = 5
+
+_IS_UNMARKED = f"{postgresql_column('t', DELETED_AT)} IS NULL"
 
 _COLUMNS_OF_A_ROW = 1_600
 """PostgreSQL's own limit is 1,664; keys, places and marks take some."""
@@ -36,6 +40,8 @@ class Write:
     overriding: bool = False
     extras: tuple[StagedColumn, ...] = ()
     """Staged columns that the target lacks: looked at (discard_row) and kept with rejected rows, never written."""
+    lists_gone: bool = False
+    """Its staging table lists keys of rows that are gone, in the place of rows that are there."""
 
     def column(self, name: str) -> StagedColumn:
         return next(column for column in self.columns if column.name == name)
@@ -121,13 +127,26 @@ def still_needed(write: Write, child: Table, columns: Sequence[str], parent_colu
     )
 
 
-def count_vanished(write: Write) -> str:
-    """(stored rows that were not staged, all stored rows). A staged row that is refused is at the source, too."""
-    return f"SELECT count(*) FILTER (WHERE NOT EXISTS ({_staged_twin(write)})), count(*) FROM {write.target.sql} AS t"
+def count_vanished(write: Write, *, unmarked: bool = False) -> str:
+    """(stored rows that are gone, all stored rows). A staged row that is refused is at the source, too. `unmarked`: of
+    those alone that are not marked as gone. Listed keys are looked up first: mostly none of them stands any more."""
+    stored = f"FROM {write.target.sql} AS t WHERE {_IS_UNMARKED if unmarked else 'true'}"
+    if not write.lists_gone:
+        return f"SELECT count(*) FILTER (WHERE {_is_gone(write)}), count(*) {stored}"
+    found = f"SELECT count(*) AS gone {stored} AND {_is_gone(write)}"
+    return f"SELECT gone, CASE WHEN gone > 0 THEN (SELECT count(*) {stored}) ELSE 0 END FROM ({found}) AS found"
+
+
+def mark_vanished(write: Write, since: datetime) -> str:
+    """Stored rows that are gone stay as they are, marked; those that are so already keep their mark."""
+    return (
+        f"UPDATE {write.target.sql} AS t SET {postgresql_identifier(DELETED_AT)} = {_instant(since)} "
+        f"WHERE {_IS_UNMARKED} AND {_is_gone(write)}"
+    )
 
 
 def delete_vanished(write: Write, references: Iterable[tuple[Table, Sequence[str], Sequence[str]]]) -> str:
-    """Stored rows that were not staged, but for those that another row refers to by one of `references`: the child, its
+    """Stored rows that are gone, but for those that another row refers to by one of `references`: the child, its
     columns and the target's."""
     needed = "".join(
         f" AND NOT EXISTS (SELECT FROM {child.sql} AS c WHERE "
@@ -138,7 +157,7 @@ def delete_vanished(write: Write, references: Iterable[tuple[Table, Sequence[str
         + (" AND c.ctid <> t.ctid)" if child == write.target else ")")
         for child, columns, parent_columns in references
     )
-    return f"DELETE FROM {write.target.sql} AS t WHERE NOT EXISTS ({_staged_twin(write)}){needed}"
+    return f"DELETE FROM {write.target.sql} AS t WHERE {_is_gone(write)}{needed}"
 
 
 def delete_all(write: Write) -> str:
@@ -288,6 +307,14 @@ def _order(write: Write) -> str:
 
 def _absent(write: Write) -> str:
     return f"NOT EXISTS (SELECT FROM {write.target.sql} AS t WHERE {_join(write)})" if write.match else "true"
+
+
+def _instant(at: datetime) -> str:
+    return f"TIMESTAMP WITH TIME ZONE {postgresql_literal(at.isoformat())}"
+
+
+def _is_gone(write: Write) -> str:
+    return f"{'' if write.lists_gone else 'NOT '}EXISTS ({_staged_twin(write)})"
 
 
 def _staged_twin(write: Write) -> str:

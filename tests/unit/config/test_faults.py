@@ -182,6 +182,35 @@ CASES = {
         6,
         "clickhouse with engine ReplacingMergeTree cannot upsert; valid: append, merge, replace_partition",
     ),
+    "marks in files that are not changed": (
+        "vanished_rows: mark",
+        "s3: {format: parquet, mode: append, conflict_resolution: skip, vanished_rows: mark}",
+        6,
+        "s3 with format parquet: mode append cannot mark rows that are gone (vanished_rows: mark); write `s3: {format: "
+        "delta, mode: merge}`, or write `vanished_rows: delete` or `keep` in the block s3",
+    ),
+    "marks that nothing takes back": (
+        "postgresql: {conflict_resolution: update, vanished_rows: mark}",
+        "postgresql:\n  conflict_resolution: skip\n  vanished_rows: mark",
+        8,
+        "postgresql: rows that are gone are marked, and lose their mark when they come back (vanished_rows: mark), by "
+        "conflict_resolution update alone, found skip; write `vanished_rows: delete` or `keep` in the block postgresql",
+    ),
+    "deleted rows that some stores keep": (
+        "vanished_rows: mark\ntransform: {deleted_when: amount < 0}",
+        "s3: {vanished_rows: mark}\ntransform: {deleted_when: amount < 0}",
+        7,
+        "transform.deleted_when: rows that the source calls deleted go from all stores or stay in all, and "
+        "vanished_rows is keep in postgresql, clickhouse and not in the others; write it once for the table",
+    ),
+    "deleted rows that a mode cannot find": (
+        "vanished_rows: delete\ntransform: {deleted_when: amount < 0}",
+        "vanished_rows: delete\ntransform: {deleted_when: amount < 0}\nclickhouse: {mode: append}",
+        8,
+        "clickhouse with engine ReplacingMergeTree: mode append with conflict_resolution update cannot let go of "
+        "single rows that the source calls deleted (transform.deleted_when); write `clickhouse: {engine: "
+        "ReplacingMergeTree, mode: merge}`, with conflict_resolution update, or `clickhouse: {enabled: false}`",
+    ),
     "overwrite_partitions without partitions": (
         "s3: {format: parquet, mode: overwrite_partitions}",
         "s3: {format: parquet, mode: overwrite_partitions, partition_by: null}",

@@ -22,9 +22,20 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.errors import ConfigurationError, SourceError
 from etl.ledger.values import Reject
-from etl.model import POSTGRESQL_TYPE, UNREADABLE, WATERMARK, ColumnDefinition, Destination, ForeignKey, TableDefinition
+from etl.model import (
+    POSTGRESQL_TYPE,
+    UNREADABLE,
+    WATERMARK,
+    ColumnDefinition,
+    Destination,
+    ForeignKey,
+    TableDefinition,
+    VanishedRows,
+    WriteMode,
+)
 from etl.transform.outcome import OUTCOME, REASON, ROW, RULE, TRIMMED
 from tests.unit.transform.conftest import MakeFrame, file_table, outcomes, postgresql_table, refusals, transform
 
@@ -225,3 +236,50 @@ def test_a_wrong_expression_is_a_fault_of_the_configuration(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         transform(postgresql_table(transform=entry), frame("id int", (1,)), KEYED)
+
+
+def test_what_the_source_calls_deleted_is_known_by_its_key_and_obeys_no_other_rule(frame: MakeFrame) -> None:
+    """Filtered comes first; a row without its key is refused as any; of a key's rows the newest decides."""
+    load = PostgreSQLTableLoadConfig(
+        table_name="things", target_name="things", mode=WriteMode.UPSERT, vanished_rows=VanishedRows.MARK
+    )
+    said = {
+        "filter": "id IS NULL OR id < 100",
+        "deleted_when": "gone",
+        "required": ("name",),
+        "rules": {"short": "length(name) < 9"},
+        "deduplicate": {"order_by": ("at",)},
+        "drop": ("gone", "at"),
+    }
+    table = postgresql_table(transform=said, loads={Destination.POSTGRESQL: load})
+    df = frame(
+        "id int, name string, gone boolean, at int",
+        (1, "a", False, 1), (2, None, True, 1), (3, "much too long", True, 1), (4, None, None, 1), (100, "f", True, 1),
+        (5, "old", True, 1), (5, "new", False, 2), (6, "old", False, 1), (6, None, True, 2), (None, "k", True, 1),
+    )  # fmt: skip
+    result = transform(table, df)
+    assert outcomes(result) == [
+        (1, "good", None), (100, "filtered", "filter"), (2, "deleted", None), (3, "deleted", None),
+        (4, "rejected", "required:name"), (5, "deduplicated", "deduplicated"), (5, "good", None),
+        (6, "deduplicated", "deduplicated"), (6, "deleted", None), (None, "null_key", "null_key"),
+    ]  # fmt: skip
+    assert sorted(map(tuple, result.deleted(["id"]).collect())) == [(2,), (3,), (6,)]
+    assert result.good.columns == ["id", "name"]
+
+    keeping = load.model_copy(update={"vanished_rows": VanishedRows.KEEP})
+    kept = transform(table.model_copy(update={"loads": {Destination.POSTGRESQL: keeping}}), df)
+    assert (3, "rejected", "rule:short") in outcomes(kept) and (5, "good", None) in outcomes(kept)
+    assert not [each for each in outcomes(kept) if each[1] == "deleted"]
+
+
+def test_deleted_when_must_be_a_condition_of_known_columns(frame: MakeFrame) -> None:
+    load = PostgreSQLTableLoadConfig(
+        table_name="things", target_name="things", mode=WriteMode.UPSERT, vanished_rows=VanishedRows.DELETE
+    )
+    for sql, said in (
+        ("gon", "'gon' is no valid expression here"),
+        ("id", "expected a condition, found 'id' of type int"),
+    ):
+        table = postgresql_table(transform={"deleted_when": sql}, loads={Destination.POSTGRESQL: load})
+        with pytest.raises(ConfigurationError, match=f"things.transform.deleted_when: {said}"):
+            transform(table, frame("id int, gone boolean", (1, True)), KEYED)

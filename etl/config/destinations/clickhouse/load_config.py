@@ -25,6 +25,8 @@ class ClickHouseTableLoadConfig(WithDecimals):
     supported_modes: ClassVar[frozenset[WriteMode]] = _REPLACING_MERGE_TREE_MODES
     beside_rows: ClassVar[frozenset[str]] = WithDecimals.beside_rows | {"codec"}
     follows_key: ClassVar[tuple[str, ...]] = ("order_by",)
+    marks_with: ClassVar[str] = "engine: ReplacingMergeTree, mode: merge"
+    deletes_by_key: ClassVar[bool] = True
     destination: Destination = Destination.CLICKHOUSE
     target_database: str | None = None
     target_name: str

@@ -16,6 +16,8 @@ class PostgreSQLTableLoadConfig(TableLoadConfig):
     )
     follows_key: ClassVar[tuple[str, ...]] = ("conflict_target",)
     can_partition: ClassVar[bool] = False
+    marks_with: ClassVar[str] = "mode: upsert"
+    deletes_by_key: ClassVar[bool] = True
     destination: Destination = Destination.POSTGRESQL
     target_schema: str = "public"
     target_name: str

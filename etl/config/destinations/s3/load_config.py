@@ -56,6 +56,8 @@ class S3TableLoadConfig(WithDecimals):
     """`partition_by` is `("partition_date",)` or empty. `path` stands under s3a://{bucket}/data-lake/."""
 
     most_digits: ClassVar[int] = 38
+    marks_with: ClassVar[str] = "format: delta, mode: merge"
+    deletes_by_key: ClassVar[bool] = True
     beside_rows: ClassVar[frozenset[str]] = WithDecimals.beside_rows | {"vacuum_hours", "maintenance", "writer"}
     supported_modes: ClassVar[frozenset[WriteMode]] = frozenset().union(*(facts.modes for facts in FORMATS.values()))
     destination: Destination = Destination.S3

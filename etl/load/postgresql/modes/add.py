@@ -7,7 +7,7 @@ from typing import Any
 from etl.errors import ConflictError, ContentionError
 from etl.load.postgresql.modes.upsert import upsert, upsert_steps
 from etl.load.postgresql.publication.table import Publication, Written, describe_keys
-from etl.load.postgresql.publication.vanished import references_to
+from etl.load.postgresql.publication.vanished import let_go
 from etl.model import ConflictResolution
 from etl.statements.postgresql import writing
 
@@ -25,8 +25,8 @@ def add(cursor: Any, publication: Publication, accepted: int) -> Written:
 
 def add_steps(publication: Publication) -> list[str]:
     write, steps = publication.write, []
-    if publication.deletes_vanished:
-        steps.append(writing.delete_vanished(write, references_to(publication.target)))
+    if publication.deletes_gone or publication.marks_gone:
+        steps.append(let_go(publication))
     if publication.resolution is ConflictResolution.UPDATE:
         return [*steps, *upsert_steps(write)]
     return [*steps, writing.insert_new(write, update_raced=False)]

@@ -68,6 +68,9 @@ def publish_group(
                 if publication.staged is not None:
                     keep_winners(cursor, publication.write.staging, publication.staged)
                     analyze(cursor, publication.write, publication.staged.rows)
+                if publication.gone is not None:
+                    keep_winners(cursor, publication.gone.write.staging, publication.gone.staged)
+                    analyze(cursor, publication.gone.write, publication.gone.staged.rows)
             computed.append(publish(cursor, publications, config, started))
         return computed[-1]
     except StoreError as error:
@@ -105,13 +108,13 @@ def publish(cursor: Any, publications: Sequence[Publication], config: LoaderConf
             publishing.check_keys(cursor, publication)
     catalog = references.TargetCatalog(cursor, publications)
     vanished = Vanished(cursor, publications)
-    vanished.delete()
+    vanished.let_go()
     links = {p.write.target: references.references_of(p, catalog) for p in publications}
     violations.mark_violations(cursor, publications, links)
     together = frozenset(publication.write.target for publication in publications)
     counted = [_write(cursor, publication, together) for publication in publications]
     # rows that this load has changed may have let others go
-    vanished.delete()
+    vanished.let_go()
     for publication in publications:
         sequences.advance_sequences(cursor, publication)
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -180,4 +183,6 @@ def _conclude(
         if config.record is not None:
             config.record(cursor, result)
         cursor.execute(drop_staging(publication.write.staging))
+    if publication.gone is not None:
+        cursor.execute(drop_staging(publication.gone.write.staging))
     return result

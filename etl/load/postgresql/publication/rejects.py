@@ -26,7 +26,9 @@ def keep_rejects(cursor: Any, publication: Publication, run_id: str, rejected: i
     if has_waiting(cursor, publication.config.table_name):
         cursor.execute(rejects.resolve_waiting(publication.write), values)
         cursor.execute(rejects.refresh_waiting(publication.write), values)
-        if publication.replaces or publication.deletes_vanished:
+        if publication.gone is not None:
+            cursor.execute(rejects.resolve_waiting(publication.gone.write), values)
+        if publication.is_whole:
             cursor.execute(rejects.forget_vanished(publication.write), values)
     if rejected:
         cursor.execute(rejects.insert_rejects(publication.write), values)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
-from etl.config.tables.modes import deletes_vanished, replaces_all
+from etl.config.tables.modes import deletes_vanished, marks_vanished, replaces_all
 from etl.errors import DuplicateKeyError, NullKeyError
 from etl.load.base import LoadFacts
 from etl.load.postgresql.target.catalog import TargetTable
@@ -14,9 +15,17 @@ from etl.load.postgresql.target.contract import Agreement
 from etl.load.postgresql.target.design import Design
 from etl.load.postgresql.transfer.nulls import count_nulls
 from etl.load.postgresql.transfer.run_table import Staged
-from etl.model import ConflictResolution
+from etl.model import ConflictResolution, VanishedRows
 from etl.statements.postgresql import writing
 from etl.statements.postgresql.writing import Write
+
+
+@dataclass(frozen=True)
+class StagedKeys:
+    """The staged keys of rows that the source calls deleted."""
+
+    write: Write
+    staged: Staged
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,9 @@ class Publication:
     facts: LoadFacts | None = None
     are_keys_checked: bool = False
     """Whether NULL and doubled keys were already looked for, by whoever made the frame."""
+    started_at: datetime | None = None
+    """The run's instant, with which rows are marked that are gone."""
+    gone: StagedKeys | None = None
 
     @property
     def target(self) -> TargetTable:
@@ -43,9 +55,27 @@ class Publication:
         return replaces_all(self.config)
 
     @property
-    def deletes_vanished(self) -> bool:
-        """The same, but for rows that others refer to, and rows that were refused on their way."""
-        return not self.replaces and deletes_vanished(self.config) and bool(self.write.match)
+    def is_whole(self) -> bool:
+        """Whether rows that were not staged are gone from the source."""
+        lets_go = deletes_vanished(self.config) or marks_vanished(self.config)
+        return self.replaces or (lets_go and bool(self.write.match))
+
+    @property
+    def deletes_gone(self) -> bool:
+        """Rows that are gone go, but for those that others refer to, and those that were refused on their way."""
+        is_wanted = self.is_whole or self.gone is not None
+        return is_wanted and not self.replaces and not self.marks_gone
+
+    @property
+    def marks_gone(self) -> bool:
+        if self.gone is not None and not self.is_whole:
+            return self.config.deleted_rows is VanishedRows.MARK
+        return marks_vanished(self.config) and bool(self.write.match)
+
+    @property
+    def finds_gone(self) -> Write:
+        """By which it is known which stored rows are gone."""
+        return self.gone.write if self.gone is not None and not self.is_whole else self.write
 
     @property
     def resolution(self) -> ConflictResolution:

@@ -1,4 +1,4 @@
-"""Stored rows that are gone from the source: deleted as soon as no other row refers to them."""
+"""Stored rows that are gone from the source: marked, or deleted as soon as no other row refers to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from etl.statements.postgresql.naming import Table
 
 @dataclass(frozen=True)
 class Gone:
-    """Of one target: rows deleted, rows that other rows still need, and whose they are."""
+    """Of one target: rows deleted or marked, rows that other rows still need, and whose they are."""
 
     deleted: int = 0
     kept: int = 0
@@ -32,24 +32,25 @@ class Gone:
 
 
 class Vanished:
-    """The rows that a whole reading of the source no longer holds, of all tables of one transaction."""
+    """The rows that a whole reading of the source no longer holds, or that the source calls deleted, of all tables of
+    one transaction."""
 
     def __init__(self, cursor: Any, publications: Sequence[Publication]) -> None:
         """Raises VanishedRowsError where they are too many. Counts once: nothing that is staged is deleted here."""
         self._cursor = cursor
         self._left: dict[Table, int] = {}
         self._deleted: dict[Table, int] = {}
-        self._publications = [p for p in publications if p.deletes_vanished and not p.is_new]
+        self._publications = [p for p in publications if (p.deletes_gone or p.marks_gone) and not p.is_new]
         for publication in self._publications:
-            write = publication.write
-            cursor.execute(writing.count_vanished(write))
+            write = publication.finds_gone
+            cursor.execute(writing.count_vanished(write, unmarked=publication.marks_gone))
             vanished, stored = cursor.fetchone()
             refuse_too_many_vanished(publication.config, vanished, stored, str(write.target))
             self._left[write.target] = vanished
 
-    def delete(self) -> None:
+    def let_go(self) -> None:
         """Again and again: a row that goes may have been the last to refer to another."""
-        while sum([self._delete_free(publication) for publication in self._publications]):
+        while sum([self._let_go(publication) for publication in self._publications]):
             pass
 
     def of(self, publication: Publication) -> Gone:
@@ -57,15 +58,22 @@ class Vanished:
         referring = sorted({str(child) for child, _, _ in references_to(publication.target)})
         return Gone(self._deleted.get(target, 0), self._left.get(target, 0), tuple(referring))
 
-    def _delete_free(self, publication: Publication) -> int:
+    def _let_go(self, publication: Publication) -> int:
         target = publication.write.target
         if not self._left[target]:
             return 0
-        self._cursor.execute(writing.delete_vanished(publication.write, references_to(publication.target)))
+        self._cursor.execute(let_go(publication))
         deleted = int(self._cursor.rowcount)
         self._left[target] -= deleted
         self._deleted[target] = self._deleted.get(target, 0) + deleted
         return deleted
+
+
+def let_go(publication: Publication) -> str:
+    """The statement that marks them, or deletes those that no other row refers to."""
+    if publication.marks_gone and publication.started_at is not None:
+        return writing.mark_vanished(publication.finds_gone, publication.started_at)
+    return writing.delete_vanished(publication.finds_gone, references_to(publication.target))
 
 
 def references_to(target: TargetTable) -> list[tuple[Table, tuple[str, ...], tuple[str, ...]]]:

@@ -22,7 +22,7 @@ from etl.load.s3.files.manifest import read_manifest
 from etl.load.s3.job import Change, Job, Rows
 from etl.load.s3.schema import Fitted, differences
 from etl.load.s3.table import LakeTable, Retention
-from etl.load.s3.verify import refuse_difference
+from etl.load.s3.verify import not_as_loaded, refuse_difference
 from etl.load.s3.widening import with_types
 from etl.model import LoadResult
 
@@ -106,7 +106,7 @@ class DeltaLakeTable(LakeTable):
         return self._commit(job, change, write)
 
     def merge(self, job: Job, change: Change, old_days: frozenset[date]) -> LoadResult:
-        write = partial(writes.merge, job, change.frame, old_days, evolve=self._evolves(job.schema))
+        write = partial(writes.merge, job, change, old_days, evolve=self._evolves(job.schema))
         return self._commit(job, change, write)
 
     def expire(self, cutoff: date, *, apply: bool) -> Retention:
@@ -152,12 +152,21 @@ class DeltaLakeTable(LakeTable):
 def _validate(job: Job, change: Change, found: Commit) -> None:
     """Reads the files that this commit added; after a merge they hold copies of other rows too."""
     frame = change.frame
+    if change.leaving is not None:
+        _require_gone(job, change.result.rows_deleted, found)
     standing = _added_rows(job, frame, found)
     if change.rows is None:
         keys = frame.select(*job.config.key)
         conditions = [standing[name].eqNullSafe(keys[name]) for name in job.config.key]
         standing = standing.join(keys, conditions, "left_semi")
     refuse_difference(job, frame, standing, is_whole=frame is job.frame)
+
+
+def _require_gone(job: Job, rows: int, found: Commit) -> None:
+    """By the commit's own count."""
+    deleted = int(found.metrics.get("numTargetRowsDeleted", rows))
+    if deleted != rows:
+        raise not_as_loaded(job, [f"expected {rows} rows to go that the source calls deleted, found {deleted}"])
 
 
 def _added_rows(job: Job, frame: DataFrame, found: Commit) -> DataFrame:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import DataType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
@@ -18,6 +19,10 @@ from etl.load.s3.frames import column
 from etl.load.s3.job import Change, Job, Place
 from etl.load.s3.widening import with_types
 from etl.model import PARTITION_DATE
+from etl.statements.quoting import spark_identifier
+
+_LEAVES = "_etl_leaves"
+"""Of a row of a merge's source: whether the stored one goes."""
 
 CODEC = "spark.sql.parquet.compression.codec"
 """What a session writes with where nobody says: MERGE and OPTIMIZE take no option."""
@@ -65,9 +70,10 @@ def replace_days(job: Job, change: Change, days: Iterable[date], mark: Transacti
         writer.save(job.path.uri)
 
 
-def merge(job: Job, source: DataFrame, old_days: frozenset[date], mark: Transaction, *, evolve: bool) -> None:
-    """Updates and inserts by key. `source` holds new and differing rows only; `old_days` are the days on which the
-    differing ones stand: new keys stand nowhere, so no other day can match, and a moved row is found where it was.
+def merge(job: Job, change: Change, old_days: frozenset[date], mark: Transaction, *, evolve: bool) -> None:
+    """Updates, inserts and deletes by key. The change holds new and differing rows only, and those that leave;
+    `old_days` are the days on which stored ones change: new keys stand nowhere, so no other day can match, and a moved
+    row is found where it was.
     """
     session = _session_of_this_load(job, mark)
     condition = key_condition(job.config, "incoming", "stored")
@@ -75,10 +81,28 @@ def merge(job: Job, source: DataFrame, old_days: frozenset[date], mark: Transact
         condition = condition & column(PARTITION_DATE, "stored").isin(sorted(old_days))
     with spark_door("merge into the Delta table", job.table):
         table = DeltaTable.forPath(session, job.path.uri)
-        merging = table.alias("stored").merge(source.alias("incoming"), condition)
+        merging = table.alias("stored").merge(_source(change).alias("incoming"), condition)
         if evolve:
             merging = merging.withSchemaEvolution()
-        merging.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+        if change.leaving is None:
+            merging.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+            return
+        # named one by one, or the flag would become a column of the table
+        values: dict[str, str | Column] = {
+            spark_identifier(name): column(name, "incoming") for name in change.frame.columns
+        }
+        merging = merging.whenMatchedDelete(column(_LEAVES, "incoming"))
+        merging.whenMatchedUpdate(set=values).whenNotMatchedInsert(values=values).execute()
+
+
+def _source(change: Change) -> DataFrame:
+    frame: DataFrame = change.frame
+    if change.leaving is None:
+        return frame
+    leaving: DataFrame = change.leaving
+    known = [column(name) for name in frame.columns if name in leaving.columns]
+    coming = frame.withColumn(_LEAVES, F.lit(False))
+    return coming.unionByName(leaving.select(*known, F.lit(True).alias(_LEAVES)), allowMissingColumns=True)
 
 
 def _session_of_this_load(job: Job, mark: Transaction) -> SparkSession:

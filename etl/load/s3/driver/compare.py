@@ -6,16 +6,17 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql.types import StructType
 
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.load.s3.comparison import Comparison, Day, Extent, Standing
 from etl.load.s3.driver.canonical import canonical, equal_rows, keys_of
-from etl.model import PARTITION_DATE
+from etl.model import DELETED_AT, PARTITION_DATE
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,30 @@ class ArrowComparison(Comparison[pa.Table]):
     def without_keys(self, rows: pa.Table, keys: pa.Table, config: S3TableLoadConfig) -> pa.Table:
         return _without(rows, frozenset(_places_of(keys_of(keys, config.key), keys_of(rows, config.key))))
 
+    def with_keys(self, rows: pa.Table, keys: pa.Table, config: S3TableLoadConfig) -> pa.Table:
+        found = _places_of(keys_of(keys, config.key), keys_of(rows, config.key))
+        return rows.take(pa.array(found, pa.int64()))
+
+    def held(self, rows: pa.Table) -> pa.Table:
+        return rows
+
     def count(self, rows: pa.Table) -> int:
         return int(rows.num_rows)
 
     def joined(self, rows: pa.Table, more: pa.Table) -> pa.Table:
         return pa.concat_tables([rows, more.select(rows.column_names)]).combine_chunks()
+
+    def days_of(self, rows: pa.Table) -> frozenset[date | None]:
+        return frozenset(pc.unique(rows.column(PARTITION_DATE)).to_pylist())
+
+    def unmarked(self, rows: pa.Table) -> pa.Table:
+        return rows.filter(pc.is_null(rows.column(DELETED_AT))) if DELETED_AT in rows.column_names else rows
+
+    def marked(self, rows: pa.Table, schema: StructType, since: datetime) -> pa.Table:
+        chosen = rows.select(schema.names)
+        place = schema.names.index(DELETED_AT)
+        kind = chosen.schema.field(place)
+        return chosen.set_column(place, kind, pa.repeat(pa.scalar(since, kind.type), chosen.num_rows))
 
     def contents_by_day(self, rows: pa.Table) -> dict[date, Day]:
         ordered = canonical(rows.select(sorted(rows.column_names)))

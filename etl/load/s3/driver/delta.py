@@ -62,14 +62,22 @@ class DriverDeltaTable(DriverTable, DeltaLakeTable):
         """Files that hold a row which changes are replaced by the rest of their rows and the change's."""
         key, names = job.config.key, change.frame.column_names
         changing = set(keys_of(change.frame, key))
+        if change.leaving is not None:
+            changing |= set(keys_of(change.leaving, key))
         touched = [
             (file, rows)
             for file, rows in zip(self._snapshot.files, self._contents, strict=True)
             if not changing.isdisjoint(keys_of(rows, key))
         ]
-        kept = [self.compare.without_keys(rows, change.frame, job.config).select(names) for _, rows in touched]
+        going = [each for each in (change.frame, change.leaving) if each is not None]
+        kept = [self._without(rows, going, job).select(names) for _, rows in touched]
         written = pa.concat_tables([change.frame, *kept]).combine_chunks()
         return self._publish(job, change, written, [file for file, _ in touched], whole=False)
+
+    def _without(self, rows: pa.Table, going: Sequence[pa.Table], job: Job) -> pa.Table:
+        for each in going:
+            rows = self.compare.without_keys(rows, each, job.config)
+        return rows
 
     @cached_property
     def _snapshot(self) -> Snapshot:

@@ -45,6 +45,13 @@ def collect(frame: DataFrame, config: S3TableLoadConfig, facts: LoadFacts | None
     return rows, Content(rows.num_rows, digest, frozenset(pc.unique(days).to_pylist()))
 
 
+def rows_of(frame: DataFrame) -> pa.Table:
+    """A small frame's rows in memory."""
+    held = held_rows(frame)
+    rows = frame.toArrow() if held is None else held
+    return rows.cast(arrow_schema(frame.schema)).combine_chunks()
+
+
 def _hashed(held: pa.Table, schema: StructType) -> tuple[pa.Table, str]:
     rows = held.cast(arrow_schema(schema)).combine_chunks()
     hashes = row_hashes(rows, schema)

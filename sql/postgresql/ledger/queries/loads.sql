@@ -54,7 +54,8 @@ WHERE table_name = %(table_name)s AND destination = %(destination)s AND status =
 -- Nothing happens (no row) unless the load was begun, its counts add up, and no other run has taken its lease; the
 -- lease is locked until the commit, so that nobody takes it in between. A watermark never falls back to an older run's,
 -- and a load that was skipped as a whole moves none: the destination holds no row more than before. Where rows that
--- should have gone were kept, no fingerprint proves the target: the next run reads the table again.
+-- should have gone were kept, no fingerprint proves the target: the next run reads the table again. Those that a part
+-- of the source called deleted come no other time: then the mark stays, too, and that part is read again.
 WITH lease AS (
     SELECT run_id, expires_at FROM etl.leases
     WHERE table_name = %(table_name)s AND destination = %(destination)s
@@ -71,19 +72,23 @@ WITH lease AS (
       AND rows_read = %(rows_accounted)s + rows_filtered + rows_rejected + rows_deduplicated
       AND NOT EXISTS (SELECT FROM lease WHERE lease.run_id <> %(run_id)s AND lease.expires_at > clock_timestamp())
     RETURNING *
+), held AS (
+    SELECT coalesce(configuration ->> 'vanished_rows', 'keep') = 'keep' AND %(rows_kept)s > 0 AS mark FROM completed
 ), moved AS (
     INSERT INTO etl.watermarks AS watermarks (
         table_name, destination, mark, fingerprint, tail, config_hash, target, run_id, updated_at, columns, snapshot
     )
-    SELECT table_name, destination, next_watermark, next_fingerprint, next_tail, config_hash, target, run_id, finished_at,
-           next_columns, next_snapshot
-    FROM completed
+    SELECT table_name, destination, CASE WHEN NOT held.mark THEN next_watermark END, next_fingerprint,
+           CASE WHEN NOT held.mark THEN next_tail END, config_hash, target, run_id, finished_at, next_columns,
+           CASE WHEN NOT held.mark THEN next_snapshot END
+    FROM completed, held
     WHERE status <> 'skipped' AND (next_watermark IS NOT NULL OR next_fingerprint IS NOT NULL OR %(rows_kept)s > 0)
     ON CONFLICT (table_name, destination) DO UPDATE SET
-        mark = excluded.mark, fingerprint = excluded.fingerprint, tail = excluded.tail,
+        mark = CASE WHEN (SELECT held.mark FROM held) THEN watermarks.mark ELSE excluded.mark END,
+        snapshot = CASE WHEN (SELECT held.mark FROM held) THEN watermarks.snapshot ELSE excluded.snapshot END,
+        fingerprint = excluded.fingerprint, tail = excluded.tail,
         config_hash = excluded.config_hash, target = excluded.target, run_id = excluded.run_id,
-        updated_at = excluded.updated_at, columns = coalesce(excluded.columns, watermarks.columns),
-        snapshot = excluded.snapshot
+        updated_at = excluded.updated_at, columns = coalesce(excluded.columns, watermarks.columns)
     WHERE (SELECT run_number FROM etl.runs WHERE runs.run_id = watermarks.run_id)
        <= (SELECT run_number FROM etl.runs WHERE runs.run_id = excluded.run_id)
 )

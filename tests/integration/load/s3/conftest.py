@@ -23,7 +23,14 @@ from etl.spark.session import configure_s3
 from etl.statements.spark_values import JSON_FORMATS
 from tests.conftest import RunningStack
 
-_OF_BOTH_LANES = {"test_delta.py", "test_identity.py", "test_modes.py", "test_publishing.py", "test_values.py"}
+_OF_BOTH_LANES = {
+    "test_delta.py",
+    "test_identity.py",
+    "test_marks.py",
+    "test_modes.py",
+    "test_publishing.py",
+    "test_values.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,7 +12,7 @@ from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.destinations.postgresql.load_config import PostgreSQLTableLoadConfig
 from etl.config.destinations.s3.load_config import S3TableLoadConfig
 from etl.config.tables.models import ExtractConfig, LateCommits, TransformConfig
-from etl.model import ColumnDefinition, ExtractMode, TableDefinition, WriteMode
+from etl.model import ColumnDefinition, ExtractMode, TableDefinition, VanishedRows, WriteMode
 from etl.pipeline.context import Work
 from etl.pipeline.tables.shares import config_hash
 from tests.unit.transform.conftest import postgresql_table
@@ -54,6 +54,8 @@ def test_what_changes_rows_changes_it(store: str) -> None:
     entry = ENTRIES[store]
     plain = hash_of(entry)
     assert hash_of(entry, hash=("v",)) != plain
+    assert hash_of(entry, deleted_when="v IS NULL") != plain
+    assert hash_of(entry.model_copy(update={"vanished_rows": VanishedRows.MARK})) != plain
     assert hash_of(entry.model_copy(update={"key": ("id", "v")})) != plain
     table = postgresql_table()
     wider = replace(DEFINITION, columns=(*DEFINITION.columns, ColumnDefinition("w", "text")))
@@ -107,3 +109,4 @@ def test_what_changes_no_row_leaves_it(store: str) -> None:
     followed = ExtractConfig(mode=ExtractMode.INCREMENTAL, watermark="at", late_commits=LateCommits.EXACT)
     table = postgresql_table().model_copy(update={"extract": followed})
     assert config_hash(Work(table, ()), entry, DEFINITION, "salt") == hash_of(entry)
+    assert hash_of(entry.model_copy(update={"deleted_rows": VanishedRows.MARK})) == hash_of(entry)

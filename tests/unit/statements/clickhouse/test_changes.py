@@ -1,18 +1,23 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from etl.statements.clickhouse.changes import (
     Change,
     Comparison,
+    add_gone,
     changed_partitions,
     count_changes,
     count_partitions,
     count_partitions_left,
+    count_unmarked,
     create_changes,
     delete_from_old_places,
     find_duplicates,
     find_equal_partitions,
     insert_changes,
+    instant,
     key_in_staging,
+    mark_changes,
     sample_changes,
 )
 
@@ -150,3 +155,44 @@ SELECT `id`, `n`, `_etl_version`
 FROM `db`.`s`
 WHERE (`id`) IN (SELECT `id` FROM `db`.`c` WHERE _etl_change IN ('new', 'changed'))"""
     )
+
+
+MARK = "_etl_stored.`_etl_deleted_at`"
+MARKING = replace(
+    MERGE,
+    columns=("id", "n", "_etl_deleted_at"),
+    stored_columns={**MERGE.stored_columns, "_etl_deleted_at": MARK},
+    marks=True,
+)
+
+
+def test_what_is_marked_already_is_not_gone_again() -> None:
+    changes = create_changes(replace(MARKING, whole=True), "c")
+    assert "_etl_staged_rows = 0, if(anyIf(_etl_is_marked, _etl_side = 1), '', 'deleted')," in changes
+    assert f"isNotNull({MARK}) AS _etl_is_marked" in changes
+    assert "isNotNull(_etl_staged.`_etl_deleted_at`) AS _etl_is_marked" in changes
+    assert "_etl_is_marked" not in create_changes(replace(MERGE, whole=True), "c")
+
+
+def test_keys_that_the_source_calls_deleted_are_among_the_changes() -> None:
+    listed = """INSERT INTO `db`.`c`
+SELECT _etl_stored.`id` AS `id`, 'deleted', _etl_stored._partition_id, ''
+FROM `db`.`t` AS _etl_stored FINAL
+WHERE (_etl_stored.`id`) IN (SELECT `id` FROM `db`.`g`)"""
+    assert add_gone(replace(MERGE, gone="g"), "c") == listed
+    assert add_gone(replace(MARKING, gone="g"), "c") == f"{listed} AND isNull({MARK})"
+
+
+def test_a_mark_is_a_newer_version_of_the_row() -> None:
+    since = instant(datetime(2026, 5, 1, 1, 2, 3, 4, tzinfo=UTC))
+    assert since == "toDateTime64('2026-05-01 01:02:03.000004', 6, 'UTC')"
+    gone = "(`id`) IN (SELECT `id` FROM `db`.`c` WHERE _etl_change IN ('deleted'))"
+    own = {"_etl_deleted_at": since, "_etl_version": "7"}
+    assert mark_changes(MARKING, "new", ["id", "_etl_deleted_at", "_etl_version"], "c", own) == (
+        f"""INSERT INTO `db`.`new` (`id`, `_etl_deleted_at`, `_etl_version`)
+SELECT `id`, {since}, 7
+FROM `db`.`new` FINAL
+WHERE {gone}"""
+    )
+    unmarked = f"SELECT count() FROM `db`.`new` FINAL WHERE isNull(`_etl_deleted_at`) AND {gone}"
+    assert count_unmarked(MARKING, "new", "c") == unmarked

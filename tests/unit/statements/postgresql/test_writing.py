@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -151,3 +152,26 @@ def test_more_columns_than_a_row_of_a_join_holds_are_compared_in_its_condition(c
         assert (f"(SELECT count(*) {joined})" in statement) == is_wide
         assert (f"{joined} AND " in statement) == is_wide
         assert ("FILTER" in statement) != is_wide
+
+
+def test_what_is_gone_is_marked_or_deleted() -> None:
+    """What was not staged of a whole reading; or what is listed, looked up before all rows are counted."""
+    twin = f'SELECT FROM "etl_staging"."s_1" AS s WHERE {JOIN}'
+    since = datetime(2026, 5, 1, 1, 2, 3, 4, tzinfo=UTC)
+    marked = (
+        'UPDATE "public"."items" AS t SET "_etl_deleted_at" = '
+        "TIMESTAMP WITH TIME ZONE '2026-05-01T01:02:03.000004+00:00' "
+        'WHERE t."_etl_deleted_at" IS NULL AND'
+    )
+    assert writing.mark_vanished(WRITE, since) == f"{marked} NOT EXISTS ({twin})"
+    stored = 'FROM "public"."items" AS t WHERE t."_etl_deleted_at" IS NULL'
+    assert writing.count_vanished(WRITE, unmarked=True) == (
+        f"SELECT count(*) FILTER (WHERE NOT EXISTS ({twin})), count(*) {stored}"
+    )
+    listed = replace(WRITE, lists_gone=True)
+    assert writing.mark_vanished(listed, since) == f"{marked} EXISTS ({twin})"
+    assert writing.delete_vanished(listed, []) == f'DELETE FROM "public"."items" AS t WHERE EXISTS ({twin})'
+    assert writing.count_vanished(listed, unmarked=True) == (
+        f"SELECT gone, CASE WHEN gone > 0 THEN (SELECT count(*) {stored}) ELSE 0 END "
+        f"FROM (SELECT count(*) AS gone {stored} AND EXISTS ({twin})) AS found"
+    )
