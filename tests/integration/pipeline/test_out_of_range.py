@@ -80,7 +80,10 @@ def test_a_row_that_one_store_cannot_hold_goes_to_the_others(
     stores.configure({"people": "maximum_rejected: 100%, clickhouse: {out_of_range: reject_there}"})
     capsys.readouterr()
     assert stores.run("--dry-run")[0] == 0
-    assert "  values that clickhouse cannot hold: reject_there (out_of_range)" in capsys.readouterr().out
+    assert (
+        "  values that clickhouse cannot hold: reject_there born, seen, days (out_of_range)\n"
+        in capsys.readouterr().out
+    )
     note = "7 rows hold a value that clickhouse cannot hold, and are rejected there alone (out_of_range: reject_there)"
     assert main(["--config-dir", str(shop.folder)], shop.environ) == 0
     assert f"people: 9 rows read (9 good)\n  {note}\n" in capsys.readouterr().out
@@ -124,10 +127,15 @@ def test_a_value_that_one_store_cannot_hold_is_null_there_alone(stores: Stores, 
     }
 
 
-def test_a_value_that_one_store_cannot_hold_is_the_nearest_there_alone(stores: Stores, lane: str) -> None:
+def test_a_value_that_one_store_cannot_hold_is_the_nearest_there_alone(
+    stores: Stores, lane: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     shop = stores.shop
     shop.source(PEOPLE)
     stores.configure({"people": "clickhouse: {out_of_range: {born: clamp, seen: clamp, days: clamp}}"})
+    capsys.readouterr()
+    assert stores.run("--dry-run")[0] == 0
+    assert "  values that clickhouse cannot hold: clamp born, seen, days (out_of_range)\n" in capsys.readouterr().out
     exit_code, report = stores.run()
     assert exit_code == 0, report
     first, last = "1900-01-01", "2299-12-31"
@@ -176,6 +184,13 @@ def test_too_many_that_one_store_refuses_fail_that_load_alone(stores: Stores) ->
     error = load_of(report, "people", "clickhouse")["error"]
     assert "range:clickhouse:born (4, such as 'born is outside what clickhouse can hold: 0001-01-01')" in error
     assert rejects(shop) == []
+
+    exit_code, report = stores.run("--resume", report["run_id"], "--maximum-rejected", "100%")
+    assert exit_code == 0, report
+    assert [load["destination"] for load in report["loads"]] == ["clickhouse"]
+    assert load_of(report, "people", "clickhouse")["rows_rejected"] == 7 and adds_up(report, 9)
+    assert shown(stores)["clickhouse"] == of_ids([1, 9])
+    assert [row[0] for row in rejects(shop)] == ["clickhouse"] * 7
 
 
 def test_rows_that_one_store_refused_are_read_again_for_it_alone(
