@@ -328,3 +328,27 @@ def test_many_rows(stores: Stores) -> None:
         assert stands["postgresql"] == [(rows, rows)]
         assert stands["clickhouse"] == [(there, rows - 3651 if word == "set_null" else there)]
     assert shop.target(f"SELECT {early}") == [(3651,)]
+
+
+def test_each_store_has_its_own_word(stores: Stores, lane: str) -> None:
+    """The lake ends with the year 9999; PostgreSQL goes on."""
+    shop = stores.shop
+    shop.source(
+        "CREATE TABLE people (id int PRIMARY KEY, born date);"
+        "INSERT INTO people VALUES (1, '2000-01-01'), (2, '10000-01-01'), (3, '0044-03-15 BC'), (4, '2300-01-01')"
+    )
+    words = "s3: {out_of_range: clamp}, clickhouse: {out_of_range: reject_there}, maximum_rejected: 100%"
+    stores.configure({"people": words})
+    exit_code, report = stores.run()
+    assert exit_code == 0, report
+    assert shop.target("SELECT id, born::text FROM people ORDER BY 1") == [
+        (1, "2000-01-01"),
+        (2, "10000-01-01"),
+        (3, "0044-03-15 BC"),
+        (4, "2300-01-01"),
+    ]
+    lake = stores.lake("people", "id, CAST(born AS string)", "parquet")
+    assert sorted(map(tuple, lake)) == [(1, "2000-01-01"), (2, "9999-12-31"), (3, "0001-01-01"), (4, "2300-01-01")]
+    assert counted(report, "people", "rows_inserted") == {"clickhouse": 1, "postgresql": 4, "s3": 4}
+    assert counted(report, "people", "rows_rejected") == {"clickhouse": 3, "postgresql": 0, "s3": 0}
+    assert adds_up(report, 4)
