@@ -70,15 +70,16 @@ def _planned(context: RunContext, work: Work) -> Iterator[str]:
         definition = context.definitions.get(work.table.name)
         yield from (f"  {note}" for note in loose_keys(share.config, work.table, definition))
         yield from (f"  passed over: {file}" for file in share.measurement.files_skipped)
-        if said := apart.planned(share.config):
-            yield f"  {said}"
         if is_unchanged(context, share):
             yield "  nothing to do: the source is unchanged"
             yield from _maintenance_planned(context, work, share)
             continue
         frame, [share] = read_shares(context, work, [share])
         yield from (f"  {note}" for note in notes_of(share))
-        good = context.transformer(work).transform(frame).good
+        transformed = context.transformer(work).transform(frame)
+        if said := apart.planned(transformed.apart.get(share.destination), share.destination):
+            yield f"  {said}"
+        good = transformed.good
         told = held_as_text(good, share.config, work.table, context.definitions.get(work.table.name))
         if told:
             yield f"  held as text: {', '.join(f'{name} ({kind})' for name, kind in told.items())}"

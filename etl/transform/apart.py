@@ -67,19 +67,19 @@ def set_apart(draft: Draft, words: Mapping[Limit, OutOfRange]) -> Draft:
 
 def _set_apart_for(draft: Draft, destination: Destination, tests: Sequence[tuple[Limit, str, OutOfRange]]) -> Draft:
     hidden: dict[str, str] = {}
-    cases: list[str] = []
+    refusals: dict[str, str] = {}
     altered: list[Altered] = []
     for limit, violation, word in tests:
         if word is OutOfRange.REJECT_THERE:
-            cases.append(f"WHEN {violation} THEN {_failure(limit, draft)}")
+            refusals[limit.name] = f"WHEN {violation} THEN {_failure(limit, draft)}"
         else:
             altered.append(Altered(limit.name, word, f"{HIDDEN}{destination}_{len(altered)}"))
             other = limit.nearest if word is OutOfRange.CLAMP else "true"
             hidden[altered[-1].hidden] = f"CASE WHEN {violation} THEN {other} END"
-    refused = f"{HIDDEN}{destination}_refused" if cases else None
+    refused = f"{HIDDEN}{destination}_refused" if refusals else None
     if refused:
-        hidden[refused] = f"CASE {' '.join(cases)} END"
-    return draft.beside(hidden, destination, Apart(refused, tuple(altered)))
+        hidden[refused] = f"CASE {' '.join(refusals.values())} END"
+    return draft.beside(hidden, destination, Apart(refused, tuple(altered), tuple(refusals)))
 
 
 def _failure(limit: Limit, draft: Draft) -> str:

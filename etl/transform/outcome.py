@@ -61,6 +61,8 @@ class Apart:
 
     refused: str | None
     altered: tuple[Altered, ...]
+    refusing: tuple[str, ...] = ()
+    """The columns for whose values it refuses a row."""
 
     @property
     def hidden(self) -> list[str]:

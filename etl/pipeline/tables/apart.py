@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from etl.config.destinations.load_config import TableLoadConfig
 from etl.config.tables.modes import deletes_vanished, replaces_all
-from etl.config.tables.out_of_range import named_columns
 from etl.model import Destination, OutOfRange, VanishedRows
 from etl.pipeline.tables.materialised import Materialised
 from etl.pipeline.tables.tally import Tally
@@ -59,12 +58,12 @@ KEPT = (
 )
 
 
-def planned(config: TableLoadConfig) -> str | None:
-    """What the entry says, for --dry-run; None where it says nothing."""
-    store = config.destination
-    if columns := named_columns(config):
-        words = ", ".join(f"{name} {word}" for name, word in columns.items())
-        return f"values that {store} cannot hold: {words}; others {OutOfRange.REJECT_EVERYWHERE} (out_of_range)"
-    if config.out_of_range is OutOfRange.REJECT_EVERYWHERE:
+def planned(apart: Apart | None, destination: Destination) -> str | None:
+    """Which columns the entry means, for --dry-run; None where it leaves all to the default."""
+    if apart is None:
         return None
-    return f"values that {store} cannot hold: {config.out_of_range} (out_of_range)"
+    columns: dict[OutOfRange, list[str]] = {OutOfRange.REJECT_THERE: [*apart.refusing]} if apart.refusing else {}
+    for each in apart.altered:
+        columns.setdefault(each.word, []).append(each.column)
+    words = "; ".join(f"{word} {', '.join(names)}" for word, names in columns.items())
+    return f"values that {destination} cannot hold: {words} (out_of_range)"

@@ -86,14 +86,14 @@ class Stores:
                 map(tuple, self.clickhouse(f"SELECT {columns} FROM {self._named(table)} SETTINGS final = 1"))
             ),
             "postgresql": sorted(self.shop.target(f"SELECT {columns} FROM {table}")),
-            "s3": sorted(map(tuple, self._lake(table, columns, file_format))),
+            "s3": sorted(map(tuple, self.lake(table, columns, file_format))),
         }
 
     def drop(self) -> None:
         for table in self._tables:
             self.clickhouse(f"DROP TABLE IF EXISTS {self._named(table)} SYNC")
 
-    def _lake(self, table: str, columns: str, file_format: str) -> list[Any]:
+    def lake(self, table: str, columns: str, file_format: str) -> list[Any]:
         assert self._settings.s3 is not None
         path = f"s3a://{self._settings.s3.bucket}/data-lake/{self.shop.name}/{table}"
         return self._spark.read.format(file_format).load(path).selectExpr(*columns.split(", ")).collect()

@@ -80,7 +80,10 @@ def test_a_row_that_one_store_cannot_hold_goes_to_the_others(
     stores.configure({"people": "maximum_rejected: 100%, clickhouse: {out_of_range: reject_there}"})
     capsys.readouterr()
     assert stores.run("--dry-run")[0] == 0
-    assert "  values that clickhouse cannot hold: reject_there (out_of_range)" in capsys.readouterr().out
+    assert (
+        "  values that clickhouse cannot hold: reject_there born, seen, days (out_of_range)\n"
+        in capsys.readouterr().out
+    )
     note = "7 rows hold a value that clickhouse cannot hold, and are rejected there alone (out_of_range: reject_there)"
     assert main(["--config-dir", str(shop.folder)], shop.environ) == 0
     assert f"people: 9 rows read (9 good)\n  {note}\n" in capsys.readouterr().out
@@ -124,10 +127,15 @@ def test_a_value_that_one_store_cannot_hold_is_null_there_alone(stores: Stores, 
     }
 
 
-def test_a_value_that_one_store_cannot_hold_is_the_nearest_there_alone(stores: Stores, lane: str) -> None:
+def test_a_value_that_one_store_cannot_hold_is_the_nearest_there_alone(
+    stores: Stores, lane: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     shop = stores.shop
     shop.source(PEOPLE)
     stores.configure({"people": "clickhouse: {out_of_range: {born: clamp, seen: clamp, days: clamp}}"})
+    capsys.readouterr()
+    assert stores.run("--dry-run")[0] == 0
+    assert "  values that clickhouse cannot hold: clamp born, seen, days (out_of_range)\n" in capsys.readouterr().out
     exit_code, report = stores.run()
     assert exit_code == 0, report
     first, last = "1900-01-01", "2299-12-31"
@@ -176,6 +184,13 @@ def test_too_many_that_one_store_refuses_fail_that_load_alone(stores: Stores) ->
     error = load_of(report, "people", "clickhouse")["error"]
     assert "range:clickhouse:born (4, such as 'born is outside what clickhouse can hold: 0001-01-01')" in error
     assert rejects(shop) == []
+
+    exit_code, report = stores.run("--resume", report["run_id"], "--maximum-rejected", "100%")
+    assert exit_code == 0, report
+    assert [load["destination"] for load in report["loads"]] == ["clickhouse"]
+    assert load_of(report, "people", "clickhouse")["rows_rejected"] == 7 and adds_up(report, 9)
+    assert shown(stores)["clickhouse"] == of_ids([1, 9])
+    assert [row[0] for row in rejects(shop)] == ["clickhouse"] * 7
 
 
 def test_rows_that_one_store_refused_are_read_again_for_it_alone(
@@ -313,3 +328,27 @@ def test_many_rows(stores: Stores) -> None:
         assert stands["postgresql"] == [(rows, rows)]
         assert stands["clickhouse"] == [(there, rows - 3651 if word == "set_null" else there)]
     assert shop.target(f"SELECT {early}") == [(3651,)]
+
+
+def test_each_store_has_its_own_word(stores: Stores, lane: str) -> None:
+    """The lake ends with the year 9999; PostgreSQL goes on."""
+    shop = stores.shop
+    shop.source(
+        "CREATE TABLE people (id int PRIMARY KEY, born date);"
+        "INSERT INTO people VALUES (1, '2000-01-01'), (2, '10000-01-01'), (3, '0044-03-15 BC'), (4, '2300-01-01')"
+    )
+    words = "s3: {out_of_range: clamp}, clickhouse: {out_of_range: reject_there}, maximum_rejected: 100%"
+    stores.configure({"people": words})
+    exit_code, report = stores.run()
+    assert exit_code == 0, report
+    assert shop.target("SELECT id, born::text FROM people ORDER BY 1") == [
+        (1, "2000-01-01"),
+        (2, "10000-01-01"),
+        (3, "0044-03-15 BC"),
+        (4, "2300-01-01"),
+    ]
+    lake = stores.lake("people", "id, CAST(born AS string)", "parquet")
+    assert sorted(map(tuple, lake)) == [(1, "2000-01-01"), (2, "9999-12-31"), (3, "0001-01-01"), (4, "2300-01-01")]
+    assert counted(report, "people", "rows_inserted") == {"clickhouse": 1, "postgresql": 4, "s3": 4}
+    assert counted(report, "people", "rows_rejected") == {"clickhouse": 3, "postgresql": 0, "s3": 0}
+    assert adds_up(report, 4)
