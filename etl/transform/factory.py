@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
 from pydantic import ValidationError as PydanticError
 
-from etl.config.tables.masking import foreign_key_objections, objections
+from etl.config.tables.masking import Objection, foreign_key_objections, objections
 from etl.config.tables.models import TableConfig
 from etl.errors import ConfigurationError
 from etl.model import Destination, TableDefinition
@@ -51,7 +51,8 @@ class TransformerFactory:
     ) -> Transformer:
         """Raises ConfigurationError for what can be known wrong without a frame; `tables` are those that the foreign
         keys of `definition` may point at."""
-        _refuse_masks(table, definition, tables)
+        links = foreign_key_objections(table, definition, tables, destinations)
+        _refuse(table, (*objections(table, definition), *links))
         step = cls._domain_step(table)
         return DeclarativeTransformer(table, definition, tuple(destinations), keys_of(table, hash_salt, mask_key), step)
 
@@ -69,9 +70,8 @@ class TransformerFactory:
             raise fault(table, "options", f"{name} does not take them: {problems}") from error
 
 
-def _refuse_masks(table: TableConfig, definition: TableDefinition | None, tables: Mapping[str, TableConfig]) -> None:
-    """Once more, since only now the live source's schema may be known."""
-    found = (*objections(table, definition), *foreign_key_objections(table, definition, tables))
+def _refuse(table: TableConfig, found: Iterable[Objection]) -> None:
+    """What the configuration has said already, where it knew the source's schema; now the live one is known."""
     refused = [fault(table, f"{step}.{name}", reason) for step, name, reason in found]
     if refused:
         raise ConfigurationError([each for error in refused for each in error.faults])

@@ -126,4 +126,4 @@ def common_faults(entries: Sequence[Entry], settings: Settings) -> Iterator[Faul
     for spec in known_destinations().values():
         yield from spec.common_faults(entries, settings)
     yield from key_faults(entries, settings)
-    yield from foreign_key_faults(entries)
+    yield from foreign_key_faults(entries, settings)

@@ -3,7 +3,7 @@ knows its schema."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from etl.config.destinations.registry import known_destinations
 from etl.config.mask_key import HOW
@@ -13,7 +13,7 @@ from etl.config.tables.entry import Entry
 from etl.config.tables.masks import KEYED, Mask, domain_of, kind_of, makes_null, misfit
 from etl.config.tables.models import TableConfig, TransformConfig
 from etl.errors import Fault
-from etl.model import ForeignKey, TableDefinition
+from etl.model import Destination, ForeignKey, TableDefinition
 
 Objection = tuple[str, str, str]
 """The step, the column, and why it may not be."""
@@ -61,22 +61,26 @@ def uses_key(transform: TransformConfig) -> bool:
     return any(kind_of(mask) in KEYED for mask in transform.mask.values())
 
 
-def foreign_key_faults(entries: Sequence[Entry]) -> Iterator[Fault]:
+def foreign_key_faults(entries: Sequence[Entry], settings: Settings) -> Iterator[Fault]:
+    stores = [name for name in known_destinations() if settings.server(name) is not None]
     tables = {entry.name: entry.config for entry in entries}
     definitions = definitions_of(tables)
     for entry in entries:
-        for step, column, reason in foreign_key_objections(entry.config, definitions.get(entry.name), tables):
+        for step, column, reason in foreign_key_objections(entry.config, definitions.get(entry.name), tables, stores):
             yield entry.at("transform", step, column).fault(f"table {entry.name}: {reason}")
 
 
 def foreign_key_objections(
-    table: TableConfig, definition: TableDefinition | None, tables: Mapping[str, TableConfig]
+    table: TableConfig,
+    definition: TableDefinition | None,
+    tables: Mapping[str, TableConfig],
+    stores: Collection[Destination],
 ) -> Iterator[Objection]:
     """A store with foreign keys finds no parent of a value that is other there than here; `definition` calls parents as
-    `tables` does."""
+    `tables` does, and `stores` are loaded."""
     for key in definition.foreign_keys if definition else ():
         parent = tables.get(key.parent_table)
-        if parent is not None and _is_followed(table, parent, key):
+        if parent is not None and _is_followed(table, parent, key, stores):
             yield from _unlike(table, parent, key)
 
 
@@ -125,15 +129,18 @@ def _types(transform: TransformConfig, definition: TableDefinition | None) -> Ma
     return {name: type_ for name, type_ in {**found, **transform.cast}.items() if name not in transform.derive}
 
 
-def _is_followed(child: TableConfig, parent: TableConfig, key: ForeignKey) -> bool:
-    """Whether a store makes the link: it has both sides under their own names."""
+def _is_followed(child: TableConfig, parent: TableConfig, key: ForeignKey, stores: Collection[Destination]) -> bool:
+    """Whether a store makes the link, since it has both sides under their own names, and what they hold is known here:
+    an expression or a class of the user's may make anything of them."""
     links = (
         load.enabled and getattr(load, "foreign_keys", False) and parent.loads[name].enabled
         for name, load in child.loads.items()
-        if name in known_destinations() and name in parent.loads
+        if name in stores and name in parent.loads
     )
     sides = [(child, name) for name in key.columns] + [(parent, name) for name in key.parent_columns]
-    return any(links) and not any(name in side.transform.rename or name in side.transform.drop for side, name in sides)
+    made = any(name in {**one.transform.rename, **one.transform.derive} for one, name in sides)
+    dropped = any(name in one.transform.drop for one, name in sides)
+    return any(links) and not made and not dropped and not (child.transform.transformer or parent.transform.transformer)
 
 
 def _unlike(child: TableConfig, parent: TableConfig, key: ForeignKey) -> Iterator[Objection]:

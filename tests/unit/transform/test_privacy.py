@@ -3,20 +3,26 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 
 from etl.config.tables.models import TableConfig
 from etl.errors import ConfigurationError
+from etl.project import DEFAULT_CONFIG_DIR
 from etl.transform.factory import TransformerFactory
 from etl.transform.keyed import hmac_sha256, keys_of, salt_of
 from etl.transform.outcome import Transformed
 from tests.unit.transform.conftest import MakeFrame, file_table, refusals
 
+DOCS = DEFAULT_CONFIG_DIR.parent / "docs" / "configuration.md"
+_CODE = re.compile(r"`([^`]+)`")
 SALT, KEY = SecretStr("pepper"), SecretStr("a key that nobody knows, of 40 letters..")
 
 
@@ -231,6 +237,33 @@ def test_of_derived_columns_it_is_known_at_last_what_fits(frame: MakeFrame, mask
     table = file_table(key=(), transform={"cast": {"v": "numeric"}, "mask": {"v": mask}})
     with pytest.raises(ConfigurationError, match=reason):
         protected(table, frame("v string", ("1",)))
+
+
+def _documented() -> Iterator[tuple[Any, str, str]]:
+    """The examples of docs/configuration.md: mask, value, what becomes of it; several of one of them in their order."""
+    section = DOCS.read_text(encoding="utf-8").split("#### Masks")[1].split("\n### ")[0]
+    for line in (line for line in section.splitlines() if line.startswith("| `")):
+        masks, values, results = (_CODE.findall(cell) for cell in line.split(" | ")[:3])
+        kinds = [yaml.safe_load(mask) for mask in masks]
+        if not values or any(kind in ("tokenise", "hmac") or "hash" in kind for kind in kinds):
+            continue
+        for place in range(len(results)):
+            yield kinds[place if len(kinds) > 1 else 0], values[place if len(values) > 1 else 0], results[place]
+
+
+def test_the_documented_examples_are_true(frame: MakeFrame) -> None:
+    examples = list(_documented())
+    assert len(examples) >= 10
+    for mask, value, expected in examples:
+        to = mask.get("truncate") if isinstance(mask, dict) else None
+        kind = {"year": "date", "month": "date", 1000: "decimal(12,2)"}.get(to, "string")
+        found = masked(frame("v string", (value,)).selectExpr(f"CAST(v AS {kind}) AS v"), mask)
+        assert [str(one) for one in found] == [expected], mask
+
+
+def test_the_documented_mac_is_true(frame: MakeFrame) -> None:
+    found = masked(frame("v string", ("jane@example.org",)), "hmac", SecretStr("0123456789abcdef0123456789abcdef"))
+    assert f"`{found[0][:12]}…` (64 digits)" in DOCS.read_text(encoding="utf-8")
 
 
 def test_sql_of_a_mac_names_its_key_and_does_not_hold_it() -> None:

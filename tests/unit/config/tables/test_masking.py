@@ -15,6 +15,7 @@ from tests.unit.config.conftest import Folder
 
 KEY = "0123456789abcdef0123456789abcdef"
 WITH_KEY = {"ETL_MASK_KEY": KEY}
+WITH_POSTGRESQL = {**WITH_KEY, "ETL_POSTGRES_URL": "postgresql://etl:pw@localhost/warehouse"}
 HOW = "set ETL_MASK_KEY (32 characters or more, such as $(openssl rand -hex 32)), or ETL_MASK_KEY_FILE"
 
 SCHEMA = """
@@ -192,6 +193,8 @@ TOKEN = "{tokenise: {domain: customer}}"
             "tokenised in the domain orders.customer_id, customer_id is tokenised in the domain customers.customer_id",
         ),
         ("mask: {customer_id: all}", "", "customer_id is masked (all), customer_id is as it is"),
+        ("hash: [customer_id], derive: {customer_id: upper(customer_id)}", "", None),
+        ("hash: [customer_id], transformer: ConsentState", "", None),
         ("drop: [customer_id]", f"mask: {{customer_id: {TOKEN}}}", None),
     ],
 )
@@ -203,11 +206,12 @@ def test_a_foreign_key_is_protected_as_its_parent_is(
         f"  orders:\n    kind: snapshot\n    transform: {{{orders}}}\n    %s\n"
         f"  customers:\n    kind: snapshot\n    transform: {{{customers}}}\n"
     )
-    faults = folder.tables(tables % "").faults(WITH_KEY)
+    faults = folder.tables(tables % "").faults(WITH_POSTGRESQL)
     assert len(faults) == (0 if found is None else 1)
     assert all(found is not None and found in fault for fault in faults)
-    assert folder.tables(tables % "postgresql: {foreign_keys: false}").faults(WITH_KEY) == []
-    assert folder.tables(tables % "postgresql: {enabled: false}").faults(WITH_KEY) == []
+    assert folder.faults(WITH_KEY) == [], "nothing is loaded into PostgreSQL"
+    assert folder.tables(tables % "postgresql: {foreign_keys: false}").faults(WITH_POSTGRESQL) == []
+    assert folder.tables(tables % "postgresql: {enabled: false}").faults(WITH_POSTGRESQL) == []
 
 
 def test_a_nullable_foreign_key_may_be_redacted(folder: Folder) -> None:
@@ -215,7 +219,7 @@ def test_a_nullable_foreign_key_may_be_redacted(folder: Folder) -> None:
         "schema.sql", "CREATE TABLE p (id int PRIMARY KEY);\nCREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p);\n"
     )
     folder.tables("tables:\n  p: {kind: reference}\n  c: {kind: reference, transform: {mask: {p: {redact: null}}}}\n")
-    assert folder.faults() == []
+    assert folder.faults(WITH_POSTGRESQL) == []
 
 
 @pytest.mark.parametrize(
