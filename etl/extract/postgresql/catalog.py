@@ -25,14 +25,16 @@ _LOCKABLE, _WITH_BLOCKS = frozenset("rp"), frozenset("rpm")
 
 @dataclass(frozen=True)
 class SourceTable:
-    """One table of the source. `blocks` is 0 for what has none (views, foreign tables); `has_transactions` says whether
-    its rows know which of the server's transactions wrote them."""
+    """One table of the source. `blocks` is 0 for what has none (views, foreign tables)."""
 
     schema: str
     definition: TableDefinition
     kind: str
     blocks: int
-    has_transactions: bool
+
+    @property
+    def is_stored(self) -> bool:
+        return self.kind in _WITH_BLOCKS
 
     @property
     def is_lockable(self) -> bool:
@@ -102,7 +104,7 @@ def savepoint(cursor: Cursor) -> Iterator[None]:
 
 
 def _source_table(row: tuple[Any, ...]) -> SourceTable:
-    schema, name, kind, blocks, has_foreign_parts, columns, primary_key, unique_keys, foreign_keys = row
+    schema, name, kind, blocks, columns, primary_key, unique_keys, foreign_keys = row
     definition = TableDefinition(
         name=name,
         columns=tuple(ColumnDefinition(**column) for column in columns),
@@ -112,8 +114,7 @@ def _source_table(row: tuple[Any, ...]) -> SourceTable:
             ForeignKey(tuple(key["columns"]), key["parent"], tuple(key["parent_columns"])) for key in foreign_keys
         ),
     )
-    is_stored = kind in _WITH_BLOCKS
-    return SourceTable(schema, definition, kind, int(blocks) if is_stored else 0, is_stored and not has_foreign_parts)
+    return SourceTable(schema, definition, kind, int(blocks) if kind in _WITH_BLOCKS else 0)
 
 
 def _missing_tables(missing: Sequence[str], existing: Iterable[str]) -> SourceError:

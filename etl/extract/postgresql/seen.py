@@ -14,9 +14,11 @@ from psycopg2.extensions import cursor as Cursor
 
 from etl.config.settings import PostgreSQLSettings
 from etl.errors import SourceError
-from etl.extract.postgresql.catalog import savepoint
+from etl.extract.postgresql.catalog import SourceTable, savepoint
 from etl.extract.postgresql.door import source_door
 from etl.extract.values import Transactions, Unseen
+from etl.statements.quoting import postgresql_name
+from etl.statements.source.catalog import FOREIGN_PARTS
 
 UNKNOWN = "unknown"
 
@@ -84,3 +86,20 @@ def see(cursor: Cursor, settings: PostgreSQLSettings) -> SeenSnapshot:
     except SourceError:
         system = UNKNOWN
     return SeenSnapshot(system, snapshot, is_in_recovery)
+
+
+def require_transactions(cursor: Cursor, settings: PostgreSQLSettings, source: SourceTable, table: str) -> None:
+    """SourceError where rows do not know which of the server's transactions wrote them."""
+    if not source.is_stored or _has_foreign_parts(cursor, settings, source):
+        raise SourceError(
+            f"{source.qualified_name}: expected a table of this server whose rows know their transactions, found a "
+            "view or foreign rows; write `extract: {late_commits: overlap}`, or read the tables beneath it",
+            table=table,
+        )
+
+
+def _has_foreign_parts(cursor: Cursor, settings: PostgreSQLSettings, source: SourceTable) -> bool:
+    with savepoint(cursor), source_door(settings, f"looking for foreign partitions of {source.qualified_name}"):
+        cursor.execute(FOREIGN_PARTS, {"table": postgresql_name(*source.place)})
+        [(has_some,)] = cursor.fetchall()
+        return bool(has_some)

@@ -18,7 +18,7 @@ from etl.errors import EtlError, SourceError
 from etl.extract.partitions import touched_by, whole_partitions
 from etl.extract.postgresql.catalog import Place, SourceTable, read_catalog
 from etl.extract.postgresql.door import connect, source_door
-from etl.extract.postgresql.seen import SeenSnapshot, see
+from etl.extract.postgresql.seen import SeenSnapshot, require_transactions, see
 from etl.extract.values import Measurement, Unseen, Window
 from etl.model import ColumnDefinition, ExtractMode, TableDefinition
 from etl.nearest import suggestion
@@ -161,16 +161,9 @@ class SourceSnapshot:
         if not table.extract.follows_transactions:
             return None
         source = self.source_table(table)
-        if not source.has_transactions:
-            raise SourceError(
-                f"{source.qualified_name}: expected a table of this server whose rows know their transactions, found "
-                "a view or foreign rows; write `extract: {late_commits: overlap}`, or read the tables beneath it",
-                table=table.name,
-            )
-        with self._guard:
-            if self._seen is None:
-                with self._cursor() as cursor:
-                    self._seen = see(cursor, self.settings)
+        with self._guard, self._cursor() as cursor:
+            require_transactions(cursor, self.settings, source, table.name)
+            self._seen = self._seen or see(cursor, self.settings)
             return self._seen
 
     def check_alive(self) -> None:

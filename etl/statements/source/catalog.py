@@ -85,13 +85,6 @@ SELECT w.nspname, w.relname, w.relkind,
             WHEN w.relkind = 'p' THEN (
                 SELECT coalesce(max(pg_relation_size(t.relid)), 0) FROM pg_partition_tree(w.oid) t)
             ELSE 0 END / current_setting('block_size')::bigint AS blocks,
-       -- rows of another server have no transactions of this one
-       EXISTS (
-           WITH RECURSIVE parts AS (
-               SELECT w.oid
-               UNION ALL
-               SELECT i.inhrelid FROM pg_inherits i JOIN parts p ON i.inhparent = p.oid)
-           SELECT FROM parts p JOIN pg_class t ON t.oid = p.oid AND t.relkind = 'f') AS has_foreign_parts,
        coalesce(c.columns, '[]'),
        coalesce((SELECT u.columns FROM unique_indexes u WHERE u.indrelid = w.oid AND u.indisprimary), '[]'),
        coalesce((SELECT jsonb_agg(u.columns ORDER BY u.indexrelid)
@@ -108,3 +101,13 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY 1, 2
 """
+
+FOREIGN_PARTS = """
+WITH RECURSIVE parts AS (
+    SELECT to_regclass(%(table)s)::oid AS oid
+    UNION ALL
+    SELECT i.inhrelid FROM pg_inherits i JOIN parts p ON i.inhparent = p.oid
+)
+SELECT EXISTS (SELECT FROM parts p JOIN pg_class t ON t.oid = p.oid WHERE t.relkind = 'f')
+"""
+"""Whether some of a table's partitions are of another server; its quoted name is the parameter."""
