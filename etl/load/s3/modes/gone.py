@@ -30,7 +30,7 @@ NONE_GONE = Gone()
 def find_gone(job: Job, table: LakeTable) -> Gone:
     """Raises VanishedRowsError where they are too many. Rows that are marked already are gone since then."""
     is_whole = marks_vanished(job.config)
-    if table.rows is None or not (is_whole or job.deleted is not None):
+    if not (is_whole or job.deleted is not None) or table.rows is None:
         return NONE_GONE
     with spark_door("look for rows that are gone from the source", job.table):
         compare, config = table.compare, job.config

@@ -145,3 +145,14 @@ def test_a_row_that_is_called_deleted_stays_while_others_refer_to_it(database: D
         "1 rows that are gone from the source stay, since rows of public.parts refer to them; the next run tries again",
     )
     assert database.execute("SELECT * FROM items ORDER BY id") == [ONE, TWO]
+
+
+def test_a_marked_row_still_holds_its_unique_values(database: Database) -> None:
+    database.definitions["items"] = TableDefinition("items", (), primary_key=("id",), unique_keys=(("name",),))
+    database.load(database.frame(SCHEMA, [ONE, TWO]), marking())
+    df = database.frame(SCHEMA, [ONE, (3, "two")])
+
+    result = database.loader("run-2", started_at=FIRST).load(df, marking(), facts_of(df))
+    assert counts(result) == {"unchanged": 1, "rejected": 1, "deleted": 1}
+    assert rows(database) == [(*ONE, None), (*TWO, FIRST)]
+    assert [rule for _, rule, _ in database.rejects()] == ["unique:name"]
