@@ -18,6 +18,7 @@ from etl.transform import steps
 from etl.transform.apart import refuse_words, set_apart, words_of
 from etl.transform.conform import conform
 from etl.transform.draft import FAILURE, SOURCE, Draft, start
+from etl.transform.expressions import fault
 from etl.transform.keyed import Keys
 from etl.transform.keys import is_unique_at_source, keep_one_of_each_key, refuse_null_keys, remember_order
 from etl.transform.outcome import DELETED, OUTCOME, REASON, ROW, RULE, TRIMMED, Outcome, Transformed, final_field, shown
@@ -88,8 +89,19 @@ class DeclarativeTransformer:
     def _row_as_it_came(self, frame: DataFrame) -> str:
         """Under the source's names, with what the table hides hidden."""
         visible = [name for name in frame.columns if not name.startswith(HIDDEN)]
+        self._refuse_other_spellings(visible)
         shown = [self._shown(name) for name in visible]
         return f"struct({', '.join(value for value in shown if value is not None)})"
+
+    def _refuse_other_spellings(self, names: list[str]) -> None:
+        """Spark would find a column whose name differs by case, and hide it from the stores, not from here."""
+        transform = self.table.transform
+        steps = (("hash", transform.hash), ("mask", transform.mask), ("drop", transform.drop))
+        hidden = {name.casefold(): (step, name) for step, named in steps for name in named}
+        for name in (transform.rename.get(name, name) for name in names) if hidden else ():
+            step, said = hidden.get(name.casefold(), ("", name))
+            if said != name:
+                raise fault(self.table, step, f"table {self.table.name} has no column {said!r}; did you mean {name!r}?")
 
     def _shown(self, name: str) -> str | None:
         transform, identifier = self.table.transform, spark_identifier(name)

@@ -157,8 +157,11 @@ def check_rules(draft: Draft, table: TableConfig) -> Draft:
 
 def protect(draft: Draft, table: TableConfig, keys: Keys) -> Draft:
     """Hashes and masks; an address masked to its network is still an address, masked JSON still JSON."""
-    masks, types, fields = table.transform.mask, draft.postgresql_types, draft.fields
-    _refuse_unprotected(table, draft)
+    masks, types = table.transform.mask, draft.postgresql_types
+    if not table.transform.hash and not masks:
+        return draft
+    fields = draft.fields
+    _refuse_misfits(table, fields, types)
     columns = {name: hashed(name, keys) for name in table.transform.hash}
     columns |= {
         name: masked(name, mask, fields[name].dataType, domain_of(mask, table.name, name))
@@ -174,18 +177,14 @@ def protect(draft: Draft, table: TableConfig, keys: Keys) -> Draft:
     return replace(protected, never_null=protected.never_null - nulled)
 
 
-def _refuse_unprotected(table: TableConfig, draft: Draft) -> None:
-    """Of columns that are known only now: Spark would find one whose name differs by case, and what is kept of rejected
-    rows would not. What is to be dropped may be gone already."""
-    fields, transform = draft.fields, table.transform
-    alike = {name.casefold() for name in fields}
-    needed = [("hash", name) for name in transform.hash] + [("mask", name) for name in transform.mask]
-    needed += [("drop", name) for name in transform.drop if name.casefold() in alike]
-    for step, name in needed:
-        if name not in fields:
-            raise fault(table, step, f"table {table.name} has no column {name!r}; {suggestion(name, fields)}")
-    for name, mask in transform.mask.items():
-        found = draft.postgresql_types.get(name) or postgresql_type_of(fields[name].dataType.simpleString())
+def _refuse_misfits(table: TableConfig, fields: Mapping[str, StructField], types: Mapping[str, str]) -> None:
+    """Of columns that are known only now."""
+    for step, names in (("hash", table.transform.hash), ("mask", table.transform.mask)):
+        for name in names:
+            if name not in fields:
+                raise fault(table, step, f"table {table.name} has no column {name!r}; {suggestion(name, fields)}")
+    for name, mask in table.transform.mask.items():
+        found = types.get(name) or postgresql_type_of(fields[name].dataType.simpleString())
         if reason := misfit(mask, found):
             raise fault(table, f"mask.{name}", reason)
 
