@@ -25,8 +25,8 @@ LONGEST_SECONDS = 6.0
 @pytest.mark.parametrize(
     ("store", "write"),
     [
-        ("postgresql", "postgresql: COPY"),
-        ("clickhouse", "clickhouse: EXCHANGE TABLES"),
+        pytest.param("postgresql", "postgresql: COPY", marks=pytest.mark.slow),
+        pytest.param("clickhouse", "clickhouse: EXCHANGE TABLES", marks=pytest.mark.slow),
         ("s3", "s3: commit of Delta"),
     ],
 )

@@ -55,6 +55,7 @@ def test_gone_rows_are_marked_once_and_lose_the_mark_when_they_come_back(lake: L
     assert lake.rows(config) == [ONE, NEW_TWO, THREE, FOUR]
 
 
+@pytest.mark.slow
 def test_too_many_marks_are_refused_and_an_empty_source_marks_all(lake: Lake) -> None:
     config = marking(lake, maximum_deleted="50%")
     lake.loader("run-1").load(lake.frame(ONE, TWO, THREE), config)
@@ -71,6 +72,7 @@ def test_too_many_marks_are_refused_and_an_empty_source_marks_all(lake: Lake) ->
     assert marks(lake, config) == {1: SINCE_SECOND, 2: SINCE_SECOND, 3: SINCE_FIRST}
 
 
+@pytest.mark.slow
 def test_a_part_of_the_source_marks_nothing_and_takes_marks_back(lake: Lake) -> None:
     config = marking(lake)
     lake.loader("run-1").load(lake.frame(ONE, TWO, THREE), config)
@@ -81,6 +83,7 @@ def test_a_part_of_the_source_marks_nothing_and_takes_marks_back(lake: Lake) -> 
     assert marks(lake, config) == {1: None, 2: SINCE_FIRST, 3: None, 4: None}
 
 
+@pytest.mark.slow
 def test_a_table_that_stands_gets_the_column_where_its_contract_lets_it(lake: Lake) -> None:
     plain = marking(lake, vanished_rows=VanishedRows.KEEP)
     lake.loader("run-1").load(lake.frame(ONE, TWO), plain)
@@ -98,6 +101,7 @@ def test_a_table_that_stands_gets_the_column_where_its_contract_lets_it(lake: La
     assert marks(lake, config) == {1: SINCE_SECOND, 2: None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [S3Writer.SPARK, S3Writer.RUST])
 def test_one_lane_goes_on_with_the_marks_of_the_other(lake: Lake, first: S3Writer) -> None:
     second = S3Writer.SPARK if first is S3Writer.RUST else S3Writer.RUST
@@ -142,6 +146,7 @@ def test_rows_that_the_source_calls_deleted_go_by_their_key(lake: Lake, taken: V
     assert lake.rows(config) == (left if marks_them else left[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [VanishedRows.DELETE, VanishedRows.MARK])
 def test_a_column_that_comes_with_deletions_is_added(lake: Lake, taken: VanishedRows) -> None:
     config = marking(lake, vanished_rows=VanishedRows.KEEP)
