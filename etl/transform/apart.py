@@ -15,11 +15,12 @@ from pyspark.sql import DataFrame
 
 from etl.config.tables.models import TableConfig
 from etl.config.tables.out_of_range import named_columns, refused_words, word_for
-from etl.errors import ConfigurationError, Fault
+from etl.errors import ConfigurationError
 from etl.model import HIDDEN, Destination, OutOfRange
 from etl.nearest import suggestion
 from etl.statements.quoting import spark_identifier, spark_literal
 from etl.transform.draft import Draft
+from etl.transform.expressions import fault_of
 from etl.transform.outcome import OUTCOME, REASON, RULE, Altered, Apart, Outcome, shown
 from etl.transform.ranges import Limit
 
@@ -36,10 +37,9 @@ def refuse_words(
         absent = [name for name in named_columns(load) if name not in columns]
         sentences = [f"no column {name!r}; {suggestion(name, columns)}" for name in absent]
         sentences += refused_words(load, frozenset(never_null)).values()
-        faults += [f"{table.name}: {load.destination}.out_of_range: {sentence}" for sentence in sentences]
+        faults += [fault_of(table, f": {load.destination}.out_of_range: {sentence}") for sentence in sentences]
     if faults:
-        file = f"conf/tables/{table.domain}.yaml"
-        raise ConfigurationError([Fault(file, 0, fault) for fault in faults])
+        raise ConfigurationError(faults)
 
 
 def words_of(table: TableConfig, limits: Iterable[Limit], never_null: Collection[str]) -> dict[Limit, OutOfRange]:

@@ -130,7 +130,7 @@ class DeclarativeTransformer:
         if self.table.date_column and self.table.date_column in draft.names:
             draft = steps.require(draft, (self.table.date_column,))
         draft = self._check_ranges(draft)
-        draft = steps.excuse_deleted(draft, self.table.key)
+        draft = steps.excuse_deleted(draft, self.table)
         if not self.table.key:
             return draft
         if not self._is_null_safe():
@@ -170,7 +170,7 @@ class DeclarativeTransformer:
     def _finish(self, draft: Draft) -> Transformed:
         refused = [f"{spark_identifier(each.refused)} IS NOT NULL" for each in draft.apart.values() if each.refused]
         good = f"'{Outcome.GOOD}'"
-        if DELETED in draft.frame.columns:
+        if self.table.parts_deleted:
             good = f"CASE WHEN {DELETED} THEN '{Outcome.DELETED}' ELSE {good} END"
         tagged = draft.frame.selectExpr(
             *(spark_identifier(name) for name in draft.names),

@@ -55,8 +55,12 @@ def _refuse_digits(draft: Draft, table: TableConfig, where: str, sql: str) -> No
 
 
 def fault(table: TableConfig, where: str, message: str) -> ConfigurationError:
-    file = f"conf/tables/{table.domain}.yaml"
-    return ConfigurationError([Fault(file, 0, f"{table.name}.transform.{where}: {message}")])
+    return ConfigurationError([fault_of(table, f".transform.{where}: {message}")])
+
+
+def fault_of(table: TableConfig, said: str) -> Fault:
+    """Of an entry whose file and line are no longer at hand; `said` goes on behind the table's name."""
+    return Fault(f"conf/tables/{table.domain}.yaml", 0, f"{table.name}{said}")
 
 
 def _first_line(error: AnalysisException | ParseException) -> str:

@@ -20,7 +20,7 @@ from etl.transform.domains.customer import EventNormalization
 from etl.transform.domains.editorial import ArticleText
 from etl.transform.domains.predictions import PredictionBands
 from etl.transform.domains.sessions import SessionMetrics
-from etl.transform.expressions import fault
+from etl.transform.expressions import fault, fault_of
 from etl.transform.keyed import keys_of
 
 _NONE = SecretStr("")
@@ -72,6 +72,6 @@ class TransformerFactory:
 
 def _refuse(table: TableConfig, found: Iterable[Objection]) -> None:
     """What the configuration has said already, where it knew the source's schema; now the live one is known."""
-    refused = [fault(table, f"{step}.{name}", reason) for step, name, reason in found]
-    if refused:
-        raise ConfigurationError([each for error in refused for each in error.faults])
+    faults = [fault_of(table, f".transform.{step}.{name}: {reason}") for step, name, reason in found]
+    if faults:
+        raise ConfigurationError(faults)

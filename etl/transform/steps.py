@@ -113,12 +113,12 @@ def tell_deleted(draft: Draft, table: TableConfig) -> Draft:
     return replace(draft, frame=draft.frame.withColumn(DELETED, F.expr(f"coalesce({is_deleted}, false)")))
 
 
-def excuse_deleted(draft: Draft, key: tuple[str, ...]) -> Draft:
+def excuse_deleted(draft: Draft, table: TableConfig) -> Draft:
     """A row that is deleted at the source is looked up by its key: nothing else of it has to obey a rule. Without a
     value in its key it stays rejected."""
-    if DELETED not in draft.frame.columns:
+    if not table.parts_deleted:
         return draft
-    has_key = " AND ".join(f"{spark_identifier(name)} IS NOT NULL" for name in key) or "false"
+    has_key = " AND ".join(f"{spark_identifier(name)} IS NOT NULL" for name in table.key) or "false"
     excused = (
         f"CASE WHEN {DELETED} AND {FAILURE}.outcome = '{Outcome.REJECTED}' AND {has_key} THEN NULL ELSE {FAILURE} END"
     )

@@ -50,6 +50,7 @@ class SourceSnapshot:
         self._tables: dict[Place, SourceTable] = {}
         self._refused: dict[Place, str] = {}
         self._seen: SeenSnapshot | None = None
+        self._followed: set[Place] = set()
 
     def __enter__(self) -> SourceSnapshot:
         with source_door(self.settings, "opening the run's snapshot"):
@@ -162,7 +163,9 @@ class SourceSnapshot:
             return None
         source = self.source_table(table)
         with self._guard, self._cursor() as cursor:
-            require_transactions(cursor, self.settings, source, table.name)
+            if source.place not in self._followed:
+                require_transactions(cursor, self.settings, source, table.name)
+                self._followed.add(source.place)
             self._seen = self._seen or see(cursor, self.settings)
             return self._seen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pyspark.sql import DataFrame
 
@@ -14,23 +14,14 @@ from etl.errors import ConnectionLostError, ContentionError, EtlError
 from etl.load.base import LoaderConfig, LoadFacts
 from etl.load.postgresql import preparation as preparing
 from etl.load.postgresql.publication.group import Outcome, publish_group
-from etl.load.postgresql.publication.table import Publication, StagedKeys
+from etl.load.postgresql.publication.table import Filled, Publication
 from etl.load.postgresql.transfer import run_table as staging
-from etl.load.postgresql.transfer.run_table import Staged
 from etl.postgresql.door import sqlstate
 from etl.postgresql.sqlstates import UNIQUE_VIOLATION
 from etl.statements.postgresql.naming import Table, staging_table
 from etl.statements.postgresql.writing import Write
 
 Load = tuple[DataFrame, PostgreSQLTableLoadConfig, LoadFacts | None]
-
-
-@dataclass(frozen=True)
-class _Filled:
-    """A staging table that stands filled, and for which write."""
-
-    write: Write
-    staged: Staged
 
 
 class LoadAttempt:
@@ -40,7 +31,7 @@ class LoadAttempt:
         self._config = config
         self._loads = loads
         self._started = started
-        self._filled: dict[Table, _Filled] = {}
+        self._filled: dict[Table, Filled] = {}
         self._unanswered: Outcome | None = None
         self._is_doubted = False
 
@@ -73,37 +64,32 @@ class LoadAttempt:
         if prepared.agreement.ddl:
             preparing.evolve(prepared, self._config.settings)
         write = prepared.write
-        filled = self._filled.get(write.target)
-        if filled is None or filled.write != write:
-            owner = (write.target, self._config.run_id)
-            columns = (*write.columns, *write.extras)
-            settings = self._config.settings
-            staged = staging.stage_frame(df, columns, write.staging, owner, config, settings, facts)
-            filled = self._filled[write.target] = _Filled(write, staged)
         return replace(
             prepared,
-            staged=filled.staged,
+            staged=self._fill(write, df, config, facts).staged,
             facts=facts,
             are_keys_checked=facts is not None and not self._is_doubted,
             gone=self._stage_gone(write, config, facts),
         )
 
-    def _stage_gone(
-        self, write: Write, config: PostgreSQLTableLoadConfig, facts: LoadFacts | None
-    ) -> StagedKeys | None:
+    def _stage_gone(self, write: Write, config: PostgreSQLTableLoadConfig, facts: LoadFacts | None) -> Filled | None:
         """Keys that the source calls deleted, in a staging table of their own."""
         if facts is None or facts.deleted is None or not updates_by_key(config):
             return None
         columns = tuple(write.column(name) for name in write.match)
         staging_of = gone_table(write.target, self._config.run_id)
         listed = replace(write, staging=staging_of, columns=columns, settable=(), extras=(), lists_gone=True)
-        filled = self._filled.get(staging_of)
-        if filled is None or filled.write != listed:
-            keys, known = facts.deleted.by(write.match), LoadFacts(rows=facts.deleted.rows)
-            owner, settings = (write.target, self._config.run_id), self._config.settings
-            staged = staging.stage_frame(keys, columns, staging_of, owner, config, settings, known)
-            filled = self._filled[staging_of] = _Filled(listed, staged)
-        return StagedKeys(filled.write, filled.staged)
+        return self._fill(listed, facts.deleted.by(write.match), config, LoadFacts(rows=facts.deleted.rows))
+
+    def _fill(self, write: Write, df: DataFrame, config: PostgreSQLTableLoadConfig, facts: LoadFacts | None) -> Filled:
+        """The write's staging table, which a former try may have filled for the same write."""
+        filled = self._filled.get(write.staging)
+        if filled is None or filled.write != write:
+            owner, columns = (write.target, self._config.run_id), (*write.columns, *write.extras)
+            settings = self._config.settings
+            staged = staging.stage_frame(df, columns, write.staging, owner, config, settings, facts)
+            filled = self._filled[write.staging] = Filled(write, staged)
+        return filled
 
     def _was_committed(self) -> bool:
         """The publishing transaction drops the staging tables: if one stands, it was rolled back."""

@@ -162,10 +162,8 @@ def mark_changes(
 ) -> str:
     """Inserts the rows that are gone once more, as they stand but for the columns in `own` (name → expression): the
     engine keeps the newer one."""
-    name, selected = (
-        clickhouse_name(comparison.database, table),
-        [own.get(each, clickhouse_identifier(each)) for each in columns],
-    )
+    name = clickhouse_name(comparison.database, table)
+    selected = [own.get(each, clickhouse_identifier(each)) for each in columns]
     return f"""INSERT INTO {name} ({_names(columns)})
 SELECT {", ".join(selected)}
 FROM {name} FINAL

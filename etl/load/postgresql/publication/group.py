@@ -65,12 +65,9 @@ def publish_group(
             cursor.execute(_MEMORY)
             lock_targets(cursor, publications)
             for publication in publications:
-                if publication.staged is not None:
-                    keep_winners(cursor, publication.write.staging, publication.staged)
-                    analyze(cursor, publication.write, publication.staged.rows)
-                if publication.gone is not None:
-                    keep_winners(cursor, publication.gone.write.staging, publication.gone.staged)
-                    analyze(cursor, publication.gone.write, publication.gone.staged.rows)
+                for filled in publication.filled:
+                    keep_winners(cursor, filled.write.staging, filled.staged)
+                    analyze(cursor, filled.write, filled.staged.rows)
             computed.append(publish(cursor, publications, config, started))
         return computed[-1]
     except StoreError as error:
@@ -179,10 +176,8 @@ def _conclude(
         seconds=time.monotonic() - started,
         notes=gone.notes,
     )
-    if publication.staged is not None:
-        if config.record is not None:
-            config.record(cursor, result)
-        cursor.execute(drop_staging(publication.write.staging))
-    if publication.gone is not None:
-        cursor.execute(drop_staging(publication.gone.write.staging))
+    if publication.staged is not None and config.record is not None:
+        config.record(cursor, result)
+    for filled in publication.filled:
+        cursor.execute(drop_staging(filled.write.staging))
     return result

@@ -21,8 +21,8 @@ from etl.statements.postgresql.writing import Write
 
 
 @dataclass(frozen=True)
-class StagedKeys:
-    """The staged keys of rows that the source calls deleted."""
+class Filled:
+    """A staging table that stands filled, and for which write."""
 
     write: Write
     staged: Staged
@@ -43,11 +43,18 @@ class Publication:
     """Whether NULL and doubled keys were already looked for, by whoever made the frame."""
     started_at: datetime | None = None
     """The run's instant, with which rows are marked that are gone."""
-    gone: StagedKeys | None = None
+    gone: Filled | None = None
+    """The staged keys of rows that the source calls deleted."""
 
     @property
     def target(self) -> TargetTable:
         return self.agreement.target
+
+    @property
+    def filled(self) -> tuple[Filled, ...]:
+        """All that was staged for it."""
+        own = (Filled(self.write, self.staged),) if self.staged is not None else ()
+        return (*own, *((self.gone,) if self.gone is not None else ()))
 
     @property
     def replaces(self) -> bool:
